@@ -1,0 +1,172 @@
+"""The contract between the scorer and its instruments: what a metric is given and what it gives back.
+
+It refuses to know any particular metric; `benchmark.scoring.registry` lists them. Needs numpy only.
+
+Shapes: K models of a population, N test examples, M training examples, D features of a probe point, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.spec import Evaluation
+
+Features = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+FINAL_FEATURES = "features"
+"""Name of the last probe point: encoder output after global average pooling, the representation that is judged."""
+
+
+class Column(BaseModel):
+    """What a reader needs to know about one number: it travels inside every record, so that tables label themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """Key of the number in records and MLflow, `group/metric`."""
+    title: str
+    """Short heading for a table."""
+    unit: str = ""
+    """Unit of the number; empty for a plain fraction or count."""
+    better: Literal["higher", "lower", "neither"]
+    """Which direction is better."""
+    description: str
+    """One sentence that says what the number is."""
+
+
+class Estimate(BaseModel):
+    """A number with its interval; bounds are None where no interval is defined, value is None where it is undefined."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an instrument read from one model: single numbers, and arrays with one entry per test example (N,)."""
+
+    values: Mapping[str, float]
+    examples: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """One encoder, pruned or dense, as the scorer sees it.
+
+    Attributes:
+        train: per probe point, float32 features of the clean training images, (M, D_p), in evaluation mode.
+        test: the same for the test images, (N, D_p). Spatial maps are average-pooled, except `input` (flattened).
+            Iteration order is from the input to `features`.
+        train_labels: int64 (M,), values in [0, C).
+        test_labels: int64 (N,).
+        num_classes: C.
+        weights: the encoder's parameters and buffers by name, masks already applied.
+        prunable: names of the weights that may be pruned.
+        encode_test: maps a transformation of uint8 test images (N, channels, H, W) to features per probe point, for
+            instruments that change the images (corruptions).
+        test_images: uint8 (N, channels, H, W).
+        dense_test: features of the *dense* model of the same seed on the test images, (N, D_p) per probe point.
+        other_dense_test: the same of the dense model of another seed.
+    """
+
+    train: Mapping[str, Features]
+    test: Mapping[str, Features]
+    train_labels: Labels
+    test_labels: Labels
+    num_classes: int
+    weights: Mapping[str, NDArray[Any]]
+    prunable: tuple[str, ...]
+    test_images: NDArray[np.uint8]
+    encode_test: Callable[[NDArray[np.uint8]], Mapping[str, Features]]
+    dense_test: Callable[[], Mapping[str, Features]]
+    other_dense_test: Callable[[], Mapping[str, Features]]
+
+
+@dataclass(frozen=True)
+class Population:
+    """The outcomes of the K models of one cell, stacked in the order of their seeds.
+
+    Attributes:
+        values: per number, float64 (K,).
+        examples: per per-example array, (K, N).
+    """
+
+    values: Mapping[str, NDArray[np.float64]]
+    examples: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class CellView:
+    """A cell of the grid beside the dense population it descends from (same seeds, same order)."""
+
+    schedule: str
+    sparsity: Decimal
+    dense: Population
+    sparse: Population
+    test_labels: Labels
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class GridView:
+    """Everything one submission achieved on one task: populations by (schedule, sparsity), beside the dense one.
+
+    Attributes:
+        ranked_schedules: names of the schedules that count for the robustness score (no controls).
+        sparsities: the pruned sparsities, increasing.
+    """
+
+    dense: Population
+    cells: Mapping[tuple[str, Decimal], Population]
+    ranked_schedules: tuple[str, ...]
+    sparsities: tuple[Decimal, ...]
+    test_labels: Labels
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class ModelMetric:
+    """An instrument that reads one model.
+
+    Attributes:
+        name: group of its numbers, also part of the key under which outcomes are cached.
+        version: raise it when the numbers change; cached outcomes of older versions are then recomputed.
+        settings: picks the part of the evaluation that the numbers depend on (hashed into the cache key).
+        measure: reads the model; `earlier` holds the outcomes of the metrics listed before it in the registry, merged.
+        columns: what its numbers mean.
+    """
+
+    name: str
+    version: int
+    settings: Callable[[Evaluation], Any]
+    measure: Callable[[ModelView, Evaluation, Outcome], Outcome]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class CellMetric:
+    """An instrument that reads a population beside its dense one; recomputed from cached outcomes on every scoring."""
+
+    name: str
+    measure: Callable[[CellView, Evaluation], Mapping[str, Estimate]]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class GridMetric:
+    """An instrument that reads the whole grid of a submission on one task."""
+
+    name: str
+    measure: Callable[[GridView, Evaluation], Mapping[str, Estimate]]
+    columns: tuple[Column, ...]

@@ -1,0 +1,141 @@
+"""The benchmark specification: which data, encoder, budget, sparsities, schedules, population and evaluation.
+
+Pure data. It refuses to import torch and to decide anything that the document does not say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from benchmark.spec.base import Document, Problem, PrunedSparsity
+from benchmark.spec.schedules import Gradual, OneShot, Schedule
+
+
+class DigitsDataset(Document):
+    """Handwritten digits bundled with scikit-learn: 1,797 grey images of 8 x 8 pixels, 10 classes, no download."""
+
+    name: Literal["digits"]
+    """Tag of this dataset."""
+    evaluate_on: Literal["test", "validation"] = "test"
+    """Which images are scored: the `test` split, or a `validation` fifth taken out of training to choose settings."""
+
+
+class SmallResNet(Document):
+    """Three-stage CIFAR-style residual network with one block per stage (He et al. 2016, section 4.2, n = 1)."""
+
+    name: Literal["resnet8"]
+    """Tag of this encoder."""
+    width: Annotated[int, Field(ge=1, le=256)]
+    """Channels of the first stage, 1 to 256; later stages have twice and four times as many (feature size 4 x width)."""
+
+
+class TrainingBudget(Document):
+    """What every run may spend; only when and how it is pruned differs between runs."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    """Passes over the training images, 1 to 10,000; the last partial batch of an epoch is dropped."""
+    batch_size: Annotated[int, Field(ge=2, le=65_536)]
+    """Images (not views) per update, 2 to 65,536."""
+
+
+class Task(Document):
+    """One dataset, one encoder, one training budget."""
+
+    dataset: DigitsDataset
+    """Which images to train and evaluate on."""
+    encoder: SmallResNet
+    """Which benchmark-owned network to train."""
+    training: TrainingBudget
+    """How long every run trains."""
+
+
+class PopulationSpec(Document):
+    """How many models are trained per cell; the seeds are 0 to models - 1."""
+
+    models: Annotated[int, Field(ge=2, le=1000, multiple_of=2)]
+    """Number of independently seeded models per cell, even (PIE noise floors compare two halves), 2 to 1000."""
+
+
+class LinearProbeSpec(Document):
+    """The multinomial logistic regression that reads every representation."""
+
+    l2: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 1e-3
+    """Weight of the penalty ||W||^2 / 2 beside the mean cross-entropy in nats, in (0, 100]; the bias is free of it."""
+    tolerance: Annotated[float, Field(gt=0, le=1e-2, allow_inf_nan=False)] = 1e-6
+    """Largest absolute gradient entry at which the fit counts as converged, in (0, 0.01]."""
+
+
+class PieSpec(Document):
+    """How the noise floor of Pruning Identified Exemplars is estimated."""
+
+    max_splits: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Largest number of half-population splits; all are enumerated up to it, else this many are sampled."""
+
+
+class BootstrapSpec(Document):
+    """How intervals are resampled."""
+
+    draws: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
+    """Number of bootstrap draws over seeds and test examples, 100 to 1,000,000."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Nominal coverage of every interval, in (0.5, 1)."""
+
+
+class Evaluation(Document):
+    """How trained and pruned encoders are read; changing it never retrains anything."""
+
+    linear: LinearProbeSpec = LinearProbeSpec()
+    """The linear probe, whose predictions give accuracy and PIEs for every method."""
+    pie: PieSpec = PieSpec()
+    """The PIE noise floor."""
+    bootstrap: BootstrapSpec = BootstrapSpec()
+    """Intervals."""
+
+
+class BenchmarkSpec(Document):
+    """A whole benchmark document; identity is name and version."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    """Name of the benchmark: lower-case letters, digits and hyphens, at most 64 characters."""
+    version: Annotated[str, Field(pattern=r"^\d{1,3}\.\d{1,3}$")]
+    """Version as `Major.Minor`; results compare within one such version."""
+    tier: Literal["smoke", "qualification", "full"]
+    """What a result is worth: `smoke` proves an installation, `qualification` pre-selects, `full` is evidence."""
+    description: Annotated[str, Field(max_length=2000)] = ""
+    """A few sentences for people, at most 2,000 characters; not part of the identity."""
+    tasks: Annotated[tuple[Task, ...], Field(min_length=1, max_length=16)]
+    """What is trained: 1 to 16 tasks; scores are averaged over them."""
+    sparsities: Annotated[tuple[PrunedSparsity, ...], Field(min_length=2, max_length=32)]
+    """Pruned sparsities in (0, 1), strictly increasing, 2 to 32 of them; 0 (dense) is always there."""
+    schedules: Annotated[tuple[Schedule, ...], Field(min_length=1, max_length=32)]
+    """When and how runs are pruned; at least one that is not a control."""
+    population: PopulationSpec
+    """How many models per cell."""
+    evaluation: Evaluation = Evaluation()
+    """How representations are read."""
+
+    @classmethod
+    def contradictions(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Check order and uniqueness across the lists of the document."""
+        yield from _sparsities_increase(values.get("sparsities") or ())
+        schedules = [schedule for schedule in values.get("schedules") or () if isinstance(schedule, OneShot | Gradual)]
+        for name, count in Counter(schedule.name for schedule in schedules).items():
+            if count > 1:
+                yield Problem("schedules", "a different name for every schedule", f"{count} schedules named {name!r}")
+        if schedules and all(schedule.is_control for schedule in schedules):
+            yield Problem("schedules", "at least one schedule with criterion magnitude to rank", "only controls")
+
+    @property
+    def identity(self) -> str:
+        """Name and version as one word, the name of the experiment: `digits-1.0`."""
+        return f"{self.name}-{self.version}"
+
+
+def _sparsities_increase(sparsities: tuple[Any, ...]) -> Iterator[Problem]:
+    for position, (lower, upper) in enumerate(zip(sparsities, sparsities[1:], strict=False)):
+        if not lower < upper:
+            yield Problem(f"sparsities[{position + 1}]", f"more than the one before it ({lower})", str(upper))
