@@ -5,6 +5,7 @@ Pure data. It refuses to import torch and to decide anything that the document d
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -136,6 +137,6 @@ class BenchmarkSpec(Document):
 
 
 def _sparsities_increase(sparsities: tuple[Any, ...]) -> Iterator[Problem]:
-    for position, (lower, upper) in enumerate(zip(sparsities, sparsities[1:], strict=False)):
+    for position, (lower, upper) in enumerate(itertools.pairwise(sparsities)):
         if not lower < upper:
             yield Problem(f"sparsities[{position + 1}]", f"more than the one before it ({lower})", str(upper))

@@ -17,7 +17,7 @@ class _Pruning(Document):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
     """Name of the schedule in tables and records: lower-case letters, digits and hyphens, at most 32 characters."""
     allocation: Literal["global", "layerwise"] = "global"
-    """How sparsity is shared among layers: `global` ranks all prunable weights together, `layerwise` prunes each alike."""
+    """How sparsity is shared among layers: `global` ranks all weights together, `layerwise` prunes each alike."""
     criterion: Literal["magnitude", "random"] = "magnitude"
     """What is pruned first: the smallest `magnitude`, or `random` weights (a control, shown but never ranked)."""
 
