@@ -31,7 +31,7 @@ class SmallResNet(Document):
     name: Literal["resnet8"]
     """Tag of this encoder."""
     width: Annotated[int, Field(ge=1, le=256)]
-    """Channels of the first stage, 1 to 256; later stages have twice and four times as many (feature size 4 x width)."""
+    """Channels of the first stage, 1 to 256; later stages have two and four times as many (4 x width features)."""
 
 
 class TrainingBudget(Document):

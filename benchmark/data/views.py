@@ -1,0 +1,46 @@
+"""The augmentation that contrastive and supervised submissions share, so that it is no confound between them.
+
+One kornia pipeline, applied to a whole batch on the device; each image draws its own parameters. A submission may write
+any other `views`.
+"""
+
+from __future__ import annotations
+
+import kornia.augmentation as K  # noqa: N812 - kornia's own convention
+import torch
+from torch import Tensor, nn
+
+
+def standard_augmentation(image_shape: tuple[int, int, int], strength: float) -> nn.Sequential:
+    """Build the pipeline for images of one shape.
+
+    Grey images (digits, clothes) are shifted, turned, scaled, sheared and made noisy, never flipped: orientation means
+    something. Colour images are cropped, flipped, colour-jittered and greyed as in SimCLR (Chen et al. 2020, appendix A;
+    no blur, as the authors advise for CIFAR-size images).
+
+    Args:
+        image_shape: (channels, height, width).
+        strength: 0 leaves images almost as they are, 1 is the papers' full strength.
+
+    Returns:
+        A module from float32 images (B, channels, H, W) in [0, 1] to images of the same shape.
+    """
+    channels, height, width = image_shape
+    s = strength
+    if channels == 1:
+        return nn.Sequential(
+            K.RandomAffine(degrees=20 * s, translate=(0.15 * s, 0.15 * s), scale=(1 - 0.2 * s, 1 + 0.2 * s), shear=12 * s),
+            K.RandomGaussianNoise(std=0.1 * s, p=1.0),
+        )
+    return nn.Sequential(
+        K.RandomResizedCrop((height, width), scale=(1 - 0.8 * s, 1.0), cropping_mode="resample"),
+        K.RandomHorizontalFlip(p=0.5),
+        K.ColorJitter(0.4 * s, 0.4 * s, 0.4 * s, 0.1 * s, p=0.8),
+        K.RandomGrayscale(p=0.2),
+    )
+
+
+def augmented_views(augmentation: nn.Module, images_BCHW: Tensor, num_views: int) -> Tensor:
+    """Augment every image `num_views` times in one call: (V, B, channels, H, W), clamped to [0, 1]."""
+    repeated = images_BCHW.repeat(num_views, 1, 1, 1)
+    return torch.clamp(augmentation(repeated), 0, 1).unflatten(0, (num_views, len(images_BCHW)))

@@ -1,0 +1,122 @@
+"""The encoders, owned by the benchmark: named probe points, and an explicit list of what may be pruned.
+
+A submission decides how an encoder is trained, never what it is. It refuses to know heads, losses and masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmark.data.streams import enter_stream
+from benchmark.spec import SmallResNet
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions with a residual connection; a 1x1 convolution where the shape changes (He et al. 2016)."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or in_channels != channels:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map (B, in_channels, H, W) to (B, channels, H / stride, W / stride)."""
+        residual = F.relu(self.norm1(self.conv1(maps)))
+        return F.relu(self.norm2(self.conv2(residual)) + self.shortcut(maps))
+
+
+class Encoder(nn.Module):
+    """An image encoder: a stem, a sequence of named blocks, global average pooling.
+
+    Args:
+        stem: first layers, applied to images.
+        blocks: residual blocks by name, in order.
+        feature_dim: D, channels of the last block.
+    """
+
+    def __init__(self, stem: nn.Module, blocks: dict[str, nn.Module], feature_dim: int) -> None:
+        super().__init__()
+        self.stem = stem
+        self.blocks = nn.ModuleDict(blocks)
+        self.feature_dim = feature_dim
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode images in [0, 1], (B, channels, H, W), to features (B, D)."""
+        maps = self.stem(images)
+        for block in self.blocks.values():
+            maps = block(maps)
+        return maps.mean(dim=(2, 3))
+
+    def probe_points(self, images: Tensor) -> dict[str, Tensor]:
+        """Give the representation at every probe point, from `input` to `features`, in one forward pass.
+
+        The input is flattened; spatial maps are average-pooled to (B, channels). The last block, pooled, *is* the
+        feature vector, so it appears once, as `features`.
+        """
+        maps = self.stem(images)
+        points = {"input": images.flatten(1), "stem": maps.mean(dim=(2, 3))}
+        for name, block in self.blocks.items():
+            maps = block(maps)
+            points[name] = maps.mean(dim=(2, 3))
+        points["features"] = points.pop(list(self.blocks)[-1])
+        return points
+
+
+def prunable_names(encoder: nn.Module) -> tuple[str, ...]:
+    """List the weights that may be pruned: convolutions and linear layers, in order; never biases, norms or heads."""
+    return tuple(
+        f"{name}.weight" for name, module in encoder.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)
+    )
+
+
+def build_encoder(spec: SmallResNet, in_channels: int, seed: int) -> Encoder:
+    """Build an encoder with the initial weights of `seed`.
+
+    Args:
+        spec: which encoder.
+        in_channels: channels of the images, 1 or 3.
+        seed: the model's seed; weights are drawn from its `init` stream (He initialisation, fan out, for ReLU).
+    """
+    enter_stream(seed, "init", 0)
+    encoder = _small_resnet(spec, in_channels)
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return encoder
+
+
+def layer_sizes(spec: SmallResNet, in_channels: int) -> tuple[int, ...]:
+    """Number of weights of every prunable layer, in the order of `prunable_names`."""
+    with torch.device("meta"):
+        encoder = _small_resnet(spec, in_channels)
+    weights = dict(encoder.named_parameters())
+    return tuple(weights[name].numel() for name in prunable_names(encoder))
+
+
+def _small_resnet(spec: SmallResNet, in_channels: int) -> Encoder:
+    widths = (spec.width, 2 * spec.width, 4 * spec.width)
+    return Encoder(_stem(in_channels, spec.width), dict(_stages(spec.width, widths, num_blocks=1)), widths[-1])
+
+
+def _stem(in_channels: int, channels: int) -> nn.Module:
+    convolution = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU())
+
+
+def _stages(in_channels: int, widths: tuple[int, ...], num_blocks: int) -> Iterator[tuple[str, nn.Module]]:
+    for stage, channels in enumerate(widths, start=1):
+        for block in range(1, num_blocks + 1):
+            stride = 2 if stage > 1 and block == 1 else 1
+            yield f"stage{stage}_block{block}", BasicBlock(in_channels, channels, stride)
+            in_channels = channels

@@ -1,0 +1,108 @@
+"""The contract of a submission: one class, `Method`, of which only `loss` has no default.
+
+A method decides how the benchmark's encoder is trained: views, heads, loss, optimizer, learning rate. It must not know
+which run it is part of: the same method object code trains shared trunks of many schedules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+Hyperparameter = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the benchmark tells a method about the task.
+
+    Attributes:
+        dataset: name of the dataset.
+        image_shape: (channels, height, width).
+        num_classes: C where the manifest asks for `supervision: labels`, else None.
+        feature_dim: D, size of the encoder's features.
+        batch_size: images per update.
+        steps_per_epoch: updates per pass over the training images.
+        total_steps: updates of a whole run.
+        hyperparameters: the manifest's, with the overrides for this dataset applied.
+    """
+
+    dataset: str
+    image_shape: tuple[int, int, int]
+    num_classes: int | None
+    feature_dim: int
+    batch_size: int
+    steps_per_epoch: int
+    total_steps: int
+    hyperparameters: Mapping[str, Hyperparameter]
+
+    def number(self, name: str) -> float:
+        """Give a numeric hyperparameter; a missing or non-numeric one is an error that names it."""
+        value = self.hyperparameters.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"hyperparameters.{name}: expected a number in submission.yaml, got {value!r}")
+        return float(value)
+
+
+class Method(nn.Module):
+    """How to train an encoder. Subclass it, write `loss`, override what else your method needs.
+
+    Heads are submodules: assign them in `__init__` and they are trained, saved and restored with the method. Anything
+    else that must survive between updates (a queue, an EMA teacher) belongs into buffers or submodules too: a method
+    object may be replaced at any update by a fresh one with the same `state_dict`.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__()
+        self.setting = setting
+
+    def views(self, images_BCHW: Tensor) -> Tensor:
+        """Turn images into V views of each.
+
+        Called once per update for *all* models that share the batch: it must not depend on anything trained.
+
+        Args:
+            images_BCHW: float32 in [0, 1], on the training device.
+
+        Returns:
+            Views (V, B, channels, H, W). By default one view, the image itself.
+        """
+        return images_BCHW[None]
+
+    def loss(self, encoder: nn.Module, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
+        """Compute the loss of one update.
+
+        Args:
+            encoder: maps images (B, channels, H, W) to features (B, D); in training mode.
+            views_VBCHW: what `views` returned.
+            labels_B: int64 labels where the manifest asks for them, else None.
+
+        Returns:
+            A finite scalar with gradients.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define loss(encoder, views_VBCHW, labels_B)")
+
+    def optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """Make the optimizer of the encoder's and the heads' parameters.
+
+        By default SGD with Nesterov momentum 0.9, with `learning_rate` and `weight_decay` from the manifest.
+        """
+        return torch.optim.SGD(
+            parameters, lr=self.setting.number("learning_rate"), momentum=0.9, nesterov=True,
+            weight_decay=self.setting.number("weight_decay"),
+        )  # fmt: skip
+
+    def learning_rate(self, step: int) -> float:
+        """Give the factor on the optimizer's learning rates at logical step `step`: a pure function of it.
+
+        By default half a cosine from 1 to 0 over the whole run.
+        """
+        return 0.5 * (1 + math.cos(math.pi * step / self.setting.total_steps))
+
+    def after_step(self, encoder: nn.Module) -> None:
+        """Run after every update, for instance to move an EMA teacher or a queue. By default nothing."""
+        return

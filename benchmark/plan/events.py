@@ -1,0 +1,92 @@
+"""The schedule compiler: from (schedule, sparsity) to the list of prune events of a run.
+
+After this compiler nothing knows what a schedule is. It refuses to know seeds, weights or segments.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal, assert_never
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.spec import Gradual, OneShot, Schedule
+
+
+class PruneEvent(BaseModel):
+    """Prune up to `num_pruned` weights just before update `step`; at the last step, after the last update."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    step: int
+    """Updates made before the event, in [0, total_steps]."""
+    num_pruned: tuple[int, ...]
+    """Weights masked once the event is done: one total for `global`, one count per prunable layer for `layerwise`."""
+    allocation: Literal["global", "layerwise"]
+    """How the counts are shared among layers."""
+    criterion: Literal["magnitude", "random"]
+    """Which weights go first."""
+    rewind_to: int | None = None
+    """Logical step to which training returns, or None."""
+
+
+def round_half_up(value: Fraction | Decimal) -> int:
+    """Round to the nearest integer, halves upwards: one rule for steps and counts everywhere.
+
+    >>> round_half_up(Decimal("2.5")), round_half_up(Decimal("0.98") * 19144)
+    (3, 18761)
+    """
+    return int((Fraction(value) * 2 + 1) // 2)
+
+
+def compile_events(
+    schedule: Schedule, sparsity: Decimal, total_steps: int, layer_sizes: tuple[int, ...]
+) -> tuple[PruneEvent, ...]:
+    """Compile a schedule to the events of one run.
+
+    Args:
+        schedule: when and how to prune.
+        sparsity: target fraction of prunable weights that are zero, in [0, 1).
+        total_steps: number of updates of the run.
+        layer_sizes: number of weights of every prunable layer.
+
+    Returns:
+        Events with increasing steps and strictly increasing counts; events that change nothing are dropped, so a
+        run to sparsity 0 has none. The last event prunes exactly round(s n) weights (layerwise: round(s n_l) each).
+
+    Source:
+        Gradual: Zhu & Gupta 2017 (arXiv 1710.01878), eq. 1, with s_i = 0.
+    """
+    match schedule:
+        case OneShot():
+            path = [(round_half_up(schedule.at * total_steps), Fraction(sparsity))]
+        case Gradual():
+            path = _zhu_gupta(schedule, Fraction(sparsity), total_steps)
+        case _:
+            assert_never(schedule)
+    events: list[PruneEvent] = []
+    num_pruned_before = _counts(schedule, Fraction(0), layer_sizes)
+    for step, fraction in sorted(dict(path).items()):  # of several prunings at one step only the last remains
+        num_pruned = _counts(schedule, fraction, layer_sizes)
+        if num_pruned != num_pruned_before:
+            events.append(
+                PruneEvent(
+                    step=step, num_pruned=num_pruned, allocation=schedule.allocation, criterion=schedule.criterion
+                )
+            )
+            num_pruned_before = num_pruned
+    return tuple(events)
+
+
+def _zhu_gupta(schedule: Gradual, sparsity: Fraction, total_steps: int) -> list[tuple[int, Fraction]]:
+    """s_t = s_f - s_f (1 - i / n)^3 at t = t0 + i (t1 - t0) / n, for i = 0 .. n, rounded to whole steps."""
+    first, last = round_half_up(schedule.begin * total_steps), round_half_up(schedule.end * total_steps)
+    progress = [Fraction(i, schedule.updates) for i in range(schedule.updates + 1)]
+    return [(first + round_half_up(p * (last - first)), sparsity * (1 - (1 - p) ** 3)) for p in progress]
+
+
+def _counts(schedule: Schedule, fraction: Fraction, layer_sizes: tuple[int, ...]) -> tuple[int, ...]:
+    if schedule.allocation == "global":
+        return (round_half_up(fraction * sum(layer_sizes)),)
+    return tuple(round_half_up(fraction * size) for size in layer_sizes)

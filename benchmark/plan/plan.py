@@ -1,0 +1,137 @@
+"""The plan of an evaluation: every run of the grid, and one tree of shared segments per task and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from benchmark.plan.events import PruneEvent, compile_events
+from benchmark.plan.keys import root_key, state_key
+from benchmark.plan.tree import Segment, build_tree
+from benchmark.spec import BenchmarkSpec
+
+DENSE = "dense"
+"""Schedule name of the unpruned runs."""
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What the plan needs to know of a task beyond its specification.
+
+    Attributes:
+        train_digest: sha256 of the training tensors.
+        num_train: number of training images.
+        layer_sizes: number of weights of every prunable layer of the encoder.
+    """
+
+    train_digest: str
+    num_train: int
+    layer_sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of the grid for one seed; `state_key` names the weights it ends in."""
+
+    task: str
+    schedule: str
+    sparsity: Decimal
+    seed: int
+    events: tuple[PruneEvent, ...]
+    state_key: str
+
+
+@dataclass(frozen=True)
+class Subtree:
+    """Everything one seed of one task has to train: the unit of a trainer's job."""
+
+    task: str
+    task_index: int
+    seed: int
+    root: str
+    total_steps: int
+    steps_per_epoch: int
+    segments: tuple[Segment, ...]
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All subtrees of an evaluation, and what sharing saves."""
+
+    subtrees: tuple[Subtree, ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every run, by task, seed, schedule, sparsity."""
+        return tuple(run for subtree in self.subtrees for run in subtree.runs)
+
+    @property
+    def num_updates(self) -> int:
+        """Optimizer updates with every shared segment trained once."""
+        return sum(segment.num_steps for subtree in self.subtrees for segment in subtree.segments)
+
+    @property
+    def num_updates_naive(self) -> int:
+        """Optimizer updates if every run were trained alone."""
+        return sum(subtree.total_steps * len(subtree.runs) for subtree in self.subtrees)
+
+
+def task_name(spec: BenchmarkSpec, index: int) -> str:
+    """Name a task in records: `dataset/encoder`, with its position appended where two tasks share both."""
+    names = [f"{task.dataset.name}/{task.encoder.name}" for task in spec.tasks]
+    return names[index] if names.count(names[index]) == 1 else f"{names[index]}#{index}"
+
+
+def make_plan(
+    spec: BenchmarkSpec, facts: Mapping[str, TaskFacts], submission_digests: Mapping[str, str], environment_digest: str
+) -> Plan:
+    """Plan an evaluation.
+
+    Args:
+        spec: the benchmark document.
+        facts: per task name, what the data and the encoder say.
+        submission_digests: per task name, digest of code, supervision and hyperparameters as resolved for its dataset.
+        environment_digest: digest of everything about the machine that can change bits.
+
+    Raises:
+        ValueError: a batch is larger than the training set, so that no update could ever be made.
+    """
+    subtrees: list[Subtree] = []
+    for index, task in enumerate(spec.tasks):
+        name = task_name(spec, index)
+        steps_per_epoch = facts[name].num_train // task.training.batch_size
+        if steps_per_epoch == 0:
+            raise ValueError(
+                f"tasks[{index}].training.batch_size: expected at most {facts[name].num_train}, the number of training "
+                f"images of {task.dataset.name}, got {task.training.batch_size}"
+            )
+        total_steps = steps_per_epoch * task.training.epochs
+        grid = _grid(spec, total_steps, facts[name].layer_sizes)
+        for seed in range(spec.population.models):
+            root = root_key(
+                train_digest=facts[name].train_digest,
+                encoder=task.encoder.model_dump(mode="json"),
+                training=task.training.model_dump(mode="json"),
+                submission_digest=submission_digests[name],
+                seed=seed,
+                environment_digest=environment_digest,
+            )
+            runs = tuple(
+                Run(name, schedule, sparsity, seed, events, state_key(root, events, total_steps))
+                for schedule, sparsity, events in grid
+            )
+            segments = build_tree(root, [run.events for run in runs], total_steps)
+            subtrees.append(Subtree(name, index, seed, root, total_steps, steps_per_epoch, segments, runs))
+    return Plan(tuple(subtrees))
+
+
+def _grid(
+    spec: BenchmarkSpec, total_steps: int, layer_sizes: tuple[int, ...]
+) -> list[tuple[str, Decimal, tuple[PruneEvent, ...]]]:
+    cells: list[tuple[str, Decimal, tuple[PruneEvent, ...]]] = [(DENSE, Decimal(0), ())]
+    for schedule in spec.schedules:
+        for sparsity in spec.sparsities:
+            cells.append((schedule.name, sparsity, compile_events(schedule, sparsity, total_steps, layer_sizes)))
+    return cells

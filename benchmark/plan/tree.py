@@ -1,0 +1,104 @@
+"""The radix tree of event lists: runs that prune alike so far are trained as one.
+
+It refuses to know what exists already (that is the store's business) and how segments are executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.plan.events import PruneEvent
+from benchmark.plan.keys import state_key
+
+
+class Segment(BaseModel):
+    """A stretch of training shared by every run below it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    key: str
+    """Name of the state it ends in."""
+    parent: str | None
+    """Name of the state it starts from; None for the initial state of the seed."""
+    start: int
+    """Updates made before it."""
+    stop: int
+    """Updates made when it ends; equal to `start` where only events separate two states."""
+    applied: tuple[PruneEvent, ...]
+    """Events already in the parent state."""
+    events: tuple[PruneEvent, ...]
+    """Events of this segment, at steps in [start, stop), or at `stop` where the run ends."""
+    is_leaf: bool
+    """Whether a run ends here."""
+
+    @property
+    def num_steps(self) -> int:
+        """Updates made in this segment."""
+        return self.stop - self.start
+
+    def key_at(self, root: str, step: int) -> str:
+        """Name the state inside this segment after `step` updates, before any event at `step`."""
+        return state_key(root, (*self.applied, *(event for event in self.events if event.step < step)), step)
+
+    def from_checkpoint(self, root: str, step: int) -> Segment:
+        """Give the rest of this segment, continued from its state after `step` updates."""
+        done = tuple(event for event in self.events if event.step < step)
+        rest = self.events[len(done) :]
+        return Segment(
+            key=self.key, parent=self.key_at(root, step), start=step, stop=self.stop, applied=(*self.applied, *done),
+            events=rest, is_leaf=self.is_leaf,
+        )  # fmt: skip
+
+
+def build_tree(root: str, runs: Iterable[tuple[PruneEvent, ...]], total_steps: int) -> tuple[Segment, ...]:
+    """Arrange the event lists of one seed as a radix tree.
+
+    Args:
+        root: the seed's root key.
+        runs: event lists, each with increasing steps; equal lists become one leaf.
+        total_steps: updates of every run.
+
+    Returns:
+        Segments, parents before children. Every distinct run ends in exactly one segment with `is_leaf`.
+    """
+    return tuple(_grow(root, sorted(set(runs), key=_order), total_steps, parent=None, start=0, applied=()))
+
+
+def _order(events: tuple[PruneEvent, ...]) -> list[tuple[int, tuple[int, ...], str, str]]:
+    return [(event.step, event.num_pruned, event.allocation, event.criterion) for event in events]
+
+
+def _grow(
+    root: str, rests: Sequence[tuple[PruneEvent, ...]], total_steps: int, *, parent: str | None, start: int,
+    applied: tuple[PruneEvent, ...],
+) -> Iterator[Segment]:  # fmt: skip
+    shared = _common_prefix(rests)
+    rests = [rest[len(shared) :] for rest in rests]
+    done = (*applied, *shared)
+    is_leaf = len(rests) == 1
+    stop = total_steps if is_leaf else min(rest[0].step for rest in rests if rest)
+    key = state_key(root, done, stop)
+    ends_here = is_leaf or (stop == total_steps and () in rests)
+    yield Segment(
+        key=key, parent=parent, start=start, stop=stop, applied=applied, events=shared, is_leaf=ends_here
+    )
+    if is_leaf:
+        return
+    branches: dict[PruneEvent | None, list[tuple[PruneEvent, ...]]] = {}
+    for rest in rests:
+        branches.setdefault(rest[0] if rest and rest[0].step == stop else None, []).append(rest)
+    for event, branch in branches.items():
+        if event is None and ends_here and branch == [()]:
+            continue  # the unpruned run ends in the very state where the others branch off
+        yield from _grow(root, branch, total_steps, parent=key, start=stop, applied=done)
+
+
+def _common_prefix(lists: Sequence[tuple[PruneEvent, ...]]) -> tuple[PruneEvent, ...]:
+    shared: list[PruneEvent] = []
+    for column in zip(*lists, strict=False):
+        if any(event != column[0] for event in column):
+            break
+        shared.append(column[0])
+    return tuple(shared)

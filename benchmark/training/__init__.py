@@ -1,0 +1,1 @@
+"""Exact training: a state in, a segment, a state out. Knows no run, path, logger or executor."""

@@ -1,0 +1,88 @@
+"""Training, in one screen: advance the models of a seed together, on the same batches.
+
+All models that are alive at update t see the same augmented batch, since randomness is a function of (seed, stream, t).
+`advance` sees segments, never runs: before its first event a method cannot know the schedule it is under. Together,
+alone, split anywhere or resumed: the weights are bitwise the same.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from benchmark.data.batches import Batches
+from benchmark.data.streams import enter_stream
+from benchmark.plan.tree import Segment
+from benchmark.training.trainee import Trainee
+
+
+@dataclass
+class LiveSegment:
+    """A segment in training.
+
+    Attributes:
+        segment: what is being trained.
+        trainee: the live model.
+        loss_sums: per epoch, sum of the losses (a device scalar) and number of updates.
+        error: traceback of the exception that ended it, if one did.
+    """
+
+    segment: Segment
+    trainee: Trainee
+    loss_sums: dict[int, tuple[Tensor, int]] = field(default_factory=dict[int, tuple[Tensor, int]])
+    error: str | None = None
+
+    def prune_if_due(self, *, at_end: bool = False) -> None:
+        """Apply the event at the current step, if there is one; the event of the last step waits until `at_end`."""
+        step = self.trainee.step
+        if step == self.segment.stop and not at_end:
+            return
+        for event in self.segment.events:
+            if event.step == step:
+                self.trainee.prune(event)
+
+    def record_loss(self, epoch: int, loss: Tensor) -> None:
+        """Add the loss of one update without waiting for the device."""
+        total, count = self.loss_sums.get(epoch, (torch.zeros_like(loss, dtype=torch.float64), 0))
+        self.loss_sums[epoch] = (total + loss, count + 1)
+
+
+def advance(
+    live: Sequence[LiveSegment], until: int, batches: Batches, on_update: Callable[[int, Tensor], None]
+) -> None:
+    """Train models that stand at the same step to `until` updates, on the same augmented batches.
+
+    Args:
+        live: segments whose trainees all stand at the same step; one that raises keeps its traceback in `error` and
+            stops, the others go on.
+        until: step to stop at, at most the nearest `stop` of the segments.
+        batches: the seed's order of images.
+        on_update: told the number of models updated and the last loss, once per step.
+    """
+    training = [each for each in live if each.error is None]
+    for step in range(training[0].trainee.step if training else until, until):
+        try:
+            batch = batches.at(step)
+            enter_stream(batches.seed, "views", step)
+            with torch.no_grad():
+                views_VBCHW = training[0].trainee.method.views(batch.images_BCHW)
+        except Exception:
+            for each in training:
+                each.error = traceback.format_exc()
+            return
+        loss = torch.zeros(())
+        for each in training:
+            try:
+                each.prune_if_due()
+                loss = each.trainee.update(views_VBCHW, batch.labels_B)
+                each.record_loss(step // batches.steps_per_epoch, loss)
+            except Exception:
+                each.error = traceback.format_exc()
+        on_update(len(training), loss)
+        training = [each for each in training if each.error is None]
+        if not training:
+            return

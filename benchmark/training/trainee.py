@@ -1,0 +1,139 @@
+"""One live model: encoder, method, optimizer and mask, and the single update that everything else repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.data.streams import enter_stream
+from benchmark.encoder import Encoder, build_encoder, prunable_names
+from benchmark.method.contract import Method, Setting
+from benchmark.plan.events import PruneEvent
+from benchmark.pruning.criteria import magnitude_scores, prune, random_scores
+from benchmark.pruning.mask import Mask
+from benchmark.spec import SmallResNet
+from benchmark.training.state import TrainState
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all models of one seed have in common; builds each of them afresh."""
+
+    encoder: SmallResNet
+    method: type[Method]
+    setting: Setting
+    seed: int
+    device: torch.device
+
+    def initial_state(self) -> TrainState:
+        """Give the state before the first update: the start of the seed's trunk."""
+        return Trainee(self).snapshot()
+
+
+class Trainee:
+    """A model in training, fresh from its recipe or continued from a state.
+
+    Every segment starts from a fresh `Method` object plus its saved state, so that what a method hides outside its
+    state cannot leak from one segment into the next.
+    """
+
+    def __init__(self, recipe: Recipe, state: TrainState | None = None) -> None:
+        self.recipe = recipe
+        self.step = self.logical_step = 0
+        self.encoder: Encoder = build_encoder(recipe.encoder, recipe.setting.image_shape[0], recipe.seed)
+        enter_stream(recipe.seed, "init", 1)
+        self.method = recipe.method(recipe.setting)
+        self.encoder.to(recipe.device).train()
+        self.method.to(recipe.device).train()
+        self.optimizer = self.method.optimizer([*self.encoder.parameters(), *self.method.parameters()])
+        self.base_rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
+        self.prunable: dict[str, nn.Parameter] = {
+            name: self.encoder.get_parameter(name) for name in prunable_names(self.encoder)
+        }
+        self.mask = Mask.dense(self.prunable)
+        self.is_pruned = False
+        if state is not None:
+            self._restore(state)
+
+    def _restore(self, state: TrainState) -> None:
+        self.step, self.logical_step = state.step, state.logical_step
+        self.method.load_state_dict(state.method)
+        self.optimizer.load_state_dict(state.optimizer)
+        self.encoder.load_state_dict(state.encoder)
+        self.mask = state.mask
+        self.is_pruned = self.mask.num_pruned > 0
+        self._enforce_mask()
+
+    def snapshot(self) -> TrainState:
+        """Copy everything that decides the future."""
+        return TrainState(
+            self.step, self.logical_step, _copy(self.encoder.state_dict()), self.mask,
+            _copy(self.method.state_dict()), deepcopy(self.optimizer.state_dict()),
+        )  # fmt: skip
+
+    def prune(self, event: PruneEvent) -> None:
+        """Apply a prune event: extend the mask, zero what it masks in weights, teachers and momentum."""
+        if event.criterion == "magnitude":
+            scores = magnitude_scores(self.prunable)
+        else:
+            scores = random_scores(self.prunable, self.recipe.seed, event.step)
+        self.mask = prune(self.mask, scores, event.num_pruned, event.allocation)
+        self.is_pruned = True
+        self._enforce_mask()
+        for name, parameter in self.prunable.items():
+            for moment in self.optimizer.state.get(parameter, {}).values():
+                if isinstance(moment, Tensor) and moment.shape == parameter.shape:
+                    moment.masked_fill_(~self.mask.kept[name], 0)
+
+    def update(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
+        """Make one optimizer update; returns the detached loss, a scalar on the device."""
+        factor = self.method.learning_rate(self.logical_step)
+        for group, base_rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+            group["lr"] = base_rate * factor
+        enter_stream(self.recipe.seed, "loss", self.step)
+        loss = _checked_loss(self.method.loss(self.encoder, views_VBCHW, labels_B))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._mask_gradients()
+        self.optimizer.step()
+        enter_stream(self.recipe.seed, "after_step", self.step)
+        with torch.no_grad():
+            self.method.after_step(self.encoder)
+        self._enforce_mask()
+        self.step += 1
+        self.logical_step += 1
+        return loss.detach()
+
+    def _mask_gradients(self) -> None:
+        if not self.is_pruned:
+            return
+        for name, parameter in self.prunable.items():
+            if parameter.grad is not None:
+                parameter.grad.masked_fill_(~self.mask.kept[name], 0)
+
+    @torch.no_grad()
+    def _enforce_mask(self) -> None:
+        """Zero masked weights in the encoder and in every encoder-shaped teacher that the method keeps."""
+        if not self.is_pruned:
+            return
+        self.mask.apply(self.prunable)
+        for module in self.method.modules():
+            if isinstance(module, Encoder):
+                self.mask.apply({name: module.get_parameter(name) for name in self.mask.kept})
+
+
+def _checked_loss(loss: Any) -> Tensor:
+    if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
+        came = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        detail = " without gradients" if isinstance(loss, Tensor) and not loss.requires_grad else ""
+        raise ValueError(f"loss: expected a scalar tensor with gradients, got {came}{detail}")
+    return loss.reshape(())
+
+
+def _copy(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.clone() if isinstance(value, Tensor) else deepcopy(value) for name, value in tensors.items()}

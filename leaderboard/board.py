@@ -1,0 +1,227 @@
+"""What the pages need of all records, condensed into a few tables that are small and quick to filter.
+
+Pure: records in, a `Board` out. It refuses to read files and to rank.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from benchmark.recording.record import EvaluationRecord, RunRecord
+from benchmark.scoring.instrument import Column
+
+PROBE_ACCURACY = "linear/accuracy"
+"""The number that the robustness score is made of; kept per seed, so that a part of the grid can be ranked alone."""
+DENSE = "dense"
+SUMMARY = ""
+"""Schedule of the rows in `Board.numbers` that describe a whole submission."""
+MAX_MESSAGE_CHARACTERS = 300
+
+COST_COLUMNS = (
+    Column(name="cost/device_time", title="Device time", unit="h", better="lower",
+           description="Hours of training and scoring on one device, shared training counted once."),
+    Column(name="cost/peak_memory", title="Peak memory", unit="GiB", better="lower",
+           description="Largest resident memory of any trainer (device memory on a GPU)."),
+)  # fmt: skip
+"""Numbers that the board derives from the cost of a record."""
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """One run without a score; `message` is untrusted text."""
+
+    task: str
+    schedule: str
+    sparsity: float
+    seed: int
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Accuracy of a representation nobody trained."""
+
+    task: str
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The facts of one evaluation; every text in it is untrusted. `path` names it within a board."""
+
+    path: str
+    evaluation_key: str
+    spec_identity: str
+    spec_digest: str
+    tier: str
+    name: str
+    authors: tuple[str, ...]
+    description: str
+    paper: str
+    supervision: str
+    digest: str
+    isolation: str
+    created: str
+    tasks: tuple[str, ...]
+    schedules: tuple[str, ...]
+    controls: tuple[str, ...]
+    sparsities: tuple[float, ...]
+    chance: Mapping[str, float]
+    confidence: float
+    num_models: int
+    num_runs: int
+    failed: tuple[FailedRun, ...]
+    columns: tuple[Column, ...]
+    references: tuple[Reference, ...]
+
+    @property
+    def barred(self) -> str:
+        """Why this evaluation is not ranked; empty where it is complete."""
+        if not self.failed:
+            return ""
+        reasons = sorted({run.reason.replace("_", " ") for run in self.failed})
+        return f"{len(self.failed)} of {self.num_runs} runs failed: {', '.join(reasons)}"
+
+
+@dataclass(frozen=True)
+class Board:
+    """All evaluations of a store.
+
+    Attributes:
+        entries: by path.
+        numbers: one row per (path, task, schedule, sparsity, metric) with value, low, high; summaries have schedule "".
+        seeds: one row per finished run: path, task, schedule, sparsity, seed, accuracy of its linear probe.
+    """
+
+    entries: Mapping[str, Entry]
+    numbers: pd.DataFrame
+    seeds: pd.DataFrame
+
+    @property
+    def names_by_age(self) -> list[str]:
+        """Names of submissions in the order in which they first appeared (what colours depend on)."""
+        return list(dict.fromkeys(e.name for e in sorted(self.entries.values(), key=lambda e: (e.created, e.name))))
+
+
+@dataclass(frozen=True)
+class Condensed:
+    """What a board keeps of one record."""
+
+    entry: Entry
+    numbers: tuple[tuple[Any, ...], ...]
+    seeds: tuple[tuple[Any, ...], ...]
+
+
+NUMBER_FIELDS = ("path", "task", "schedule", "sparsity", "metric", "value", "low", "high")
+SEED_FIELDS = ("path", "task", "schedule", "sparsity", "seed", "accuracy")
+
+
+def condense(path: str, record: EvaluationRecord) -> Condensed:
+    """Take from one record what a board needs."""
+    return Condensed(entry_of(path, record), tuple(_number_rows(record)), tuple(_seed_rows(record)))
+
+
+def assemble(condensed: Iterable[Condensed]) -> Board:
+    """Build a board from condensed records."""
+    condensed = tuple(condensed)
+    return Board(
+        {each.entry.path: each.entry for each in condensed},
+        _frame([(each.entry.path, *row) for each in condensed for row in each.numbers], NUMBER_FIELDS),
+        _frame([(each.entry.path, *row) for each in condensed for row in each.seeds], SEED_FIELDS),
+    )
+
+
+def entry_of(path: str, record: EvaluationRecord) -> Entry:
+    """Take the facts of one record."""
+    facts, controls = record.submission, _controls(record.spec)
+    names = dict.fromkeys(run.schedule for run in record.runs if run.schedule != DENSE)
+    return Entry(
+        path=path,
+        evaluation_key=record.evaluation_key,
+        spec_identity=record.spec_identity,
+        spec_digest=_spec_digest(record.spec),
+        tier=record.tier,
+        name=facts.name,
+        authors=facts.authors,
+        description=facts.description,
+        paper=facts.paper,
+        supervision=facts.supervision,
+        digest=facts.digest,
+        isolation=record.isolation,
+        created=record.created,
+        tasks=tuple(dict.fromkeys(run.task for run in record.runs)),
+        schedules=tuple(name for name in names if name not in controls),
+        controls=tuple(name for name in names if name in controls),
+        sparsities=tuple(sorted({run.sparsity for run in record.runs if run.schedule != DENSE})),
+        chance={task: _chance(facts) for task, facts in record.datasets.items()},
+        confidence=_confidence(record.spec),
+        num_models=len({run.seed for run in record.runs}),
+        num_runs=len(record.runs),
+        failed=tuple(_failed(run) for run in record.runs if run.status == "failed"),
+        columns=record.columns + COST_COLUMNS,
+        references=tuple(
+            Reference(r.task, r.name, r.accuracy.value, r.accuracy.low, r.accuracy.high) for r in record.references
+        ),
+    )
+
+
+def _number_rows(record: EvaluationRecord) -> Iterable[tuple[Any, ...]]:
+    hours = (record.cost.train_s + record.cost.scoring_s) / 3600
+    memory = record.cost.peak_memory_bytes / 2**30
+    yield ("", SUMMARY, float("nan"), "cost/device_time", hours, None, None)
+    yield ("", SUMMARY, float("nan"), "cost/peak_memory", memory, None, None)
+    for metric, estimate in record.summary.items():
+        yield ("", SUMMARY, float("nan"), metric, estimate.value, estimate.low, estimate.high)
+    for cell in record.cells:
+        for metric, estimate in cell.metrics.items():
+            yield (cell.task, cell.schedule, cell.sparsity, metric, estimate.value, estimate.low, estimate.high)
+
+
+def _seed_rows(record: EvaluationRecord) -> Iterable[tuple[Any, ...]]:
+    for run in record.runs:
+        accuracy = run.metrics.get(PROBE_ACCURACY)
+        if run.status == "finished" and accuracy is not None:
+            yield (run.task, run.schedule, run.sparsity, run.seed, accuracy)
+
+
+def _frame(rows: list[tuple[Any, ...]], fields: tuple[str, ...]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(fields))
+    for field in ("sparsity", "value", "low", "high", "accuracy"):
+        if field in fields:
+            frame[field] = frame[field].astype("float64")
+    return frame.astype({field: "category" for field in ("path", "task", "schedule", "metric") if field in fields})
+
+
+def _failed(run: RunRecord) -> FailedRun:
+    reason, message = (run.failure.reason, run.failure.message) if run.failure else ("environment", "")
+    return FailedRun(run.task, run.schedule, run.sparsity, run.seed, reason, message[:MAX_MESSAGE_CHARACTERS])
+
+
+def _controls(spec: Mapping[str, Any]) -> set[str]:
+    return {str(s.get("name")) for s in spec.get("schedules", ()) if s.get("criterion") == "random"}
+
+
+def _confidence(spec: Mapping[str, Any]) -> float:
+    return float(spec.get("evaluation", {}).get("bootstrap", {}).get("confidence", 0.95))
+
+
+def _chance(dataset: Mapping[str, Any]) -> float:
+    classes = dataset.get("num_classes", dataset.get("classes", 0))
+    count = classes if isinstance(classes, int) else len(classes)
+    return 1 / count if count else 0.0
+
+
+def _spec_digest(spec: Mapping[str, Any]) -> str:
+    """Tell apart documents that share name and version: results compare only under the very same one."""
+    asked = {key: value for key, value in spec.items() if key != "description"}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:8]

@@ -1,0 +1,77 @@
+"""Keeps one board in memory for all visitors and re-reads only the records that changed.
+
+Checking costs one `stat` per record on every rerun; unchanged records are never opened again. The board is shared and
+must not be modified, which is why it is a cached resource and not cached data (copied for every visitor).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import streamlit as st
+
+from benchmark.recording.record import EvaluationRecord
+from leaderboard import shelf
+from leaderboard.board import Board, Condensed, assemble, condense
+from leaderboard.palette import Look, looks
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A board as of one moment."""
+
+    board: Board
+    rejected: tuple[shelf.Rejected, ...]
+    looks: dict[str, Look]
+
+
+@dataclass
+class _Reader:
+    """The records read so far, by the stamp of their file."""
+
+    known: dict[shelf.Stamp, Condensed | shelf.Rejected] = field(default_factory=dict[shelf.Stamp, "Condensed | shelf.Rejected"])
+    opened: Opened | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self, folders: tuple[Path, ...]) -> Opened:
+        """Bring the board up to date."""
+        stamps = shelf.stamps(folders)
+        with self.lock:
+            if self.opened is None or set(stamps) != set(self.known):
+                self.known = {stamp: self.known.get(stamp) or _condense(stamp) for stamp in stamps}
+                self.opened = _opened(tuple(self.known.values()))
+            return self.opened
+
+
+@st.cache_resource(show_spinner=False)
+def _reader(folders: tuple[str, ...]) -> _Reader:
+    del folders  # one reader per set of folders
+    return _Reader()
+
+
+def open_board() -> Opened:
+    """Give the current board of this server's stores."""
+    folders = shelf.homes()
+    with st.spinner("Reading records ...", show_time=True):
+        return _reader(tuple(map(str, folders))).open(folders)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def full_record(path: str, created: str) -> EvaluationRecord | None:
+    """Read one whole record; `created` makes a replaced record a new one. None where it is gone by now."""
+    del created
+    record = shelf.read(Path(path))
+    return None if isinstance(record, shelf.Rejected) else record
+
+
+def _condense(stamp: shelf.Stamp) -> Condensed | shelf.Rejected:
+    record = shelf.read(Path(stamp.path))
+    return record if isinstance(record, shelf.Rejected) else condense(stamp.path, record)
+
+
+def _opened(known: tuple[Condensed | shelf.Rejected, ...]) -> Opened:
+    board = assemble(each for each in known if isinstance(each, Condensed))
+    rejected = tuple(each for each in known if isinstance(each, shelf.Rejected))
+    return Opened(board, rejected, looks(board.names_by_age))
