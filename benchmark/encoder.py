@@ -53,7 +53,7 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode images in [0, 1], (B, channels, H, W), to features (B, D)."""
-        maps = self.stem(images)
+        maps = self.stem(images.contiguous(memory_format=torch.channels_last))
         for block in self.blocks.values():
             maps = block(maps)
         return maps.mean(dim=(2, 3))
@@ -64,7 +64,7 @@ class Encoder(nn.Module):
         The input is flattened; spatial maps are average-pooled to (B, channels). The last block, pooled, *is* the
         feature vector, so it appears once, as `features`.
         """
-        maps = self.stem(images)
+        maps = self.stem(images.contiguous(memory_format=torch.channels_last))
         points = {"input": images.flatten(1), "stem": maps.mean(dim=(2, 3))}
         for name, block in self.blocks.items():
             maps = block(maps)
@@ -102,6 +102,11 @@ def layer_sizes(spec: SmallResNet, in_channels: int) -> tuple[int, ...]:
         encoder = _small_resnet(spec, in_channels)
     weights = dict(encoder.named_parameters())
     return tuple(weights[name].numel() for name in prunable_names(encoder))
+
+
+def feature_dim(spec: SmallResNet) -> int:
+    """D, the size of an encoder's feature vectors."""
+    return 4 * spec.width
 
 
 def _small_resnet(spec: SmallResNet, in_channels: int) -> Encoder:

@@ -57,7 +57,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class Entry:
-    """The facts of one evaluation; every text in it is untrusted. `path` names it within a board."""
+    """The facts of one evaluation; every text in it is untrusted. `path` names it within a board.
+
+    `controlled` says which schedule a control differs from in its criterion only.
+    """
 
     path: str
     evaluation_key: str
@@ -75,12 +78,14 @@ class Entry:
     tasks: tuple[str, ...]
     schedules: tuple[str, ...]
     controls: tuple[str, ...]
+    controlled: Mapping[str, str]
     sparsities: tuple[float, ...]
     chance: Mapping[str, float]
     confidence: float
     num_models: int
     num_runs: int
     failed: tuple[FailedRun, ...]
+    device_s: float
     columns: tuple[Column, ...]
     references: tuple[Reference, ...]
 
@@ -162,12 +167,14 @@ def entry_of(path: str, record: EvaluationRecord) -> Entry:
         tasks=tuple(dict.fromkeys(run.task for run in record.runs)),
         schedules=tuple(name for name in names if name not in controls),
         controls=tuple(name for name in names if name in controls),
+        controlled=_controlled(record.spec),
         sparsities=tuple(sorted({run.sparsity for run in record.runs if run.schedule != DENSE})),
         chance={task: _chance(facts) for task, facts in record.datasets.items()},
         confidence=_confidence(record.spec),
         num_models=len({run.seed for run in record.runs}),
         num_runs=len(record.runs),
         failed=tuple(_failed(run) for run in record.runs if run.status == "failed"),
+        device_s=record.cost.train_s + record.cost.scoring_s,
         columns=record.columns + COST_COLUMNS,
         references=tuple(
             Reference(r.task, r.name, r.accuracy.value, r.accuracy.low, r.accuracy.high) for r in record.references
@@ -209,6 +216,18 @@ def _failed(run: RunRecord) -> FailedRun:
 
 def _controls(spec: Mapping[str, Any]) -> set[str]:
     return {str(s.get("name")) for s in spec.get("schedules", ()) if s.get("criterion") == "random"}
+
+
+def _controlled(spec: Mapping[str, Any]) -> dict[str, str]:
+    def timing(schedule: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in schedule.items() if key not in ("name", "criterion")}
+
+    schedules, controls = spec.get("schedules", ()), _controls(spec)
+    return {
+        str(control["name"]): str(schedule["name"])
+        for control in schedules if control.get("name") in controls
+        for schedule in schedules if schedule.get("name") not in controls and timing(schedule) == timing(control)
+    }  # fmt: skip
 
 
 def _confidence(spec: Mapping[str, Any]) -> float:

@@ -6,6 +6,7 @@ drawn on a canvas or escaped by the tooltip, so foreign text stays text.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from leaderboard.palette import NEUTRAL, Look
+from benchmark.recording.record import RunRecord
+from leaderboard.palette import NEUTRAL, OKABE_ITO, Look
 from leaderboard.ranking import Interval, log2_compression
 from leaderboard.wording import percent
 
@@ -49,7 +51,7 @@ class Level:
     value: float
 
 
-def interval_plot(bars: Sequence[Bar], looks: Mapping[str, Look], title: str) -> alt.LayerChart:
+def interval_plot(bars: Sequence[Bar], looks: Mapping[str, Look], title: str) -> alt.LayerChart | alt.FacetChart:
     """Draw values with their intervals, in the given order, at most `MAX_BARS` of them; unranked ones hollow."""
     bars = bars[:MAX_BARS]
     names = [bar.name for bar in bars]
@@ -68,21 +70,22 @@ def interval_plot(bars: Sequence[Bar], looks: Mapping[str, Look], title: str) ->
                           ("high", "high", ".4f"), ("ranked", "Standing", None)),
     )  # fmt: skip
     rule = base.mark_rule(strokeWidth=3, opacity=0.75, strokeCap="round").encode(
-        x=alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True)), x2="high:Q"
+        x=alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True),
+                axis=alt.Axis(tickCount=6)), x2="high:Q"
     )
     dot = base.mark_point(size=110, filled=True, opacity=1).encode(
         x="value:Q",
         shape=alt.Shape("name:N", scale=alt.Scale(domain=names, range=[looks[n].marker for n in names]), legend=None),
         fillOpacity=alt.condition(alt.datum.ranked == "ranked", alt.value(1), alt.value(0)),
         strokeWidth=alt.value(2),
-        stroke=_colour_by_name(names, looks),
+        stroke=alt.Stroke("name:N", scale=_colour_scale(names, looks), legend=None),
     )
     return alt.layer(rule, dot)
 
 
 def curves(
     lines: Sequence[Line], levels: Sequence[Level], title: str, low_high: tuple[float, float], height: int = 320
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.FacetChart:
     """Draw metric against sparsity on a log2 compression axis, with bands.
 
     Args:
@@ -94,19 +97,18 @@ def curves(
     """
     frame = _line_frame(lines)
     x = _compression_axis(sorted({point[0] for line in lines for point in line.points}))
-    y = alt.Y("value:Q", title=title, scale=alt.Scale(domain=list(low_high), nice=False, zero=False))
+    scale = alt.Scale(domain=list(low_high), nice=False, zero=False)
+    y = alt.Y("value:Q", title=title, scale=scale)
     names = list(dict.fromkeys(line.name for line in lines))
     looks = {line.name: Look(line.colour, line.marker) for line in reversed(lines)}
     colour = _colour_by_name(names, looks)
     base = alt.Chart(frame, height=height)
-    solid = base.transform_filter(alt.datum.kind != "control")
-    band = solid.mark_area(opacity=0.18, clip=True).encode(
-        x=x, y=y.copy(), detail="line:N", color=colour
+    band = base.transform_filter(alt.datum.kind != "control").mark_area(opacity=0.18, clip=True).encode(
+        x=x, y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q", detail="line:N", color=colour
     )
-    band = band.encode(y=alt.Y("low:Q", title=title, scale=alt.Scale(domain=list(low_high), nice=False, zero=False)), y2="high:Q")
     stroke = base.mark_line(strokeWidth=2.5, clip=True).encode(
-        x=x, y=y, color=colour, detail="line:N", strokeDash=alt.condition(
-            alt.datum.kind == "control", alt.value([5, 4]), alt.value([1, 0])),
+        x=x, y=y, color=colour, detail="line:N",
+        strokeDash=alt.condition(alt.datum.kind == "control", alt.value([5, 4]), alt.value([1, 0])),
         opacity=alt.condition(alt.datum.kind == "control", alt.value(0.7), alt.value(1)),
     )  # fmt: skip
     dots = base.mark_point(size=60, filled=True, clip=True, opacity=1).encode(
@@ -116,6 +118,20 @@ def curves(
                           ("value", title, ".4f"), ("low", "low", ".4f"), ("high", "high", ".4f")),
     )  # fmt: skip
     return alt.layer(*_level_layers(levels, low_high), band, stroke, dots)
+
+
+def legend(lines: Sequence[Line], per_row: int = 3) -> alt.Chart:
+    """Draw only a legend, `per_row` names in a row, in the theme's text colour."""
+    names = [line.name for line in lines]
+    shared: dict[str, Any] = {"title": None, "orient": "top", "columns": per_row, "symbolSize": 90, "symbolOpacity": 1,
+                              "labelFontSize": 13, "labelLimit": 110, "offset": 0, "padding": 0}  # fmt: skip
+    colour = alt.Color("name:N", scale=alt.Scale(domain=names, range=[line.colour for line in lines]),
+                       legend=alt.Legend(**shared))  # fmt: skip
+    shape = alt.Shape("name:N", scale=alt.Scale(domain=names, range=[line.marker for line in lines]),
+                      legend=alt.Legend(**shared))  # fmt: skip
+    height = 14 + 24 * (1 + (len(lines) - 1) // per_row)
+    chart = alt.Chart(pd.DataFrame({"name": names}), height=height).mark_point(opacity=0, filled=True)
+    return chart.encode(color=colour, shape=shape).configure_view(strokeWidth=0)
 
 
 def limits(lines: Sequence[Line], levels: Sequence[Level]) -> tuple[float, float]:
@@ -160,18 +176,46 @@ def _level_layers(levels: Sequence[Level], low_high: tuple[float, float]) -> lis
     frame = pd.DataFrame([{"value": level.value, "name": level.name} for level in levels])
     y = alt.Y("value:Q", scale=alt.Scale(domain=list(low_high), nice=False, zero=False))
     rule = alt.Chart(frame).mark_rule(color=NEUTRAL, strokeDash=[2, 3], strokeWidth=1.5).encode(y=y)
-    text = alt.Chart(frame).mark_text(align="left", baseline="bottom", dx=4, dy=-2, color=NEUTRAL, fontSize=11).encode(
-        y=y, x=alt.value(0), text="name:N")  # fmt: skip
+    text = alt.Chart(frame).mark_text(align="left", dx=5, color=NEUTRAL, fontSize=11, limit=75).encode(
+        y=y, x=alt.value("width"), text="name:N")  # fmt: skip
     return [rule, text]
 
 
 def _colour_by_name(names: Sequence[str], looks: Mapping[str, Look]) -> alt.Color:
-    scale = alt.Scale(domain=list(names), range=[looks[name].colour for name in names])
-    return alt.Color("name:N", scale=scale, legend=None)
+    return alt.Color("name:N", scale=_colour_scale(names, looks), legend=None)
+
+
+def _colour_scale(names: Sequence[str], looks: Mapping[str, Look]) -> alt.Scale:
+    return alt.Scale(domain=list(names), range=[looks[name].colour for name in names])
 
 
 def _tooltips(*fields: tuple[str, str, str | None]) -> list[alt.Tooltip]:
     return [
-        alt.Tooltip(name, type="quantitative", title=title, format=form) if form else alt.Tooltip(name, type="nominal", title=title)
+        alt.Tooltip(name, type="quantitative", title=title, format=form)
+        if form
+        else alt.Tooltip(name, type="nominal", title=title)
         for name, title, form in fields
-    ]  # fmt: skip
+    ]
+
+
+def training_curves(runs: Sequence[RunRecord]) -> alt.Chart:
+    """Draw mean training loss by epoch: the dense population, and the sparsest cell of every schedule."""
+    deepest: dict[str, float] = {}
+    for run in runs:
+        deepest[run.schedule] = max(run.sparsity, deepest.get(run.schedule, 0.0))
+    frame = pd.DataFrame(
+        [(run.schedule, epoch, loss) for run in runs if run.sparsity == deepest[run.schedule]
+         for epoch, loss in run.loss_curve],
+        columns=["schedule", "epoch", "loss"],
+    )  # fmt: skip
+    means = frame.groupby(["schedule", "epoch"], as_index=False)["loss"].mean()
+    names = list(deepest)
+    cycle = itertools.cycle(OKABE_ITO)
+    palette = [NEUTRAL if name == "dense" else next(cycle) for name in names]
+    return alt.Chart(means, height=300).mark_line(strokeWidth=2).encode(
+        x=alt.X("epoch:Q", title="Epoch"),
+        y=alt.Y("loss:Q", title="Training loss", scale=alt.Scale(zero=False)),
+        color=alt.Color("schedule:N", scale=alt.Scale(domain=names, range=palette),
+                        legend=alt.Legend(title=None, orient="top")),
+        tooltip=_tooltips(("schedule", "Schedule", None), ("epoch", "Epoch", ".0f"), ("loss", "Loss", ".4f")),
+    )  # fmt: skip

@@ -12,7 +12,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +142,8 @@ def agreement(first: Mapping[str, Interval | None], second: Mapping[str, Interva
     pairs = [(a.value, b.value) for name, a in first.items() if a and (b := second.get(name))]
     if len({a for a, _ in pairs}) < 2 or len({b for _, b in pairs}) < 2:
         return None
-    return float(kendalltau([a for a, _ in pairs], [b for _, b in pairs]).statistic)
+    found: Any = kendalltau([a for a, _ in pairs], [b for _, b in pairs])
+    return float(found.statistic)
 
 
 def oriented(scores: Mapping[str, Interval | None], better: Direction) -> dict[str, Interval | None]:
@@ -167,10 +168,20 @@ def area_over_compression(sparsities: Sequence[float], heights: Sequence[float])
     >>> area_over_compression([0.5, 0.75, 0.875], [1.0, 0.5, 0.0])
     0.5
     """
-    places = [log2_compression(sparsity) for sparsity in sparsities]
+    return float(np.dot(compression_weights(sparsities), heights))
+
+
+def compression_weights(sparsities: Sequence[float]) -> NDArray[np.float64]:
+    """Weight of every sparsity in `area_over_compression`; they sum to 1.
+
+    >>> compression_weights([0.5, 0.75, 0.875]).tolist()
+    [0.25, 0.5, 0.25]
+    """
+    places = np.array([log2_compression(sparsity) for sparsity in sparsities])
     if len(places) == 1:
-        return float(heights[0])
-    return float(np.trapezoid(heights, places) / (places[-1] - places[0]))
+        return np.ones(1)
+    halves = np.diff(places) / 2 / (places[-1] - places[0])
+    return np.append(halves, 0.0) + np.append(0.0, halves)
 
 
 def interval_over_seeds(samples_K: NDArray[np.float64], confidence: float = 0.95) -> Interval:

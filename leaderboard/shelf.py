@@ -1,4 +1,4 @@
-"""Where records are found and how they are read: `FMN_HOME` (default `runs/`) and the `results/` that ship with the code.
+"""Where records are found and how they are read: `FMN_HOME` (default `runs/`) and the shipped `results/`.
 
 It owns the only place of the leaderboard that opens files. It refuses to write, and a bad record is counted and
 named, never fatal.
@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
 
 SHIPPED = Path(__file__).resolve().parent.parent / "results"
@@ -46,9 +45,12 @@ def stamps(folders: Sequence[Path]) -> tuple[Stamp, ...]:
     """List the record files of some stores, without opening any."""
     found: list[Stamp] = []
     for folder in folders:
-        root = folder / "records" if (folder / "records").is_dir() else folder / "."
-        for path in sorted(root.glob("**/*.json")) if root.is_dir() else ():
-            facts = path.stat()
+        root = folder / "records" if (folder / "records").is_dir() else folder
+        for path in sorted(root.glob("*/*.json")):
+            try:
+                facts = path.stat()
+            except OSError:  # replaced between listing and looking; the next visit sees it
+                continue
             found.append(Stamp(str(path), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns))
     return tuple(found)
 
@@ -58,10 +60,6 @@ def read(path: Path) -> EvaluationRecord | Rejected:
     try:
         if path.stat().st_size > MAX_RECORD_BYTES:
             return Rejected(str(path), f"larger than {MAX_RECORD_BYTES} bytes")
-        return EvaluationRecord.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        return Rejected(str(path), f"not a record of this version: {where}: {first['msg']}")
-    except OSError as error:
-        return Rejected(str(path), f"unreadable: {error.strerror}")
+        return read_record(path)
+    except (OSError, ValueError, RecursionError) as error:
+        return Rejected(str(path), str(error))

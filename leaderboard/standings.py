@@ -5,6 +5,7 @@ Pure. It refuses to draw.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,11 +71,11 @@ def competitors(board: Board, arena: Arena, track: str = "all") -> dict[str, lis
     Args:
         board: all evaluations.
         arena: which ones compete.
-        track: `none` or `labels` for one supervision track, `all` for both together.
+        track: `none` or `labels` for one supervision track; `each` and `all` for both.
     """
     groups: dict[str, list[Entry]] = defaultdict(list)
     for entry in board.entries.values():
-        if arena_of(entry) == arena and track in ("all", entry.supervision):
+        if arena_of(entry) == arena and track in ("each", "all", entry.supervision):
             groups[entry.name].append(entry)
     for entries in groups.values():
         newest = max(entries, key=lambda entry: (entry.created, entry.path)).digest
@@ -91,18 +92,28 @@ def columns_of(entries: Sequence[Entry]) -> dict[str, Column]:
     return found
 
 
+_PREFIXES = {"dense": "dense", "pruned": "mean of pruned cells"}
+
+
 def describe(name: str, columns: Mapping[str, Column]) -> Column | None:
-    """Find the description of a number; `group/metric:part` falls back on `group/metric`."""
-    whole, _, part = name.partition(":")
-    if name in columns or not part or whole not in columns:
-        return columns.get(name)
+    """Find the description of a number: its own, or that of the number it is a part of.
+
+    `group/metric:part` is a part of `group/metric`; `dense:group/metric` and `pruned:group/metric` describe the dense
+    population and the mean over pruned cells.
+    """
+    if name in columns:
+        return columns[name]
+    left, _, right = name.partition(":")
+    whole, part = (right, _PREFIXES[left]) if left in _PREFIXES else (left, right)
+    if not part or whole not in columns:
+        return None
     return columns[whole].model_copy(update={"name": name, "title": f"{columns[whole].title}, {part}"})
 
 
 def summary_scores(board: Board, paths: Sequence[str]) -> dict[str, dict[str, Interval | None]]:
     """Numbers of whole submissions: metric -> path -> interval."""
     numbers = board.numbers
-    return _by_metric(numbers[(numbers["schedule"] == SUMMARY) & numbers["path"].isin(paths)])
+    return _by_metric(numbers.loc[(numbers["schedule"] == SUMMARY) & numbers["path"].isin(paths)])
 
 
 def cell_scores(
@@ -114,9 +125,8 @@ def cell_scores(
     are on average.
     """
     numbers = board.numbers
-    chosen = numbers[
-        numbers["path"].isin(paths) & numbers["schedule"].isin(list(schedules)) & np.isclose(numbers["sparsity"], sparsity)
-    ]
+    here = np.isclose(numbers["sparsity"], sparsity)
+    chosen = numbers.loc[numbers["path"].isin(paths) & numbers["schedule"].isin(list(schedules)) & here]
     means = chosen.groupby(["path", "metric"], observed=True)[["value", "low", "high"]]
     return _by_metric(means.agg(lambda cells: cells.mean(skipna=False)).reset_index())
 
@@ -131,33 +141,58 @@ def selection_scores(
     """
     seeds = board.seeds
     wanted = seeds["path"].isin([entry.path for entry in entries]) & seeds["schedule"].isin(list(schedules))
-    chosen = {str(path): runs for path, runs in seeds[wanted].groupby("path", observed=True)}
+    chosen = {str(path): runs for path, runs in seeds.loc[wanted].groupby("path", observed=True)}
     return {
         entry.path: _selection_score(entry, chosen.get(entry.path), schedules, sorted(sparsities)) for entry in entries
     }
 
 
 def rows(
+    groups: Mapping[str, list[Entry]], scores: Mapping[str, Mapping[str, Interval | None]], by: str, better: Direction,
+    each_track: bool,
+) -> list[Row]:  # fmt: skip
+    """Rank the competitors by one number, best first, unranked ones last.
+
+    Args:
+        groups: evaluations by submission, the one that counts first.
+        scores: metric -> path -> number.
+        by: the metric to rank by.
+        better: its better direction.
+        each_track: rank every supervision track on its own, one after the other; else all together.
+    """
+    tracks = sorted({entries[0].supervision for entries in groups.values()}) if each_track else [None]
+    return [
+        row
+        for track in tracks
+        for row in _rows({n: g for n, g in groups.items() if track in (None, g[0].supervision)}, scores, by, better)
+    ]
+
+
+def _rows(
     groups: Mapping[str, list[Entry]], scores: Mapping[str, Mapping[str, Interval | None]], by: str, better: Direction
 ) -> list[Row]:
-    """Rank the competitors by one number, best first, unranked ones last."""
     entries = {entries[0].path: entries[0] for entries in groups.values()}
     key = {path: scores.get(by, {}).get(path) for path in entries}
     standings = rank(key, better, {path: entry.barred for path, entry in entries.items() if entry.barred})
     made = [
-        Row(entry, {name: by_path.get(path) for name, by_path in scores.items()}, standings[path], len(groups[entry.name]))
+        Row(entry, {name: by_path.get(path) for name, by_path in scores.items()}, standings[path], len(group))
         for path, entry in entries.items()
+        if (group := groups[entry.name])
     ]
     return sorted(made, key=lambda row: _place(row, key[row.entry.path], better))
 
 
-def mean_curve(board: Board, entry: Entry, metric: str, schedules: Sequence[str]) -> list[tuple[float, float]]:
-    """Mean of a metric over tasks and schedules by sparsity, dense first: (sparsity, value) pairs."""
-    numbers = board.numbers
-    mine = numbers[(numbers["path"] == entry.path) & (numbers["metric"] == metric)]
-    mine = mine[mine["schedule"].isin([DENSE, *schedules])]
-    means = mine.groupby("sparsity")["value"].mean()
-    return [(float(sparsity), float(value)) for sparsity, value in means.items() if pd.notna(value)]  # pyright: ignore[reportArgumentType]
+def mean_curves(board: Board, entries: Sequence[Entry], metric: str) -> dict[str, list[float]]:
+    """Mean of a metric over tasks and ranked schedules, per path, from dense to the sparsest."""
+    numbers, schedules = board.numbers, {name for entry in entries for name in entry.schedules}
+    paths = [entry.path for entry in entries]
+    chosen = (numbers["metric"] == metric) & numbers["path"].isin(paths)
+    mine = numbers.loc[chosen & numbers["schedule"].isin([DENSE, *schedules])].dropna(subset=["value"])
+    means = mine.groupby(["path", "sparsity"], observed=True)["value"].mean()
+    curves: dict[str, list[float]] = {path: [] for path in paths}
+    for (path, _), value in zip(means.index.tolist(), means.tolist(), strict=True):
+        curves[path].append(value)
+    return curves
 
 
 def _place(row: Row, score: Interval | None, better: Direction) -> tuple[bool, float, str]:
@@ -179,18 +214,17 @@ def _selection_score(
 ) -> Interval | None:
     if runs is None or not schedules or not sparsities:
         return None
-    accuracy = {key: value for *key_parts, value in runs[["task", "schedule", "sparsity", "seed", "accuracy"]].itertuples(
-        index=False) for key in [tuple(key_parts)]}  # fmt: skip
+    fields = (runs[name].tolist() for name in ("task", "schedule", "sparsity", "seed"))
+    accuracy = dict(zip(zip(*fields, strict=True), runs["accuracy"].tolist(), strict=True))
+    wanted = [(task, schedule) for task in entry.tasks for schedule in schedules]
     areas_K: list[float] = []
-    for seed in sorted(set(runs["seed"])):
+    for seed in sorted(set(runs["seed"].tolist())):
         areas: list[float] = []
-        for task in entry.tasks:
+        for task, schedule in wanted:
             chance = entry.chance.get(task, 0.0)
-            for schedule in schedules:
-                heights = [accuracy.get((task, schedule, sparsity, seed)) for sparsity in sparsities]
-                if any(height is None for height in heights):
-                    return None
-                corrected = [(height - chance) / (1 - chance) for height in heights if height is not None]
-                areas.append(area_over_compression(sparsities, corrected))
+            heights = [accuracy.get((task, schedule, sparsity, seed), math.nan) for sparsity in sparsities]
+            areas.append(area_over_compression(sparsities, [(height - chance) / (1 - chance) for height in heights]))
         areas_K.append(float(np.mean(areas)))
+    if len(areas_K) < entry.num_models or math.isnan(sum(areas_K)):
+        return None
     return interval_over_seeds(np.array(areas_K), entry.confidence)

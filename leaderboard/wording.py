@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from benchmark.scoring.instrument import Column
 from leaderboard.ranking import Interval
 
-TRACKS = {"all": "All", "none": "Without labels", "labels": "With labels"}
+TRACKS = {"each": "Each track", "all": "Together", "none": "No labels", "labels": "Labels"}
 TIERS = {
     "smoke": "Smoke tier: this board proves that an installation works. It is no evidence about a method.",
     "qualification": "Qualification tier: pre-selects methods; the full tier decides.",
@@ -19,12 +19,12 @@ _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 
 
 def inert(text: str) -> str:
-    """Make foreign text show literally where only markdown is available (captions, help).
+    r"""Make foreign text show literally where only markdown is available (captions, help).
 
     Every ASCII punctuation mark is escaped; a word joiner after colons keeps shortcodes such as `:smile:` apart.
 
-    >>> print(inert("[x](javascript:1)").replace("\\u2060", ""))
-    \\[x\\]\\(javascript\\:1\\)
+    >>> print(inert("[x](javascript:1)").replace("\u2060", ""))
+    \[x\]\(javascript\:1\)
     """
     return "".join(f"\\{mark}" if mark in string.punctuation else mark for mark in text).replace("\\:", "\\:\u2060")
 
@@ -61,3 +61,12 @@ def bounds(interval: Interval | None) -> str:
 def percent(sparsity: float) -> str:
     """Sparsity for people: `98 %`, `99.5 %`, `dense` for 0."""
     return f"{100 * sparsity:.4g} %" if sparsity else "dense"
+
+
+def duration(hours: float) -> str:
+    """Device time for people.
+
+    >>> duration(0.05), duration(3.04)
+    ('about 3 minutes', 'about 3.0 hours')
+    """
+    return f"about {hours:.1f} hours" if hours >= 1 else f"about {max(1, round(60 * hours))} minutes"

@@ -8,6 +8,7 @@ Shapes: M training examples, N test examples, D features, A features that vary, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +104,7 @@ def fit_linear_probe(
 
     Source:
         Linear evaluation protocol as in Alain & Bengio 2017 (arXiv 1610.01644) and Chen et al. 2020
-        (arXiv 2002.05709, appendix B.8). Deviation: full-batch convex fit on un-augmented, standardised features
+        (arXiv 2002.05709). Deviation: full-batch convex fit on un-augmented, standardised features
         instead of SGD, so that the instrument itself adds neither noise nor settings.
 
     Example:
@@ -142,7 +143,7 @@ class _Objective:
 
     def unpack(self, flat: Doubles) -> tuple[Doubles, Doubles]:
         num_weights = len(self.one_hot_PM) * self.num_features
-        return flat[:num_weights].reshape(-1, self.num_features), flat[num_weights:]
+        return flat[:num_weights].reshape(len(self.one_hot_PM), -1), flat[num_weights:]
 
     def start(self) -> Doubles:
         weights = np.zeros(len(self.one_hot_PM) * self.num_features)
@@ -152,16 +153,17 @@ class _Objective:
         weights_PA, bias_P = self.unpack(flat)
         scores_PM = weights_PA @ self.standardised_AM
         scores_PM += bias_P[:, None]
-        scores_PM -= scores_PM.max(axis=0)
+        scores_PM -= scores_PM.max(axis=0)  # so that exp cannot overflow
         target_score = np.vdot(self.one_hot_PM, scores_PM)
         np.exp(scores_PM, out=scores_PM)
         total_M = scores_PM.sum(axis=0)
-        loss = (np.log(total_M).sum() - target_score) / self.num_examples + self.l2 / 2 * np.vdot(weights_PA, weights_PA)
+        cross_entropy = (np.log(total_M).sum() - target_score) / self.num_examples
+        penalty = self.l2 / 2 * np.vdot(weights_PA, weights_PA)
         scores_PM /= total_M
         scores_PM -= self.one_hot_PM
         scores_PM /= self.num_examples
         gradient_PA = scores_PM @ self.standardised_AM.T + self.l2 * weights_PA
-        return float(loss), np.concatenate([gradient_PA.ravel(), scores_PM.sum(axis=1)])
+        return float(cross_entropy + penalty), np.concatenate([gradient_PA.ravel(), scores_PM.sum(axis=1)])
 
 
 def _minimise(objective: _Objective, tolerance: float) -> Doubles:
@@ -186,3 +188,62 @@ def _demand_consistent(features_MD: Features | Doubles, labels_M: Labels, num_cl
 def _demand_finite(features_ND: Features | Doubles, what: str) -> None:
     if not np.isfinite(features_ND).all():
         raise ValueError(f"linear probe: {what} contain NaN or infinity; the encoder overflows on these images")
+
+
+def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
+    """Fit the probe on the training features and read the test features with it."""
+    settings = evaluation.linear
+    train_MD, test_ND = view.train[FINAL_FEATURES], view.test[FINAL_FEATURES]
+    probe = fit_linear_probe(train_MD, view.train_labels, view.num_classes, settings.l2, settings.tolerance)
+    probabilities_NC = probe.probabilities(test_ND)
+    predicted_N = probe.predict(test_ND)
+    values = {
+        "linear/accuracy": float((predicted_N == view.test_labels).mean()),
+        "linear/converged": float(probe.converged),
+    }
+    if view.num_classes > 10:
+        values["linear/top5"] = _top_accuracy(probe.logits(test_ND), view.test_labels, 5)
+    rows_N = np.arange(len(predicted_N))
+    examples: dict[str, NDArray[Any]] = {
+        "linear/prediction": predicted_N.astype(np.min_scalar_type(view.num_classes - 1)),
+        "linear/confidence": probabilities_NC[rows_N, predicted_N].astype(np.float32),
+        "linear/true_probability": probabilities_NC[rows_N, view.test_labels].astype(np.float32),
+    }
+    return Outcome(values, examples)
+
+
+def _top_accuracy(logits_NC: Doubles, labels_N: Labels, depth: int) -> float:
+    """Share of examples whose class is among the `depth` largest logits; ties go to the lowest class index."""
+    ranked_NC = np.argsort(-logits_NC, axis=1, kind="stable")
+    return float((ranked_NC[:, :depth] == labels_N[:, None]).any(axis=1).mean())
+
+
+METRIC = ModelMetric(
+    name="linear",
+    version=1,
+    settings=lambda evaluation: evaluation.linear,
+    measure=_measure,
+    columns=(
+        Column(
+            name="linear/accuracy",
+            title="Accuracy",
+            better="higher",
+            description="Share of test images that a linear probe on the frozen features classifies correctly, in "
+            "[0, 1].",
+        ),
+        Column(
+            name="linear/top5",
+            title="Top-5",
+            better="higher",
+            description="Share of test images whose class is among the linear probe's five likeliest, in [0, 1]; only "
+            "for more than 10 classes.",
+        ),
+        Column(
+            name="linear/converged",
+            title="Converged",
+            better="higher",
+            description="1 where the linear probe reached its gradient tolerance, 0 where it ran out of iterations; "
+            "the mean over models is the share that did.",
+        ),
+    ),
+)

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from benchmark.spec.canonical import plain_decimal
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -38,7 +40,11 @@ class Document(BaseModel):
 
     @classmethod
     def contradictions(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
-        """Yield a problem for every contradiction among the `values` that parsed; `where` is relative to this model."""
+        """Yield a problem for every contradiction among the `values` that parsed; `where` is relative to this model.
+
+        Fields that did not parse are absent; entries of lists and dicts that did not parse are None, so that the
+        positions of the others hold.
+        """
         yield from ()
 
     @model_validator(mode="after")
@@ -51,7 +57,7 @@ class Document(BaseModel):
 
 def _plain(value: Decimal) -> Decimal:
     """Give equal decimals equal text: 0.50 and 0.5 are one value and must hash alike."""
-    return Decimal(format(value.normalize(), "f"))
+    return Decimal(plain_decimal(value))
 
 
 PrunedSparsity = Annotated[Decimal, Field(gt=0, lt=1), AfterValidator(_plain)]

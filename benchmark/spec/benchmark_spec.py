@@ -102,7 +102,7 @@ class BenchmarkSpec(Document):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
     """Name of the benchmark: lower-case letters, digits and hyphens, at most 64 characters."""
-    version: Annotated[str, Field(pattern=r"^\d{1,3}\.\d{1,3}$")]
+    version: Annotated[str, Field(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}$")]
     """Version as `Major.Minor`; results compare within one such version."""
     tier: Literal["smoke", "qualification", "full"]
     """What a result is worth: `smoke` proves an installation, `qualification` pre-selects, `full` is evidence."""
@@ -123,11 +123,12 @@ class BenchmarkSpec(Document):
     def contradictions(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
         """Check order and uniqueness across the lists of the document."""
         yield from _sparsities_increase(values.get("sparsities") or ())
-        schedules = [schedule for schedule in values.get("schedules") or () if isinstance(schedule, OneShot | Gradual)]
+        asked = values.get("schedules") or ()
+        schedules = [schedule for schedule in asked if isinstance(schedule, OneShot | Gradual)]
         for name, count in Counter(schedule.name for schedule in schedules).items():
             if count > 1:
                 yield Problem("schedules", "a different name for every schedule", f"{count} schedules named {name!r}")
-        if schedules and all(schedule.is_control for schedule in schedules):
+        if schedules and len(schedules) == len(asked) and all(schedule.is_control for schedule in schedules):
             yield Problem("schedules", "at least one schedule with criterion magnitude to rank", "only controls")
 
     @property
@@ -137,6 +138,7 @@ class BenchmarkSpec(Document):
 
 
 def _sparsities_increase(sparsities: tuple[Any, ...]) -> Iterator[Problem]:
-    for position, (lower, upper) in enumerate(itertools.pairwise(sparsities)):
+    parsed = [(position, value) for position, value in enumerate(sparsities) if value is not None]
+    for (_, lower), (position, upper) in itertools.pairwise(parsed):
         if not lower < upper:
-            yield Problem(f"sparsities[{position + 1}]", f"more than the one before it ({lower})", str(upper))
+            yield Problem(f"sparsities[{position}]", f"more than the one before it ({lower})", str(upper))

@@ -8,13 +8,15 @@ from __future__ import annotations
 import difflib
 import math
 import re
-import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Literal, Union, cast, get_args, get_origin
+from typing import Any, cast, get_origin
 
+from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
+
+from benchmark.spec.base import Document
+from benchmark.spec.fields import Limits, choices, members, scalar_kinds
 
 LONGEST_QUOTE = 80
 """Characters of a document that a message repeats at most."""
@@ -26,16 +28,18 @@ def shown(value: Any) -> str:
     >>> shown(None), shown(True), shown("a\x1b[2J"), shown([1, 2])
     ('nothing', 'true', "'a\\x1b[2J'", 'a list of 2')
     """
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
     if isinstance(value, str):
         return quoted(value)
-    if isinstance(value, int) and value.bit_length() > 256:
-        return f"a whole number of {value.bit_length()} bits"
-    if isinstance(value, int | float | Decimal):
+    if isinstance(value, int):
+        return f"a whole number of {value.bit_length()} bits" if value.bit_length() > 256 else str(value)
+    if isinstance(value, float | Decimal):
         return _shortened(str(value))
+    return _shown_collection(value)
+
+
+def _shown_collection(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"a list of {len(cast(list[Any], value))}" if value else "an empty list"
     if isinstance(value, Mapping):
@@ -76,58 +80,6 @@ def nearest_word(word: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The bounds of one field, gathered from its annotations; None where there is none."""
-
-    gt: Any = None
-    ge: Any = None
-    lt: Any = None
-    le: Any = None
-    multiple_of: Any = None
-    min_length: int | None = None
-    max_length: int | None = None
-    pattern: str | None = None
-
-    @classmethod
-    def of(cls, field: FieldInfo) -> Limits:
-        """Read the bounds of a field."""
-        found: dict[str, Any] = {}
-        for item in field.metadata:
-            for name in cls.__dataclass_fields__:
-                value = getattr(item, name, None)
-                if value is not None:
-                    found[name] = value
-        return cls(**found)
-
-    @property
-    def range(self) -> str:
-        """Say the numeric range: ` from 1 to 256`, ` more than 0 and at most 1`, or nothing."""
-        if self.ge is not None and self.le is not None:
-            return f" from {self.ge} to {self.le}"
-        low = f"more than {self.gt}" if self.gt is not None else f"at least {self.ge}" if self.ge is not None else ""
-        high = f"less than {self.lt}" if self.lt is not None else f"at most {self.le}" if self.le is not None else ""
-        return f" {low} and {high}" if low and high else f" {low}{high}" if low or high else ""
-
-    @property
-    def length(self) -> str:
-        """Say the permitted length: `2 to 32`, `at most 2000`, or nothing."""
-        low, high = self.min_length, self.max_length
-        if low and high is not None:
-            return f"{low} to {high}" if low != high else f"{low}"
-        return f"at least {low}" if low else f"at most {high}" if high is not None else ""
-
-
-def scalar_kinds(annotation: Any) -> tuple[Any, ...]:
-    """List the types that a plain field may have; more than one for a union."""
-    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-
-
-def choices(annotation: Any) -> tuple[Any, ...]:
-    """List the values of a `Literal`; none for any other annotation."""
-    return get_args(annotation) if get_origin(annotation) is Literal else ()
-
-
 def one_of(words: Iterable[Any]) -> str:
     """Say a closed choice."""
     known = [shown(word) if not isinstance(word, str) else word for word in words]
@@ -135,12 +87,25 @@ def one_of(words: Iterable[Any]) -> str:
 
 
 def expectation(field: FieldInfo) -> str:
-    """Say what a plain field accepts; a text with a pattern is said in the words of its own docstring."""
+    """Say what belongs into a field; a text with a pattern is said in the words of its own docstring."""
+    annotation = field.annotation
+    if isinstance(annotation, type) and issubclass(annotation, Document):
+        return f"a mapping with the keys {', '.join(annotation.model_fields)}"
+    if field.discriminator:
+        return f"a mapping with {field.discriminator}: {one_of(members(field))}"
+    if get_origin(annotation) in (tuple, list):
+        length = Limits.of(field).length
+        return f"a list of {length} entries" if length else "a list"
+    return "a mapping" if get_origin(annotation) is dict else _scalar_expectation(field)
+
+
+def _scalar_expectation(field: FieldInfo) -> str:
     if choices(field.annotation):
         return one_of(choices(field.annotation))
     limits, kinds = Limits.of(field), scalar_kinds(field.annotation)
     words = [_kind_words(kind, limits) for kind in kinds if not (kind is int and (float in kinds or Decimal in kinds))]
-    if limits.pattern or any(not word for word in words):
+    judged_by_code = str in kinds and any(isinstance(item, AfterValidator) for item in field.metadata)
+    if limits.pattern or judged_by_code or not all(words):
         return _described(field, limits)
     return " or ".join(words)
 
@@ -160,9 +125,9 @@ def _kind_words(kind: Any, limits: Limits) -> str:
 
 
 def _described(field: FieldInfo, limits: Limits) -> str:
-    first_sentence = (field.description or "").strip().rstrip(".")
-    if first_sentence:
-        return first_sentence[0].lower() + first_sentence[1:]
+    words = (field.description or "").partition(";")[0].strip().rstrip(".")
+    if words:
+        return words[0].lower() + words[1:]
     return f"text matching {limits.pattern}" if limits.pattern else "a valid value"
 
 

@@ -23,14 +23,20 @@ MAX_BYTES = 1 << 20
 _MAX_VALUES = 10_000
 _MAX_DEPTH = 16
 
-_AMBIGUOUS_WORD = re.compile(r"(?i)yes|no|on|off")
-_NOT_FINITE = re.compile(r"(?i)[-+]?\.?(inf|infinity|nan)")
-_AMBIGUOUS_NUMBER = re.compile(r"[-+]?(0[0-9_]+|0[xXoObB][0-9a-fA-F_]+|[0-9]+(_[0-9]+)+|[0-9]+(:[0-9]{1,2})+)(\.[0-9_]*)?")
+_REFUSED_WORDS = (
+    (re.compile(r"(?i)yes|no|on|off"), "true or false"),
+    (re.compile(r"(?i)[-+]?\.?(inf|infinity|nan)"), "a finite number"),
+    (
+        re.compile(r"[-+]?(0[0-9_]+|0[xXoObB][0-9a-fA-F_]+|[0-9]+(_[0-9]+)+|[0-9]+(:[0-9]{1,2})+)(\.[0-9_]*)?"),
+        "a number in plain decimal digits",
+    ),
+)
 _WORDS: dict[str, bool | None] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
     "null": None, "Null": None, "NULL": None, "~": None, "": None,
 }  # fmt: skip
 _BIDI = {*"\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
+_CONTROL = {"Cc", "Cs", "Zl", "Zp"}
 
 
 @dataclass
@@ -50,7 +56,7 @@ class YamlText:
     unread: set[str] = field(default_factory=set[str])
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """Reading cannot go on: `line` from 1, or 0 where the text as a whole is meant."""
 
     def __init__(self, line: int, expected: str, came: str) -> None:
@@ -71,24 +77,24 @@ def read_yaml(data: bytes, max_bytes: int = MAX_BYTES) -> YamlText:
     text = YamlText()
     try:
         if len(data) > max_bytes:
-            raise _Unreadable(0, f"at most {max_bytes} bytes", f"{len(data)} bytes or more")
+            raise _UnreadableError(0, f"at most {max_bytes} bytes", f"{len(data)} bytes or more")
         _Reader(data.decode(), text).read()
     except UnicodeDecodeError as error:
-        _stop(text, _Unreadable(data.count(b"\n", 0, error.start) + 1, "UTF-8 text", "other bytes"))
+        _stop(text, _UnreadableError(data.count(b"\n", 0, error.start) + 1, "UTF-8 text", "other bytes"))
     except yaml.YAMLError as error:
         _stop(text, _syntax_error(error))
-    except _Unreadable as error:
+    except _UnreadableError as error:
         _stop(text, error)
     return text
 
 
-def _stop(text: YamlText, error: _Unreadable) -> None:
+def _stop(text: YamlText, error: _UnreadableError) -> None:
     text.unread.add("")
     text.lines[""] = error.line
     text.problems.append(Problem("", error.expected, error.came))
 
 
-def _syntax_error(error: yaml.YAMLError) -> _Unreadable:
+def _syntax_error(error: yaml.YAMLError) -> _UnreadableError:
     line, came = 1, "something else"
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
@@ -96,7 +102,7 @@ def _syntax_error(error: yaml.YAMLError) -> _Unreadable:
         came = " ".join(part for part in (error.problem, error.context) if part) or came
     elif isinstance(error, yaml.reader.ReaderError):
         came = f"a character that YAML does not permit ({error.reason})"
-    return _Unreadable(line, "valid YAML", quoted(came)[1:-1])
+    return _UnreadableError(line, "valid YAML", quoted(came)[1:-1])
 
 
 class _Reader:
@@ -117,15 +123,15 @@ class _Reader:
         next(self._events)  # document end
         after = next(self._events)
         if not isinstance(after, yaml.StreamEndEvent):
-            raise _Unreadable(_line(after), "one document", "a second one")
+            raise _UnreadableError(_line(after), "one document", "a second one")
 
     def _value(self, event: yaml.Event, path: str, depth: int) -> Any:
         self._text.lines.setdefault(path, _line(event))
         self._num_values += 1
         if self._num_values > _MAX_VALUES:
-            raise _Unreadable(_line(event), f"at most {_MAX_VALUES} values", "more")
+            raise _UnreadableError(_line(event), f"at most {_MAX_VALUES} values", "more")
         if depth > _MAX_DEPTH:
-            raise _Unreadable(_line(event), f"at most {_MAX_DEPTH} levels of nesting", "more")
+            raise _UnreadableError(_line(event), f"at most {_MAX_DEPTH} levels of nesting", "more")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             self._refuse(path, "the value written out (anchors and aliases are not read)", "an anchor or alias")
         elif getattr(event, "tag", None):
@@ -140,12 +146,11 @@ class _Reader:
         mapping: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent) or event.tag or event.anchor:
-                raise _Unreadable(_line(event), "a key that is plain text", "a list, mapping, tag, anchor or alias")
+                raise _UnreadableError(_line(event), "a key that is plain text", "a list, mapping, tag or alias")
             key, line = event.value, _line(event)
             key_path = path_to(path, key)
             if key in mapping:
-                first = self._text.lines.get(key_path, 0)
-                self._add(path, "every key once", f"{quoted(key)} a second time on line {line} (first on {first})")
+                self._add(key_path, "every key once", f"a second one on line {line}")
                 self._value(next(self._events), f"{key_path} again on line {line}", depth + 1)
                 continue
             self._text.lines[key_path] = line
@@ -166,27 +171,19 @@ class _Reader:
             return self._refuse(path, "text without control characters", quoted(word))
         if not event.implicit[0]:  # quoted or block text
             return word
-        if word in _WORDS:
-            return _WORDS[word]
-        if _AMBIGUOUS_WORD.fullmatch(word):
-            return self._refuse(path, "true or false, or quotes around text", f"the ambiguous word {word}")
-        if _NOT_FINITE.fullmatch(word):
-            return self._refuse(path, "a finite number, or quotes around text", word)
-        if _AMBIGUOUS_NUMBER.fullmatch(word):
-            return self._refuse(path, "a decimal number in plain digits, or quotes around text", quoted(word))
+        for ambiguous, expected in _REFUSED_WORDS:
+            if ambiguous.fullmatch(word):
+                return self._refuse(path, f"{expected}, or quotes around text", word)
         try:
             number = written_number(word)
         except ValueError as error:
             return self._refuse(path, str(error), quoted(word))
-        return word if number is None else number
+        return number if number is not None else _WORDS.get(word, word)
 
     def _forbidden_characters(self, word: str) -> bool:
         if word.isascii() and word.isprintable():
             return False
-        return any(
-            character in _BIDI or (unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} and character not in "\n\t")
-            for character in word
-        )
+        return any(map(_is_forbidden, word))
 
     def _refuse(self, path: str, expected: str, came: str) -> None:
         self._text.unread.add(path)
@@ -194,8 +191,12 @@ class _Reader:
 
     def _add(self, path: str, expected: str, came: str) -> None:
         if len(self._text.problems) >= 100:
-            raise _Unreadable(0, "fewer than 100 mistakes", "more")
+            raise _UnreadableError(0, "fewer than 100 mistakes", "more")
         self._text.problems.append(Problem(path, expected, came))
+
+
+def _is_forbidden(character: str) -> bool:
+    return character in _BIDI or (unicodedata.category(character) in _CONTROL and character not in "\n\t")
 
 
 def _line(event: yaml.Event) -> int:

@@ -50,9 +50,15 @@ class LiveSegment:
         total, count = self.loss_sums.get(epoch, (torch.zeros_like(loss, dtype=torch.float64), 0))
         self.loss_sums[epoch] = (total + loss, count + 1)
 
+    def take_losses(self) -> tuple[tuple[int, float, int], ...]:
+        """Give (epoch, sum of losses, number of updates) since this was last asked for."""
+        losses = tuple((epoch, float(total), count) for epoch, (total, count) in sorted(self.loss_sums.items()))
+        self.loss_sums = {}
+        return losses
+
 
 def advance(
-    live: Sequence[LiveSegment], until: int, batches: Batches, on_update: Callable[[int, Tensor], None]
+    live: Sequence[LiveSegment], until: int, batches: Batches, on_update: Callable[[int, int, Tensor], None]
 ) -> None:
     """Train models that stand at the same step to `until` updates, on the same augmented batches.
 
@@ -61,7 +67,7 @@ def advance(
             stops, the others go on.
         until: step to stop at, at most the nearest `stop` of the segments.
         batches: the seed's order of images.
-        on_update: told the number of models updated and the last loss, once per step.
+        on_update: told the step, the number of models updated in it and the last loss.
     """
     training = [each for each in live if each.error is None]
     for step in range(training[0].trainee.step if training else until, until):
@@ -82,7 +88,7 @@ def advance(
                 each.record_loss(step // batches.steps_per_epoch, loss)
             except Exception:
                 each.error = traceback.format_exc()
-        on_update(len(training), loss)
+        on_update(step, len(training), loss)
         training = [each for each in training if each.error is None]
         if not training:
             return

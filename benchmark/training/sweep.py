@@ -27,14 +27,14 @@ class Observer(Protocol):
     def failed(self, segment: Segment, error: str) -> None:
         """A segment cannot be trained; `error` is a traceback."""
 
-    def updated(self, num_updates: int, loss: Tensor) -> None:
-        """`num_updates` more updates were made; `loss` is the latest, on the device."""
+    def updated(self, step: int, num_models: int, loss: Tensor) -> None:
+        """Update `step` was made in `num_models` models; `loss` is the latest, on the device."""
 
     def checkpoint_due(self) -> bool:
         """Whether the live segments should be saved at this checkpoint step."""
         ...
 
-    def checkpoint(self, live: LiveSegment, state: TrainState) -> None:
+    def checkpoint(self, root: str, live: LiveSegment, state: TrainState) -> None:
         """Save a state inside a segment."""
 
 
@@ -42,6 +42,7 @@ class Sweep:
     """One pass over training time through a forest of segments of one seed.
 
     Args:
+        root: root key of the seed.
         recipe: builds the models.
         segments: what to train; a parent is another segment of the list, or comes from `load_parent`.
         load_parent: gives the stored state of that name.
@@ -51,10 +52,10 @@ class Sweep:
     """
 
     def __init__(
-        self, recipe: Recipe, segments: Sequence[Segment], load_parent: Callable[[str], TrainState], batches: Batches,
-        checkpoint_interval: int, observer: Observer,
+        self, root: str, recipe: Recipe, segments: Sequence[Segment], load_parent: Callable[[str], TrainState],
+        batches: Batches, checkpoint_interval: int, observer: Observer,
     ) -> None:  # fmt: skip
-        self.recipe, self.load_parent, self.batches = recipe, load_parent, batches
+        self.root, self.recipe, self.load_parent, self.batches = root, recipe, load_parent, batches
         self.checkpoint_interval, self.observer = checkpoint_interval, observer
         self.waiting = list(segments)
         self.live: list[LiveSegment] = []
@@ -122,7 +123,7 @@ class Sweep:
             return
         for each in self.live:
             if each.segment.start < step < each.segment.stop:
-                self.observer.checkpoint(each, each.trainee.snapshot())
+                self.observer.checkpoint(self.root, each, each.trainee.snapshot())
 
 
 def _traceback(error: BaseException | None) -> str:

@@ -49,6 +49,7 @@ class Trainee:
         enter_stream(recipe.seed, "init", 1)
         self.method = recipe.method(recipe.setting)
         self.encoder.to(recipe.device).train()
+        self.encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - documented, not in the stubs
         self.method.to(recipe.device).train()
         self.optimizer = self.method.optimizer([*self.encoder.parameters(), *self.method.parameters()])
         self.base_rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]

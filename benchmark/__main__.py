@@ -1,0 +1,5 @@
+"""`python -m benchmark` is `fmn`."""
+
+from benchmark.cli import main
+
+main()

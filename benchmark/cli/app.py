@@ -1,0 +1,115 @@
+"""The `fmn` command: one function per verb."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from benchmark.spec.loading import load_spec
+from benchmark.spec.validation import InvalidDocument
+
+app = typer.Typer(
+    name="fmn", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
+    help="Forget-Me-Not: how robust are learned representations when the network is pruned?",
+    epilog="Start with: fmn evaluate simclr",
+)  # fmt: skip
+
+Submission = Annotated[str, typer.Argument(help="Name under submissions/, or the path of any submission's directory.")]
+Spec = Annotated[str, typer.Option(help="Name of a shipped specification, or the path of a YAML file.")]
+ExecutorName = Annotated[Literal["auto", "process"], typer.Option(help="Where trainers run.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="What they train on.")]
+
+
+@app.command(epilog="Examples:  fmn evaluate simclr   |   fmn evaluate ./my_method --spec ./my_spec.yaml")
+def evaluate(
+    submission: Submission, spec: Spec = "digits", executor: ExecutorName = "auto", device: Device = "auto"
+) -> None:
+    """Train, prune and score a submission; continue where an earlier call was interrupted."""
+    _evaluate(submission, spec, executor, device, train=True)
+
+
+@app.command(epilog="Example:  fmn rescore simclr --spec digits")
+def rescore(
+    submission: Submission, spec: Spec = "digits", executor: ExecutorName = "auto", device: Device = "auto"
+) -> None:
+    """Recompute all metrics from stored weights; train nothing."""
+    _evaluate(submission, spec, executor, device, train=False)
+
+
+@app.command(epilog="Example:  fmn plan simclr --spec digits")
+def plan(
+    submission: Submission, spec: Spec = "digits", executor: ExecutorName = "auto", device: Device = "auto"
+) -> None:
+    """Show what an evaluation would train, what sharing saves and what it may cost; train nothing."""
+    from benchmark.cli.session import Session
+    from benchmark.cli.tables import plan_table
+
+    session = Session(executor, device)
+    Console().print(plan_table(session.prepare(load_spec(spec), submission), session.home))
+
+
+@app.command(epilog="Example:  fmn check my_method")
+def check(submission: Submission, spec: Spec = "digits") -> None:
+    """Validate a submission in seconds, before any compute: every problem at once, with file and line."""
+    from benchmark.cli.session import submission_directory
+    from benchmark.execution.check import check_submission
+
+    warnings = check_submission(submission_directory(submission), load_spec(spec))
+    for warning in warnings:
+        print(f"for review: {warning}")
+    print(f"{submission}: nothing wrong found")
+
+
+@app.command(epilog="Example:  fmn new my_method")
+def new(name: Annotated[str, typer.Argument(help="Name of the new submission.")]) -> None:
+    """Scaffold a submission from the template; it passes `fmn check` and evaluates as it is."""
+    from benchmark.cli.scaffold import scaffold
+
+    folder = scaffold(name, Path("submissions"))
+    print(f"{folder} is ready: edit {folder / 'method.py'}, then run `make check SUBMISSION={name}`")
+
+
+@app.command()
+def leaderboard(port: Annotated[int, typer.Option(help="Port on localhost.")] = 8501) -> None:
+    """Serve the leaderboard on localhost."""
+    from benchmark.cli.serve import serve_leaderboard
+
+    raise typer.Exit(serve_leaderboard(port))
+
+
+@app.command(name="rebuild-mlflow")
+def rebuild_mlflow() -> None:
+    """Project every record into MLflow again."""
+    from benchmark.execution.home import Home
+    from benchmark.recording.archive import find_records
+    from benchmark.recording.mlflow_projection import rebuild
+
+    home = Home.from_environment()
+    records, rejected = find_records(home.records)
+    for bad in rejected:
+        print(f"left out {bad.path}: {bad.why}", file=sys.stderr)
+    print(f"{rebuild(records, home.root)} records are in MLflow")
+
+
+def _evaluate(submission: str, spec: str, executor: str, device: str, *, train: bool) -> None:
+    from benchmark.cli.session import Session
+
+    session = Session(executor, device)
+    if not session.evaluate(load_spec(spec), submission, train=train):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command; what users got wrong ends in plain sentences and exit code 2, never in a traceback."""
+    try:
+        app()
+    except InvalidDocument as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,87 @@
+"""One command's session: resolves names to places, runs an evaluation, and shows how it goes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from benchmark.cli.progress import make_reporter
+from benchmark.cli.tables import failure_lines, result_table
+from benchmark.execution.evaluate import Prepared, evaluate, prepare
+from benchmark.execution.home import Home
+from benchmark.execution.process import ProcessExecutor
+from benchmark.spec import BenchmarkSpec, Problem
+from benchmark.spec.validation import InvalidDocument
+from benchmark.training.environment import pick_device
+
+
+def submission_directory(name_or_path: str) -> Path:
+    """Resolve a submission: a name under `submissions/`, or any directory.
+
+    Raises:
+        InvalidDocument: there is no such directory; says which names there are.
+    """
+    named = Path("submissions") / name_or_path
+    if "/" not in name_or_path and named.is_dir():
+        return named
+    if Path(name_or_path).is_dir():
+        return Path(name_or_path)
+    known = sorted(path.parent.name for path in Path("submissions").glob("[!_]*/submission.yaml"))
+    expected = f"a directory, or one of {', '.join(known)}" if known else "a directory"
+    raise InvalidDocument([Problem("SUBMISSION", expected, repr(name_or_path))])
+
+
+class Session:
+    """What one command works with.
+
+    Args:
+        executor: `auto` or the name of an executor.
+        device: `auto`, `cpu` or `cuda`.
+    """
+
+    def __init__(self, executor: str, device: str) -> None:
+        self.home = Home.from_environment()
+        self.executor = ProcessExecutor()
+        try:
+            picked = pick_device(device)
+        except ValueError as error:
+            raise InvalidDocument([Problem("DEVICE", "a device that is there", str(error))]) from error
+        self.device: Literal["cpu", "cuda"] = "cuda" if picked.type == "cuda" else "cpu"
+
+    def prepare(self, spec: BenchmarkSpec, submission: str) -> Prepared:
+        """Admit, load and plan; whatever is wrong is said in plain sentences."""
+        try:
+            return prepare(spec, submission_directory(submission), self.home, self.executor, self.device)
+        except InvalidDocument:
+            raise
+        except ValueError as error:
+            raise InvalidDocument([Problem(spec.identity, "a possible plan", str(error))]) from error
+
+    def evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
+        """Evaluate and show the result; says whether every run has a score."""
+        from benchmark.recording.mlflow_projection import project, tracking_uri
+
+        console = Console()
+        prepared = self.prepare(spec, submission)
+        with make_reporter(console) as reporter:
+            if self.executor.isolation == "none":
+                reporter.warn("isolation is off: submitted code runs as a process of yours (EXECUTOR=process)")
+            for warning in prepared.admitted.warnings:
+                reporter.warn(f"for review: {warning}")
+            record, path = evaluate(prepared, self.home, self.executor, reporter, train=train)
+            reporter.stage("MLflow")
+            try:
+                project(record, path, self.home.root)
+            except Exception as error:
+                # The record is safe; the log for people can be rebuilt from it.
+                reporter.warn(f"MLflow was not updated ({error}); run `fmn rebuild-mlflow` when it is back")
+        console.print(result_table(record))
+        console.print(f"record       {path}", soft_wrap=True)
+        console.print(f"MLflow       mlflow ui --backend-store-uri {tracking_uri(self.home.root)}", soft_wrap=True)
+        console.print("leaderboard  make leaderboard", soft_wrap=True)
+        for line in failure_lines(record.runs):
+            print(line, file=sys.stderr)
+        return record.is_complete

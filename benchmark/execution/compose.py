@@ -1,0 +1,193 @@
+"""Composing a record: what was asked, what came out, what it cost, and one reason for every run that has no score."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import benchmark
+from benchmark.execution.executor import Executor
+from benchmark.execution.failure import Evidence, decide
+from benchmark.execution.store import Store
+from benchmark.execution.supervise import Ended
+from benchmark.plan import Run, Segment, Subtree
+from benchmark.recording.record import (
+    CellRecord,
+    Cost,
+    EvaluationRecord,
+    Failure,
+    LayerSparsity,
+    ReferenceLine,
+    RunRecord,
+    SubmissionFacts,
+)
+from benchmark.scoring.job import ScoredRun, ScoringResult
+
+if TYPE_CHECKING:
+    from benchmark.execution.evaluate import Prepared
+
+NEVER_STARTED = Evidence(exit_code=None, start_error="its state was not trained in this evaluation")
+
+
+def compose_record(
+    prepared: Prepared, store: Store, executor: Executor, ended: Sequence[Ended], result: ScoringResult,
+    outcomes: bytes, scoring_s: float,
+) -> EvaluationRecord:  # fmt: skip
+    """Put together the record of an evaluation."""
+    scored = {(run.task, run.schedule, run.sparsity, run.seed): run for run in result.runs}
+    failures = _failures(ended)
+    runs = [
+        _run_record(run, subtree, store, scored.get((run.task, run.schedule, run.sparsity, run.seed)), failures)
+        for subtree in prepared.plan.subtrees
+        for run in subtree.runs
+    ]
+    cells = [
+        CellRecord(
+            task=cell.task, schedule=cell.schedule, sparsity=float(cell.sparsity), num_models=cell.num_models,
+            metrics=dict(cell.metrics),
+        )
+        for cell in result.cells
+    ]  # fmt: skip
+    return EvaluationRecord(
+        evaluation_key=prepared.evaluation_key,
+        spec=prepared.spec.model_dump(mode="json"),
+        spec_identity=prepared.spec.identity,
+        tier=prepared.spec.tier,
+        submission=_submission_facts(prepared),
+        environment=dict(prepared.environment),
+        provenance=_provenance(executor),
+        isolation=executor.isolation,
+        datasets={task: _dataset_facts(prepared, task) for task in prepared.data},
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        cost=_cost(prepared, store, scoring_s),
+        references=tuple(
+            ReferenceLine(task=line.task, name=line.name, accuracy=line.accuracy) for line in result.references
+        ),
+        columns=result.columns,
+        runs=tuple(runs),
+        cells=tuple(cells),
+        summary=dict(result.summary),
+        outcomes_sha256=hashlib.sha256(outcomes).hexdigest(),
+    )
+
+
+def _failures(ended: Sequence[Ended]) -> dict[str, tuple[Evidence, str]]:
+    """What is known of every segment that some job was asked for: the evidence, and the trainer's own words."""
+    return {
+        segment.key: (each.evidence, each.errors.get(segment.key, ""))
+        for each in ended
+        for segment in each.prepared.job.segments
+    }
+
+
+def _run_record(
+    run: Run, subtree: Subtree, store: Store, scored: ScoredRun | None, failures: Mapping[str, tuple[Evidence, str]]
+) -> RunRecord:
+    record = RunRecord(
+        task=run.task, schedule=run.schedule, sparsity=float(run.sparsity), seed=run.seed, state_key=run.state_key,
+        status="failed",
+    )  # fmt: skip
+    if scored is None:
+        evidence, log = failures.get(run.state_key, (NEVER_STARTED, ""))
+        reason, message = decide(evidence)
+        if log and reason == "submission":
+            message = f"the submission raised: {log.strip().splitlines()[-1][:300]}"
+        return record.model_copy(update={"failure": Failure(reason=reason, message=message, log=log)})
+    if scored.invalid is not None:
+        return record.model_copy(update={"failure": Failure(reason="invalid_output", message=scored.invalid)})
+    layers = tuple(LayerSparsity(name=name, num_weights=size, num_zero=zeros) for name, size, zeros in scored.layers)
+    return record.model_copy(
+        update={
+            "status": "finished",
+            "metrics": dict(scored.metrics),
+            "layers": layers,
+            "loss_curve": _loss_curve(_path_to(run, subtree), store),
+        }
+    )
+
+
+def _path_to(run: Run, subtree: Subtree) -> list[Segment]:
+    """List the segments from the root to a run's leaf."""
+    by_key = {segment.key: segment for segment in subtree.segments}
+    path: list[Segment] = []
+    key: str | None = run.state_key
+    while key is not None:
+        path.append(by_key[key])
+        key = by_key[key].parent
+    return path[::-1]
+
+
+def _loss_curve(path: Sequence[Segment], store: Store) -> tuple[tuple[int, float], ...]:
+    """Mean loss per epoch over the segments of a run; parts trained before a crash may be missing."""
+    totals: dict[int, tuple[float, int]] = {}
+    for segment in path:
+        if store.has(segment.key):
+            for epoch, total, count in store.report(segment.key).losses:
+                before, count_before = totals.get(epoch, (0.0, 0))
+                totals[epoch] = (before + total, count_before + count)
+    return tuple((epoch, total / count) for epoch, (total, count) in sorted(totals.items()))
+
+
+def _cost(prepared: Prepared, store: Store, scoring_s: float) -> Cost:
+    keys = {segment.key for subtree in prepared.plan.subtrees for segment in subtree.segments}
+    reports = [store.report(key) for key in keys if store.has(key)]
+    return Cost(
+        train_s=sum(report.train_s for report in reports),
+        scoring_s=scoring_s,
+        num_updates=prepared.plan.num_updates,
+        num_updates_naive=prepared.plan.num_updates_naive,
+        peak_memory_bytes=max((report.peak_memory_bytes for report in reports), default=0),
+    )
+
+
+def _submission_facts(prepared: Prepared) -> SubmissionFacts:
+    manifest = prepared.admitted.manifest
+    return SubmissionFacts(
+        name=manifest.name, authors=tuple(manifest.authors), description=manifest.description, paper=manifest.paper,
+        supervision=manifest.supervision, hyperparameters=dict(prepared.hyperparameters(next(iter(prepared.data)))),
+        digest=prepared.admitted.code_digest,
+    )  # fmt: skip
+
+
+def _dataset_facts(prepared: Prepared, task: str) -> dict[str, Any]:
+    dataset = prepared.data[task].dataset
+    return {
+        "name": dataset.name,
+        "train_digest": dataset.train.digest,
+        "test_digest": dataset.test.digest,
+        "num_train": len(dataset.train.labels),
+        "num_test": len(dataset.test.labels),
+        "classes": list(dataset.class_names),
+    }
+
+
+def _provenance(executor: Executor) -> dict[str, Any]:
+    return {
+        "forget_me_not": benchmark.__version__,
+        "executor": executor.name,
+        "platform": platform.platform(),
+        "num_cores": os.cpu_count(),
+        **_git_state(),
+    }
+
+
+@cache
+def _git_state() -> dict[str, Any]:
+    """The commit of the checkout that the package runs from, and whether it was changed; nothing outside a checkout."""
+    folder = Path(benchmark.__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        return {"git_commit": git("rev-parse", "HEAD"), "git_dirty": bool(git("status", "--porcelain", "--", "."))}
+    except (OSError, subprocess.SubprocessError):
+        return {}

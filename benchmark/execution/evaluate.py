@@ -1,0 +1,193 @@
+"""From a request to a record: the one road of the benchmark, each station in a room of its own.
+
+admit -> load data -> plan -> train what is missing -> score -> record -> project to MLflow
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from benchmark.encoder import layer_sizes
+from benchmark.execution.compose import compose_record
+from benchmark.execution.executor import Executor
+from benchmark.execution.home import Home
+from benchmark.execution.prepare import TaskData, prepare_jobs, write_task_data
+from benchmark.execution.score import run_scorer
+from benchmark.execution.store import Store
+from benchmark.execution.supervise import Ended, adopt_leftovers, supervise
+from benchmark.method.admission import Admitted, admit, submission_digest
+from benchmark.plan import Plan, TaskFacts, make_plan
+from benchmark.plan.plan import task_name
+from benchmark.recording.archive import read_record, write_record
+from benchmark.recording.record import EvaluationRecord
+from benchmark.spec import BenchmarkSpec
+from benchmark.spec.canonical import digest
+from benchmark.training.environment import TRAINER_THREADS
+
+STALL_S = 900.0
+"""Seconds without a single update after which a trainer is ended."""
+
+
+class Reporter(Protocol):
+    """Who is told how an evaluation goes."""
+
+    def stage(self, text: str) -> None:
+        """A new station has been reached."""
+
+    def warn(self, text: str) -> None:
+        """Something to look at."""
+
+    def training(self, updates: int, total_updates: int, runs: int, total_runs: int, loss: float | None) -> None:
+        """Training goes on."""
+
+    def waiting(self) -> None:
+        """Something else goes on."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request after everything cheap: admitted, loaded and planned, nothing trained."""
+
+    spec: BenchmarkSpec
+    admitted: Admitted
+    data: Mapping[str, TaskData]
+    environment: Mapping[str, Any]
+    plan: Plan
+    device: Literal["cpu", "cuda"]
+
+    @property
+    def evaluation_key(self) -> str:
+        """Name the evaluation: what is trained (all leaf states) under which specification."""
+        states = sorted(run.state_key for run in self.plan.runs)
+        return digest({"spec": self.spec.identity, "submission": self.admitted.name, "states": states})
+
+    def hyperparameters(self, task: str) -> dict[str, Any]:
+        """Give the manifest's hyperparameters, resolved for a task's dataset."""
+        return dict(self.admitted.manifest.resolved(self.data[task].dataset.name))
+
+
+def prepare(
+    spec: BenchmarkSpec, submission: Path, home: Home, executor: Executor, device: Literal["cpu", "cuda"]
+) -> Prepared:
+    """Admit a submission, load the data and plan.
+
+    Raises:
+        InvalidDocument: the submission is refused, with every problem.
+        ValueError: the plan is impossible.
+    """
+    admitted = _admit(submission, home)
+    names = [task_name(spec, index) for index in range(len(spec.tasks))]
+    data = {name: write_task_data(home, task) for name, task in zip(names, spec.tasks, strict=True)}
+    environment = executor.environment(device)
+    facts = {
+        name: TaskFacts(
+            train_digest=data[name].dataset.train.digest,
+            num_train=len(data[name].dataset.train.labels),
+            layer_sizes=layer_sizes(task.encoder, data[name].dataset.train.images.shape[1]),
+        )
+        for name, task in zip(names, spec.tasks, strict=True)
+    }
+    digests = {
+        name: submission_digest(admitted.manifest, admitted.code_digest, data[name].dataset.name) for name in names
+    }
+    plan = make_plan(spec, facts, digests, digest(environment))
+    return Prepared(spec, admitted, data, environment, plan, device)
+
+
+def _admit(submission: Path, home: Home) -> Admitted:
+    """Admit into a private copy that is named by what it contains."""
+    home.submissions.mkdir(parents=True, exist_ok=True)
+    aside = home.submissions / f".{uuid.uuid4().hex}.unfinished"
+    try:
+        admitted = admit(submission, aside)
+        final = home.submissions / f"{admitted.name}-{admitted.code_digest[:16]}"
+        shutil.rmtree(final, ignore_errors=True)
+        aside.rename(final)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return Admitted(admitted.name, admitted.manifest, admitted.code_digest, final, admitted.warnings)
+
+
+def evaluate(
+    prepared: Prepared, home: Home, executor: Executor, reporter: Reporter, *, train: bool = True, workers: int | None = None
+) -> tuple[EvaluationRecord, Path]:
+    """Train what is missing, score everything, write the record.
+
+    Args:
+        prepared: what to evaluate.
+        home: where states and records are kept.
+        executor: where jobs run.
+        reporter: told how it goes.
+        train: whether missing states are trained; without it (rescoring) they count as failed.
+        workers: trainers and scorer processes at the same time, by default one per core.
+
+    Returns:
+        The record and where it is. Failed runs are in it with their reasons.
+    """
+    workers = workers or max(1, len(os.sched_getaffinity(0)) // TRAINER_THREADS)
+    store = Store(home.segments)
+    with _only_one(home):
+        adopt_leftovers(home, store)
+        ended = _train(prepared, home, store, executor, reporter, workers) if train else []
+        reporter.stage("scoring")
+        started = time.monotonic()
+        result, outcomes = run_scorer(prepared, home, store, executor, workers, reporter.waiting)
+        scoring_s = time.monotonic() - started
+        record = compose_record(prepared, store, executor, ended, result, outcomes, scoring_s)
+        path = write_record(home.records, record, outcomes)
+        _drop_spent_states(prepared, store)
+    return read_record(path), path
+
+
+def _train(
+    prepared: Prepared, home: Home, store: Store, executor: Executor, reporter: Reporter, workers: int
+) -> Sequence[Ended]:
+    manifest = prepared.admitted.manifest
+    jobs = prepare_jobs(
+        home, store, prepared.plan, prepared.spec.tasks, prepared.data, prepared.admitted.directory,
+        {task: prepared.hyperparameters(task) for task in prepared.data},
+        with_labels=manifest.supervision == "labels", device=prepared.device,
+    )  # fmt: skip
+    total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
+    reporter.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
+    leaves = [run.state_key for run in prepared.plan.runs]
+
+    def on_progress(updates: int, loss: float | None) -> None:
+        done = sum(store.path(key).exists() for key in leaves)
+        reporter.training(updates, total, done, len(leaves), loss)
+
+    try:
+        # At most one trainer per device on a GPU: two processes would compete for its memory.
+        at_once = 1 if prepared.device == "cuda" else workers
+        return supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
+    finally:
+        for job in jobs:
+            shutil.rmtree(job.job_file.parent, ignore_errors=True)
+
+
+def _drop_spent_states(prepared: Prepared, store: Store) -> None:
+    """Forget method states below which everything is trained; dense trunks keep theirs, for schedules yet to come."""
+    for subtree in prepared.plan.subtrees:
+        if all(store.has(run.state_key) for run in subtree.runs):
+            for segment in subtree.segments:
+                if (segment.applied or segment.events) and store.has(segment.key):
+                    store.drop_method_state(segment.key)
+
+
+@contextmanager
+def _only_one(home: Home) -> Generator[None]:
+    """Let one dispatcher at a time work in a home: a second one waits for the first."""
+    import fcntl
+
+    home.root.mkdir(parents=True, exist_ok=True)
+    with (home.root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,72 @@
+"""What an executor is: starts trainers and the scorer somewhere, and says how isolated they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from benchmark.execution.failure import Evidence
+from benchmark.training.job import TrainingJob
+
+
+@dataclass(frozen=True)
+class PreparedJob:
+    """A trainer's job with the places it may see.
+
+    Attributes:
+        job: what to train.
+        job_file: the job as JSON.
+        submission: private copy of the submitted code, read-only.
+        data: training images (labels only where the manifest asks for them), read-only.
+        parents: stored states that it continues, read-only.
+        outbox: where it leaves finished states; outlives it.
+        log: where what it prints is kept.
+    """
+
+    job: TrainingJob
+    job_file: Path
+    submission: Path
+    data: Path
+    parents: Path
+    outbox: Path
+    log: Path
+
+
+class Trainer(Protocol):
+    """A started trainer."""
+
+    def poll(self) -> Evidence | None:
+        """Say how it ended, or None while it runs."""
+        ...
+
+    def kill(self) -> None:
+        """End it and wait until it is gone."""
+
+
+class Executor(Protocol):
+    """A place where jobs run."""
+
+    name: str
+    isolation: Literal["none", "docker"]
+
+    def environment(self, device: str) -> dict[str, Any]:
+        """Describe everything there that can change bits."""
+        ...
+
+    def start(self, prepared: PreparedJob) -> Trainer:
+        """Start a trainer."""
+        ...
+
+    def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
+        """Run the scorer to its end, calling `on_wait` now and then.
+
+        Raises:
+            ScorerFailed: it ended with an error; the message holds the end of what it printed.
+        """
+        ...
+
+
+class ScorerFailed(RuntimeError):  # noqa: N818 - says what happened
+    """The scorer ended with an error: a fault of ours, never of a submission."""

@@ -1,0 +1,43 @@
+"""The decision table: from what a supervisor saw to one reason code. Nothing a submission prints or claims enters it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmark.recording.record import Reason
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the supervisor of a trainer saw.
+
+    Attributes:
+        exit_code: exit code, negative for the signal that ended it; None if it never started.
+        start_error: why the executor could not start it.
+        past_deadline: whether the supervisor killed it for lack of progress.
+        memory_event: whether the kernel reported that its memory limit was hit.
+        refused_file: what the collector refused in its outbox.
+    """
+
+    exit_code: int | None
+    start_error: str | None = None
+    past_deadline: bool = False
+    memory_event: bool = False
+    refused_file: str | None = None
+
+
+def decide(evidence: Evidence) -> tuple[Reason, str]:
+    """Give the reason code, and a sentence, for a run whose state a trainer did not deliver; first match wins."""
+    if evidence.start_error is not None:
+        return "environment", f"the trainer could not be started: {evidence.start_error}"
+    if evidence.memory_event:
+        return "out_of_memory", "the kernel ended the trainer at its memory limit"
+    if evidence.past_deadline:
+        return "timeout", "the trainer made no progress until its deadline and was ended"
+    if evidence.refused_file is not None:
+        return "invalid_output", f"the collector refused {evidence.refused_file}"
+    if evidence.exit_code is not None and evidence.exit_code < 0:
+        return "submission", f"the trainer was ended by signal {-evidence.exit_code}, which the supervisor did not send"
+    if evidence.exit_code:
+        return "submission", f"the trainer ended with exit code {evidence.exit_code}"
+    return "submission", "the trainer ended without delivering this state"

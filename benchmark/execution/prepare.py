@@ -1,0 +1,137 @@
+"""From a plan to jobs: what is not in the store yet, and the files a trainer needs for it."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from safetensors.numpy import save
+
+from benchmark.data.datasets import Dataset, ImageSet, load_dataset
+from benchmark.execution.executor import PreparedJob
+from benchmark.execution.home import Home, write_atomically
+from benchmark.execution.store import Store
+from benchmark.execution.supervise import checkpoint_steps
+from benchmark.plan import Plan, Segment, Subtree
+from benchmark.spec import Task
+from benchmark.training.job import TrainingJob
+from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE
+
+CHECKPOINTS_PER_RUN = 20
+"""Positions in a run where a state inside a segment may be saved."""
+
+CHECKPOINT_EVERY_S = 30.0
+"""Seconds of training after which such a state is saved: the most work that a crash can lose."""
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task's dataset, and its files: trainers get one of the first two, the scorer the first and the last."""
+
+    dataset: Dataset
+    labelled: Path
+    unlabelled: Path
+    test: Path
+
+
+def write_task_data(home: Home, task: Task) -> TaskData:
+    """Load a dataset and write its tensors where processes can read them, once per content."""
+    dataset = load_dataset(task.dataset)
+    train, test = home.data / dataset.train.digest, home.data / dataset.test.digest
+    data = TaskData(
+        dataset, train / "labelled.safetensors", train / "unlabelled.safetensors", test / "labelled.safetensors"
+    )
+    _write_tensors(data.labelled, dataset.train, with_labels=True)
+    _write_tensors(data.unlabelled, dataset.train, with_labels=False)
+    _write_tensors(data.test, dataset.test, with_labels=True)
+    return data
+
+
+def _write_tensors(path: Path, image_set: ImageSet, *, with_labels: bool) -> None:
+    if path.exists():
+        return
+    tensors = {"images": np.ascontiguousarray(image_set.images)}
+    if with_labels:
+        write_atomically(path, save({**tensors, "labels": np.ascontiguousarray(image_set.labels)}))
+    else:
+        write_atomically(path, save(tensors))
+
+
+def missing_segments(subtree: Subtree, store: Store, interval: int) -> list[Segment]:
+    """List what has to be trained so that every run of a seed ends in a stored state, parents first.
+
+    A segment whose end is stored is needed again only where something missing has to continue from it and its method
+    state is gone. A segment of which a checkpoint is stored starts from there.
+    """
+    by_key = {segment.key: segment for segment in subtree.segments}
+    needed: dict[str, Segment] = {}
+
+    def need(segment: Segment, *, resumable: bool) -> None:
+        if segment.key in needed or store.has(segment.key, resumable=resumable):
+            return
+        rest = _from_latest_checkpoint(segment, subtree.root, store, interval)
+        needed[segment.key] = rest
+        if rest.parent is not None and rest.parent in by_key:
+            need(by_key[rest.parent], resumable=True)
+
+    for segment in subtree.segments:
+        if segment.is_leaf:
+            need(segment, resumable=False)
+    return [needed[segment.key] for segment in subtree.segments if segment.key in needed]
+
+
+def _from_latest_checkpoint(segment: Segment, root: str, store: Store, interval: int) -> Segment:
+    for step in reversed(checkpoint_steps(segment, interval)):
+        if store.has(segment.key_at(root, step), resumable=True):
+            return segment.from_checkpoint(root, step)
+    return segment
+
+
+def checkpoint_interval(total_steps: int) -> int:
+    """Steps between the positions where checkpoints may be taken."""
+    return max(1, total_steps // CHECKPOINTS_PER_RUN)
+
+
+def prepare_jobs(
+    home: Home, store: Store, plan: Plan, tasks: Sequence[Task], data: Mapping[str, TaskData], submission: Path,
+    hyperparameters: Mapping[str, Mapping[str, Any]], *, with_labels: bool, device: Literal["cpu", "cuda"],
+) -> list[PreparedJob]:  # fmt: skip
+    """Write one job per seed that has something left to train."""
+    jobs: list[PreparedJob] = []
+    for subtree in plan.subtrees:
+        task = tasks[subtree.task_index]
+        interval = checkpoint_interval(subtree.total_steps)
+        segments = missing_segments(subtree, store, interval)
+        if not segments:
+            continue
+        task_data = data[subtree.task]
+        job = TrainingJob(
+            root=subtree.root, seed=subtree.seed, encoder=task.encoder, dataset=task.dataset.name,
+            num_classes=task_data.dataset.num_classes if with_labels else None, batch_size=task.training.batch_size,
+            total_steps=subtree.total_steps, hyperparameters=dict(hyperparameters[subtree.task]), device=device,
+            segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,
+        )  # fmt: skip
+        jobs.append(_write_job(home, store, job, submission, task_data.labelled if with_labels else task_data.unlabelled))
+    return jobs
+
+
+def _write_job(home: Home, store: Store, job: TrainingJob, submission: Path, data: Path) -> PreparedJob:
+    folder = home.jobs / f"{job.root[:12]}-{uuid.uuid4().hex[:8]}"
+    parents, outbox = folder / "parents", folder / "outbox"
+    parents.mkdir(parents=True)
+    outbox.mkdir()
+    own_keys = {segment.key for segment in job.segments}
+    for parent in {segment.parent for segment in job.segments} - own_keys - {None}:
+        assert parent is not None
+        (parents / parent).mkdir()
+        for name in (ENCODER_FILE, MASK_FILE, METHOD_FILE):
+            shutil.copyfile(store.path(parent) / name, parents / parent / name)
+    home.logs.mkdir(parents=True, exist_ok=True)
+    job_file = folder / "job.json"
+    job_file.write_text(job.model_dump_json(), encoding="utf-8")
+    return PreparedJob(job, job_file, submission, data, parents, outbox, home.logs / f"{job.root}.log")

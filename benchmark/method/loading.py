@@ -1,0 +1,96 @@
+"""Importing the code of a submission: the one place where hostile code starts to run. Only the trainer uses it.
+
+It refuses to judge what it imports beyond finding the one class; it holds nothing back from the process it runs in.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from benchmark.method.contract import Method
+
+PACKAGE = "submission"
+"""Name under which a submission is imported, wherever it lies, so that saved state may name its classes."""
+
+
+class MethodLoadError(ValueError):
+    """The code of a submission that cannot be imported, or has not exactly one class deriving from `Method`."""
+
+
+def load_method_class(directory: Path) -> type[Method]:
+    """Import `method.py` of an admitted submission and return its method.
+
+    Its neighbours can be imported relatively (`from .losses import ...`) or by name (`import losses`; installed modules
+    of the same name win). The code is executed anew on every call, and what an earlier call imported is forgotten.
+
+    Args:
+        directory: where the submission lies.
+
+    Raises:
+        MethodLoadError: `method.py` is missing or raises while it is imported (the exception is the cause; the
+            message names file and line), or it does not define exactly one class deriving from `Method`.
+    """
+    directory = directory.resolve()
+    path = directory / "method.py"
+    if not path.is_file():
+        raise MethodLoadError(f"{path}: expected a file method.py in the submission, got nothing")
+    _forget_earlier_submission()
+    _make_package(directory)
+    try:
+        module = importlib.import_module(f"{PACKAGE}.method")
+    except (Exception, SystemExit) as error:  # a submission may raise anything, sys.exit included
+        raise MethodLoadError(f"{_place(error, directory)}: importing raised {_one_line(error)}") from error
+    return _the_method(module)
+
+
+def _make_package(directory: Path) -> None:
+    spec = importlib.machinery.ModuleSpec(PACKAGE, loader=None, is_package=True)
+    spec.submodule_search_locations = [str(directory)]
+    sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+    sys.path.append(str(directory))  # last, so that a neighbour called json.py does not replace the real one
+    importlib.invalidate_caches()
+
+
+def _forget_earlier_submission() -> None:
+    package = sys.modules.get(PACKAGE)
+    for directory in [] if package is None else list(package.__path__):
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and Path(file).is_relative_to(directory):
+                del sys.modules[name]
+        sys.path[:] = [entry for entry in sys.path if entry != directory]
+    sys.modules.pop(PACKAGE, None)
+
+
+def _the_method(module: ModuleType) -> type[Method]:
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
+    ]
+    found = list(dict.fromkeys(found))  # `Alias = Class` names the same class twice
+    if len(found) != 1:
+        names = ", ".join(value.__name__ for value in found) or "none"
+        raise MethodLoadError(f"{module.__file__}: expected exactly one class deriving from Method, got {names}")
+    return found[0]
+
+
+def _place(error: BaseException, directory: Path) -> str:
+    """Name the deepest line of the submission that took part in an exception, as `method.py:12`."""
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(directory):
+        return f"{Path(error.filename).relative_to(directory)}:{error.lineno}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if Path(frame.filename).is_relative_to(directory):
+            return f"{Path(frame.filename).relative_to(directory)}:{frame.lineno}"
+    return "method.py"
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

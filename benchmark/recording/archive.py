@@ -1,0 +1,104 @@
+"""The archive of records: canonical JSON and the parquet of per-example outcomes beside it. Reads what others wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from benchmark.recording.record import SCHEMA_VERSION, EvaluationRecord
+from benchmark.spec.canonical import canonical_json
+
+
+@dataclass(frozen=True)
+class RejectedRecord:
+    """A file that is not a valid record, and why."""
+
+    path: Path
+    why: str
+
+
+def record_path(records: Path, record: EvaluationRecord) -> Path:
+    """Where a record is kept: by specification, then submission and evaluation key."""
+    return records / record.spec_identity / f"{record.submission.name}-{record.evaluation_key[:12]}.json"
+
+
+def write_record(records: Path, record: EvaluationRecord, outcomes: bytes) -> Path:
+    """Write a record and its outcomes; the record last, so that it never names outcomes that are not there.
+
+    A record that says the same as the one already there, apart from when it was made and what making it cost, leaves
+    that one untouched, so that repeating an evaluation changes nothing.
+    """
+    path = record_path(records, record)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and _says_the_same(path, record):
+        return path
+    _write(path.with_suffix(".parquet"), outcomes)
+    _write(path, canonical_json(record.model_dump(mode="json")))
+    return path
+
+
+def outcomes_path(path: Path) -> Path:
+    """Where the per-example outcomes of the record at `path` are."""
+    return path.with_suffix(".parquet")
+
+
+def read_record(path: Path) -> EvaluationRecord:
+    """Read one record.
+
+    Raises:
+        ValueError: it is not a valid record of a known schema version, or its outcomes do not have the digest it names.
+    """
+    raw = json.loads(path.read_bytes())
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"expected schema version {SCHEMA_VERSION}, got {version!r}; update Forget-Me-Not to read it")
+    try:
+        return EvaluationRecord.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"not a valid record: {where}: {first['msg']} ({error.error_count()} problems)") from error
+
+
+def read_records(records: Path) -> tuple[list[EvaluationRecord], list[RejectedRecord]]:
+    """Read every record below a folder; bad ones are named, never fatal."""
+    good: list[EvaluationRecord] = []
+    bad: list[RejectedRecord] = []
+    for path in sorted(records.glob("*/*.json")):
+        try:
+            good.append(read_record(path))
+        except (OSError, ValueError, RecursionError) as error:
+            bad.append(RejectedRecord(path, str(error)))
+    return good, bad
+
+
+def find_records(records: Path) -> tuple[list[tuple[EvaluationRecord, Path]], list[RejectedRecord]]:
+    """Read every record below a folder together with its place."""
+    good, bad = read_records(records)
+    return [(record, record_path(records, record)) for record in good], bad
+
+
+def _says_the_same(path: Path, record: EvaluationRecord) -> bool:
+    try:
+        there = read_record(path)
+    except (OSError, ValueError):
+        return False
+    if not outcomes_path(path).exists():
+        return False
+    stored = hashlib.sha256(outcomes_path(path).read_bytes()).hexdigest()
+    same = {"created": there.created, "cost": there.cost, "provenance": there.provenance}
+    return stored == record.outcomes_sha256 and record.model_copy(update=same) == there
+
+
+def _write(path: Path, content: bytes) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)

@@ -1,0 +1,186 @@
+"""MLflow as a log for people: a projection of records, idempotent, rebuilt from them at any time. Knows no torch.
+
+One experiment per specification, one parent run per evaluation, one child per run. Nothing is ever ranked from here: a
+metric typed into MLflow by hand changes nothing. This is the only module that imports mlflow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.exceptions import MlflowException
+
+from benchmark.recording.archive import outcomes_path
+from benchmark.recording.record import EvaluationRecord, RunRecord
+
+EVALUATION_TAG, CONTENT_TAG = "fmn.evaluation_key", "fmn.record_sha256"
+_MAX_PARAM_CHARS = 6000
+_BATCH = {"metrics": 1000, "params": 100, "tags": 100}
+
+
+def tracking_uri(home: Path) -> str:
+    """Where MLflow keeps its runs: `MLFLOW_TRACKING_URI`, by default an SQLite file under `home`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
+
+
+def project(record: EvaluationRecord, path: Path, home: Path) -> str:
+    """Bring MLflow up to date with a record.
+
+    Args:
+        record: what to show.
+        path: where the record is; it and its outcomes become artifacts of the parent run.
+        home: folder of the default store and its artifacts.
+
+    Returns:
+        The id of the parent run. A record that is there already is left alone; an older version of it is replaced.
+    """
+    client = MlflowClient(tracking_uri(home))
+    experiment = _experiment(client, record.spec_identity, home)
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    same_evaluation = f"tags.`{EVALUATION_TAG}` = '{record.evaluation_key}'"
+    for run in client.search_runs([experiment], same_evaluation):
+        if run.data.tags.get(CONTENT_TAG) == content and run.info.status in ("FINISHED", "FAILED"):
+            return run.info.run_id
+        client.delete_run(run.info.run_id)
+    parent = _create(client, experiment, record.submission.name, _parent_tags(record), record)
+    _log(client, parent, _parent_metrics(record), _parent_params(record))
+    client.log_inputs(parent, list(_datasets(record)))
+    client.log_artifact(parent, str(path))
+    if outcomes_path(path).exists():
+        client.log_artifact(parent, str(outcomes_path(path)))
+    for run in record.runs:
+        child = _create(client, experiment, _child_name(run), _child_tags(record, run, parent), record)
+        _log(client, child, _child_metrics(run, _milliseconds(record)), _child_params(run))
+        client.set_terminated(child, "FINISHED" if run.status == "finished" else "FAILED", _milliseconds(record))
+    # Last of all, so that a projection that was cut off is recognised and made again.
+    client.set_tag(parent, CONTENT_TAG, content)
+    client.set_terminated(parent, "FINISHED" if record.is_complete else "FAILED", _milliseconds(record))
+    return parent
+
+
+def _experiment(client: MlflowClient, name: str, home: Path) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return found.experiment_id
+    local = "MLFLOW_TRACKING_URI" not in os.environ
+    location = (home / "artifacts" / name).as_uri() if local else None
+    try:
+        return client.create_experiment(name, artifact_location=location)
+    except MlflowException:
+        found = client.get_experiment_by_name(name)  # somebody else was faster
+        if found is None:
+            raise
+        return found.experiment_id
+
+
+def _create(client: MlflowClient, experiment: str, name: str, tags: dict[str, str], record: EvaluationRecord) -> str:
+    return client.create_run(experiment, _milliseconds(record), tags=tags, run_name=name).info.run_id
+
+
+def _log(client: MlflowClient, run_id: str, metrics: list[Metric], params: list[Param]) -> None:
+    for start in range(0, max(len(metrics), 1), _BATCH["metrics"]):
+        chunk = metrics[start : start + _BATCH["metrics"]]
+        client.log_batch(run_id, chunk, params[: _BATCH["params"]] if start == 0 else [])
+    for start in range(_BATCH["params"], len(params), _BATCH["params"]):
+        client.log_batch(run_id, params=params[start : start + _BATCH["params"]])
+
+
+def _common_tags(record: EvaluationRecord) -> dict[str, str]:
+    return {
+        EVALUATION_TAG: record.evaluation_key,
+        "fmn.spec": record.spec_identity,
+        "fmn.tier": record.tier,
+        "fmn.submission": record.submission.name,
+        "fmn.supervision": record.submission.supervision,
+        "fmn.isolation": record.isolation,
+    }
+
+
+def _parent_tags(record: EvaluationRecord) -> dict[str, str]:
+    provenance = {f"fmn.{name}": str(value) for name, value in record.provenance.items()}
+    description = {"mlflow.note.content": f"{record.submission.name} on {record.spec_identity}"}
+    return {**_common_tags(record), **provenance, **description}
+
+
+def _child_tags(record: EvaluationRecord, run: RunRecord, parent: str) -> dict[str, str]:
+    failure = {"fmn.failure": run.failure.reason} if run.failure else {}
+    identity = {"fmn.task": run.task, "fmn.schedule": run.schedule, "fmn.state_key": run.state_key}
+    tags = {**_common_tags(record), **identity, **failure, "mlflow.parentRunId": parent}
+    del tags[EVALUATION_TAG]  # names the parent alone
+    return tags | {"fmn.parent_evaluation_key": record.evaluation_key}
+
+
+def _child_name(run: RunRecord) -> str:
+    return f"{run.schedule} s={run.sparsity:g} seed={run.seed} {run.task}"
+
+
+def _parent_params(record: EvaluationRecord) -> list[Param]:
+    values: dict[str, Any] = {
+        "submission_digest": record.submission.digest,
+        **{f"hyperparameters/{name}": value for name, value in record.submission.hyperparameters.items()},
+        **{f"environment/{name}": value for name, value in record.environment.items()},
+    }
+    return [Param(name, str(value)[:_MAX_PARAM_CHARS]) for name, value in values.items()]
+
+
+def _child_params(run: RunRecord) -> list[Param]:
+    values = {"task": run.task, "schedule": run.schedule, "sparsity": run.sparsity, "seed": run.seed}
+    return [Param(name, str(value)) for name, value in values.items()]
+
+
+def _parent_metrics(record: EvaluationRecord) -> list[Metric]:
+    """The summary, and every curve: `schedule/metric` with the sparsity in percent as the step."""
+    now = _milliseconds(record)
+    metrics = [
+        Metric(f"{name}{suffix}".replace(":", "/"), value, now, 0)
+        for name, estimate in record.summary.items()
+        for suffix, value in (("", estimate.value), ("/low", estimate.low), ("/high", estimate.high))
+        if value is not None
+    ]
+    for cell in record.cells:
+        step = round(100 * cell.sparsity)
+        metrics += [
+            Metric(f"{cell.task}/{cell.schedule}/{name}", estimate.value, now, step)
+            for name, estimate in cell.metrics.items()
+            if estimate.value is not None
+        ]
+    return metrics
+
+
+def _child_metrics(run: RunRecord, now: int) -> list[Metric]:
+    step = round(100 * run.sparsity)
+    numbers = [Metric(name, value, now, step) for name, value in run.metrics.items() if value is not None]
+    return numbers + [Metric("train/loss", loss, now, epoch) for epoch, loss in run.loss_curve]
+
+
+def _datasets(record: EvaluationRecord) -> Iterator[DatasetInput]:
+    for task, facts in record.datasets.items():
+        for context in ("train", "test"):
+            dataset = Dataset(
+                name=f"{facts['name']}-{context}"[:500], digest=facts[f"{context}_digest"][:36], source_type="local",
+                source=task,
+            )  # fmt: skip
+            yield DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
+
+
+def _milliseconds(record: EvaluationRecord) -> int:
+    made = datetime.strptime(record.created, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return int(made.timestamp() * 1000)
+
+
+def rebuild(records: Iterable[tuple[EvaluationRecord, Path]], home: Path) -> int:
+    """Project every record; gives how many there were."""
+    count = 0
+    for record, path in records:
+        project(record, path, home)
+        count += 1
+    return count
+
+

@@ -1,0 +1,34 @@
+"""From an encoder to what instruments see: features of every probe point in one forward pass, in bounded chunks."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmark.encoder import Encoder
+from benchmark.scoring.instrument import Features
+
+CHUNK_IMAGES = 1024
+"""Images per forward pass; bounds the memory of activations."""
+
+
+@torch.inference_mode()
+def extract_features(encoder: Encoder, images: NDArray[np.uint8]) -> dict[str, Features]:
+    """Encode images at every probe point.
+
+    Args:
+        encoder: put into evaluation mode here.
+        images: uint8 (N, channels, H, W).
+
+    Returns:
+        float32 features per probe point, (N, D_p), from `input` to `features`.
+    """
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    chunks: dict[str, list[Features]] = {}
+    for start in range(0, len(images), CHUNK_IMAGES):
+        chunk = torch.from_numpy(images[start : start + CHUNK_IMAGES]).to(device, torch.float32).div_(255)
+        for name, features in encoder.probe_points(chunk).items():
+            chunks.setdefault(name, []).append(features.cpu().numpy())
+    return {name: np.concatenate(parts) for name, parts in chunks.items()}

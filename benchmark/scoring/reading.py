@@ -1,0 +1,169 @@
+"""Reading one model with every instrument, each outcome kept under its own key: a new metric never repeats an old one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from safetensors.numpy import load_file
+
+from benchmark.encoder import Encoder, build_encoder, prunable_names
+from benchmark.scoring.features import extract_features
+from benchmark.scoring.instrument import Features, Labels, ModelMetric, ModelView, Outcome
+from benchmark.scoring.job import RunToScore, TaskToScore
+from benchmark.scoring.registry import MODEL_METRICS
+from benchmark.scoring.sparsity_audit import layer_sparsities
+from benchmark.scoring.weights import load_pruned_weights
+from benchmark.spec import BenchmarkSpec
+from benchmark.spec.canonical import digest
+
+LAYERS_KEY = "layers"
+
+
+@dataclass(frozen=True)
+class Images:
+    """uint8 images (N, channels, H, W) and int64 labels (N,)."""
+
+    images: NDArray[np.uint8]
+    labels: Labels
+
+    @staticmethod
+    def read(path: Path) -> Images:
+        """Read a data file."""
+        tensors = load_file(path)
+        return Images(tensors["images"], tensors["labels"])
+
+
+class TaskReader:
+    """Reads the models of one task; features of dense models are kept, because every pruned one is compared to them."""
+
+    def __init__(self, spec: BenchmarkSpec, task: TaskToScore, cache: Path) -> None:
+        self.spec, self.task, self.cache = spec, task, cache
+        self.dense_runs = {run.seed: run for run in task.runs if run.schedule == "dense"}
+        self._dense_features: dict[int, Mapping[str, Features]] = {}
+
+    @cached_property
+    def train(self) -> Images:
+        """The images that probes are fitted on."""
+        return Images.read(self.task.train_file)
+
+    @cached_property
+    def test(self) -> Images:
+        """The images that are scored."""
+        return Images.read(self.task.test_file)
+
+    def encoder(self, seed: int) -> Encoder:
+        """Build the task's encoder with its initial weights."""
+        return build_encoder(self.spec.tasks[self.task.index].encoder, self.test.images.shape[1], seed)
+
+    def read(self, run: RunToScore) -> Outcome:
+        """Give everything the instruments say about a run, from the cache where it is there.
+
+        Raises:
+            InvalidOutput: the run's files are not what was asked for.
+        """
+        outcome = Outcome({})
+        view: ModelView | None = None
+        for metric in MODEL_METRICS:
+            path = self.cache / f"{self._key(run, metric)}.npz"
+            found = _read_outcome(path)
+            if found is None:
+                view = view or self._view(run)
+                found = metric.measure(view, self.spec.evaluation, outcome)
+                _write_outcome(path, found)
+            outcome = Outcome({**outcome.values, **found.values}, {**outcome.examples, **found.examples})
+        return outcome
+
+    def knows(self, run: RunToScore) -> bool:
+        """Whether every outcome of a run is in the cache."""
+        return all((self.cache / f"{self._key(run, metric)}.npz").exists() for metric in MODEL_METRICS)
+
+    def layers(self, run: RunToScore) -> tuple[tuple[str, int, int], ...]:
+        """Give (name, weights, zeros) per prunable layer, cached like a metric."""
+        path = self.cache / f"{digest({'state': run.state_key, 'metric': LAYERS_KEY})}.json"
+        if path.exists():
+            return tuple((name, size, zeros) for name, size, zeros in json.loads(path.read_text(encoding="utf-8")))
+        found = layer_sparsities(self._view(run))
+        aside = path.with_suffix(".unfinished")
+        aside.write_text(json.dumps(found), encoding="utf-8")
+        aside.replace(path)
+        return found
+
+    def _key(self, run: RunToScore, metric: ModelMetric) -> str:
+        settings = metric.settings(self.spec.evaluation)
+        return digest(
+            {
+                "state": run.state_key,
+                "metric": metric.name,
+                "version": metric.version,
+                "settings": settings.model_dump(mode="json") if isinstance(settings, BaseModel) else settings,
+                "train": self.task.train_digest,
+                "test": self.task.test_digest,
+            }
+        )
+
+    def _load(self, run: RunToScore) -> Encoder:
+        encoder = self.encoder(run.seed)
+        directory = run.directory
+        load_pruned_weights(
+            encoder, directory / "encoder.safetensors", directory / "mask.safetensors", run.num_pruned
+        )
+        return encoder
+
+    def _view(self, run: RunToScore) -> ModelView:
+        encoder = self._load(run)
+        return ModelView(
+            train=extract_features(encoder, self.train.images),
+            test=extract_features(encoder, self.test.images),
+            train_labels=self.train.labels,
+            test_labels=self.test.labels,
+            num_classes=self.task.num_classes,
+            weights={name: tensor.numpy() for name, tensor in encoder.state_dict().items()},
+            prunable=prunable_names(encoder),
+            test_images=self.test.images,
+            encode_test=lambda images: extract_features(encoder, images),
+            dense_test=lambda: self._dense(run.seed),
+            other_dense_test=lambda: self._dense(self._next_seed(run.seed)),
+        )
+
+    def _next_seed(self, seed: int) -> int:
+        seeds = sorted(self.dense_runs)
+        return seeds[(seeds.index(seed) + 1) % len(seeds)]
+
+    def _dense(self, seed: int) -> Mapping[str, Features]:
+        if seed not in self._dense_features:
+            self._dense_features[seed] = extract_features(self._load(self.dense_runs[seed]), self.test.images)
+        return self._dense_features[seed]
+
+
+def _read_outcome(path: Path) -> Outcome | None:
+    """Read a cached outcome; one that cannot be read (a torn disk) is simply made again."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            parts = {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, KeyError):
+        return None
+    values = {name[2:]: float(array) for name, array in parts.items() if name.startswith("v:")}
+    return Outcome(values, {name[2:]: array for name, array in parts.items() if name.startswith("e:")})
+
+
+def _write_outcome(path: Path, outcome: Outcome) -> None:
+    arrays: dict[str, Any] = {f"v:{name}": np.float64(value) for name, value in outcome.values.items()}
+    arrays |= {f"e:{name}": array for name, array in outcome.examples.items()}
+    aside = path.with_suffix(".unfinished")
+    with aside.open("wb") as file:
+        np.savez(file, **arrays)
+    aside.replace(path)
+
+
+def deal_seeds(runs: tuple[RunToScore, ...], workers: int) -> list[frozenset[int]]:
+    """Deal runs to workers by seed, so that each needs the dense features of few seeds."""
+    seeds = sorted({run.seed for run in runs})
+    return [frozenset(seeds[worker::workers]) for worker in range(min(workers, len(seeds)))]

@@ -1,0 +1,72 @@
+"""The two reference lines of every plot, read by the same probe: raw pixels, and encoders that nobody trained."""
+
+from __future__ import annotations
+
+import numpy as np
+from statsmodels.stats.proportion import proportion_confint
+
+from benchmark.scoring.features import extract_features
+from benchmark.scoring.instrument import FINAL_FEATURES, Estimate, Features
+from benchmark.scoring.intervals import t_interval
+from benchmark.scoring.job import ScoredReference
+from benchmark.scoring.linear_probe import fit_linear_probe
+from benchmark.scoring.reading import TaskReader
+from benchmark.spec.canonical import digest
+
+
+def reference_lines(reader: TaskReader) -> tuple[ScoredReference, ScoredReference]:
+    """Read raw pixels and the initial encoders of every seed; cached, because no submission changes them.
+
+    The interval of raw pixels is Wilson's for one accuracy over the test examples; that of untrained encoders is a t
+    interval over seeds.
+    """
+    path = reader.cache / f"{_key(reader)}.json"
+    if not path.exists():
+        lines = (_raw_pixels(reader), _untrained(reader))
+        path.write_text("\n".join(line.model_dump_json() for line in lines), encoding="utf-8")
+    pixels, untrained = path.read_text(encoding="utf-8").splitlines()
+    return ScoredReference.model_validate_json(pixels), ScoredReference.model_validate_json(untrained)
+
+
+def _key(reader: TaskReader) -> str:
+    return digest(
+        {
+            "references": 1,
+            "task": reader.task.name,
+            "encoder": reader.spec.tasks[reader.task.index].encoder.model_dump(mode="json"),
+            "seeds": reader.spec.population.models,
+            "linear": reader.spec.evaluation.linear.model_dump(mode="json"),
+            "confidence": reader.spec.evaluation.bootstrap.confidence,
+            "train": reader.task.train_digest,
+            "test": reader.task.test_digest,
+        }
+    )
+
+
+def _raw_pixels(reader: TaskReader) -> ScoredReference:
+    train_MD = reader.train.images.reshape(len(reader.train.images), -1).astype(np.float32) / 255
+    test_ND = reader.test.images.reshape(len(reader.test.images), -1).astype(np.float32) / 255
+    accuracy = _probe_accuracy(reader, train_MD, test_ND)
+    count = len(reader.test.labels)
+    alpha = 1 - reader.spec.evaluation.bootstrap.confidence
+    low, high = proportion_confint(round(accuracy * count), count, alpha, method="wilson")
+    estimate = Estimate(value=accuracy, low=float(low), high=float(high))
+    return ScoredReference(task=reader.task.name, name="raw-pixels", accuracy=estimate)
+
+
+def _untrained(reader: TaskReader) -> ScoredReference:
+    accuracies: list[float] = []
+    for seed in range(reader.spec.population.models):
+        encoder = reader.encoder(seed)
+        train = extract_features(encoder, reader.train.images)[FINAL_FEATURES]
+        accuracies.append(_probe_accuracy(reader, train, extract_features(encoder, reader.test.images)[FINAL_FEATURES]))
+    bounds = t_interval(np.array(accuracies), reader.spec.evaluation.bootstrap.confidence)
+    low, high = (None, None) if bounds is None else bounds
+    estimate = Estimate(value=float(np.mean(accuracies)), low=low, high=high)
+    return ScoredReference(task=reader.task.name, name="untrained", accuracy=estimate)
+
+
+def _probe_accuracy(reader: TaskReader, train_MD: Features, test_ND: Features) -> float:
+    settings = reader.spec.evaluation.linear
+    probe = fit_linear_probe(train_MD, reader.train.labels, reader.task.num_classes, settings.l2, settings.tolerance)
+    return float((probe.predict(test_ND) == reader.test.labels).mean())

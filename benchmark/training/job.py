@@ -1,0 +1,80 @@
+"""The self-contained job of a trainer: what one seed's subtree needs, as JSON that any executor can ship."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.plan.tree import Segment
+from benchmark.spec import SmallResNet
+
+
+class TrainingJob(BaseModel):
+    """One seed of one task: everything a trainer must know, and nothing about runs, schedules or test data."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    job_version: Literal[1] = 1
+    """Version of this layout."""
+    root: str
+    """Root key of the seed's tree."""
+    seed: int
+    """The model's seed."""
+    encoder: SmallResNet
+    """Which encoder to train."""
+    dataset: str
+    """Name of the dataset, for methods that look at it."""
+    num_classes: int | None
+    """Number of classes where the manifest asks for labels, else None."""
+    batch_size: int
+    """Images per update."""
+    total_steps: int
+    """Updates of a whole run, for learning-rate schedules."""
+    hyperparameters: dict[str, Any]
+    """The manifest's, resolved for the dataset."""
+    device: Literal["cpu", "cuda"]
+    """Where to train."""
+    segments: tuple[Segment, ...]
+    """What to train; a parent is another segment of the list or a stored state handed over beside the job."""
+    checkpoint_interval: int
+    """Steps between the positions where a state inside a segment may be saved."""
+    checkpoint_every_s: float
+    """Seconds of training after which such a state is saved."""
+
+
+class SegmentReport(BaseModel):
+    """What a trainer says about a state it wrote: for people and cost models, never for scores."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    key: str
+    """Name of the state."""
+    step: int
+    """Updates made."""
+    start: int
+    """Updates made before the segment, or the piece of it, that ended here."""
+    train_s: float
+    """Seconds spent on these updates."""
+    peak_memory_bytes: int
+    """Largest memory of the trainer so far: resident on a CPU, allocated on a GPU."""
+    losses: tuple[tuple[int, float, int], ...]
+    """(epoch, sum of losses, number of updates) of the segment or piece."""
+
+
+class SegmentFailure(BaseModel):
+    """What a trainer says about a segment that it could not train; the text is the submission's own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    error: str
+
+
+class Progress(BaseModel):
+    """How far a trainer is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_updates: int
+    loss: float | None

@@ -1,0 +1,173 @@
+"""The trainer's process: reads a job, trains its tree, writes finished states into an outbox. Runs submission code.
+
+    python -m benchmark.training.trainer --job J --submission DIR --data FILE --parents DIR --outbox DIR
+
+It sees its own submission, training images and parent states; no test data, no store, no scorer. A state appears in the
+outbox under its name once it is complete (written aside, then renamed).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import math
+import resource
+import shutil
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from benchmark.data.batches import Batches
+from benchmark.encoder import feature_dim
+from benchmark.method.contract import Setting
+from benchmark.method.loading import load_method_class
+from benchmark.plan.tree import Segment
+from benchmark.training.advance import LiveSegment
+from benchmark.training.environment import configure
+from benchmark.training.job import Progress, SegmentFailure, SegmentReport, TrainingJob
+from benchmark.training.state import TrainState, load_state, save_state
+from benchmark.training.sweep import Sweep
+from benchmark.training.trainee import Recipe
+
+REPORT_FILE, PROGRESS_FILE, FAILURES_FILE = "report.json", "progress.json", "failures.jsonl"
+"""Beside the states: a report in each state's folder; progress and failures at the top of the outbox."""
+
+PROGRESS_EVERY_S = 0.5
+_MAX_ERROR_CHARS = 20_000
+
+
+class Outbox:
+    """Writes what a trainer hands out; the `Observer` of its sweep."""
+
+    def __init__(self, directory: Path, device: torch.device, checkpoint_every_s: float) -> None:
+        self.directory, self.device, self.checkpoint_every_s = directory, device, checkpoint_every_s
+        self.num_updates = 0
+        self._last_update = self._last_progress = self._last_checkpoint = time.monotonic()
+        self._reported_until: dict[str, int] = {}
+        self._cost_until: dict[int, float] = {}
+        self._cost_s = 0.0
+
+    def updated(self, step: int, num_models: int, loss: Tensor) -> None:
+        """Share the time of this step among the models that were trained in it; show progress now and then."""
+        now = time.monotonic()
+        self._cost_until.setdefault(step, self._cost_s)
+        self._cost_s += (now - self._last_update) / num_models
+        self._cost_until[step + 1] = self._cost_s
+        self._last_update = now
+        self.num_updates += num_models
+        if now - self._last_progress >= PROGRESS_EVERY_S:
+            self._last_progress = now
+            self.write_progress(float(loss))
+
+    def write_progress(self, loss: float | None) -> None:
+        """Say how far the trainer is."""
+        finite = loss if loss is not None and math.isfinite(loss) else None
+        progress = Progress(num_updates=self.num_updates, loss=finite)
+        _write_atomically(self.directory / PROGRESS_FILE, progress.model_dump_json())
+
+    def finished(self, live: LiveSegment, state: TrainState) -> None:
+        """Publish the state that a segment ends in; the leaf of a pruned run is never continued."""
+        resumable = not live.segment.is_leaf or not live.trainee.is_pruned
+        self._publish(live.segment.key, live, state, resumable=resumable)
+
+    def checkpoint_due(self) -> bool:
+        """Whether the last checkpoint is old enough."""
+        due = time.monotonic() - self._last_checkpoint >= self.checkpoint_every_s
+        if due:
+            self._last_checkpoint = time.monotonic()
+        return due
+
+    def checkpoint(self, root: str, live: LiveSegment, state: TrainState) -> None:
+        """Publish a state inside a segment."""
+        self._publish(live.segment.key_at(root, state.step), live, state, resumable=True)
+
+    def failed(self, segment: Segment, error: str) -> None:
+        """Append a failure, its end kept if it is long."""
+        line = SegmentFailure(key=segment.key, error=error[-_MAX_ERROR_CHARS:]).model_dump_json()
+        with (self.directory / FAILURES_FILE).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def _publish(self, key: str, live: LiveSegment, state: TrainState, *, resumable: bool) -> None:
+        start = self._reported_until.get(live.segment.key, live.segment.start)
+        self._reported_until[live.segment.key] = state.step
+        report = SegmentReport(
+            key=key, step=state.step, start=start,
+            train_s=self._cost_until.get(state.step, 0.0) - self._cost_until.get(start, 0.0),
+            peak_memory_bytes=_peak_memory(self.device), losses=live.take_losses(),
+        )  # fmt: skip
+        unfinished = self.directory / f"{key}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        save_state(state, unfinished, resumable=resumable)
+        (unfinished / REPORT_FILE).write_text(report.model_dump_json(), encoding="utf-8")
+        unfinished.rename(self.directory / key)
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    aside = path.with_suffix(".unfinished")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
+
+
+def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox: Outbox) -> None:
+    """Train the job's tree; failures of the submission are reported, not raised."""
+    device = torch.device(job.device)
+    configure(device)
+    try:
+        tensors = load_file(data, device=job.device)
+        images, labels = tensors["images"], tensors.get("labels") if job.num_classes is not None else None
+        batches = Batches(images, labels, job.batch_size, job.seed)
+        recipe = Recipe(job.encoder, load_method_class(submission), _setting(job, images, batches), job.seed, device)
+    except Exception:
+        for segment in job.segments:
+            outbox.failed(segment, traceback.format_exc())
+        return
+
+    def load_parent(key: str) -> TrainState:
+        return load_state(parents / key, device)
+
+    Sweep(job.root, recipe, job.segments, load_parent, batches, job.checkpoint_interval, outbox).run()
+    outbox.write_progress(None)
+
+
+def _setting(job: TrainingJob, images: Tensor, batches: Batches) -> Setting:
+    channels, height, width = images.shape[1:]
+    return Setting(
+        dataset=job.dataset, image_shape=(channels, height, width), num_classes=job.num_classes,
+        feature_dim=feature_dim(job.encoder), batch_size=job.batch_size, steps_per_epoch=batches.steps_per_epoch,
+        total_steps=job.total_steps, hyperparameters=job.hyperparameters,
+    )  # fmt: skip
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when its dispatcher dies, so that no orphan writes beside a new trainer."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+
+
+def main() -> None:
+    """Run one job."""
+    parser = argparse.ArgumentParser(prog="python -m benchmark.training.trainer", description=__doc__)
+    for name in ("job", "submission", "data", "parents", "outbox"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    arguments = parser.parse_args()
+    die_with_parent()
+    job = TrainingJob.model_validate_json(arguments.job.read_text(encoding="utf-8"))
+    outbox = Outbox(arguments.outbox, torch.device(job.device), job.checkpoint_every_s)
+    train(job, arguments.submission, arguments.data, arguments.parents, outbox)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""Page 1: who is most robust, and is the difference real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from benchmark.scoring.instrument import Column
+from leaderboard.board import PROBE_ACCURACY
+from leaderboard.controls import URL, Scene, name_rejected, open_scene
+from leaderboard.downloads import as_bibtex, as_csv, as_json
+from leaderboard.figures import MAX_BARS, Bar, interval_plot
+from leaderboard.ranking import Direction, Interval
+from leaderboard.stability import leaders
+from leaderboard.standings import (
+    SCORE,
+    SELECTION,
+    Row,
+    cell_scores,
+    columns_of,
+    describe,
+    mean_curves,
+    rows,
+    selection_scores,
+    summary_scores,
+)
+from leaderboard.table import column_config, default_columns, frame
+from leaderboard.wording import heading, inert, one_line, percent
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Everything that can be ranked or shown on this page, by metric, with its description."""
+
+    scores: dict[str, dict[str, Interval | None]]
+    columns: dict[str, Column]
+
+    @property
+    def rankable(self) -> list[str]:
+        """Numbers with a better direction, the robustness score first."""
+        names = [name for name in self.scores if name in self.columns and self.columns[name].better != "neither"]
+        return sorted(names, key=lambda name: name != SCORE)
+
+
+def collect(scene: Scene, sparsity: float) -> Numbers:
+    """Gather the numbers of all competitors: those of whole submissions, and those of cells at one sparsity."""
+    entries = list(scene.entries.values())
+    paths, described = [entry.path for entry in entries], columns_of(entries)
+    ranked = sorted({schedule for entry in entries for schedule in entry.schedules})
+    whole = summary_scores(scene.opened.board, paths)
+    cells = {k: v for k, v in cell_scores(scene.opened.board, paths, sparsity, ranked).items() if k not in whole}
+    columns = {name: column for name in [*whole, *cells] if (column := describe(name, described))}
+    for name in set(cells) & set(columns):
+        columns[name] = columns[name].model_copy(update={"title": f"{columns[name].title} at {percent(sparsity)}"})
+    return Numbers({name: scores for name, scores in (whole | cells).items() if name in columns}, columns)
+
+
+def choose_part(scene: Scene, numbers: Numbers) -> bool:
+    """Let people rank a part of the grid; returns whether one is chosen and adds its score to `numbers`."""
+    entries = list(scene.entries.values())
+    schedules = list(dict.fromkeys(name for entry in entries for name in entry.schedules))
+    sparsities = sorted({sparsity for entry in entries for sparsity in entry.sparsities})
+    if not schedules or not sparsities:
+        return False
+    left, right = st.columns(2)
+    chosen = left.multiselect("Schedules", schedules, default=schedules, key="schedules", bind=URL,
+                              placeholder="Choose at least one")  # fmt: skip
+    low, high = right.select_slider("Sparsities", sparsities, value=(sparsities[0], sparsities[-1]), key="sparsities",
+                                    format_func=percent, bind=URL)  # fmt: skip
+    part = [sparsity for sparsity in sparsities if low <= sparsity <= high]
+    if not chosen or (set(chosen) == set(schedules) and part == sparsities):
+        return False
+    numbers.scores[SELECTION.name] = selection_scores(scene.opened.board, entries, chosen, part)
+    numbers.columns[SELECTION.name] = SELECTION
+    return True
+
+
+def choose(scene: Scene) -> tuple[Numbers, str, list[str], bool]:
+    """Show the controls of the ranking: what to rank by, on which part of the grid, which columns to show."""
+    sparsities = sorted({sparsity for entry in scene.entries.values() for sparsity in entry.sparsities}) or [0.0]
+    with st.expander("Rank by something else, or on a part of the grid", icon=":material/tune:"):
+        middle = min(sparsities, key=lambda sparsity: abs(sparsity - 0.9))
+        at = st.select_slider("Sparsity of the columns that belong to one sparsity", sparsities, value=middle,
+                              format_func=percent, key="at", bind=URL) if len(sparsities) > 1 else middle  # fmt: skip
+        numbers = collect(scene, at)
+        partial = choose_part(scene, numbers)
+        options = [SELECTION.name, *numbers.rankable] if partial else numbers.rankable
+        options = list(dict.fromkeys(options))
+        by = st.selectbox("Rank by", options, format_func=lambda name: heading(numbers.columns[name]), key="by",
+                          bind=URL) or options[0]  # fmt: skip
+        shown = st.multiselect(
+            "Columns", list(numbers.columns), default=default_columns(list(numbers.columns), by), key="columns",
+            format_func=lambda name: heading(numbers.columns[name]), placeholder="Choose columns",
+        )  # fmt: skip
+        intervals = st.toggle("Show the interval of every number", key="intervals", bind=URL)
+    return numbers, SELECTION.name if partial and by == SCORE else by, [name for name in shown if name != by], intervals
+
+
+def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
+    """Name the sort key, the direction and what was resampled."""
+    column, models = numbers.columns[by], {row.entry.num_models for row in ranking}
+    counted = "/".join(map(str, sorted(models)))
+    axis = f"models ({counted} per cell)" if by == SELECTION.name else f"models ({counted} per cell) and test examples"
+    st.caption(
+        f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals resample {axis}; submissions whose "
+        "intervals overlap share a tie letter and are not separated here (the Compare page runs the sharper paired "
+        "test). Incomplete evaluations are shown with their reason and not ranked."
+    )
+
+
+def show_table(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str, shown: list[str], every: bool) -> None:
+    """Show the ranked table; selecting a row opens that submission."""
+    curves = mean_curves(scene.opened.board, [row.entry for row in ranking], PROBE_ACCURACY)
+    table = frame(ranking, by, shown, curves, every)
+    event = st.dataframe(
+        table, column_config=column_config(by, shown, numbers.columns, curves), hide_index=True, on_select="rerun",
+        selection_mode="single-row", key="table", alt="Ranked submissions", height=min(38 + 35 * len(table), 620),
+    )  # fmt: skip
+    chosen = event["selection"]["rows"]
+    if chosen and chosen[0] < len(ranking):
+        st.switch_page("app_pages/submission.py",
+                       query_params={"spec": scene.label, "submission": ranking[chosen[0]].entry.name})  # fmt: skip
+
+
+def show_downloads(scene: Scene, numbers: Numbers, ranking: Sequence[Row]) -> None:
+    """Offer the ranking as files."""
+    stem = f"forget-me-not-{scene.arena.identity}"
+    with st.container(horizontal=True):
+        icon = ":material/download:"
+        st.download_button("CSV", as_csv(ranking, list(numbers.columns)), f"{stem}.csv", "text/csv", icon=icon)
+        st.download_button("JSON", as_json(ranking, numbers.columns), f"{stem}.json", "application/json", icon=icon)
+        st.download_button("BibTeX", as_bibtex(ranking), f"{stem}.bib", "text/plain", icon=icon)
+
+
+def show_intervals(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str) -> None:
+    """Draw the number ranked by, with its interval, in the order of the table."""
+    bars = [Bar(r.entry.name, score, r.standing.rank is not None) for r in ranking if (score := r.scores.get(by))]
+    st.subheader("Intervals")
+    if len(bars) > MAX_BARS:
+        st.caption(f"The first {MAX_BARS} of {len(bars)}.")
+    chart = interval_plot(bars, scene.opened.looks, heading(numbers.columns[by]))
+    st.altair_chart(chart, alt=f"Intervals of {len(bars)} submissions", key="bars")
+
+
+def show_stability(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str) -> None:
+    """Show who leads under every other number, and how much the orders agree."""
+    st.subheader("How stable is the top?")
+    if scene.track == "each":
+        st.caption("All tracks together.")
+    judged = [name for name in numbers.rankable if not name.startswith(("cost/", "dense:", "pruned:"))]
+    found = leaders(ranking, {name: numbers.columns[name] for name in judged}, by)
+    st.dataframe(
+        found, hide_index=True, alt="Leaders by every number", key="stability",
+        column_config={
+            "by": st.column_config.TextColumn("Ranked by"),
+            "leaders": st.column_config.TextColumn("Not separated from the best", width="large"),
+            "agreement": st.column_config.NumberColumn(
+                "Agreement", format="%.2f",
+                help="Kendall's tau between this order and the one above: 1 the same, 0 unrelated, -1 reversed."),
+        },
+    )  # fmt: skip
+
+
+def show_failures(ranking: Sequence[Row]) -> None:
+    """Name failed runs with their reason; nothing is left out silently."""
+    failed = [(row.entry, run) for row in ranking for run in row.entry.failed]
+    if not failed:
+        return
+    st.subheader("Failed runs")
+    st.dataframe(
+        [{"Submission": one_line(entry.name, 80), "Schedule": one_line(run.schedule, 40),
+          "Sparsity": percent(run.sparsity), "Model": run.seed, "Reason": run.reason.replace("_", " "),
+          "Message": one_line(run.message)} for entry, run in failed[:500]],
+        hide_index=True, alt="Failed runs", key="failures",
+    )  # fmt: skip
+
+
+def page() -> None:
+    """Lay out the page."""
+    scene = open_scene("Forget-Me-Not", "Which representation stays most robust when its network is pruned?")
+    numbers, by, shown, every = choose(scene)
+    better: Direction = "lower" if numbers.columns[by].better == "lower" else "higher"
+    ranking = rows(scene.groups, numbers.scores, by, better, each_track=scene.track == "each")
+    show_table(scene, numbers, ranking, by, shown, every)
+    explain(numbers, by, ranking)
+    show_downloads(scene, numbers, ranking)
+    show_intervals(scene, numbers, ranking, by)
+    show_stability(scene, numbers, ranking, by)
+    show_failures(ranking)
+    name_rejected(scene.opened)
+
+
+page()
