@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CU
 """Environment variables that a child may see; everything else stays with the dispatcher."""
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Set before a child imports numpy: parallel work is done by processes, and thread counts change bits."""
 
 
 class ProcessTrainer:
@@ -59,7 +60,7 @@ class ProcessExecutor:
         with prepared.log.open("ab") as log:
             process = subprocess.Popen(
                 [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=_child_environment(_ONE_THREAD), cwd=prepared.outbox,
+                env=child_environment(), cwd=prepared.outbox,
             )  # fmt: skip
         return ProcessTrainer(process)
 
@@ -68,7 +69,7 @@ class ProcessExecutor:
         command = [sys.executable, "-I", "-m", "benchmark.scoring.scorer", "--job", str(job_file), "--out", str(out)]
         with tempfile.TemporaryFile() as printed:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, env=_child_environment({}), cwd=out
+                command, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, env=child_environment(), cwd=out
             )
             try:
                 while _still_running(process):
@@ -90,5 +91,6 @@ def _still_running(process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _child_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | dict(extra)
+def child_environment() -> dict[str, str]:
+    """Give the environment of a child: the allow-list, and one thread per process."""
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _ONE_THREAD

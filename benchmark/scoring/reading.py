@@ -20,7 +20,7 @@ from benchmark.scoring.instrument import Features, Labels, ModelMetric, ModelVie
 from benchmark.scoring.job import RunToScore, TaskToScore
 from benchmark.scoring.registry import MODEL_METRICS
 from benchmark.scoring.sparsity_audit import layer_sparsities
-from benchmark.scoring.weights import load_pruned_weights
+from benchmark.scoring.weights import InvalidOutput, load_pruned_weights
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.canonical import digest
 
@@ -119,9 +119,12 @@ class TaskReader:
 
     def _view(self, run: RunToScore) -> ModelView:
         encoder = self._load(run)
+        train, test = extract_features(encoder, self.train.images), extract_features(encoder, self.test.images)
+        _demand_finite(train)
+        _demand_finite(test)
         return ModelView(
-            train=extract_features(encoder, self.train.images),
-            test=extract_features(encoder, self.test.images),
+            train=train,
+            test=test,
             train_labels=self.train.labels,
             test_labels=self.test.labels,
             num_classes=self.task.num_classes,
@@ -141,6 +144,12 @@ class TaskReader:
         if seed not in self._dense_features:
             self._dense_features[seed] = extract_features(self._load(self.dense_runs[seed]), self.test.images)
         return self._dense_features[seed]
+
+
+def _demand_finite(features: Mapping[str, Features]) -> None:
+    for name, values in features.items():
+        if not np.isfinite(values).all():
+            raise InvalidOutput(f"features at {name} overflow on real images; the training has diverged")
 
 
 def _read_outcome(path: Path) -> Outcome | None:

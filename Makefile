@@ -1,0 +1,62 @@
+# The doors of Forget-Me-Not. `make help` lists them; every one sets up what it needs on first use.
+PYTHON ?= python3
+SPEC ?= digits
+EXECUTOR ?= auto
+DEVICE ?= auto
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEV_INSTALLED := $(VENV)/.dev-installed
+NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
+
+.DEFAULT_GOAL := help
+.PHONY: evaluate rescore plan check new leaderboard rebuild-mlflow test lint help clean
+
+evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
+	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
+
+rescore: $(INSTALLED)  ## recompute all metrics from stored weights, train nothing: SUBMISSION=simclr [SPEC=digits]
+	$(NEEDS_SUBMISSION)@$(BIN)/fmn rescore "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
+
+plan: $(INSTALLED)  ## show runs, shared updates and cost, train nothing: SUBMISSION=simclr [SPEC=digits]
+	$(NEEDS_SUBMISSION)@$(BIN)/fmn plan "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
+
+check: $(INSTALLED)  ## validate a submission in seconds, every problem at once: SUBMISSION=my_method [SPEC=digits]
+	$(NEEDS_SUBMISSION)@$(BIN)/fmn check "$(SUBMISSION)" --spec "$(SPEC)"
+
+new: $(INSTALLED)  ## scaffold a submission from the template: SUBMISSION=my_method
+	$(NEEDS_SUBMISSION)@$(BIN)/fmn new "$(SUBMISSION)"
+
+leaderboard: $(INSTALLED)  ## serve the leaderboard on localhost
+	@$(BIN)/fmn leaderboard
+
+rebuild-mlflow: $(INSTALLED)  ## project every record into MLflow again
+	@$(BIN)/fmn rebuild-mlflow
+
+test: $(DEV_INSTALLED)  ## run the test suite
+	@$(BIN)/pytest
+
+lint: $(DEV_INSTALLED)  ## ruff, pyright (strict) and import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+clean:  ## remove the virtual environment (states and records under runs/ stay)
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Forget-Me-Not needs Python 3.11 or newer; found $$($(PYTHON) --version). Try: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing (about a minute on first use)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(DEV_INSTALLED): $(INSTALLED)
+	@echo "installing what tests and linters need"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
