@@ -41,7 +41,7 @@ class Numbers:
     def rankable(self) -> list[str]:
         """Numbers with a better direction, the robustness score first."""
         names = [name for name in self.scores if name in self.columns and self.columns[name].better != "neither"]
-        return sorted(names, key=lambda name: name != SCORE)
+        return sorted(names, key=lambda name: (name != SCORE, name.startswith("cost/")))
 
 
 def collect(scene: Scene, sparsity: float) -> Numbers:
@@ -111,7 +111,7 @@ def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
 
 
 def show_table(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str, shown: list[str], every: bool) -> None:
-    """Show the ranked table; selecting a row opens that submission."""
+    """Show the ranked table; selecting a row offers to open that submission."""
     curves = mean_curves(scene.opened.board, [row.entry for row in ranking], PROBE_ACCURACY)
     table = frame(ranking, by, shown, curves, every)
     event = st.dataframe(
@@ -120,8 +120,12 @@ def show_table(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str, 
     )  # fmt: skip
     chosen = event["selection"]["rows"]
     if chosen and chosen[0] < len(ranking):
-        st.switch_page("app_pages/submission.py",
-                       query_params={"spec": scene.label, "submission": ranking[chosen[0]].entry.name})  # fmt: skip
+        # A link and not `switch_page`, which refuses to leave a page whose widgets are bound to the address.
+        name = ranking[chosen[0]].entry.name
+        st.session_state["submission"] = name
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(f"Selected: {one_line(name, 80)}")
+            st.page_link("app_pages/submission.py", label="Open this submission", icon=":material/arrow_forward:")
 
 
 def show_downloads(scene: Scene, numbers: Numbers, ranking: Sequence[Row]) -> None:

@@ -57,7 +57,9 @@ def show_head(scene: Scene, entry: Entry) -> None:
     mine = summary_scores(scene.opened.board, [entry.path])
     with st.container(horizontal=True):
         if standing and standing.rank:
-            st.metric("Rank in its track", standing.rank_text, border=True, width=168)
+            ranked = sum(row.standing.rank is not None for row in ranking if row.entry.supervision == entry.supervision)
+            st.metric("Rank in its track", standing.rank_text, f"of {ranked}", delta_color="off", delta_arrow="off",
+                      border=True, width=168)  # fmt: skip
         for name in HEADLINES:
             score, column = mine.get(name, {}).get(entry.path), describe(name, columns)
             if score and column:
