@@ -39,9 +39,10 @@ def plan_table(prepared: Prepared, home: Home) -> Group:
     steps_left = sum(segment.num_steps for segment in left)
     lines = [f"left to train: {steps_left:,} updates in {len(left)} segments"]
     if cost := _seconds_per_update(prepared, store):
-        lines.append(f"about {cost * steps_left / 60:.1f} device minutes, at {cost * 1e3:.1f} ms per update as measured")
+        minutes = cost * steps_left / 60
+        lines.append(f"about {minutes:.1f} device minutes, at {cost * 1e3:.1f} ms per update as measured")
     elif steps_left:
-        lines.append("cost: not known yet; it is measured by the first segments of this submission that are trained here")
+        lines.append("cost: not known yet; it is measured by the first segments that are trained here")
     return Group(table, Text("\n".join(lines)))
 
 

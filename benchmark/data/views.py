@@ -6,7 +6,7 @@ any other `views`.
 
 from __future__ import annotations
 
-import kornia.augmentation as K  # noqa: N812 - kornia's own convention
+import kornia.augmentation as K
 import torch
 from torch import Tensor, nn
 
@@ -15,8 +15,8 @@ def standard_augmentation(image_shape: tuple[int, int, int], strength: float) ->
     """Build the pipeline for images of one shape.
 
     Grey images (digits, clothes) are shifted, turned, scaled, sheared and made noisy, never flipped: orientation means
-    something. Colour images are cropped, flipped, colour-jittered and greyed as in SimCLR (Chen et al. 2020, appendix A;
-    no blur, as the authors advise for CIFAR-size images).
+    something. Colour images are cropped, flipped, colour-jittered and greyed as in SimCLR (Chen et al. 2020, app. A;
+    no blur, as the authors do for CIFAR-size images).
 
     Args:
         image_shape: (channels, height, width).
@@ -29,7 +29,7 @@ def standard_augmentation(image_shape: tuple[int, int, int], strength: float) ->
     s = strength
     if channels == 1:
         return nn.Sequential(
-            K.RandomAffine(degrees=20 * s, translate=(0.15 * s, 0.15 * s), scale=(1 - 0.2 * s, 1 + 0.2 * s), shear=12 * s),
+            K.RandomAffine(20 * s, translate=(0.15 * s, 0.15 * s), scale=(1 - 0.2 * s, 1 + 0.2 * s), shear=12 * s),
             K.RandomGaussianNoise(std=0.1 * s, p=1.0),
         )
     return nn.Sequential(

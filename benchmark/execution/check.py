@@ -58,11 +58,12 @@ def _rehearse(admitted: Admitted, spec: BenchmarkSpec, index: int, folder: Path)
         done = subprocess.run(
             command, capture_output=True, timeout=REHEARSAL_LIMIT_S, env=child_environment(), check=False
         )
-        found = json.loads(done.stdout)
-        return [Problem(str(where), str(expected), str(came)) for where, expected, came in found]
     except subprocess.TimeoutExpired:
         return [Problem("method.py", f"four updates within {REHEARSAL_LIMIT_S} s", "no end")]
+    try:
+        found = json.loads(done.stdout)
     except ValueError:
         last_words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["nothing"]
         came = f"exit {done.returncode}: {last_words[0]}"
         return [Problem("method.py", "a process that lives through four updates", came)]
+    return [Problem(str(where), str(expected), str(came)) for where, expected, came in found]

@@ -5,6 +5,7 @@ admit -> load data -> plan -> train what is missing -> score -> record -> projec
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import time
@@ -117,7 +118,8 @@ def _admit(submission: Path, home: Home) -> Admitted:
 
 
 def evaluate(
-    prepared: Prepared, home: Home, executor: Executor, reporter: Reporter, *, train: bool = True, workers: int | None = None
+    prepared: Prepared, home: Home, executor: Executor, reporter: Reporter, *, train: bool = True,
+    workers: int | None = None,
 ) -> tuple[EvaluationRecord, Path]:
     """Train what is missing, score everything, write the record.
 
@@ -134,7 +136,7 @@ def evaluate(
     """
     workers = workers or max(1, len(os.sched_getaffinity(0)) // TRAINER_THREADS)
     store = Store(home.segments)
-    with _only_one(home):
+    with _only_one(home, reporter):
         adopt_leftovers(home, store)
         ended = _train(prepared, home, store, executor, reporter, workers) if train else []
         reporter.stage("scoring")
@@ -183,11 +185,13 @@ def _drop_spent_states(prepared: Prepared, store: Store) -> None:
 
 
 @contextmanager
-def _only_one(home: Home) -> Generator[None]:
-    """Let one dispatcher at a time work in a home: a second one waits for the first."""
-    import fcntl
-
+def _only_one(home: Home, reporter: Reporter) -> Generator[None]:
+    """Let one dispatcher at a time work in a home: a second one says so and waits for the first."""
     home.root.mkdir(parents=True, exist_ok=True)
     with (home.root / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            reporter.stage(f"waiting: another evaluation is at work in {home.root}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""The decision table: from what a supervisor saw to one reason code. Nothing a submission prints or claims enters it."""
+"""The decision table: from what a supervisor saw to one reason code; nothing that a submission prints enters it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Evidence:
     refused_file: str | None = None
 
 
-def decide(evidence: Evidence) -> tuple[Reason, str]:
+def decide(evidence: Evidence) -> tuple[Reason, str]:  # noqa: PLR0911 - a table, a line per row
     """Give the reason code, and a sentence, for a run whose state a trainer did not deliver; first match wins."""
     if evidence.start_error is not None:
         return "environment", f"the trainer could not be started: {evidence.start_error}"

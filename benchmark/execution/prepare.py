@@ -116,7 +116,8 @@ def prepare_jobs(
             total_steps=subtree.total_steps, hyperparameters=dict(hyperparameters[subtree.task]), device=device,
             segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,
         )  # fmt: skip
-        jobs.append(_write_job(home, store, job, submission, task_data.labelled if with_labels else task_data.unlabelled))
+        images = task_data.labelled if with_labels else task_data.unlabelled
+        jobs.append(_write_job(home, store, job, submission, images))
     return jobs
 
 

@@ -1,4 +1,4 @@
-"""The process executor: trainers and the scorer as child processes on this machine. No isolation; the record says so."""
+"""The process executor: trainers and the scorer as child processes of this one. No isolation; the record says so."""
 
 from __future__ import annotations
 

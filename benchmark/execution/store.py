@@ -1,7 +1,7 @@
 """The content-addressed store of trained states: atomic to publish, verified on reading.
 
-It takes files from an outbox as hostile bytes: fixed names, regular files, bounded sizes, hashed while copying. It never
-looks inside them; that is the scorer's business.
+It takes files from an outbox as hostile bytes: fixed names, regular files, bounded sizes, hashed while copying. It
+never looks inside them; that is the scorer's business.
 """
 
 from __future__ import annotations

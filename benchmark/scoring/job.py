@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from benchmark.scoring.instrument import Column, Estimate
 from benchmark.spec import BenchmarkSpec
 
-
 RESULT_FILE, OUTCOMES_FILE = "result.json", "outcomes.parquet"
 """The two files that a scorer leaves."""
 

@@ -1,4 +1,4 @@
-"""Reading one model with every instrument, each outcome kept under its own key: a new metric never repeats an old one."""
+"""Reading one model with every instrument, each outcome kept under its own key: a new one repeats no other."""
 
 from __future__ import annotations
 

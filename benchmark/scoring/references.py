@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from statsmodels.stats.proportion import proportion_confint
+from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from benchmark.scoring.features import extract_features
 from benchmark.scoring.instrument import FINAL_FEATURES, Estimate, Features
@@ -44,14 +45,17 @@ def _key(reader: TaskReader) -> str:
 
 
 def _raw_pixels(reader: TaskReader) -> ScoredReference:
-    train_MD = reader.train.images.reshape(len(reader.train.images), -1).astype(np.float32) / 255
-    test_ND = reader.test.images.reshape(len(reader.test.images), -1).astype(np.float32) / 255
-    accuracy = _probe_accuracy(reader, train_MD, test_ND)
+    accuracy = _probe_accuracy(reader, _pixels(reader.train.images), _pixels(reader.test.images))
     count = len(reader.test.labels)
-    alpha = 1 - reader.spec.evaluation.bootstrap.confidence
-    low, high = proportion_confint(round(accuracy * count), count, alpha, method="wilson")
-    estimate = Estimate(value=accuracy, low=float(low), high=float(high))
+    bounds = binomtest(round(accuracy * count), count).proportion_ci(
+        reader.spec.evaluation.bootstrap.confidence, method="wilson"
+    )
+    estimate = Estimate(value=accuracy, low=float(bounds.low), high=float(bounds.high))
     return ScoredReference(task=reader.task.name, name="raw-pixels", accuracy=estimate)
+
+
+def _pixels(images: NDArray[np.uint8]) -> Features:
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
 def _untrained(reader: TaskReader) -> ScoredReference:

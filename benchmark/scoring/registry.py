@@ -1,4 +1,4 @@
-"""Every instrument of the benchmark, in the order in which they are read. A new metric is its module and a line here."""
+"""Every instrument of the benchmark, in the order they are read. A new metric is its module and a line here."""
 
 from __future__ import annotations
 

@@ -43,6 +43,7 @@ _RUNS_WORTH_A_PROCESS = 8
 """Starting another interpreter costs about as much as reading this many models."""
 
 Cell = tuple[str, Decimal]
+DENSE: Cell = ("dense", Decimal(0))
 
 
 def score(job: ScoringJob, out: Path) -> ScoringResult:
@@ -136,7 +137,7 @@ def _scored_cell(
     metrics = {name: _mean(values, evaluation) for name, values in population.values.items()}
     seeds = {seed for (*its_cell, seed) in outcomes if tuple(its_cell) == cell}
     dense = _populations({key: outcome for key, outcome in outcomes.items() if key[0] == "dense" and key[2] in seeds})
-    parent = dense.get(("dense", Decimal(0)))
+    parent = dense.get(DENSE)
     if schedule != "dense" and parent and len(next(iter(parent.values.values()))) == num_models:
         view = CellView(schedule, sparsity, parent, population, reader.test.labels, reader.task.num_classes)
         for metric in CELL_METRICS:
@@ -150,12 +151,12 @@ def _grid_summary(
     spec: BenchmarkSpec, reader: TaskReader, populations: Mapping[Cell, Population], cells: Sequence[ScoredCell]
 ) -> dict[str, Estimate]:
     """Summarise a task; an incomplete grid has no summary, because a missing run must never improve a score."""
-    wanted = {("dense", Decimal(0))} | {(each.name, sparsity) for each in spec.schedules for sparsity in spec.sparsities}
+    wanted = {(each.name, sparsity) for each in spec.schedules for sparsity in spec.sparsities} | {DENSE}
     sizes = {cell.num_models for cell in cells}
     if set(populations) != wanted or sizes != {spec.population.models}:
         return {}
     grid = GridView(
-        dense=populations["dense", Decimal(0)],
+        dense=populations[DENSE],
         cells={cell: population for cell, population in populations.items() if cell[0] != "dense"},
         ranked_schedules=tuple(each.name for each in spec.schedules if not each.is_control),
         sparsities=spec.sparsities,
@@ -213,7 +214,7 @@ def _finite(value: float) -> float | None:
 
 
 def _table(task: str, key: tuple[str, Decimal, int], outcome: Outcome, labels_N: np.ndarray) -> pa.Table:
-    """One row per test example of a run: task, schedule, sparsity, seed, example, label, and every per-example array."""
+    """One row per test example of a run: what it belongs to, its label, and every per-example array."""
     schedule, sparsity, seed = key
     count = len(labels_N)
     names = pa.DictionaryArray.from_arrays(np.zeros(count, np.int8), [task])
