@@ -10,7 +10,7 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate rescore plan check new leaderboard rebuild-mlflow test lint help clean
+.PHONY: evaluate rescore plan check new leaderboard rebuild-mlflow docs test lint help clean
 
 evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
@@ -32,6 +32,9 @@ leaderboard: $(INSTALLED)  ## serve the leaderboard on localhost
 
 rebuild-mlflow: $(INSTALLED)  ## project every record into MLflow again
 	@$(BIN)/fmn rebuild-mlflow
+
+docs: $(INSTALLED)  ## write docs/metrics.md from the instruments' docstrings
+	@$(BIN)/python -m benchmark.scoring.describe docs/metrics.md
 
 test: $(DEV_INSTALLED)  ## run the test suite
 	@$(BIN)/pytest

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from benchmark.recording.record import (
     SubmissionFacts,
 )
 from benchmark.scoring.job import ScoredRun, ScoringResult
+from benchmark.training.job import SegmentReport
 
 if TYPE_CHECKING:
     from benchmark.execution.evaluate import Prepared
@@ -97,8 +99,8 @@ def _run_record(
     if scored is None:
         evidence, log = failures.get(run.state_key, (NEVER_STARTED, ""))
         reason, message = decide(evidence)
-        if log and reason == "submission":
-            message = f"the submission raised: {log.strip().splitlines()[-1][:300]}"
+        if log.strip() and reason == "submission":
+            message = f"the submission raised: {_one_line(log.strip().splitlines()[-1])}"
         return record.model_copy(update={"failure": Failure(reason=reason, message=message, log=log)})
     if scored.invalid is not None:
         return record.model_copy(update={"failure": Failure(reason="invalid_output", message=scored.invalid)})
@@ -108,9 +110,14 @@ def _run_record(
             "status": "finished",
             "metrics": dict(scored.metrics),
             "layers": layers,
-            "loss_curve": _loss_curve(_path_to(run, subtree), store),
+            "loss_curve": _loss_curve(_path_to(run, subtree), subtree.root, store),
         }
     )
+
+
+def _one_line(text: str) -> str:
+    """Make text of a submission safe to print: at most 300 characters, none of which steers a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text[:300])
 
 
 def _path_to(run: Run, subtree: Subtree) -> list[Segment]:
@@ -124,20 +131,35 @@ def _path_to(run: Run, subtree: Subtree) -> list[Segment]:
     return path[::-1]
 
 
-def _loss_curve(path: Sequence[Segment], store: Store) -> tuple[tuple[int, float], ...]:
-    """Mean loss per epoch over the segments of a run; parts trained before a crash may be missing."""
+def _loss_curve(path: Sequence[Segment], root: str, store: Store) -> tuple[tuple[int, float], ...]:
+    """Mean loss per epoch over the segments of a run; epochs in which it was not finite are left out."""
     totals: dict[int, tuple[float, int]] = {}
     for segment in path:
-        if store.has(segment.key):
-            for epoch, total, count in store.report(segment.key).losses:
+        for report in _reports(segment, root, store):
+            for epoch, total, count in report.losses:
                 before, count_before = totals.get(epoch, (0.0, 0))
                 totals[epoch] = (before + total, count_before + count)
-    return tuple((epoch, total / count) for epoch, (total, count) in sorted(totals.items()))
+    means = ((epoch, total / count) for epoch, (total, count) in sorted(totals.items()))
+    return tuple((epoch, mean) for epoch, mean in means if math.isfinite(mean))
+
+
+def _reports(segment: Segment, root: str, store: Store) -> Iterator[SegmentReport]:
+    """Give the reports of a segment: one, and before it those of the checkpoints that it was continued from."""
+    key, covered_from = segment.key, segment.stop + 1
+    while store.has(key) and (report := store.report(key)).start < covered_from:
+        yield report
+        if report.start <= segment.start:
+            return
+        covered_from, key = report.start, segment.key_at(root, report.start)
 
 
 def _cost(prepared: Prepared, store: Store, scoring_s: float) -> Cost:
-    keys = {segment.key for subtree in prepared.plan.subtrees for segment in subtree.segments}
-    reports = [store.report(key) for key in keys if store.has(key)]
+    reports = [
+        report
+        for subtree in prepared.plan.subtrees
+        for segment in subtree.segments
+        for report in _reports(segment, subtree.root, store)
+    ]
     return Cost(
         train_s=sum(report.train_s for report in reports),
         scoring_s=scoring_s,
@@ -188,6 +210,7 @@ def _git_state() -> dict[str, Any]:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", "__init__.py")  # installed into somebody else's checkout is not ours
         return {"git_commit": git("rev-parse", "HEAD"), "git_dirty": bool(git("status", "--porcelain", "--", "."))}
     except (OSError, subprocess.SubprocessError):
         return {}

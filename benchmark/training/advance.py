@@ -50,11 +50,9 @@ class LiveSegment:
         total, count = self.loss_sums.get(epoch, (torch.zeros_like(loss, dtype=torch.float64), 0))
         self.loss_sums[epoch] = (total + loss, count + 1)
 
-    def take_losses(self) -> tuple[tuple[int, float, int], ...]:
-        """Give (epoch, sum of losses, number of updates) since this was last asked for."""
-        losses = tuple((epoch, float(total), count) for epoch, (total, count) in sorted(self.loss_sums.items()))
-        self.loss_sums = {}
-        return losses
+    def losses(self) -> tuple[tuple[int, float, int], ...]:
+        """Give (epoch, sum of losses, number of updates) since the segment was started here."""
+        return tuple((epoch, float(total), count) for epoch, (total, count) in sorted(self.loss_sums.items()))
 
 
 def advance(

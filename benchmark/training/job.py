@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.plan.tree import Segment
 from benchmark.spec import SmallResNet
+
+_MOST = 2**53
+"""Largest number that a trainer, who may lie, can make anybody calculate with."""
 
 
 class TrainingJob(BaseModel):
@@ -46,19 +49,19 @@ class TrainingJob(BaseModel):
 class SegmentReport(BaseModel):
     """What a trainer says about a state it wrote: for people and cost models, never for scores."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="strings")
 
     key: str
     """Name of the state."""
-    step: int
+    step: Annotated[int, Field(ge=0, le=_MOST)]
     """Updates made."""
-    start: int
-    """Updates made before the segment, or the piece of it, that ended here."""
-    train_s: float
+    start: Annotated[int, Field(ge=0, le=_MOST)]
+    """Updates made before the segment; or before its rest, where it was continued from a checkpoint."""
+    train_s: Annotated[float, Field(ge=0, le=_MOST)]
     """Seconds spent on these updates."""
-    peak_memory_bytes: int
+    peak_memory_bytes: Annotated[int, Field(ge=0, le=_MOST)]
     """Largest memory of the trainer so far: resident on a CPU, allocated on a GPU."""
-    losses: tuple[tuple[int, float, int], ...]
+    losses: tuple[tuple[Annotated[int, Field(ge=0, le=_MOST)], float, Annotated[int, Field(ge=1, le=_MOST)]], ...]
     """(epoch, sum of losses, number of updates) of the segment or piece."""
 
 
@@ -76,5 +79,5 @@ class Progress(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    num_updates: int
+    num_updates: Annotated[int, Field(ge=0, le=_MOST)]
     loss: float | None

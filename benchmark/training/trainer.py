@@ -49,7 +49,6 @@ class Outbox:
         self.directory, self.device, self.checkpoint_every_s = directory, device, checkpoint_every_s
         self.num_updates = 0
         self._last_update = self._last_progress = self._last_checkpoint = time.monotonic()
-        self._reported_until: dict[str, int] = {}
         self._cost_until: dict[int, float] = {}
         self._cost_s = 0.0
 
@@ -94,12 +93,11 @@ class Outbox:
             file.write(line + "\n")
 
     def _publish(self, key: str, live: LiveSegment, state: TrainState, *, resumable: bool) -> None:
-        start = self._reported_until.get(live.segment.key, live.segment.start)
-        self._reported_until[live.segment.key] = state.step
+        start = live.segment.start
         report = SegmentReport(
             key=key, step=state.step, start=start,
             train_s=self._cost_until.get(state.step, 0.0) - self._cost_until.get(start, 0.0),
-            peak_memory_bytes=_peak_memory(self.device), losses=live.take_losses(),
+            peak_memory_bytes=_peak_memory(self.device), losses=live.losses(),
         )  # fmt: skip
         unfinished = self.directory / f"{key}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
