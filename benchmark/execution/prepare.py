@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from benchmark.data.datasets import Dataset, ImageSet, load_dataset
@@ -53,13 +54,13 @@ def write_task_data(home: Home, task: Task) -> TaskData:
 
 
 def _write_tensors(path: Path, image_set: ImageSet, *, with_labels: bool) -> None:
-    if path.exists():
-        return
-    tensors = {"images": np.ascontiguousarray(image_set.images)}
+    """Write a data file, unless it is there with every byte right: a damaged disk must not change what is trained."""
+    tensors: dict[str, NDArray[Any]] = {"images": np.ascontiguousarray(image_set.images)}
     if with_labels:
-        write_atomically(path, save({**tensors, "labels": np.ascontiguousarray(image_set.labels)}))
-    else:
-        write_atomically(path, save(tensors))
+        tensors["labels"] = np.ascontiguousarray(image_set.labels)
+    content = save(tensors)
+    if not (path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content):
+        write_atomically(path, content)
 
 
 def missing_segments(subtree: Subtree, store: Store, interval: int) -> list[Segment]:
@@ -76,8 +77,9 @@ def missing_segments(subtree: Subtree, store: Store, interval: int) -> list[Segm
             return
         rest = _from_latest_checkpoint(segment, subtree.root, store, interval)
         needed[segment.key] = rest
-        if rest.parent is not None and rest.parent in by_key:
-            need(by_key[rest.parent], resumable=True)
+        for continued in (rest.parent, *rest.anchors(subtree.root)):
+            if continued in by_key:
+                need(by_key[continued], resumable=True)
 
     for segment in subtree.segments:
         if segment.is_leaf:
@@ -105,6 +107,7 @@ def prepare_jobs(
     jobs: list[PreparedJob] = []
     for subtree in plan.subtrees:
         task = tasks[subtree.task_index]
+        finetune = task.training.finetune
         interval = checkpoint_interval(subtree.total_steps)
         segments = missing_segments(subtree, store, interval)
         if not segments:
@@ -113,7 +116,8 @@ def prepare_jobs(
         job = TrainingJob(
             root=subtree.root, seed=subtree.seed, encoder=task.encoder, dataset=task.dataset.name,
             num_classes=task_data.dataset.num_classes if with_labels else None, batch_size=task.training.batch_size,
-            total_steps=subtree.total_steps, hyperparameters=dict(hyperparameters[subtree.task]), device=device,
+            total_steps=subtree.budget_steps, finetune_rate=finetune.learning_rate if finetune else None,
+            hyperparameters=dict(hyperparameters[subtree.task]), device=device,
             segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,
         )  # fmt: skip
         images = task_data.labelled if with_labels else task_data.unlabelled
@@ -127,7 +131,8 @@ def _write_job(home: Home, store: Store, job: TrainingJob, submission: Path, dat
     parents.mkdir(parents=True)
     outbox.mkdir()
     own_keys = {segment.key for segment in job.segments}
-    for parent in {segment.parent for segment in job.segments} - own_keys - {None}:
+    continued = {key for segment in job.segments for key in (segment.parent, *segment.anchors(job.root))}
+    for parent in continued - own_keys - {None}:
         assert parent is not None
         (parents / parent).mkdir()
         for name in (ENCODER_FILE, MASK_FILE, METHOD_FILE):

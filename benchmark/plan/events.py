@@ -11,7 +11,7 @@ from typing import Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict
 
-from benchmark.spec import Gradual, OneShot, Schedule
+from benchmark.spec import Gradual, Iterative, OneShot, Schedule
 
 
 class PruneEvent(BaseModel):
@@ -27,8 +27,10 @@ class PruneEvent(BaseModel):
     """How the counts are shared among layers."""
     criterion: Literal["magnitude", "random"]
     """Which weights go first."""
+    rewind: Literal["learning_rate", "weights"] | None = None
+    """What returns to its state at `rewind_to` once the event is done."""
     rewind_to: int | None = None
-    """Logical step to which training returns, or None."""
+    """Logical step to which training returns; a step before any event of the run; None without `rewind`."""
 
 
 def round_half_up(value: Fraction | Decimal) -> int:
@@ -56,15 +58,19 @@ def compile_events(
         run to sparsity 0 has none. The last event prunes exactly round(s n) weights (layerwise: round(s n_l) each).
 
     Source:
-        Gradual: Zhu & Gupta 2017 (arXiv 1710.01878), eq. 1, with s_i = 0.
+        Gradual: Zhu & Gupta 2017 (arXiv 1710.01878), eq. 1, with s_i = 0. Iterative: Frankle et al. 2020 (arXiv
+        1912.05671) and Renda et al. 2020 (arXiv 2003.02389), within one fixed number of updates.
     """
     match schedule:
         case OneShot():
             path = [(round_half_up(schedule.at * total_steps), Fraction(sparsity))]
         case Gradual():
             path = _zhu_gupta(schedule, Fraction(sparsity), total_steps)
+        case Iterative():
+            path = _rungs(schedule, Fraction(sparsity), total_steps)
         case _:
             assert_never(schedule)
+    rewind, rewind_to = _rewinding(schedule, total_steps)
     events: list[PruneEvent] = []
     num_pruned_before = _counts(schedule, Fraction(0), layer_sizes)
     for step, fraction in sorted(dict(path).items()):  # of several prunings at one step only the last remains
@@ -72,7 +78,8 @@ def compile_events(
         if num_pruned != num_pruned_before:
             events.append(
                 PruneEvent(
-                    step=step, num_pruned=num_pruned, allocation=schedule.allocation, criterion=schedule.criterion
+                    step=step, num_pruned=num_pruned, allocation=schedule.allocation, criterion=schedule.criterion,
+                    rewind=rewind, rewind_to=rewind_to,
                 )
             )
             num_pruned_before = num_pruned
@@ -84,6 +91,22 @@ def _zhu_gupta(schedule: Gradual, sparsity: Fraction, total_steps: int) -> list[
     first, last = round_half_up(schedule.begin * total_steps), round_half_up(schedule.end * total_steps)
     progress = [Fraction(i, schedule.updates) for i in range(schedule.updates + 1)]
     return [(first + round_half_up(p * (last - first)), sparsity * (1 - (1 - p) ** 3)) for p in progress]
+
+
+def _rungs(schedule: Iterative, sparsity: Fraction, total_steps: int) -> list[tuple[int, Fraction]]:
+    """The rungs up to the target, at steps that do not depend on it, so that runs share the ladder below them."""
+    first, last = round_half_up(schedule.begin * total_steps), round_half_up(schedule.end * total_steps)
+    gaps = max(1, len(schedule.ladder) - 1)
+    steps = [first + round_half_up(Fraction(rung, gaps) * (last - first)) for rung in range(len(schedule.ladder))]
+    return [(step, Fraction(rung)) for step, rung in zip(steps, schedule.ladder, strict=True) if rung <= sparsity]
+
+
+def _rewinding(
+    schedule: Schedule, total_steps: int
+) -> tuple[Literal["learning_rate", "weights"] | None, int | None]:
+    if not isinstance(schedule, Iterative) or schedule.rewind == "none":
+        return None, None
+    return schedule.rewind, round_half_up(schedule.rewind_to * total_steps)
 
 
 def _counts(schedule: Schedule, fraction: Fraction, layer_sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -50,8 +50,8 @@ class Subtree:
     task_index: int
     seed: int
     root: str
+    budget_steps: int
     total_steps: int
-    steps_per_epoch: int
     segments: tuple[Segment, ...]
     runs: tuple[Run, ...]
 
@@ -107,8 +107,10 @@ def make_plan(
                 f"tasks[{index}].training.batch_size: expected at most {facts[name].num_train}, the number of training "
                 f"images of {task.dataset.name}, got {task.training.batch_size}"
             )
-        total_steps = steps_per_epoch * task.training.epochs
-        grid = _grid(spec, total_steps, facts[name].layer_sizes)
+        budget_steps = steps_per_epoch * task.training.epochs
+        finetune = task.training.finetune
+        total_steps = budget_steps + (steps_per_epoch * finetune.epochs if finetune else 0)
+        grid = _grid(spec, budget_steps, facts[name].layer_sizes)
         for seed in range(spec.population.models):
             root = root_key(
                 train_digest=facts[name].train_digest,
@@ -123,15 +125,15 @@ def make_plan(
                 for schedule, sparsity, events in grid
             )
             segments = build_tree(root, [run.events for run in runs], total_steps)
-            subtrees.append(Subtree(name, index, seed, root, total_steps, steps_per_epoch, segments, runs))
+            subtrees.append(Subtree(name, index, seed, root, budget_steps, total_steps, segments, runs))
     return Plan(tuple(subtrees))
 
 
 def _grid(
-    spec: BenchmarkSpec, total_steps: int, layer_sizes: tuple[int, ...]
+    spec: BenchmarkSpec, budget_steps: int, layer_sizes: tuple[int, ...]
 ) -> list[tuple[str, Decimal, tuple[PruneEvent, ...]]]:
     cells: list[tuple[str, Decimal, tuple[PruneEvent, ...]]] = [(DENSE, Decimal(0), ())]
     for schedule in spec.schedules:
         for sparsity in spec.sparsities:
-            cells.append((schedule.name, sparsity, compile_events(schedule, sparsity, total_steps, layer_sizes)))
+            cells.append((schedule.name, sparsity, compile_events(schedule, sparsity, budget_steps, layer_sizes)))
     return cells

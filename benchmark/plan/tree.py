@@ -42,6 +42,10 @@ class Segment(BaseModel):
         """Name the state inside this segment after `step` updates, before any event at `step`."""
         return state_key(root, (*self.applied, *(event for event in self.events if event.step < step)), step)
 
+    def anchors(self, root: str) -> tuple[str, ...]:
+        """Name the stored states to which events of this segment rewind the weights; the initial state needs none."""
+        return tuple(key for event in self.events if (key := anchor_key(root, event)) is not None)
+
     def from_checkpoint(self, root: str, step: int) -> Segment:
         """Give the rest of this segment, continued from its state after `step` updates."""
         done = tuple(event for event in self.events if event.step < step)
@@ -50,6 +54,11 @@ class Segment(BaseModel):
             key=self.key, parent=self.key_at(root, step), start=step, stop=self.stop, applied=(*self.applied, *done),
             events=rest, is_leaf=self.is_leaf,
         )  # fmt: skip
+
+
+def anchor_key(root: str, event: PruneEvent) -> str | None:
+    """Name the dense state to which an event rewinds the weights; None if it does not, or returns to the beginning."""
+    return state_key(root, (), event.rewind_to) if event.rewind == "weights" and event.rewind_to else None
 
 
 def build_tree(root: str, runs: Iterable[tuple[PruneEvent, ...]], total_steps: int) -> tuple[Segment, ...]:
@@ -63,11 +72,29 @@ def build_tree(root: str, runs: Iterable[tuple[PruneEvent, ...]], total_steps: i
     Returns:
         Segments, parents before children. Every distinct run ends in exactly one segment with `is_leaf`.
     """
-    return tuple(_grow(root, sorted(set(runs), key=_order), total_steps, parent=None, start=0, applied=()))
+    runs = sorted(set(runs), key=_order)
+    cuts = {event.rewind_to or 0 for run in runs for event in run if event.rewind == "weights"}
+    uncut = _grow(root, runs, total_steps, parent=None, start=0, applied=())
+    return tuple(piece for segment in uncut for piece in _cut(root, segment, sorted(cuts)))
 
 
-def _order(events: tuple[PruneEvent, ...]) -> list[tuple[int, tuple[int, ...], str, str]]:
-    return [(event.step, event.num_pruned, event.allocation, event.criterion) for event in events]
+def _cut(root: str, segment: Segment, steps: Sequence[int]) -> Iterator[Segment]:
+    """Cut a dense segment where weights are rewound to, so that the state there is kept; cuts change no name."""
+    for step in steps:
+        before_events = not segment.applied and all(event.step >= step for event in segment.events)
+        if before_events and segment.start < step < segment.stop:
+            rest = segment.from_checkpoint(root, step)
+            yield Segment(
+                key=segment.key_at(root, step), parent=segment.parent, start=segment.start, stop=step, applied=(),
+                events=(), is_leaf=False,
+            )  # fmt: skip
+            segment = rest
+    yield segment
+
+
+def _order(events: tuple[PruneEvent, ...]) -> list[str]:
+    """Order by every field, so that a tree lies the same in every process whatever the order of a set."""
+    return [f"{event.step:012d} {event.model_dump_json()}" for event in events]
 
 
 def _grow(

@@ -6,6 +6,7 @@ from benchmark.spec.benchmark_spec import (
     BootstrapSpec,
     DigitsDataset,
     Evaluation,
+    FineTuning,
     LinearProbeSpec,
     PieSpec,
     PopulationSpec,
@@ -13,9 +14,10 @@ from benchmark.spec.benchmark_spec import (
     Task,
     TrainingBudget,
 )
-from benchmark.spec.schedules import Gradual, OneShot, Schedule
+from benchmark.spec.schedules import Gradual, Iterative, OneShot, Schedule
 
 __all__ = [
-    "BenchmarkSpec", "BootstrapSpec", "DigitsDataset", "Document", "Evaluation", "Gradual", "LinearProbeSpec",
-    "OneShot", "PieSpec", "PopulationSpec", "Problem", "Schedule", "SmallResNet", "Task", "TrainingBudget",
+    "BenchmarkSpec", "BootstrapSpec", "DigitsDataset", "Document", "Evaluation", "FineTuning", "Gradual",
+    "Iterative", "LinearProbeSpec", "OneShot", "PieSpec", "PopulationSpec", "Problem", "Schedule", "SmallResNet",
+    "Task", "TrainingBudget",
 ]  # fmt: skip

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from benchmark.spec.base import Document, Problem, PrunedSparsity
-from benchmark.spec.schedules import Gradual, OneShot, Schedule
+from benchmark.spec.corruptions import Corruption, repeated_corruptions
+from benchmark.spec.instruments import CalibrationSpec, DepthSpec, KnnSpec
+from benchmark.spec.schedules import Gradual, Iterative, OneShot, Schedule
 
 
 class DigitsDataset(Document):
@@ -34,6 +36,15 @@ class SmallResNet(Document):
     """Channels of the first stage, 1 to 256; later stages have two and four times as many (4 x width features)."""
 
 
+class FineTuning(Document):
+    """Updates after the budget at a constant learning rate, for every run alike (as in Corti et al. 2022)."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    """Passes over the training images after the budget, 1 to 10,000."""
+    learning_rate: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
+    """Learning rate of every parameter group, in (0, 10]."""
+
+
 class TrainingBudget(Document):
     """What every run may spend; only when and how it is pruned differs between runs."""
 
@@ -41,6 +52,8 @@ class TrainingBudget(Document):
     """Passes over the training images, 1 to 10,000; the last partial batch of an epoch is dropped."""
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     """Images (not views) per update, 2 to 65,536."""
+    finetune: FineTuning | None = None
+    """Updates that follow the budget, if any; schedules count in fractions of the budget alone."""
 
 
 class Task(Document):
@@ -95,6 +108,19 @@ class Evaluation(Document):
     """The PIE noise floor."""
     bootstrap: BootstrapSpec = BootstrapSpec()
     """Intervals."""
+    knn: KnnSpec = KnnSpec()
+    """The weighted nearest-neighbour probe."""
+    depth: DepthSpec = DepthSpec()
+    """Prediction depth."""
+    calibration: CalibrationSpec = CalibrationSpec()
+    """Calibration of the linear probe."""
+    corruptions: Annotated[tuple[Corruption, ...], Field(max_length=32)] = ()
+    """How test images are corrupted, each corruption at five severities; none by default."""
+
+    @classmethod
+    def contradictions(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Refuse to ask for the same corruption twice."""
+        yield from repeated_corruptions(values.get("corruptions") or ())
 
 
 class BenchmarkSpec(Document):
@@ -124,12 +150,13 @@ class BenchmarkSpec(Document):
         """Check order and uniqueness across the lists of the document."""
         yield from _sparsities_increase(values.get("sparsities") or ())
         asked = values.get("schedules") or ()
-        schedules = [schedule for schedule in asked if isinstance(schedule, OneShot | Gradual)]
+        schedules = [schedule for schedule in asked if isinstance(schedule, OneShot | Gradual | Iterative)]
         for name, count in Counter(schedule.name for schedule in schedules).items():
             if count > 1:
                 yield Problem("schedules", "a different name for every schedule", f"{count} schedules named {name!r}")
         if schedules and len(schedules) == len(asked) and all(schedule.is_control for schedule in schedules):
             yield Problem("schedules", "at least one schedule with criterion magnitude to rank", "only controls")
+        yield from _grid_is_on_ladders(values.get("sparsities") or (), schedules)
 
     @property
     def identity(self) -> str:
@@ -142,3 +169,11 @@ def _sparsities_increase(sparsities: tuple[Any, ...]) -> Iterator[Problem]:
     for (_, lower), (position, upper) in itertools.pairwise(parsed):
         if not lower < upper:
             yield Problem(f"sparsities[{position}]", f"more than the one before it ({lower})", str(upper))
+
+
+def _grid_is_on_ladders(sparsities: tuple[Any, ...], schedules: list[Any]) -> Iterator[Problem]:
+    for schedule in schedules:
+        missing = [str(each) for each in sparsities if isinstance(schedule, Iterative) and each not in schedule.ladder]
+        if missing and None not in sparsities:
+            expected = "a ladder that visits every sparsity of the grid"
+            yield Problem("schedules", expected, f"schedule {schedule.name!r} without {', '.join(missing)}")

@@ -5,12 +5,14 @@ What a schedule *does* is decided in `benchmark.plan.events`; nothing below that
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from benchmark.spec.base import Document, Problem, TrainingFraction
+from benchmark.spec.base import Document, Problem, PrunedSparsity, TrainingFraction
 
 
 class _Pruning(Document):
@@ -56,5 +58,38 @@ class Gradual(_Pruning):
             yield Problem("begin", f"a fraction before end ({end})", str(begin))
 
 
-Schedule = Annotated[OneShot | Gradual, Field(discriminator="kind")]
+class Iterative(_Pruning):
+    """Prune in rounds along a ladder of sparsities and train on after each; runs to lower rungs leave it there.
+
+    With `rewind: weights` this is iterative magnitude pruning with rewinding (Frankle et al. 2020), with
+    `learning_rate` the variant of Renda et al. 2020; a run still makes the same number of updates as every other one.
+    """
+
+    kind: Literal["iterative"]
+    """Tag of this kind of schedule."""
+    begin: TrainingFraction
+    """When the first rung is pruned, as a fraction of training in [0, 1]; not after `end`."""
+    end: TrainingFraction
+    """When the last rung is pruned, as a fraction of training in [0, 1]; rungs are spaced evenly."""
+    ladder: Annotated[tuple[PrunedSparsity, ...], Field(min_length=1, max_length=64)]
+    """Sparsities visited, strictly increasing in (0, 1), 1 to 64 of them; every sparsity of the grid must be a rung."""
+    rewind: Literal["none", "learning_rate", "weights"] = "none"
+    """What returns to its state at `rewind_to` after every pruning: nothing, the learning rate, or all of training."""
+    rewind_to: TrainingFraction = Decimal(0)
+    """Point in training, as a fraction in [0, 1], to which `rewind` returns; not after `begin`."""
+
+    @classmethod
+    def contradictions(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Refuse rounds that do not run forward, a ladder that does not climb, and rewinding into the pruned part."""
+        begin, end, rewind_to = values.get("begin"), values.get("end"), values.get("rewind_to")
+        if begin is not None and end is not None and begin > end:
+            yield Problem("begin", f"a fraction not after end ({end})", str(begin))
+        if begin is not None and rewind_to is not None and rewind_to > begin:
+            yield Problem("rewind_to", f"a fraction not after begin ({begin})", str(rewind_to), str(begin))
+        for position, (lower, upper) in enumerate(itertools.pairwise(values.get("ladder") or ())):
+            if lower is not None and upper is not None and not lower < upper:
+                yield Problem(f"ladder[{position + 1}]", f"more than the one before it ({lower})", str(upper))
+
+
+Schedule = Annotated[OneShot | Gradual | Iterative, Field(discriminator="kind")]
 """Any schedule of a specification; `kind` says which."""

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from benchmark.data.batches import Batches
 from benchmark.data.streams import enter_stream
+from benchmark.plan.events import PruneEvent
 from benchmark.plan.tree import Segment
+from benchmark.training.state import TrainState
 from benchmark.training.trainee import Trainee
 
 
@@ -27,12 +29,14 @@ class LiveSegment:
     Attributes:
         segment: what is being trained.
         trainee: the live model.
+        load_anchor: gives the dense state to which an event rewinds the weights.
         loss_sums: per epoch, sum of the losses (a device scalar) and number of updates.
         error: traceback of the exception that ended it, if one did.
     """
 
     segment: Segment
     trainee: Trainee
+    load_anchor: Callable[[PruneEvent], TrainState | None] = lambda event: None
     loss_sums: dict[int, tuple[Tensor, int]] = field(default_factory=dict[int, tuple[Tensor, int]])
     error: str | None = None
 
@@ -43,7 +47,7 @@ class LiveSegment:
             return
         for event in self.segment.events:
             if event.step == step:
-                self.trainee.prune(event)
+                self.trainee.prune(event, self.load_anchor(event))
 
     def record_loss(self, epoch: int, loss: Tensor) -> None:
         """Add the loss of one update without waiting for the device."""

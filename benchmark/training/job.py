@@ -33,7 +33,9 @@ class TrainingJob(BaseModel):
     batch_size: int
     """Images per update."""
     total_steps: int
-    """Updates of a whole run, for learning-rate schedules."""
+    """Updates of the budget, for learning-rate schedules."""
+    finetune_rate: float | None = None
+    """Constant learning rate of updates after the budget, where the specification has any."""
     hyperparameters: dict[str, Any]
     """The manifest's, resolved for the dataset."""
     device: Literal["cpu", "cuda"]

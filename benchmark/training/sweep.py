@@ -12,7 +12,8 @@ from typing import Protocol
 from torch import Tensor
 
 from benchmark.data.batches import Batches
-from benchmark.plan.tree import Segment
+from benchmark.plan.events import PruneEvent
+from benchmark.plan.tree import Segment, anchor_key
 from benchmark.training.advance import LiveSegment, advance
 from benchmark.training.state import TrainState
 from benchmark.training.trainee import Recipe, Trainee
@@ -84,12 +85,24 @@ class Sweep:
             try:
                 state = None
                 if segment.parent is not None:
-                    state = self.ended.get(segment.parent) or self.load_parent(segment.parent)
-                self.live.append(LiveSegment(segment, Trainee(self.recipe, state)))
+                    state = self._state(segment.parent)
+                self.live.append(LiveSegment(segment, Trainee(self.recipe, state), self._anchor))
             except Exception as error:
                 self._fail(segment, error)
         still_needed = {segment.parent for segment in self.waiting}
+        for segment in (*self.waiting, *(each.segment for each in self.live)):
+            still_needed.update(segment.anchors(self.root))
         self.ended = {key: state for key, state in self.ended.items() if key in still_needed}
+
+    def _state(self, key: str) -> TrainState:
+        return self.ended.get(key) or self.load_parent(key)
+
+    def _anchor(self, event: PruneEvent) -> TrainState | None:
+        """Give the dense state to which an event rewinds the weights, if it does."""
+        if event.rewind != "weights":
+            return None
+        key = anchor_key(self.root, event)
+        return self._state(key) if key else self.recipe.initial_state()
 
     def _finish(self, now: int) -> bool:
         ending = [each for each in self.live if each.segment.stop == now]

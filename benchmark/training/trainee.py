@@ -29,6 +29,7 @@ class Recipe:
     setting: Setting
     seed: int
     device: torch.device
+    finetune_rate: float | None = None
 
     def initial_state(self) -> TrainState:
         """Give the state before the first update: the start of the seed's trunk."""
@@ -61,11 +62,15 @@ class Trainee:
         if state is not None:
             self._restore(state)
 
-    def _restore(self, state: TrainState) -> None:
-        self.step, self.logical_step = state.step, state.logical_step
+    def _load(self, state: TrainState) -> None:
+        """Take over everything that training has made, but neither its place in time nor its mask."""
         self.method.load_state_dict(state.method)
         self.optimizer.load_state_dict(state.optimizer)
         self.encoder.load_state_dict(state.encoder)
+
+    def _restore(self, state: TrainState) -> None:
+        self._load(state)
+        self.step, self.logical_step = state.step, state.logical_step
         self.mask = state.mask
         self.is_pruned = self.mask.num_pruned > 0
         self._enforce_mask()
@@ -77,14 +82,24 @@ class Trainee:
             _copy(self.method.state_dict()), deepcopy(self.optimizer.state_dict()),
         )  # fmt: skip
 
-    def prune(self, event: PruneEvent) -> None:
-        """Apply a prune event: extend the mask, zero what it masks in weights, teachers and momentum."""
+    def prune(self, event: PruneEvent, anchor: TrainState | None = None) -> None:
+        """Apply a prune event: extend the mask, rewind if asked, zero what is masked in weights, teachers and momentum.
+
+        Args:
+            event: what to do.
+            anchor: the dense state to which `rewind: weights` returns.
+        """
         if event.criterion == "magnitude":
             scores = magnitude_scores(self.prunable)
         else:
             scores = random_scores(self.prunable, self.recipe.seed, event.step)
         self.mask = prune(self.mask, scores, event.num_pruned, event.allocation)
         self.is_pruned = True
+        if event.rewind == "weights":
+            assert anchor is not None  # the sweep brings it
+            self._load(anchor)
+        if event.rewind_to is not None:
+            self.logical_step = event.rewind_to
         self._enforce_mask()
         for name, parameter in self.prunable.items():
             for moment in self.optimizer.state.get(parameter, {}).values():
@@ -93,9 +108,7 @@ class Trainee:
 
     def update(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
         """Make one optimizer update; returns the detached loss, a scalar on the device."""
-        factor = self.method.learning_rate(self.logical_step)
-        for group, base_rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
-            group["lr"] = base_rate * factor
+        self._set_learning_rates()
         enter_stream(self.recipe.seed, "loss", self.step)
         loss = _checked_loss(self.method.loss(self.encoder, views_VBCHW, labels_B))
         self.optimizer.zero_grad(set_to_none=True)
@@ -109,6 +122,13 @@ class Trainee:
         self.step += 1
         self.logical_step += 1
         return loss.detach()
+
+    def _set_learning_rates(self) -> None:
+        """Follow the method within the budget; after it, the constant rate of the specification, if it has one."""
+        is_finetuning = self.recipe.finetune_rate is not None and self.logical_step >= self.recipe.setting.total_steps
+        factor = 1.0 if is_finetuning else self.method.learning_rate(self.logical_step)
+        for group, base_rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+            group["lr"] = self.recipe.finetune_rate if is_finetuning else base_rate * factor
 
     def _mask_gradients(self) -> None:
         if not self.is_pruned:

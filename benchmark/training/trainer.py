@@ -127,7 +127,8 @@ def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox:
         tensors = load_file(data, device=job.device)
         images, labels = tensors["images"], tensors.get("labels") if job.num_classes is not None else None
         batches = Batches(images, labels, job.batch_size, job.seed)
-        recipe = Recipe(job.encoder, load_method_class(submission), _setting(job, images, batches), job.seed, device)
+        method, setting = load_method_class(submission), _setting(job, images, batches)
+        recipe = Recipe(job.encoder, method, setting, job.seed, device, job.finetune_rate)
     except Exception:
         for segment in job.segments:
             outbox.failed(segment, traceback.format_exc())

@@ -74,7 +74,7 @@ def test_five_mistakes_get_five_messages_that_name_the_offending_values(here: Pa
         "five.yaml:5: tasks[0].dataset.name: expected digits, got 'imagenet'",
         "five.yaml:8: sparsities[2]: expected a number more than 0 and less than 1, got 1.5 "
         "(nearest valid: just below 1)",
-        "five.yaml:10: schedules[0].kind: expected one of one_shot, gradual, got 'cyclic'",
+        "five.yaml:10: schedules[0].kind: expected one of one_shot, gradual, iterative, got 'cyclic'",
         "five.yaml:13: colour: expected one of name, version, tier, description, tasks, sparsities, schedules, "
         "population, evaluation, got the unknown key 'colour'",
     ]

@@ -1,0 +1,106 @@
+"""Names of states are pinned: a refactor leaves them as they are, a change of numbers raises KEY_VERSION."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from benchmark.plan import KEY_VERSION, PruneEvent, root_key, state_key
+
+ROOT_FACTS: dict[str, Any] = {
+    "train_digest": "11" * 32,
+    "encoder": {"name": "resnet8", "width": 5},
+    "training": {"epochs": 7, "batch_size": 48},
+    "submission_digest": "22" * 32,
+    "seed": 3,
+    "environment_digest": "33" * 32,
+}
+"""What a root key covers, every field away from its default."""
+
+EVENT_FACTS: dict[str, Any] = {
+    "step": 11, "num_pruned": (4, 5), "allocation": "layerwise", "criterion": "random", "rewind": "weights",
+    "rewind_to": 2,
+}  # fmt: skip
+"""Every field of an event, away from its default."""
+
+OTHER_ROOT_FACTS: dict[str, Any] = {
+    "train_digest": "12" * 32,
+    "encoder": {"name": "resnet8", "width": 6},
+    "training": {"epochs": 7, "batch_size": 49},
+    "submission_digest": "23" * 32,
+    "seed": 4,
+    "environment_digest": "34" * 32,
+}
+
+OTHER_EVENT_FACTS: dict[str, Any] = {
+    "step": 12, "num_pruned": (5, 4), "allocation": "global", "criterion": "magnitude", "rewind": None,
+    "rewind_to": None,
+}  # fmt: skip
+
+GOLDEN = {
+    1: {
+        "root": "e02f8cd93a34b004487a0090124fdcf4a4df7d8883a4f42977b16ba4aa81bd71",
+        "initial": "e60ed3b68b5e3aa75c71d0b12ca73e3f190f987524764f58c0d20e47c46f89a4",
+        "pruned": "3c3793e6e05984a8245d492436337c6f85f92ee5354daea9a3493dcb79a3a86a",
+    }
+}
+"""Literal keys per KEY_VERSION. A new version adds an entry; an old entry never changes."""
+
+
+def first_event() -> PruneEvent:
+    return PruneEvent(**EVENT_FACTS).model_copy(update={"step": 6, "num_pruned": (1, 2), "rewind_to": 1})
+
+
+def naive_digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_keys_are_the_ones_of_this_key_version() -> None:
+    root = root_key(**ROOT_FACTS)
+    assert GOLDEN[KEY_VERSION] == {
+        "root": root,
+        "initial": state_key(root, (), 0),
+        "pruned": state_key(root, (first_event(), PruneEvent(**EVENT_FACTS)), 13),
+    }
+
+
+def test_a_root_key_is_the_hash_of_its_facts_as_canonical_json() -> None:
+    assert root_key(**ROOT_FACTS) == naive_digest({"key_version": KEY_VERSION, **ROOT_FACTS})
+
+
+def test_a_state_key_is_the_hash_of_root_applied_events_and_step() -> None:
+    event = {**EVENT_FACTS, "num_pruned": [4, 5]}
+    expected = naive_digest({"key_version": KEY_VERSION, "root": "r" * 64, "events": [event], "step": 13})
+    assert state_key("r" * 64, [PruneEvent(**EVENT_FACTS)], 13) == expected
+
+
+@pytest.mark.parametrize("fact", list(ROOT_FACTS))
+def test_every_fact_of_the_root_changes_its_key(fact: str) -> None:
+    assert root_key(**{**ROOT_FACTS, fact: OTHER_ROOT_FACTS[fact]}) != root_key(**ROOT_FACTS)
+
+
+def test_no_field_of_an_event_is_missing_here() -> None:
+    assert set(EVENT_FACTS) == set(OTHER_EVENT_FACTS) == set(PruneEvent.model_fields)
+
+
+@pytest.mark.parametrize("fact", list(EVENT_FACTS))
+def test_every_field_of_an_event_changes_the_key_of_the_state_behind_it(fact: str) -> None:
+    other = PruneEvent(**{**EVENT_FACTS, fact: OTHER_EVENT_FACTS[fact]})
+    assert state_key("root", [other], 20) != state_key("root", [PruneEvent(**EVENT_FACTS)], 20)
+
+
+def test_root_step_and_order_of_events_change_the_key() -> None:
+    first, second = first_event(), PruneEvent(**EVENT_FACTS)
+    keys = {
+        state_key("root", [first, second], 20),
+        state_key("other", [first, second], 20),
+        state_key("root", [first, second], 21),
+        state_key("root", [second, first], 20),
+        state_key("root", [first], 20),
+        state_key("root", [], 20),
+    }
+    assert len(keys) == 6
