@@ -86,7 +86,7 @@ def advance(
         for each in training:
             try:
                 each.prune_if_due()
-                loss = each.trainee.update(views_VBCHW, batch.labels_B)
+                loss = each.trainee.update(*_own_copies(views_VBCHW, batch.labels_B))
                 each.record_loss(step // batches.steps_per_epoch, loss)
             except Exception:
                 each.error = traceback.format_exc()
@@ -94,3 +94,8 @@ def advance(
         training = [each for each in training if each.error is None]
         if not training:
             return
+
+
+def _own_copies(views_VBCHW: Tensor, labels_B: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Copy what models share, so that a method that writes into its views or labels changes no sibling."""
+    return views_VBCHW.clone(), None if labels_B is None else labels_B.clone()

@@ -63,9 +63,13 @@ class Trainee:
             self._restore(state)
 
     def _load(self, state: TrainState) -> None:
-        """Take over everything that training has made, but neither its place in time nor its mask."""
-        self.method.load_state_dict(state.method)
-        self.optimizer.load_state_dict(state.optimizer)
+        """Take over a copy of everything that training has made, but neither its place in time nor its mask.
+
+        Copies, because optimizers (and methods with extra state) keep the very objects they are given and change them:
+        siblings that start from one state would share their momentum.
+        """
+        self.method.load_state_dict(deepcopy(state.method))
+        self.optimizer.load_state_dict(deepcopy(state.optimizer))
         self.encoder.load_state_dict(state.encoder)
 
     def _restore(self, state: TrainState) -> None:
