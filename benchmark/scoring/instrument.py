@@ -76,7 +76,8 @@ class ModelView:
         encode_test: maps a transformation of uint8 test images (N, channels, H, W) to features per probe point, for
             instruments that change the images (corruptions).
         test_images: uint8 (N, channels, H, W).
-        dense_test: features of the *dense* model of the same seed on the test images, (N, D_p) per probe point.
+        dense_test: features of the *dense* model of the same seed on the test images, (N, D_p) per probe point; an
+            empty mapping where that model has failed.
         other_dense_test: the same of the dense model of another seed.
     """
 
@@ -145,6 +146,7 @@ class ModelMetric:
         settings: picks the part of the evaluation that the numbers depend on (hashed into the cache key).
         measure: reads the model; `earlier` holds the outcomes of the metrics listed before it in the registry, merged.
         columns: what its numbers mean.
+        reads_dense: whether the numbers depend on the dense models as well, whose states are then part of the key.
     """
 
     name: str
@@ -152,6 +154,7 @@ class ModelMetric:
     settings: Callable[[Evaluation], Any]
     measure: Callable[[ModelView, Evaluation, Outcome], Outcome]
     columns: tuple[Column, ...]
+    reads_dense: bool = False
 
 
 @dataclass(frozen=True)

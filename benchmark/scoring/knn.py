@@ -14,14 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.scoring.instrument import Features
+from benchmark.scoring.instrument import FINAL_FEATURES, Column, Features, Labels, ModelMetric, ModelView, Outcome
+from benchmark.spec import Evaluation
 
-CHUNK_BYTES = 32 * 2**20
-"""Working memory for one chunk of the float64 distance matrix, or of gathered neighbours."""
+CHUNK_BYTES = 16 * 2**20
+"""Bytes of one chunk of the float64 distance matrix, of gathered neighbours, or of votes; settling ties takes up to six
+times as much."""
 
 RESOLUTION = 2.0**-40
-"""Relative resolution of distances (9e-13): closer together is a tie. Matrix products of equal numbers differ by 1e-15
-with the position in the matrix; without this, such rounding would decide ties between duplicates."""
+"""Relative resolution of distances (9e-13): a gap to the next distance that is no larger makes a tie. Matrix products
+of equal numbers differ by 1e-15 with the position in the matrix; such rounding must not decide between duplicates."""
 
 
 def nearest(
@@ -50,50 +52,154 @@ def nearest(
         [[0, 1, 2], [3, 1, 2]]
     """
     if k < 1 or not len(train_MD) or train_MD.shape[1:] != test_ND.shape[1:]:
-        raise ValueError(f"nearest: expected k >= 1 and (M >= 1, D), (N, D), got {k}, {train_MD.shape}, {test_ND.shape}")
-    train, k = _prepared(train_MD, train_MD, metric), min(k, len(train_MD))
-    squares_M = train.square().sum(dim=1) if metric == "euclidean" else None
-    found = np.empty((len(test_ND), k), np.int64)
+        raise ValueError(f"nearest: expected k >= 1, (M >= 1, D), (N, D), got {k}, {train_MD.shape}, {test_ND.shape}")
+    # Distances do not depend on the origin; vectors from the mean are short, so that less of them cancels.
+    origin_D = torch.from_numpy(train_MD.mean(axis=0, dtype=np.float64)) if metric == "euclidean" else None
+    train, k = _prepared(train_MD, origin_D), min(k, len(train_MD))
+    squares_M = train.square().sum(dim=1)
+    found_Nk = np.empty((len(test_ND), k), np.int64)
     chunk = max(1, CHUNK_BYTES // (8 * len(train_MD)))
     for start in range(0, len(test_ND), chunk):
-        test = _prepared(test_ND[start : start + chunk], train_MD, metric)
-        if squares_M is None:
-            distance_nM, resolution_n = test @ train.T.neg(), torch.full((len(test), 1), RESOLUTION, dtype=test.dtype)
+        test = _prepared(test_ND[start : start + chunk], origin_D)
+        squares_n1 = test.square().sum(dim=1, keepdim=True)
+        if metric == "cosine":
+            distance_nM = test.neg() @ train.T
         else:
-            squares_n = test.square().sum(dim=1, keepdim=True)
-            distance_nM = torch.addmm(squares_M, test, train.T, alpha=-2).add_(squares_n)
-            farthest_n = distance_nM.kthvalue(k, dim=1, keepdim=True).values.abs() if k > 1 else squares_n
-            # Rounding of |a|^2 + |b|^2 - 2 ab is relative to |a|^2 + |b|^2, and |b|^2 <= 2 |a|^2 + 2 |a - b|^2.
-            resolution_n = RESOLUTION * (squares_n + farthest_n)
-        found[start : start + chunk] = _lowest(distance_nM, resolution_n, k).numpy()
-    return found
+            distance_nM = torch.addmm(squares_M, test, train.T, alpha=-2).add_(squares_n1)
+        found_Nk[start : start + chunk] = _lowest(distance_nM, squares_n1, k).numpy()
+    return found_Nk
 
 
-def _prepared(features_ND: Features, train_MD: Features, metric: str) -> Tensor:
-    """Convert to float64: unit length for cosine, relative to the training mean (shorter vectors) for Euclidean."""
+def cosine_similarity(train_MD: Features, test_ND: Features, index_Nk: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give the cosine of the angle between every test example and the training examples at `index_Nk`, (N, k)."""
+    train, test = _prepared(train_MD, None).numpy(), _prepared(test_ND, None).numpy()
+    similarity_Nk = np.empty(index_Nk.shape)
+    chunk = max(1, CHUNK_BYTES // (8 * max(1, index_Nk.shape[1] * train.shape[1])))
+    for start in range(0, len(test), chunk):
+        rows = slice(start, start + chunk)
+        similarity_Nk[rows] = np.einsum("nd,nkd->nk", test[rows], train[index_Nk[rows]])
+    return similarity_Nk
+
+
+def vote(
+    labels_Nk: Labels, weights_Nk: NDArray[np.float64] | None, num_classes: int
+) -> NDArray[np.int64]:
+    """Give the class with the largest sum of weights (number of neighbours without), (N,), ties to the lowest class."""
+    winner_N = np.empty(len(labels_Nk), np.int64)
+    chunk = max(1, CHUNK_BYTES // (8 * num_classes))
+    for start in range(0, len(labels_Nk), chunk):
+        labels_nk = labels_Nk[start : start + chunk]
+        cells = (np.arange(len(labels_nk))[:, None] * num_classes + labels_nk).ravel()
+        weights = None if weights_Nk is None else weights_Nk[start : start + chunk].ravel()
+        votes = np.bincount(cells, weights, minlength=len(labels_nk) * num_classes)
+        winner_N[start : start + chunk] = votes.reshape(-1, num_classes).argmax(axis=1)
+    return winner_N
+
+
+def knn_predictions(
+    train_MD: Features, labels_M: Labels, test_ND: Features, num_classes: int, k: int = 20, temperature: float = 0.07
+) -> NDArray[np.int64]:
+    """Predict by a vote of the k nearest training examples with weight `exp(cosine similarity / temperature)`.
+
+    Edge cases: with M < k all M vote; a zero vector has similarity 0 to everything, so the first k training examples
+    vote equally; equal votes go to the lowest class; a class absent from training is never predicted.
+
+    Args:
+        train_MD: float32 (M, D), clean training features.
+        labels_M: int64 (M,), values in [0, C).
+        test_ND: float32 (N, D).
+        num_classes: C.
+        k: neighbours.
+        temperature: positive, at least 0.01 or weights overflow.
+
+    Returns:
+        int64 (N,), values in [0, C).
+
+    Source:
+        Wu et al. 2018 (arXiv 1805.01978), section 3.4, weights as in its code and the DINO protocol (Caron et al.
+        2021). Deviation: k = 20 instead of 200, and a stated tie rule. Not invariant to the scale of single features.
+
+    Example:
+        >>> train = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], np.float32)
+        >>> knn_predictions(train, np.array([2, 2, 0]), np.array([[3.0, 1.0]], np.float32), 3, k=2).tolist()
+        [2]
+    """
+    index_Nk = nearest(train_MD, test_ND, k, "cosine")
+    weights_Nk = np.exp(cosine_similarity(train_MD, test_ND, index_Nk) / temperature)
+    return vote(labels_M[index_Nk], weights_Nk, num_classes)
+
+
+def _prepared(features_ND: Features, origin_D: Tensor | None) -> Tensor:
+    """Convert to float64, relative to an origin, or of unit length if there is none."""
     features = torch.from_numpy(features_ND.astype(np.float64))
-    if metric == "euclidean":
-        return features.sub_(torch.from_numpy(train_MD.mean(axis=0, dtype=np.float64)))
+    if origin_D is not None:
+        return features.sub_(origin_D)
     norm_N1 = features.norm(dim=1, keepdim=True)
     return features.div_(torch.where(norm_N1 > 0, norm_N1, 1.0))
 
 
-def _lowest(distance_nM: Tensor, resolution_n1: Tensor, k: int) -> Tensor:
+def _lowest(distance_nM: Tensor, squares_n1: Tensor, k: int) -> Tensor:
     """Give the columns of the k smallest entries per row, smallest first, ties to the lowest column, (n, k)."""
-    safe_n1 = torch.where(resolution_n1 > 0, resolution_n1, 1.0)
-    if k == distance_nM.shape[1]:
-        return torch.div(distance_nM, safe_n1).round_().argsort(dim=1, stable=True)
-    values_nk1, columns_nk1 = distance_nM.topk(k + 1, dim=1, largest=False, sorted=True)
-    steps_nk1 = torch.div(values_nk1, safe_n1).round_()
-    columns_nk, order = columns_nk1[:, :k].sort(dim=1)
-    steps_nk = steps_nk1[:, :k].gather(1, order)
-    # Where the last neighbour ties with one left out, topk chose among them arbitrarily.
-    for rows in (steps_nk1[:, k] == steps_nk1[:, k - 1]).nonzero()[:, 0].split(256):
-        columns_nk[rows] = _lowest_columns(torch.div(distance_nM[rows], safe_n1[rows]).round_(), steps_nk1[rows, k - 1])
-        steps_nk[rows] = torch.div(distance_nM[rows].gather(1, columns_nk[rows]), safe_n1[rows]).round_()
-    return columns_nk.gather(1, steps_nk.argsort(dim=1, stable=True))
+    num_columns = distance_nM.shape[1]
+    values_nj, columns_nj = distance_nM.topk(min(k + 1, num_columns), dim=1, largest=False)
+    # |a|^2 + |b|^2 - 2 ab is rounded relative to |a|^2 + |b|^2, and |b|^2 <= 2 |a|^2 + 2 |a - b|^2.
+    step_n1 = RESOLUTION * (squares_n1 + values_nj[:, k - 1 : k].abs())
+    step_n1 = torch.where(step_n1 > 0, step_n1, 1.0)
+    group_nj = _groups(values_nj, step_n1)
+    columns_nk, order_nk = columns_nj[:, :k].sort(dim=1)
+    group_nk = group_nj[:, :k].gather(1, order_nk)
+    if k < num_columns:
+        # Where the last neighbour ties with one left out, topk has chosen among them as it liked.
+        rows = (group_nj[:, k] == group_nj[:, k - 1]).nonzero()[:, 0]
+        columns_nk[rows], group_nk[rows] = _first_of_ties(distance_nM[rows], step_n1[rows], k)
+    return columns_nk.gather(1, group_nk.argsort(dim=1, stable=True))
 
 
-def _lowest_columns(steps_rM: Tensor, last_r: Tensor) -> Tensor:
-    """Choose everything before `last_r` and, of what equals it, the lowest columns; the first row count is k."""
-    raise NotImplementedError
+def _groups(ascending_nj: Tensor, step_n1: Tensor) -> Tensor:
+    """Number the groups of tied distances from 0, int64 (n, j): a group ends before a gap of more than one step.
+
+    Not by rounding to multiples of a step, which can part equal distances near the middle between two multiples.
+    """
+    starts_nj = torch.zeros_like(ascending_nj, dtype=torch.int64)
+    starts_nj[:, 1:] = ascending_nj.diff(dim=1) > step_n1
+    return starts_nj.cumsum_(dim=1)
+
+
+def _first_of_ties(distance_rM: Tensor, step_r1: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Give the columns, ascending, and groups of the k smallest per row; of the last group the first ones."""
+    ascending_rM, order_rM = distance_rM.sort(dim=1)
+    sorted_group_rM = _groups(ascending_rM, step_r1)
+    last_r1 = sorted_group_rM[:, k - 1 : k]
+    group_rM = torch.empty_like(order_rM).scatter_(1, order_rM, sorted_group_rM)
+    before_rM, tied_rM = group_rM < last_r1, group_rM == last_r1
+    missing_r1 = k - before_rM.sum(dim=1, keepdim=True)
+    chosen_rM = before_rM | (tied_rM & (tied_rM.cumsum(dim=1) <= missing_r1))
+    columns_rk = chosen_rM.nonzero()[:, 1].reshape(-1, k)
+    return columns_rk, group_rM.gather(1, columns_rk)
+
+
+def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
+    settings = evaluation.knn
+    predicted_N = knn_predictions(
+        view.train[FINAL_FEATURES], view.train_labels, view.test[FINAL_FEATURES], view.num_classes,
+        settings.k, settings.temperature,
+    )  # fmt: skip
+    prediction = predicted_N.astype(np.min_scalar_type(view.num_classes - 1))
+    return Outcome({"knn/accuracy": float((predicted_N == view.test_labels).mean())}, {"knn/prediction": prediction})
+
+
+METRIC = ModelMetric(
+    name="knn",
+    version=1,
+    settings=lambda evaluation: evaluation.knn,
+    measure=_measure,
+    columns=(
+        Column(
+            name="knn/accuracy",
+            title="kNN accuracy",
+            better="higher",
+            description="Share of test images that a weighted vote of the nearest training images (cosine) classifies "
+            "correctly, in [0, 1].",
+        ),
+    ),
+)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 from safetensors.numpy import load_file
 
 from benchmark.encoder import Encoder, build_encoder, prunable_names
+from benchmark.scoring import linear_probe
 from benchmark.scoring.features import extract_features
 from benchmark.scoring.instrument import Features, Labels, ModelMetric, ModelView, Outcome
 from benchmark.scoring.job import RunToScore, TaskToScore
@@ -88,19 +95,22 @@ class TaskReader:
     def layers(self, run: RunToScore) -> tuple[tuple[str, int, int], ...]:
         """Give (name, weights, zeros) per prunable layer, cached like a metric."""
         path = self.cache / f"{digest({'state': run.state_key, 'metric': LAYERS_KEY})}.json"
-        if path.exists():
+        try:
             return tuple((name, size, zeros) for name, size, zeros in json.loads(path.read_text(encoding="utf-8")))
-        found = layer_sparsities(self._view(run))
-        aside = path.with_suffix(".unfinished")
-        aside.write_text(json.dumps(found), encoding="utf-8")
-        aside.replace(path)
+        except (OSError, ValueError, TypeError):
+            found = layer_sparsities(self._view(run))
+        write_cached(path, json.dumps(found).encode())
         return found
 
     def _key(self, run: RunToScore, metric: ModelMetric) -> str:
         settings = metric.settings(self.spec.evaluation)
+        partners = (self.dense_runs.get(seed) for seed in (run.seed, self._next_seed(run.seed)))
+        dense = [partner and partner.state_key for partner in partners]
         return digest(
             {
                 "state": run.state_key,
+                "dense": dense if metric.reads_dense else None,
+                "probe": [linear_probe.METRIC.version, self.spec.evaluation.linear.model_dump(mode="json")],
                 "metric": metric.name,
                 "version": metric.version,
                 "settings": settings.model_dump(mode="json") if isinstance(settings, BaseModel) else settings,
@@ -137,12 +147,19 @@ class TaskReader:
         )
 
     def _next_seed(self, seed: int) -> int:
-        seeds = sorted(self.dense_runs)
-        return seeds[(seeds.index(seed) + 1) % len(seeds)]
+        """Name the next seed that has a dense model, round and round."""
+        seeds = sorted(self.dense_runs) or [seed]
+        return next((each for each in seeds if each > seed), seeds[0])
 
     def _dense(self, seed: int) -> Mapping[str, Features]:
+        """Give the features of the dense model of a seed; nothing where that model has failed."""
         if seed not in self._dense_features:
-            self._dense_features[seed] = extract_features(self._load(self.dense_runs[seed]), self.test.images)
+            try:
+                encoder = self._load(self.dense_runs[seed])
+            except (KeyError, InvalidOutput):
+                self._dense_features[seed] = {}
+            else:
+                self._dense_features[seed] = extract_features(encoder, self.test.images)
         return self._dense_features[seed]
 
 
@@ -157,7 +174,7 @@ def _read_outcome(path: Path) -> Outcome | None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             parts = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError):
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile):
         return None
     values = {name[2:]: float(array) for name, array in parts.items() if name.startswith("v:")}
     return Outcome(values, {name[2:]: array for name, array in parts.items() if name.startswith("e:")})
@@ -166,10 +183,24 @@ def _read_outcome(path: Path) -> Outcome | None:
 def _write_outcome(path: Path, outcome: Outcome) -> None:
     arrays: dict[str, Any] = {f"v:{name}": np.float64(value) for name, value in outcome.values.items()}
     arrays |= {f"e:{name}": array for name, array in outcome.examples.items()}
-    aside = path.with_suffix(".unfinished")
-    with aside.open("wb") as file:
-        np.savez(file, **arrays)
+    content = BytesIO()
+    np.savez(content, **arrays)
+    write_cached(path, content.getvalue())
+
+
+def write_cached(path: Path, content: bytes) -> None:
+    """Write a file of the cache aside, then rename it: a reader sees all of it or nothing."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    aside.write_bytes(content)
     aside.replace(path)
+
+
+def start_reading() -> None:
+    """Prepare a process of a pool: one thread, and an end with the scorer, lest it waits for work for ever."""
+    torch.set_num_threads(1)
+    scorer = multiprocessing.parent_process()
+    assert scorer is not None
+    threading.Thread(target=lambda: (scorer.join(), os._exit(1)), daemon=True).start()
 
 
 def deal_seeds(runs: tuple[RunToScore, ...], workers: int) -> list[frozenset[int]]:

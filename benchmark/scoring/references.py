@@ -11,7 +11,7 @@ from benchmark.scoring.instrument import FINAL_FEATURES, Estimate, Features
 from benchmark.scoring.intervals import t_interval
 from benchmark.scoring.job import ScoredReference
 from benchmark.scoring.linear_probe import fit_linear_probe
-from benchmark.scoring.reading import TaskReader
+from benchmark.scoring.reading import TaskReader, write_cached
 from benchmark.spec.canonical import digest
 
 
@@ -22,11 +22,13 @@ def reference_lines(reader: TaskReader) -> tuple[ScoredReference, ScoredReferenc
     interval over seeds.
     """
     path = reader.cache / f"{_key(reader)}.json"
-    if not path.exists():
+    try:
+        pixels, untrained = path.read_text(encoding="utf-8").splitlines()
+        return ScoredReference.model_validate_json(pixels), ScoredReference.model_validate_json(untrained)
+    except (OSError, ValueError):
         lines = (_raw_pixels(reader), _untrained(reader))
-        path.write_text("\n".join(line.model_dump_json() for line in lines), encoding="utf-8")
-    pixels, untrained = path.read_text(encoding="utf-8").splitlines()
-    return ScoredReference.model_validate_json(pixels), ScoredReference.model_validate_json(untrained)
+    write_cached(path, "\n".join(line.model_dump_json() for line in lines).encode())
+    return lines
 
 
 def _key(reader: TaskReader) -> str:

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from benchmark.scoring import linear_probe, pies, robustness, sparsity_audit
+from benchmark.scoring import (
+    calibration,
+    class_impact,
+    corruption,
+    geometry,
+    knn,
+    label_change,
+    linear_probe,
+    pies,
+    prediction_depth,
+    prune_potential,
+    q_score,
+    robustness,
+    similarity,
+    sparsity_audit,
+)
 from benchmark.scoring.instrument import CellMetric, Column, GridMetric, ModelMetric
 
 MODEL_METRICS: tuple[ModelMetric, ...] = (
     linear_probe.METRIC,
     sparsity_audit.METRIC,
+    knn.METRIC,
+    q_score.METRIC,
+    prediction_depth.METRIC,
+    calibration.METRIC,
+    geometry.METRIC,
+    similarity.METRIC,
+    corruption.METRIC,
 )
-CELL_METRICS: tuple[CellMetric, ...] = (pies.METRIC,)
-GRID_METRICS: tuple[GridMetric, ...] = (robustness.METRIC,)
+"""The linear probe comes first: others read its predictions."""
+
+CELL_METRICS: tuple[CellMetric, ...] = (
+    pies.METRIC,
+    q_score.CELL_METRIC,
+    prediction_depth.CELL_METRIC,
+    class_impact.METRIC,
+    label_change.METRIC,
+    corruption.CELL_METRIC,
+)
+GRID_METRICS: tuple[GridMetric, ...] = (robustness.METRIC, label_change.PIE_OVERLAP, prune_potential.METRIC)
 
 
 def all_columns() -> tuple[Column, ...]:

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from benchmark.scoring.instrument import CellView, Estimate, GridView, Outcome, Population
 from benchmark.scoring.intervals import t_interval
@@ -33,7 +32,7 @@ from benchmark.scoring.job import (
     ScoringResult,
     TaskToScore,
 )
-from benchmark.scoring.reading import TaskReader, deal_seeds
+from benchmark.scoring.reading import TaskReader, deal_seeds, start_reading
 from benchmark.scoring.references import reference_lines
 from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS, all_columns
 from benchmark.scoring.weights import InvalidOutput
@@ -90,7 +89,7 @@ def _fill_cache(job: ScoringJob) -> None:
             parts += [(job.spec, task, job.cache, seeds) for seeds in deal_seeds(unknown, job.workers)]
     if not parts:
         return
-    with ProcessPoolExecutor(job.workers, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+    with ProcessPoolExecutor(job.workers, multiprocessing.get_context("spawn"), start_reading) as pool:
         for future in [pool.submit(_read_seeds, *part) for part in parts]:
             future.result()
 

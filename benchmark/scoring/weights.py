@@ -41,7 +41,8 @@ def load_pruned_weights(
     """
     expected = encoder.state_dict()
     weights = _read_exactly(encoder_file, expected)
-    for name, tensor in weights.items():
+    for name in expected:  # in the network's order: the first key that is named is where it began
+        tensor = weights[name]
         if not bool(torch.isfinite(tensor).all()):
             raise InvalidOutput(f"{encoder_file.name}: {name!r} contains NaN or infinity; the training has diverged")
         if name.endswith("running_var") and bool((tensor < 0).any()):
@@ -61,6 +62,9 @@ def load_pruned_weights(
 
 def _read_exactly(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Read a safetensors file that must hold exactly the `expected` keys, shapes and dtypes."""
+    most = 8 + MAX_HEADER_BYTES + sum(tensor.nbytes for tensor in expected.values())
+    if path.stat().st_size > most:
+        raise InvalidOutput(f"{path.name}: expected at most {most} bytes, got {path.stat().st_size}")
     raw = path.read_bytes()
     header_bytes = int.from_bytes(raw[:8], "little")
     if len(raw) < 8 or not 2 <= header_bytes <= min(MAX_HEADER_BYTES, len(raw) - 8):
@@ -71,9 +75,9 @@ def _read_exactly(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tenso
         if names != set(expected):
             raise InvalidOutput(f"{path.name}: {_difference(names, set(expected))}")
         tensors = load(raw)
-    except (SafetensorError, ValueError, RecursionError, TypeError) as error:
-        if isinstance(error, InvalidOutput):
-            raise
+    except InvalidOutput:
+        raise
+    except (SafetensorError, ValueError, RecursionError, TypeError, KeyError) as error:
         raise InvalidOutput(f"{path.name}: not a readable safetensors file ({type(error).__name__})") from error
     for name, tensor in tensors.items():
         asked = expected[name]
@@ -82,6 +86,8 @@ def _read_exactly(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tenso
                 f"{path.name}: {name!r}: expected {asked.dtype} {tuple(asked.shape)}, "
                 f"got {tensor.dtype} {tuple(tensor.shape)}"
             )
+        if tensor.dtype == torch.bool and bool((tensor.view(torch.uint8) > 1).any()):
+            raise InvalidOutput(f"{path.name}: {name!r}: expected bytes 0 and 1 in a mask, got others")
     return tensors
 
 
