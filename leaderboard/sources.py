@@ -35,7 +35,7 @@ def instruments(folder: Path | None = None) -> list[Instrument]:
     for path in sorted((folder or _scoring_folder()).glob("**/*.py")):
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"))
-        except (OSError, SyntaxError):
+        except (OSError, SyntaxError, ValueError):
             continue
         if _defines_metric(tree):
             found.append(Instrument(path.stem, _groups(tree), ast.get_docstring(tree) or "", _functions(tree)))

@@ -41,10 +41,10 @@ def frame(
     """
     table: dict[str, list[Any]] = {
         "rank": [row.standing.rank_text for row in rows],
-        "track": [TRACKS.get(row.entry.supervision, row.entry.supervision) for row in rows],
         "submission": [one_line(row.entry.name, 80) for row in rows],
         by: [_value(row, by) for row in rows],
         f"{by} interval": [bounds(row.scores.get(by)) for row in rows],
+        "track": [TRACKS.get(row.entry.supervision, row.entry.supervision) for row in rows],
         "ties": [row.standing.group_text for row in rows],
         "curve": [list(curves.get(row.entry.path, ())) for row in rows],
     }

@@ -1,4 +1,4 @@
-"""Makes the package `leaderboard` importable beside this folder of the same name, and gives tests a store of records."""
+"""Makes the package `leaderboard` importable beside this folder of the same name; gives tests a store of records."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def evaluation(knobs: Knobs = Knobs()) -> EvaluationRecord:
         environment={"torch": "2.13.0", "device": "cpu", "threads": 1},
         provenance={"hardware": "2 x virtual core", "git_commit": "abc1234", "dirty": False},
         isolation=knobs.isolation,  # pyright: ignore[reportArgumentType]
-        datasets={TASK: {"name": "digits", "num_train": 1437, "num_test": 360, "num_classes": 10}},
+        datasets={TASK: {"name": "digits", "num_train": 1437, "num_test": 360, "classes": list("0123456789")}},
         created=knobs.created,
         cost=Cost(train_s=210.0, scoring_s=31.0, num_updates=9000, num_updates_naive=42000,
                   peak_memory_bytes=700 * 2**20),

@@ -27,6 +27,7 @@ if not Path(CHROMIUM).exists():
     pytest.skip("no Chromium here (apt-get install chromium)", allow_module_level=True)
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright  # noqa: E402
+from playwright.sync_api import Error as PlaywrightError  # noqa: E402
 from playwright.sync_api import TimeoutError as PlaywrightTimeout  # noqa: E402
 
 DESK, PHONE = ViewportSize(width=1360, height=900), ViewportSize(width=390, height=844)
@@ -71,14 +72,30 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def desk(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport=DESK)
-    page.set_default_timeout(30_000)
     yield page
     page.close()
 
 
 def _open(page: Page, url: str) -> None:
-    page.goto(url)
-    _settle(page)
+    """Open an address and wait until everything is loaded; again where the machine's network changed meanwhile.
+
+    Chromium aborts requests in flight, even to localhost, when any network interface of the machine comes or goes
+    (a container starting beside it). Seen in 3 of 120 visits: charts and tables then never load.
+    """
+    interrupted: list[str] = []
+    page.on("requestfailed", lambda request: interrupted.append(request.failure or ""))
+    page.set_default_timeout(60_000)  # a loaded machine is slow, not wrong
+    for _ in range(5):
+        interrupted.clear()
+        try:
+            page.goto(url)
+            _settle(page)
+            page.wait_for_load_state("networkidle")
+        except PlaywrightError:
+            if "net::ERR_NETWORK_CHANGED" not in interrupted:
+                raise
+        if "net::ERR_NETWORK_CHANGED" not in interrupted:
+            return
 
 
 def _settle(page: Page) -> None:
@@ -106,14 +123,13 @@ def test_ranking_by_another_number_is_part_of_the_address(desk: Page, address: s
     _settle(desk)
     desk.get_by_text("Rank by something else").click()
     _select(desk, "Rank by", "Dense accuracy ↑")
-    desk.get_by_text("Ranked by").wait_for()
-    assert "Dense accuracy" in desk.get_by_text("Ranked by").first.inner_text()
+    desk.get_by_text("Ranked by Dense accuracy").wait_for()
     query = parse_qs(urlsplit(desk.url).query)
     assert query["track"] == ["Together"]
     assert query["by"] == ["Dense accuracy ↑"]
     shared = desk.url
     _open(desk, shared)
-    assert "Dense accuracy" in desk.get_by_text("Ranked by").first.inner_text()
+    desk.get_by_text("Ranked by Dense accuracy").wait_for()
 
 
 def test_a_row_opens_its_submission(desk: Page, address: str) -> None:
@@ -156,7 +172,8 @@ def test_hostile_names_run_nothing_and_load_nothing(browser: Browser, address: s
     assert page.evaluate("window.hacked") is None
     assert page.locator('a[href^="javascript"]').count() == 0
     assert page.locator('[data-testid="stException"]').count() == 0
-    assert [url for url in asked if not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))] == []
+    own = (address, address.replace("http", "ws"), "data:", "blob:")
+    assert [url for url in asked if not url.startswith(own)] == []
     page.close()
 
 
@@ -166,13 +183,15 @@ def test_no_page_scrolls_sideways_on_a_phone(browser: Browser, address: str, pat
     context = browser.new_context(viewport=PHONE, color_scheme="dark" if scheme == "dark" else "light")
     page = context.new_page()
     _open(page, f"{address}/{path}?{SPEC}")
-    page.wait_for_timeout(500)
-    widths = page.evaluate(
-        "() => { const main = document.querySelector('[data-testid=stMain]'); return [main.scrollWidth,"
-        " main.clientWidth, document.documentElement.scrollWidth, window.innerWidth]; }"
+    page.wait_for_timeout(1000)  # what is still to be drawn could widen the page
+    # Waits rather than asserts: tables and charts take a moment to find their width and the theme its colours.
+    page.wait_for_function(
+        "() => { const main = document.querySelector('[data-testid=stMain]'); return main.scrollWidth <= "
+        "main.clientWidth && document.documentElement.scrollWidth <= window.innerWidth; }"
     )
-    assert widths[0] <= widths[1]
-    assert widths[2] <= widths[3]
-    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
-    assert background == ("rgb(18, 22, 27)" if scheme == "dark" else "rgb(255, 255, 255)")
+    background = "rgb(18, 22, 27)" if scheme == "dark" else "rgb(255, 255, 255)"
+    page.wait_for_function(
+        "colour => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor === colour",
+        arg=background,
+    )
     context.close()

@@ -53,6 +53,7 @@ def test_the_rank_lies_in_the_rank_interval_and_counts_strictly_better_values(
 ) -> None:
     sign = 1 if better == "higher" else -1
     for name, standing in rank(scores, better).items():
+        assert standing.rank is not None
         assert standing.rank == 1 + sum(sign * other.value > sign * scores[name].value for other in scores.values())
         assert standing.best is not None
         assert standing.worst is not None

@@ -20,6 +20,7 @@ from leaderboard.ranking import Interval, log2_compression
 from leaderboard.stability import leaders
 from leaderboard.standings import (
     SCORE,
+    Arena,
     arenas,
     cell_scores,
     columns_of,
@@ -37,7 +38,7 @@ def _board(*records: EvaluationRecord) -> Board:
     return assemble(condense(f"record-{place}", record) for place, record in enumerate(records))
 
 
-def _only_arena(board: Board):  # noqa: ANN202
+def _only_arena(board: Board) -> Arena:
     (arena,) = arenas(board).values()
     return arena
 
@@ -137,8 +138,8 @@ def test_cell_numbers_average_value_and_bounds_over_schedules() -> None:
 
 def test_parts_of_a_number_inherit_its_description() -> None:
     columns = {column.name: column for column in COLUMNS}
-    titles = [getattr(describe(name, columns), "title", None) for name in
-              ("robustness/score:late", "dense:linear/accuracy", "pruned:pie/excess", "unknown/number", "x:y")]  # fmt: skip
+    names = ("robustness/score:late", "dense:linear/accuracy", "pruned:pie/excess", "unknown/number", "x:y")
+    titles = [getattr(describe(name, columns), "title", None) for name in names]
     assert titles == ["Robustness score, late", "Linear-probe accuracy, dense",
                       "Excess PIE, mean of pruned cells", None, None]  # fmt: skip
 
@@ -205,7 +206,8 @@ def test_the_paired_difference_of_scores_is_the_difference_of_mean_areas(tmp_pat
     signed = [add_outcomes(path, record) for path, record in zip(paths, records, strict=True)]
     board = assemble(condense(str(path), record) for path, record in zip(paths, signed, strict=True))
     sides = [read_outcomes(path, record.outcomes_sha256) for path, record in zip(paths, signed, strict=True)]
-    duel = fight(board, *board.entries.values(), (sides[0], sides[1]))
+    first, second = board.entries.values()
+    duel = fight(board, first, second, (sides[0], sides[1]))
     areas: list[float] = []
     for side in sides:
         assert side is not None
@@ -222,9 +224,9 @@ def test_the_paired_difference_of_scores_is_the_difference_of_mean_areas(tmp_pat
 
 def test_without_outcomes_the_difference_is_over_models_and_close_to_the_summaries() -> None:
     board = _board(evaluation(Knobs("a", 0.97, 0.04)), evaluation(Knobs("b", 0.9, 0.2)))
-    duel = fight(board, *board.entries.values(), (None, None))
-    part = selection_scores(board, list(board.entries.values()), ["early", "late", "one-shot"], SPARSITIES)
-    first, second = part.values()
+    entries = list(board.entries.values())
+    duel = fight(board, entries[0], entries[1], (None, None))
+    first, second = selection_scores(board, entries, ["early", "late", "one-shot"], SPARSITIES).values()
     assert not duel.paired
     assert duel.score is not None
     assert first is not None
@@ -234,7 +236,8 @@ def test_without_outcomes_the_difference_is_over_models_and_close_to_the_summari
 
 def test_a_missing_run_leaves_cells_comparable_and_scores_not() -> None:
     board = _board(evaluation(Knobs("a")), evaluation(Knobs("b", failures=FAILED)))
-    duel = fight(board, *board.entries.values(), (None, None))
+    first, second = board.entries.values()
+    duel = fight(board, first, second, (None, None))
     assert duel.score is None
     assert (TASK, "late", 0.9) not in duel.cells
     assert isinstance(duel.cells[TASK, "early", 0.9], Interval)
