@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from benchmark.execution.home import Home
 from benchmark.spec.loading import load_spec
 from benchmark.spec.validation import InvalidDocument
 
@@ -73,7 +75,7 @@ def new(name: Annotated[str, typer.Argument(help="Name of the new submission.")]
     print(f"{folder} is ready: edit {folder / 'method.py'}, then run `make check SUBMISSION={name}`")
 
 
-@app.command()
+@app.command(epilog="Example:  fmn leaderboard --port 8501")
 def leaderboard(port: Annotated[int, typer.Option(help="Port on localhost.")] = 8501) -> None:
     """Serve the leaderboard on localhost."""
     from benchmark.cli.serve import serve_leaderboard
@@ -81,25 +83,32 @@ def leaderboard(port: Annotated[int, typer.Option(help="Port on localhost.")] = 
     raise typer.Exit(serve_leaderboard(port))
 
 
-@app.command(name="rebuild-mlflow")
+@app.command(name="rebuild-mlflow", epilog="Example:  fmn rebuild-mlflow")
 def rebuild_mlflow() -> None:
     """Project every record into MLflow again."""
-    from benchmark.execution.home import Home
     from benchmark.recording.archive import find_records
-    from benchmark.recording.mlflow_projection import rebuild
+    from benchmark.recording.mlflow_projection import MlflowException, rebuild, tracking_uri
 
     home = Home.from_environment()
     records, rejected = find_records(home.records)
     for bad in rejected:
         print(f"left out {bad.path}: {bad.why}", file=sys.stderr)
-    print(f"{rebuild(records, home.root)} records are in MLflow")
+    try:
+        print(f"{rebuild(records, home.root)} records are in MLflow")
+    except MlflowException as error:
+        print(f"MLflow does not answer at {tracking_uri(home.root)}: {error.message}", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 def _evaluate(submission: str, spec: str, executor: str, device: str, *, train: bool) -> None:
-    from benchmark.cli.session import Session
+    try:
+        from benchmark.cli.session import Session
 
-    session = Session(executor, device)
-    if not session.evaluate(load_spec(spec), submission, train=train):
+        complete = Session(executor, device).evaluate(load_spec(spec), submission, train=train)
+    except KeyboardInterrupt:  # typer would end without a word
+        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if not complete:
         raise typer.Exit(1)
 
 
@@ -110,6 +119,9 @@ def main() -> None:
     except InvalidDocument as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
-        raise SystemExit(130) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        print(f"{error.strerror}: {error.filename or Home.from_environment().root}", file=sys.stderr)
+        print("make room, then run the same command again to continue", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,16 @@ def submission_directory(name_or_path: str) -> Path:
     raise InvalidDocument([Problem("SUBMISSION", expected, repr(name_or_path))])
 
 
+def _demand_writable(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        problem = Problem("FMN_HOME", "a folder that can be written to", f"{root} ({error.strerror})")
+        raise InvalidDocument([problem]) from error
+
+
 class Session:
     """What one command works with.
 
@@ -44,6 +55,7 @@ class Session:
 
     def __init__(self, executor: str, device: str) -> None:
         self.home = Home.from_environment()
+        _demand_writable(self.home.root)
         self.executor = ProcessExecutor()
         try:
             picked = pick_device(device)
@@ -79,8 +91,9 @@ class Session:
                 # The record is safe; the log for people can be rebuilt from it.
                 reporter.warn(f"MLflow was not updated ({error}); run `fmn rebuild-mlflow` when it is back")
         console.print(result_table(record))
-        console.print(f"record       {path}", soft_wrap=True)
-        console.print(f"MLflow       mlflow ui --backend-store-uri {tracking_uri(self.home.root)}", soft_wrap=True)
+        console.print(f"record       {path}", soft_wrap=True, markup=False)
+        uri = tracking_uri(self.home.root)
+        console.print(f"MLflow       mlflow ui --backend-store-uri {uri}", soft_wrap=True, markup=False)
         console.print("leaderboard  make leaderboard", soft_wrap=True)
         for line in failure_lines(record.runs):
             print(line, file=sys.stderr)

@@ -48,7 +48,7 @@ def plan_table(prepared: Prepared, home: Home) -> Group:
 
 def _seconds_per_update(prepared: Prepared, store: Store) -> float | None:
     keys = [segment.key for subtree in prepared.plan.subtrees for segment in subtree.segments]
-    reports = [store.report(key) for key in keys if store.path(key).exists()]
+    reports = [store.report(key) for key in keys if store.has(key)]
     updates = sum(report.step - report.start for report in reports)
     return sum(report.train_s for report in reports) / updates if updates else None
 

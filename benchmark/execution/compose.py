@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,8 @@ from benchmark.execution.executor import Executor
 from benchmark.execution.failure import Evidence, decide
 from benchmark.execution.store import Store
 from benchmark.execution.supervise import Ended
-from benchmark.plan import Run, Segment, Subtree
+from benchmark.plan import Run, Subtree
+from benchmark.plan.keys import state_key
 from benchmark.recording.record import (
     CellRecord,
     Cost,
@@ -110,7 +111,7 @@ def _run_record(
             "status": "finished",
             "metrics": dict(scored.metrics),
             "layers": layers,
-            "loss_curve": _loss_curve(_path_to(run, subtree), subtree.root, store),
+            "loss_curve": _loss_curve(_reports(run, subtree, store)),
         }
     )
 
@@ -120,52 +121,45 @@ def _one_line(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text[:300])
 
 
-def _path_to(run: Run, subtree: Subtree) -> list[Segment]:
-    """List the segments from the root to a run's leaf."""
-    by_key = {segment.key: segment for segment in subtree.segments}
-    path: list[Segment] = []
-    key: str | None = run.state_key
-    while key is not None:
-        path.append(by_key[key])
-        key = by_key[key].parent
-    return path[::-1]
+def _reports(run: Run, subtree: Subtree, store: Store) -> Iterator[SegmentReport]:
+    """Give the reports that cover a run, last first, each update once.
+
+    They need not be those of the plan's segments: a segment may have been continued from a checkpoint inside it, or
+    trained when another specification divided the path in other places.
+    """
+    key, covered_from = run.state_key, subtree.total_steps + 1
+    while store.has(key) and (report := store.report(key)).start < covered_from:
+        yield report
+        covered_from = report.start
+        if covered_from == 0:
+            return
+        key = state_key(subtree.root, [event for event in run.events if event.step < covered_from], covered_from)
 
 
-def _loss_curve(path: Sequence[Segment], root: str, store: Store) -> tuple[tuple[int, float], ...]:
-    """Mean loss per epoch over the segments of a run; epochs in which it was not finite are left out."""
+def _loss_curve(reports: Iterable[SegmentReport]) -> tuple[tuple[int, float], ...]:
+    """Mean loss per epoch over a run; epochs in which it was not finite are left out."""
     totals: dict[int, tuple[float, int]] = {}
-    for segment in path:
-        for report in _reports(segment, root, store):
-            for epoch, total, count in report.losses:
-                before, count_before = totals.get(epoch, (0.0, 0))
-                totals[epoch] = (before + total, count_before + count)
+    for report in reports:
+        for epoch, total, count in report.losses:
+            before, count_before = totals.get(epoch, (0.0, 0))
+            totals[epoch] = (before + total, count_before + count)
     means = ((epoch, total / count) for epoch, (total, count) in sorted(totals.items()))
     return tuple((epoch, mean) for epoch, mean in means if math.isfinite(mean))
 
 
-def _reports(segment: Segment, root: str, store: Store) -> Iterator[SegmentReport]:
-    """Give the reports of a segment: one, and before it those of the checkpoints that it was continued from."""
-    key, covered_from = segment.key, segment.stop + 1
-    while store.has(key) and (report := store.report(key)).start < covered_from:
-        yield report
-        if report.start <= segment.start:
-            return
-        covered_from, key = report.start, segment.key_at(root, report.start)
-
-
 def _cost(prepared: Prepared, store: Store, scoring_s: float) -> Cost:
-    reports = [
-        report
-        for subtree in prepared.plan.subtrees
-        for segment in subtree.segments
-        for report in _reports(segment, subtree.root, store)
-    ]
+    subtrees = prepared.plan.subtrees
+    keys = [segment.key for subtree in subtrees for segment in subtree.segments]  # also of runs that failed later
+    reports = {key: store.report(key) for key in keys if store.has(key)}
+    for subtree in subtrees:
+        for run in subtree.runs:
+            reports |= {report.key: report for report in _reports(run, subtree, store)}
     return Cost(
-        train_s=sum(report.train_s for report in reports),
+        train_s=sum(report.train_s for report in reports.values()),
         scoring_s=scoring_s,
         num_updates=prepared.plan.num_updates,
         num_updates_naive=prepared.plan.num_updates_naive,
-        peak_memory_bytes=max((report.peak_memory_bytes for report in reports), default=0),
+        peak_memory_bytes=max((report.peak_memory_bytes for report in reports.values()), default=0),
     )
 
 

@@ -19,18 +19,19 @@ from typing import Any, Literal, Protocol
 from benchmark.encoder import layer_sizes
 from benchmark.execution.compose import compose_record
 from benchmark.execution.executor import Executor
-from benchmark.execution.home import Home
+from benchmark.execution.home import Home, remove_unfinished
 from benchmark.execution.prepare import TaskData, prepare_jobs, write_task_data
 from benchmark.execution.score import run_scorer
 from benchmark.execution.store import Store
 from benchmark.execution.supervise import Ended, adopt_leftovers, supervise
-from benchmark.method.admission import Admitted, admit, submission_digest
+from benchmark.method.admission import MANIFEST, Admitted, admit, submission_digest
 from benchmark.plan import Plan, TaskFacts, make_plan
 from benchmark.plan.plan import task_name
 from benchmark.recording.archive import read_record, write_record
 from benchmark.recording.record import EvaluationRecord
-from benchmark.spec import BenchmarkSpec
+from benchmark.spec import BenchmarkSpec, Problem
 from benchmark.spec.canonical import digest
+from benchmark.spec.validation import InvalidDocument
 from benchmark.training.environment import TRAINER_THREADS
 
 STALL_S = 900.0
@@ -104,17 +105,26 @@ def prepare(
 
 
 def _admit(submission: Path, home: Home) -> Admitted:
-    """Admit into a private copy that is named by what it contains."""
+    """Admit into a private copy that is named by the code it contains.
+
+    One that is there already stays, unless it was damaged: trainers of another evaluation may be reading it.
+    """
     home.submissions.mkdir(parents=True, exist_ok=True)
     aside = home.submissions / f".{uuid.uuid4().hex}.unfinished"
     try:
         admitted = admit(submission, aside)
         final = home.submissions / f"{admitted.name}-{admitted.code_digest[:16]}"
-        shutil.rmtree(final, ignore_errors=True)
-        aside.rename(final)
+        if not _holds_the_code_of(final, aside):
+            shutil.rmtree(final, ignore_errors=True)
+            aside.rename(final)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Admitted(admitted.name, admitted.manifest, admitted.code_digest, final, admitted.warnings)
+
+
+def _holds_the_code_of(there: Path, new: Path) -> bool:
+    files = [path.relative_to(new) for path in new.rglob("*") if path.is_file() and path.name != MANIFEST]
+    return all((there / name).is_file() and (there / name).read_bytes() == (new / name).read_bytes() for name in files)
 
 
 def evaluate(
@@ -133,11 +143,17 @@ def evaluate(
 
     Returns:
         The record and where it is. Failed runs are in it with their reasons.
+
+    Raises:
+        InvalidDocument: rescoring was asked for, and not a single state is stored.
     """
     workers = workers or max(1, len(os.sched_getaffinity(0)) // TRAINER_THREADS)
     store = Store(home.segments)
     with _only_one(home, reporter):
+        remove_unfinished(home)
         adopt_leftovers(home, store)
+        if not train:
+            _demand_something_trained(prepared, store)
         ended = _train(prepared, home, store, executor, reporter, workers) if train else []
         reporter.stage("scoring")
         started = time.monotonic()
@@ -173,6 +189,14 @@ def _train(
     finally:
         for job in jobs:
             shutil.rmtree(job.job_file.parent, ignore_errors=True)
+
+
+def _demand_something_trained(prepared: Prepared, store: Store) -> None:
+    """Refuse to write a record in which every run failed only because nobody has evaluated this yet."""
+    if not any(store.has(run.state_key) for run in prepared.plan.runs):
+        expected = "an evaluation that was made before, with the same code, hyperparameters and machine"
+        came = f"no trained state of {prepared.admitted.name} on {prepared.spec.identity} in {store.folder.parent}"
+        raise InvalidDocument([Problem("rescore", expected, f"{came}; use evaluate")])
 
 
 def _drop_spent_states(prepared: Prepared, store: Store) -> None:

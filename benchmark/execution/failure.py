@@ -17,6 +17,7 @@ class Evidence:
         past_deadline: whether the supervisor killed it for lack of progress.
         memory_event: whether the kernel reported that its memory limit was hit.
         refused_file: what the collector refused in its outbox.
+        lost: what went wrong with the executor itself, when nobody saw how the trainer ended.
     """
 
     exit_code: int | None
@@ -24,12 +25,15 @@ class Evidence:
     past_deadline: bool = False
     memory_event: bool = False
     refused_file: str | None = None
+    lost: str | None = None
 
 
 def decide(evidence: Evidence) -> tuple[Reason, str]:  # noqa: PLR0911 - a table, a line per row
     """Give the reason code, and a sentence, for a run whose state a trainer did not deliver; first match wins."""
     if evidence.start_error is not None:
         return "environment", f"the trainer could not be started: {evidence.start_error}"
+    if evidence.lost is not None:
+        return "environment", f"the executor lost the trainer: {evidence.lost}"
     if evidence.memory_event:
         return "out_of_memory", "the kernel ended the trainer at its memory limit"
     if evidence.past_deadline:

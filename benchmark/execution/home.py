@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+SCORING_PREFIX = ".scoring-"
+"""Beginning of the names of folders in which a scorer works."""
+
+_OLD_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -16,7 +23,7 @@ class Home:
     @staticmethod
     def from_environment() -> Home:
         """Take `FMN_HOME`, by default `runs/` in the working directory."""
-        return Home(Path(os.environ.get("FMN_HOME", "runs")).resolve())
+        return Home(Path(os.environ.get("FMN_HOME") or "runs").resolve())
 
     @property
     def segments(self) -> Path:
@@ -58,12 +65,31 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that it is either absent, old, or complete: aside, fsync, rename, fsync of the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
+
+
+def remove_unfinished(home: Home) -> None:
+    """Remove what a killed dispatcher or scorer was writing; only for who holds the lock of the home.
+
+    Data and copies of submissions are written outside of the lock: of these, only what is older than an hour.
+    """
+    locked = [path for folder in (home.segments, home.outcomes) for path in folder.glob(".*.unfinished")]
+    shared = [path for folder in (home.submissions, home.data) for path in folder.rglob(".*.unfinished")]
+    old = [path for path in shared if time.time() - path.lstat().st_mtime > _OLD_S]
+    for path in [*home.root.glob(f"{SCORING_PREFIX}*"), *locked, *old]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import torch
 
@@ -24,20 +25,25 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THR
 
 
 class ProcessTrainer:
-    """A trainer in a child process."""
+    """A trainer in a child process that leads a group of its own: what it starts ends with it."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
     def poll(self) -> Evidence | None:
         """Say how it ended, or None while it runs."""
-        code = self._process.poll()
-        return None if code is None else Evidence(exit_code=code)
+        if self._process.returncode is None:
+            # Seen to have ended but not yet reaped: its process id, the name of its group, cannot be anybody else's.
+            if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                return None
+            self.kill()
+        return Evidence(exit_code=self._process.returncode)
 
     def kill(self) -> None:
-        """End it and wait until it is gone."""
-        self._process.kill()
-        self._process.wait()
+        """End it and whatever it started, and wait until it is gone."""
+        if self._process.returncode is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 class ProcessExecutor:
@@ -52,35 +58,36 @@ class ProcessExecutor:
 
     def start(self, prepared: PreparedJob) -> ProcessTrainer:
         """Start a trainer with an allow-list environment; what it prints goes to its log."""
-        command = [
-            sys.executable, "-I", "-m", "benchmark.training.trainer",
+        arguments = [
             "--job", prepared.job_file, "--submission", prepared.submission, "--data", prepared.data,
             "--parents", prepared.parents, "--outbox", prepared.outbox,
         ]  # fmt: skip
         with prepared.log.open("ab") as log:
-            process = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=child_environment(), cwd=prepared.outbox,
-            )  # fmt: skip
-        return ProcessTrainer(process)
+            return ProcessTrainer(_start("benchmark.training.trainer", arguments, log, prepared.outbox))
 
     def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer in a child in isolated mode: neither the working directory nor a submission is importable."""
-        command = [sys.executable, "-I", "-m", "benchmark.scoring.scorer", "--job", str(job_file), "--out", str(out)]
         with tempfile.TemporaryFile() as printed:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, env=child_environment(), cwd=out
-            )
+            process = _start("benchmark.scoring.scorer", ["--job", job_file, "--out", out], printed, out)
             try:
                 while _still_running(process):
                     on_wait()
-            except BaseException:
-                process.kill()
-                process.wait()
-                raise
+            finally:
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
             if process.returncode:
                 printed.seek(0)
                 raise ScorerFailed(printed.read()[-4000:].decode(errors="replace"))
+
+
+def _start(module: str, arguments: Sequence[str | Path], output: IO[bytes], folder: Path) -> subprocess.Popen[bytes]:
+    """Start a module in isolated mode as the leader of a new session: Ctrl-C reaches the dispatcher alone."""
+    command = [sys.executable, "-I", "-m", "benchmark.execution.bond", str(os.getpid()), module, *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=child_environment(), cwd=folder,
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def _still_running(process: subprocess.Popen[bytes]) -> bool:

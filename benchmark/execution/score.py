@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.execution.executor import Executor
-from benchmark.execution.home import Home
+from benchmark.execution.home import SCORING_PREFIX, Home
 from benchmark.execution.store import Store
 from benchmark.plan import Run
 from benchmark.scoring.job import OUTCOMES_FILE, RESULT_FILE, RunToScore, ScoringJob, ScoringResult, TaskToScore
@@ -37,7 +37,7 @@ def run_scorer(
         tasks.append(task)
     home.outcomes.mkdir(parents=True, exist_ok=True)
     job = ScoringJob(spec=prepared.spec, tasks=tuple(tasks), cache=home.outcomes, workers=workers)
-    with tempfile.TemporaryDirectory(dir=home.root, prefix=".scoring-") as folder:
+    with tempfile.TemporaryDirectory(dir=home.root, prefix=SCORING_PREFIX) as folder:
         job_file, out = Path(folder) / "job.json", Path(folder) / "out"
         out.mkdir()
         job_file.write_text(job.model_dump_json(), encoding="utf-8")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmark.execution.home import sync_folder
+from benchmark.execution.home import sync_folder, write_atomically
 from benchmark.training.job import SegmentReport
 from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE
 from benchmark.training.trainer import REPORT_FILE
@@ -30,6 +30,8 @@ SIZE_LIMITS: Mapping[str, int] = {
     REPORT_FILE: 1 << 20,
 }
 """What a state may consist of, and how large each file may be, in bytes."""
+
+_REQUIRED = SIZE_LIMITS.keys() - {METHOD_FILE}
 
 
 class RefusedFile(ValueError):  # noqa: N818 - says what happened to the file
@@ -61,10 +63,8 @@ class Store:
         Raises:
             RefusedFile: a required file is missing, or one is not a bounded regular file.
         """
-        if self.has(key):
-            if self._is_resumable(key) or not (source / METHOD_FILE).is_file():
-                return
-            shutil.rmtree(self.path(key))
+        if self.has(key) and (self._is_resumable(key) or not os.path.lexists(source / METHOD_FILE)):
+            return
         aside = self.folder / f".{key}.{os.getpid()}.unfinished"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
@@ -78,6 +78,7 @@ class Store:
             (aside / MANIFEST_FILE).write_text(json.dumps(digests, sort_keys=True), encoding="utf-8")
             sync_folder(aside)
             self.path(key).parent.mkdir(exist_ok=True)
+            shutil.rmtree(self.path(key), ignore_errors=True)  # one that cannot be trained on gives way to one that can
             aside.rename(self.path(key))
             sync_folder(self.path(key).parent)
         finally:
@@ -89,14 +90,18 @@ class Store:
         if self._is_resumable(key):
             manifest = self._manifest(key)
             del manifest[METHOD_FILE]
+            # The manifest first: a crash in between leaves a file that nobody knows, not a state that looks damaged.
+            write_atomically(self.path(key) / MANIFEST_FILE, json.dumps(manifest, sort_keys=True).encode())
             (self.path(key) / METHOD_FILE).unlink()
-            (self.path(key) / MANIFEST_FILE).write_text(json.dumps(manifest, sort_keys=True), encoding="utf-8")
 
     def _is_resumable(self, key: str) -> bool:
-        return (self.path(key) / METHOD_FILE).exists()
+        return METHOD_FILE in self._manifest(key)
 
     def _manifest(self, key: str) -> dict[str, str]:
-        return json.loads((self.path(key) / MANIFEST_FILE).read_bytes())
+        manifest = json.loads((self.path(key) / MANIFEST_FILE).read_bytes())
+        if not isinstance(manifest, dict):
+            raise ValueError(f"{MANIFEST_FILE}: expected names and digests, got a {type(manifest).__name__}")
+        return manifest
 
     def _verify(self, key: str) -> bool:
         """Compare every file with its digest, once per process; a damaged state is removed, to be trained again."""
@@ -104,7 +109,8 @@ class Store:
             return True
         try:
             manifest = self._manifest(key)
-            intact = all(_sha256(self.path(key) / name) == expected for name, expected in manifest.items())
+            complete = set(manifest) >= _REQUIRED
+            intact = complete and all(_sha256(self.path(key) / name) == digest for name, digest in manifest.items())
         except (OSError, ValueError):
             intact = False
         if intact:
@@ -124,9 +130,10 @@ def read_bounded(path: Path, limit: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise RefusedFile(f"{path.name}: expected a regular file, got {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)  # Python would not even wrap that of a folder
+        raise RefusedFile(f"{path.name}: expected a regular file, got another kind of file")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise RefusedFile(f"{path.name}: expected a regular file, got another kind of file")
         content = file.read(limit + 1)
     if len(content) > limit:
         raise RefusedFile(f"{path.name}: expected at most {limit} bytes, got more")

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from benchmark.execution.executor import Executor, PreparedJob, Trainer
 from benchmark.execution.failure import Evidence
 from benchmark.execution.home import Home
+from benchmark.execution.outbox import pinned, remove_tree
 from benchmark.execution.store import RefusedFile, Store, read_bounded
 from benchmark.plan import Segment
 from benchmark.training.job import Progress, SegmentFailure, TrainingJob
@@ -21,6 +22,7 @@ from benchmark.training.trainer import FAILURES_FILE, PROGRESS_FILE
 
 POLL_EVERY_S = 0.1
 _MAX_SIDE_FILE_BYTES = 4 << 20
+_MAX_ERROR_CHARS = 20_000
 _MAX_OUTBOX_ENTRIES = 10_000
 
 
@@ -72,7 +74,10 @@ def supervise(
         while waiting or running:
             while waiting and len(running) < workers:
                 prepared = waiting.pop(0)
-                running.append(_Running(prepared, executor.start(prepared), names_to_collect(prepared.job)))
+                try:
+                    running.append(_Running(prepared, executor.start(prepared), names_to_collect(prepared.job)))
+                except OSError as error:
+                    ended.append(Ended(prepared, Evidence(exit_code=None, start_error=str(error)), {}))
             time.sleep(POLL_EVERY_S)
             for each in list(running):
                 evidence = _look_after(each, store, stall_s)
@@ -86,6 +91,7 @@ def supervise(
     finally:
         for each in running:
             each.trainer.kill()
+        for each in running:  # only now: collecting may fail, for instance on a full disk
             collect(each.prepared.outbox, each.wanted, store)
     return ended
 
@@ -101,20 +107,28 @@ def _look_after(running: _Running, store: Store, stall_s: float) -> Evidence | N
         running.trainer.kill()
         evidence = Evidence(exit_code=None, past_deadline=True)
         running.refused = collect(running.prepared.outbox, running.wanted, store) or running.refused
-    return evidence and replace(evidence, refused_file=running.refused)
+    return evidence and replace(evidence, refused_file=running.refused or evidence.refused_file)
 
 
 def collect(outbox: Path, wanted: Set[str], store: Store) -> str | None:
     """Move every finished state of the `wanted` names from an outbox to the store; says what was refused, if any."""
+    try:
+        folders = [folder for folder in islice(outbox.iterdir(), _MAX_OUTBOX_ENTRIES) if folder.name in wanted]
+    except OSError as error:
+        return f"the outbox: {error.strerror}"
     refused = None
-    for folder in islice(outbox.iterdir(), _MAX_OUTBOX_ENTRIES):
-        if folder.name not in wanted or folder.is_symlink() or not folder.is_dir():
+    for folder in folders:
+        if folder.is_symlink() or not folder.is_dir():
+            refused = f"{folder.name[:12]}: expected a folder, got another kind of file"
             continue
         try:
-            store.publish(folder.name, folder)
+            with pinned(folder) as source:
+                store.publish(folder.name, source)
         except RefusedFile as error:
             refused = f"{folder.name[:12]}/{error}"
-        shutil.rmtree(folder, ignore_errors=True)
+        except FileNotFoundError:
+            continue  # taken away again by whoever put it there
+        remove_tree(folder)
     return refused
 
 
@@ -132,10 +146,13 @@ def checkpoint_steps(segment: Segment, interval: int) -> range:
 
 
 def _read_progress(prepared: PreparedJob) -> Progress | None:
+    """Read how far a trainer says it is; more updates than its job has are not believed, so a liar stands still."""
     try:
-        return Progress.model_validate_json(read_bounded(prepared.outbox / PROGRESS_FILE, _MAX_SIDE_FILE_BYTES))
+        told = Progress.model_validate_json(read_bounded(prepared.outbox / PROGRESS_FILE, _MAX_SIDE_FILE_BYTES))
     except (RefusedFile, ValidationError):
         return None
+    total = sum(segment.num_steps for segment in prepared.job.segments)
+    return Progress(num_updates=min(told.num_updates, total), loss=told.loss)
 
 
 def _read_failures(prepared: PreparedJob) -> dict[str, str]:
@@ -150,7 +167,7 @@ def _read_failures(prepared: PreparedJob) -> dict[str, str]:
             failure = SegmentFailure.model_validate_json(line)
         except ValidationError:
             continue
-        failures.setdefault(failure.key, failure.error)
+        failures.setdefault(failure.key, failure.error[-_MAX_ERROR_CHARS:])
     return failures
 
 

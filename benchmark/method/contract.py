@@ -27,7 +27,7 @@ class Setting:
         feature_dim: D, size of the encoder's features.
         batch_size: images per update.
         steps_per_epoch: updates per pass over the training images.
-        total_steps: updates of a whole run.
+        total_steps: updates of the budget, which every run makes.
         hyperparameters: the manifest's, with the overrides for this dataset applied.
     """
 

@@ -38,9 +38,12 @@ def prune(
         A mask nested in `mask` with exactly the counts asked for.
 
     Raises:
-        ValueError: more weights are masked already than asked for, or there are fewer weights than that.
+        ValueError: more weights are masked already than asked for, or there are fewer weights than that; mask and
+            scores name different layers, or the same in another order, which would share out counts and ties otherwise.
     """
     names = list(mask.kept)
+    if names != list(scores):
+        raise ValueError(f"scores: expected the layers of the mask in its order, {names}, got {list(scores)}")
     if allocation == "global":
         kept = _keep_top(
             torch.cat([mask.kept[name].flatten() for name in names]),

@@ -51,9 +51,9 @@ def read_record(path: Path) -> EvaluationRecord:
     """Read one record.
 
     Raises:
-        ValueError: it is not a valid record of a known schema version, or its outcomes do not have the digest it names.
+        ValueError: it is not a valid record of a known schema version.
     """
-    raw = json.loads(path.read_bytes())
+    raw = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != SCHEMA_VERSION:
         raise ValueError(f"expected schema version {SCHEMA_VERSION}, got {version!r}; update Forget-Me-Not to read it")
@@ -65,22 +65,20 @@ def read_record(path: Path) -> EvaluationRecord:
         raise ValueError(f"not a valid record: {where}: {first['msg']} ({error.error_count()} problems)") from error
 
 
-def read_records(records: Path) -> tuple[list[EvaluationRecord], list[RejectedRecord]]:
-    """Read every record below a folder; bad ones are named, never fatal."""
-    good: list[EvaluationRecord] = []
-    bad: list[RejectedRecord] = []
-    for path in sorted(records.glob("*/*.json")):
-        try:
-            good.append(read_record(path))
-        except (OSError, ValueError, RecursionError) as error:
-            bad.append(RejectedRecord(path, str(error)))
-    return good, bad
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"expected finite numbers, got {word}")
 
 
 def find_records(records: Path) -> tuple[list[tuple[EvaluationRecord, Path]], list[RejectedRecord]]:
-    """Read every record below a folder together with its place."""
-    good, bad = read_records(records)
-    return [(record, record_path(records, record)) for record in good], bad
+    """Read every record below a folder together with its place; bad ones are named, never fatal."""
+    good: list[tuple[EvaluationRecord, Path]] = []
+    bad: list[RejectedRecord] = []
+    for path in sorted(records.glob("*/*.json")):
+        try:
+            good.append((read_record(path), path))
+        except (OSError, ValueError, RecursionError) as error:
+            bad.append(RejectedRecord(path, str(error)))
+    return good, bad
 
 
 def _says_the_same(path: Path, record: EvaluationRecord) -> bool:
@@ -97,8 +95,12 @@ def _says_the_same(path: Path, record: EvaluationRecord) -> bool:
 
 def _write(path: Path, content: bytes) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise

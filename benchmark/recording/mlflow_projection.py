@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 
 from benchmark.recording.archive import outcomes_path
 from benchmark.recording.record import EvaluationRecord, RunRecord
 
-EVALUATION_TAG, CONTENT_TAG = "fmn.evaluation_key", "fmn.record_sha256"
+EVALUATION_TAG, PARENT_TAG, CONTENT_TAG = "fmn.evaluation_key", "fmn.parent_evaluation_key", "fmn.record_sha256"
+_ENDED = ("FINISHED", "FAILED")
+_RETRIES = "2"
+"""How often a request to a server is tried again; by default MLflow would hold an evaluation up for minutes."""
 _MAX_PARAM_CHARS = 6000
 _BATCH = {"metrics": 1000, "params": 100, "tags": 100}
 
@@ -41,13 +45,15 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
     Returns:
         The id of the parent run. A record that is there already is left alone; an older version of it is replaced.
     """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
     client = MlflowClient(tracking_uri(home))
     experiment = _experiment(client, record.spec_identity, home)
     content = hashlib.sha256(path.read_bytes()).hexdigest()
-    same_evaluation = f"tags.`{EVALUATION_TAG}` = '{record.evaluation_key}'"
-    for run in client.search_runs([experiment], same_evaluation):
-        if run.data.tags.get(CONTENT_TAG) == content and run.info.status in ("FINISHED", "FAILED"):
+    parents = _runs_tagged(client, experiment, EVALUATION_TAG, record.evaluation_key)
+    for run in parents:
+        if len(parents) == 1 and run.data.tags.get(CONTENT_TAG) == content and run.info.status in _ENDED:
             return run.info.run_id
+    for run in [*_runs_tagged(client, experiment, PARENT_TAG, record.evaluation_key), *parents]:
         client.delete_run(run.info.run_id)
     parent = _create(client, experiment, record.submission.name, _parent_tags(record), record)
     _log(client, parent, _parent_metrics(record), _parent_params(record))
@@ -65,11 +71,25 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
     return parent
 
 
+def _runs_tagged(client: MlflowClient, experiment: str, tag: str, value: str) -> list[Run]:
+    """Find every run with a tag, however many pages of them there are."""
+    found: list[Run] = []
+    token: str | None = None
+    while True:
+        page = client.search_runs([experiment], f"tags.`{tag}` = '{value}'", page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
 def _experiment(client: MlflowClient, name: str, home: Path) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
         return found.experiment_id
-    local = "MLFLOW_TRACKING_URI" not in os.environ
+    local = not os.environ.get("MLFLOW_TRACKING_URI")
     location = (home / "artifacts" / name).as_uri() if local else None
     try:
         return client.create_experiment(name, artifact_location=location)
@@ -114,7 +134,7 @@ def _child_tags(record: EvaluationRecord, run: RunRecord, parent: str) -> dict[s
     identity = {"fmn.task": run.task, "fmn.schedule": run.schedule, "fmn.state_key": run.state_key}
     tags = {**_common_tags(record), **identity, **failure, "mlflow.parentRunId": parent}
     del tags[EVALUATION_TAG]  # names the parent alone
-    return tags | {"fmn.parent_evaluation_key": record.evaluation_key}
+    return tags | {PARENT_TAG: record.evaluation_key}
 
 
 def _child_name(run: RunRecord) -> str:
@@ -139,7 +159,7 @@ def _parent_metrics(record: EvaluationRecord) -> list[Metric]:
     """The summary, and every curve: `schedule/metric` with the sparsity in percent as the step."""
     now = _milliseconds(record)
     metrics = [
-        Metric(f"{name}{suffix}".replace(":", "/"), value, now, 0)
+        Metric(_key(f"{name}{suffix}"), value, now, 0)
         for name, estimate in record.summary.items()
         for suffix, value in (("", estimate.value), ("/low", estimate.low), ("/high", estimate.high))
         if value is not None
@@ -147,7 +167,7 @@ def _parent_metrics(record: EvaluationRecord) -> list[Metric]:
     for cell in record.cells:
         step = round(100 * cell.sparsity)
         metrics += [
-            Metric(f"{cell.task}/{cell.schedule}/{name}", estimate.value, now, step)
+            Metric(_key(f"{cell.task}/{cell.schedule}/{name}"), estimate.value, now, step)
             for name, estimate in cell.metrics.items()
             if estimate.value is not None
         ]
@@ -156,8 +176,13 @@ def _parent_metrics(record: EvaluationRecord) -> list[Metric]:
 
 def _child_metrics(run: RunRecord, now: int) -> list[Metric]:
     step = round(100 * run.sparsity)
-    numbers = [Metric(name, value, now, step) for name, value in run.metrics.items() if value is not None]
+    numbers = [Metric(_key(name), value, now, step) for name, value in run.metrics.items() if value is not None]
     return numbers + [Metric("train/loss", loss, now, epoch) for epoch, loss in run.loss_curve]
+
+
+def _key(name: str) -> str:
+    """Spell a name with what MLflow allows in a key."""
+    return re.sub(r"[^\w./ -]", "-", name.replace(":", "/"))
 
 
 def _datasets(record: EvaluationRecord) -> Iterator[DatasetInput]:

@@ -13,8 +13,8 @@ from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS, MODEL_METRICS
 
 _HEADER = """# Metrics
 
-Generated from the docstrings of `benchmark/scoring/` by `make docs`; edit them, not this page. K models of a population, N
-test images, M training images, D features, C classes. Arrows: which direction is better.
+Generated from the docstrings of `benchmark/scoring/` by `make docs`; edit them, not this page. K models per population,
+N test images, M training images, D features, C classes. Arrows: which direction is better.
 """
 
 _ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}

@@ -176,7 +176,7 @@ def _demand_finite(features: Mapping[str, Features]) -> None:
 def _read_outcome(path: Path) -> Outcome | None:
     """Read a cached outcome; one that cannot be read (a torn disk) is simply made again."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as arrays:  # np.load leaves bad files open
             parts = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, KeyError, BadZipFile):
         return None

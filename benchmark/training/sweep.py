@@ -107,11 +107,15 @@ class Sweep:
     def _finish(self, now: int) -> bool:
         ending = [each for each in self.live if each.segment.stop == now]
         for each in ending:
-            each.prune_if_due(at_end=True)
-            state = each.trainee.snapshot()
             self.live.remove(each)
-            self.ended[each.segment.key] = state
-            self.observer.finished(each, state)
+            try:
+                each.prune_if_due(at_end=True)
+                state = each.trainee.snapshot()
+                self.observer.finished(each, state)
+            except Exception as error:  # the method's part of a state is its own code, and may not be writable
+                self._fail(each.segment, error)
+            else:
+                self.ended[each.segment.key] = state
         return bool(ending)
 
     def _next_stop(self, now: int) -> int:
@@ -134,9 +138,13 @@ class Sweep:
     def _save_checkpoints(self, step: int) -> None:
         if step % self.checkpoint_interval or not self.observer.checkpoint_due():
             return
-        for each in self.live:
+        for each in list(self.live):
             if each.segment.start < step < each.segment.stop:
-                self.observer.checkpoint(self.root, each, each.trainee.snapshot())
+                try:
+                    self.observer.checkpoint(self.root, each, each.trainee.snapshot())
+                except Exception as error:
+                    self.live.remove(each)
+                    self._fail(each.segment, error)
 
 
 def _traceback(error: BaseException | None) -> str:

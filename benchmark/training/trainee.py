@@ -75,7 +75,8 @@ class Trainee:
     def _restore(self, state: TrainState) -> None:
         self._load(state)
         self.step, self.logical_step = state.step, state.logical_step
-        self.mask = state.mask
+        # in the encoder's order, which files do not keep: layerwise counts and ties go by it
+        self.mask = Mask({name: state.mask.kept[name] for name in self.prunable})
         self.is_pruned = self.mask.num_pruned > 0
         self._enforce_mask()
 

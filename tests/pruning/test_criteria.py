@@ -149,6 +149,14 @@ def test_counts_that_cannot_be_reached_are_refused(
         prune(mask, scores, counts, allocation)
 
 
+def test_layers_in_another_order_are_refused() -> None:
+    """Born from an incident: files sort names, and a resumed run applied layerwise counts to the wrong layers."""
+    weights = {name: torch.zeros(shape) for name, shape in SHAPES.items()}
+    from_a_file = Mask({name: torch.ones(SHAPES[name], dtype=torch.bool) for name in sorted(SHAPES)})
+    with pytest.raises(ValueError, match="expected the layers of the mask in its order"):
+        prune(from_a_file, magnitude_scores(weights), (1, 2, 3), "layerwise")
+
+
 def test_scores_are_sizes_without_gradients() -> None:
     weights = {"weight": torch.tensor([-2.0, 1.0], requires_grad=True)}
     scores = magnitude_scores(weights)

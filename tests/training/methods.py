@@ -22,7 +22,8 @@ class Restless(Method):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.projection = nn.Sequential(nn.Linear(setting.feature_dim, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+        dim = setting.feature_dim
+        self.projection = nn.Sequential(nn.Linear(dim, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
         self.queue: Tensor
         self.register_buffer("queue", F.normalize(torch.randn(8, 3)))
 

@@ -21,8 +21,21 @@ from benchmark.training.trainee import Recipe, Trainee
 
 from .methods import Adaptive, Restless, Taught
 from .tiny import (
-    CPU, DENSE, EARLY, ENCODER, TOTAL_STEPS, Events, Memory, batches_of, differences, recipe_of, state_after, sweep,
-    trained, tree, without_leaves,
+    CPU,
+    DENSE,
+    EARLY,
+    ENCODER,
+    TOTAL_STEPS,
+    Events,
+    Memory,
+    batches_of,
+    differences,
+    recipe_of,
+    state_after,
+    sweep,
+    trained,
+    tree,
+    without_leaves,
 )  # fmt: skip
 
 RUNGS = ("0.5", "0.8", "0.95")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,8 +15,8 @@ from torch import Tensor
 from benchmark.data.batches import Batches
 from benchmark.encoder import feature_dim, layer_sizes
 from benchmark.method.contract import Method, Setting
-from benchmark.plan import PruneEvent, Segment, build_tree, compile_events
-from benchmark.spec import Gradual, OneShot, Schedule, SmallResNet
+from benchmark.plan import PruneEvent, Segment, build_tree, compile_events, state_key
+from benchmark.spec import Gradual, Iterative, OneShot, Schedule, SmallResNet
 from benchmark.training.advance import LiveSegment
 from benchmark.training.state import METHOD_FILE, TrainState, load_state
 from benchmark.training.sweep import Observer, Sweep
@@ -45,6 +45,14 @@ def gradual(begin: str, end: str, updates: int, sparsity: str, **more: Any) -> E
     return _compile(ramp, sparsity)
 
 
+def iterative(rewind: Literal["learning_rate", "weights"], rewind_to: str, sparsity: str) -> Events:
+    ladder = Iterative(
+        name="ladder", kind="iterative", begin=Decimal("0.25"), end=Decimal("0.75"), rewind=rewind,
+        rewind_to=Decimal(rewind_to), ladder=(Decimal("0.5"), Decimal("0.8"), Decimal("0.95")),
+    )  # fmt: skip
+    return _compile(ladder, sparsity)
+
+
 def _compile(schedule: Schedule, sparsity: str) -> Events:
     return compile_events(schedule, Decimal(sparsity), TOTAL_STEPS, layer_sizes(ENCODER, 1))
 
@@ -62,12 +70,20 @@ RUNS: dict[str, Events] = {
     "after the last update": one_shot("1", "0.9"),
     "halfway, and again after the last update": (*HALFWAY, *one_shot("1", "0.95")),
     "to the very end": gradual("0.75", "1", 2, "0.98"),
+    "weights back to update 3": iterative("weights", "0.125", "0.8"),
+    "weights back to the beginning": iterative("weights", "0", "0.5"),
+    "learning rate back": iterative("learning_rate", "0.125", "0.95"),
 }
-"""Runs that branch at the first step, in the middle, side by side at one step, and after the last update."""
+"""Runs that branch at the first step, midway, side by side at one step and after the last update, and that go back."""
 
 
 def tree(*runs: Events) -> tuple[Segment, ...]:
     return build_tree(ROOT, runs or RUNS.values(), TOTAL_STEPS)
+
+
+def leaf_key(run: Events) -> str:
+    """Name the state that a run ends in."""
+    return state_key(ROOT, run, TOTAL_STEPS)
 
 
 def without_leaves(segments: Sequence[Segment]) -> list[Segment]:
@@ -84,7 +100,7 @@ def setting_of(num_classes: int | None = NUM_CLASSES, **hyperparameters: float) 
 
 
 def recipe_of(method: type[Method], seed: int = SEED, **hyperparameters: float) -> Recipe:
-    return Recipe(ENCODER, method, setting_of(**hyperparameters), seed, CPU)
+    return Recipe(ENCODER, method, setting_of(NUM_CLASSES, **hyperparameters), seed, CPU)
 
 
 def batches_of(seed: int = SEED) -> Batches:
@@ -102,20 +118,25 @@ class Memory:
     checkpoints: dict[str, TrainState] = field(default_factory=dict[str, TrainState])
 
     def finished(self, live: LiveSegment, state: TrainState) -> None:
+        """Keep the state; a segment ends once."""
         assert live.segment.key not in self.finished_states
         self.finished_states[live.segment.key] = state
 
     def failed(self, segment: Segment, error: str) -> None:
+        """Keep the traceback; a segment fails once."""
         assert segment.key not in self.errors
         self.errors[segment.key] = error
 
     def updated(self, step: int, num_models: int, loss: Tensor) -> None:
+        """Note which update was made in how many models."""
         self.updates.append((step, num_models))
 
     def checkpoint_due(self) -> bool:
+        """Say what was decided beforehand."""
         return self.saves_checkpoints
 
     def checkpoint(self, root: str, live: LiveSegment, state: TrainState) -> None:
+        """Keep the state by its name."""
         self.checkpoints[live.segment.key_at(root, state.step)] = state
 
 
@@ -142,8 +163,7 @@ def state_after(recipe: Recipe, run: Events) -> TrainState:
     """Train one run from its first update to its last, alone, and give its last state."""
     memory = trained(recipe, tree(run))
     assert not memory.errors, next(iter(memory.errors.values()))
-    [state] = memory.finished_states.values()
-    return state
+    return memory.finished_states[leaf_key(run)]
 
 
 def collect(outbox: Path, store: Path) -> None:
@@ -171,8 +191,9 @@ def remaining(segments: Sequence[Segment], wanted: Set[str], store: Path) -> lis
         held = next((step for step in steps if can_continue(segment.key_at(ROOT, step))), None)
         rest = segment if held is None else segment.from_checkpoint(ROOT, held)
         left[segment.key] = rest
-        if rest.parent in by_key and rest.parent not in left and not can_continue(rest.parent):
-            need(by_key[rest.parent])
+        for key in (rest.parent, *rest.anchors(ROOT)):
+            if key in by_key and key not in left and not can_continue(key):
+                need(by_key[key])
 
     for key in wanted:
         if not (store / key).exists() and key not in left:

@@ -1,0 +1,96 @@
+# The two images of an evaluation share their largest layers and nothing else:
+#
+#   trainer   runs submitted code: torch, kornia and the training half of the benchmark. No dataset, no scikit-learn,
+#             no MLflow, no scorer: there is nothing in it that a submission should not read.
+#   scorer    reads what trainers wrote: the scoring half of the benchmark. No submission can be imported there.
+#
+# A third, `site`, serves the board and the log (compose.yaml) and takes no part in an evaluation.
+#
+# `make image` builds both. By hand (the label ties an image to the code in it; without it the executor refuses the image):
+#
+#   docker build --target trainer -t forget-me-not/trainer --build-arg CODE_DIGEST=$(python -m benchmark.execution.images --digest) .
+#
+# CPU only (a tenth of the size):   --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Another base image:               --build-arg BASE_IMAGE=...   (Debian with python3, venv and pip; nothing else is used)
+# No package index to be reached:   put wheels into wheels/ (pip download -d wheels -c constraints.txt torch kornia ...);
+#                                   when there are any, nothing else is installed.
+# Nothing is downloaded at run time: containers have no network.
+
+ARG BASE_IMAGE=python:3.11.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS base
+# No program may change its user; no-new-privileges says so too, at run time.
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +
+
+FROM base AS sources
+ARG TORCH_INDEX=
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PIP_CONSTRAINT=/build/constraints.txt
+COPY constraints.txt wheels* /build/wheels/
+RUN mv /build/wheels/constraints.txt /build/ \
+    && if ls /build/wheels/*.whl >/dev/null 2>&1; \
+       then printf '[global]\nno-index = true\nfind-links = /build/wheels\n' > /etc/pip.conf; \
+       elif [ -n "$TORCH_INDEX" ]; then printf '[global]\nextra-index-url = %s\n' "$TORCH_INDEX" > /etc/pip.conf; fi
+
+FROM sources AS libraries
+RUN python3 -m venv /opt/fmn \
+    && /opt/fmn/bin/pip install --quiet torch kornia numpy safetensors pydantic \
+    && echo /opt/code > "$(echo /opt/fmn/lib/python3*/site-packages)/forget-me-not.pth" \
+    && /opt/fmn/bin/pip uninstall --quiet --yes pip
+
+# An environment of its own on top of the common one, which pip sees and does not install again.
+FROM libraries AS scorer-libraries
+RUN python3 -m venv /opt/scorer \
+    && printf '%s\n' /opt/fmn/lib/python3*/site-packages /opt/code \
+       > "$(echo /opt/scorer/lib/python3*/site-packages)/forget-me-not.pth" \
+    && /opt/scorer/bin/pip install --quiet scipy statsmodels scikit-learn pandas pyarrow \
+    && /opt/scorer/bin/pip uninstall --quiet --yes pip
+
+FROM base AS runtime
+COPY --from=libraries /opt/fmn /opt/fmn
+ENV PATH=/opt/fmn/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8 HOME=/tmp
+WORKDIR /tmp
+
+FROM runtime AS trainer
+COPY benchmark/__init__.py benchmark/encoder.py /opt/code/benchmark/
+COPY benchmark/spec /opt/code/benchmark/spec
+COPY benchmark/plan /opt/code/benchmark/plan
+COPY benchmark/data/__init__.py benchmark/data/batches.py benchmark/data/streams.py benchmark/data/views.py /opt/code/benchmark/data/
+COPY benchmark/method/__init__.py benchmark/method/contract.py benchmark/method/loading.py /opt/code/benchmark/method/
+COPY benchmark/pruning /opt/code/benchmark/pruning
+COPY benchmark/training /opt/code/benchmark/training
+# Compiling proves nothing; importing does: the image is not built when training code needs what it must not have.
+RUN python -m compileall -q /opt/code && python -I -c "import benchmark.training.trainer, benchmark.data.views"
+USER 65534:65534
+ARG CODE_DIGEST=unknown
+LABEL org.opencontainers.image.title="Forget-Me-Not trainer" org.forget-me-not.code=${CODE_DIGEST}
+
+FROM runtime AS scorer
+COPY --from=scorer-libraries /opt/scorer /opt/scorer
+ENV PATH=/opt/scorer/bin:$PATH
+COPY benchmark/__init__.py benchmark/encoder.py /opt/code/benchmark/
+COPY benchmark/spec /opt/code/benchmark/spec
+COPY benchmark/data/__init__.py benchmark/data/streams.py /opt/code/benchmark/data/
+COPY benchmark/pruning /opt/code/benchmark/pruning
+COPY benchmark/scoring /opt/code/benchmark/scoring
+RUN python -m compileall -q /opt/code && python -I -c "import benchmark.scoring.scorer"
+USER 65534:65534
+ARG CODE_DIGEST=unknown
+LABEL org.opencontainers.image.title="Forget-Me-Not scorer" org.forget-me-not.code=${CODE_DIGEST}
+
+# The board and the log of a site (compose.yaml): no torch, no submission, no scorer.
+FROM sources AS site-libraries
+RUN python3 -m venv /opt/fmn \
+    && /opt/fmn/bin/pip install --quiet mlflow streamlit altair pandas pyarrow pydantic pyyaml cryptography psycopg2-binary==2.9.13 \
+    && echo /opt/code > "$(echo /opt/fmn/lib/python3*/site-packages)/forget-me-not.pth" \
+    && /opt/fmn/bin/pip uninstall --quiet --yes pip
+
+FROM base AS site
+COPY --from=site-libraries /opt/fmn /opt/fmn
+ENV PATH=/opt/fmn/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8 HOME=/tmp
+COPY benchmark /opt/code/benchmark
+COPY leaderboard /opt/code/leaderboard
+COPY .streamlit /opt/code/.streamlit
+RUN python -m compileall -q /opt/code && mkdir /artifacts && chown 65534:65534 /artifacts
+USER 65534:65534
+WORKDIR /opt/code
+LABEL org.opencontainers.image.title="Forget-Me-Not site"

@@ -1,0 +1,152 @@
+"""What every container of the benchmark is denied and bounded by: constants, not options, as Engine API values.
+
+Pure data and functions; it refuses to know the Docker SDK, so that each line can be tested where no engine runs.
+Sizes are bytes, times are seconds.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NOBODY = "65534:65534"
+"""User and group inside of containers: owns nothing in the images and nothing on the host."""
+
+ENVIRONMENT = ("OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "LANG=C.UTF-8", "HOME=/tmp")
+"""The whole environment beside what the images set; nothing of the dispatcher's is passed on."""
+
+ROLE_LABEL = "org.forget-me-not.role"
+HOME_LABEL = "org.forget-me-not.home"
+DISPATCHER_LABEL = "org.forget-me-not.dispatcher"
+DEADLINE_LABEL = "org.forget-me-not.deadline"
+"""Labels of every container: what it is for, whose it is, and the time (seconds since 1970) when it is overdue."""
+
+SUBMISSION_AT, DATA_AT, PARENTS_AT, JOB_AT, OUTBOX_AT = (
+    "/fmn/submission", "/fmn/train.safetensors", "/fmn/parents", "/fmn/job.json", "/fmn/outbox",
+)  # fmt: skip
+"""Where a trainer finds what it may see."""
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a trainer may use. Every default is a constant of the benchmark; tests use smaller ones.
+
+    Attributes:
+        memory: resident memory and tmpfs together; swap is not given on top.
+        pids: processes and threads.
+        shm: size of /dev/shm.
+        tmp: size of /tmp.
+        file: largest file it can write anywhere.
+        open_files: descriptors per process.
+        outbox: disk blocks that its outbox may hold at any time.
+        outbox_entries: files and folders that its outbox may hold at any time.
+        log: what is kept of all that it prints.
+        start_s: time it has beside its updates.
+        update_s: time it has per update, far more than any honest one takes.
+    """
+
+    memory: int = 8 << 30
+    pids: int = 256
+    shm: int = 64 << 20
+    tmp: int = 256 << 20
+    file: int = 1 << 30
+    open_files: int = 1024
+    outbox: int = 16 << 30
+    outbox_entries: int = 10_000
+    log: int = 4 << 20
+    start_s: float = 1800.0
+    update_s: float = 20.0
+
+    def deadline_s(self, num_updates: int) -> float:
+        """Seconds that a trainer with so many updates to make may take in all."""
+        return self.start_s + self.update_s * num_updates
+
+
+def host_config(
+    limits: Limits, mounts: Mapping[str, tuple[Path, bool]], *, num_cpus: int | None,
+    device_requests: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """Give the `HostConfig` of a container, as the Engine API takes it.
+
+    Args:
+        limits: its sizes.
+        mounts: per path inside, the path on this machine and whether it may be written.
+        num_cpus: processor time it may use, in cores; None for all of the machine.
+        device_requests: GPUs, from `gpu_request`.
+    """
+    return {
+        "NetworkMode": "none",
+        "ReadonlyRootfs": True,
+        "Privileged": False,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true"],  # and the engine's default seccomp profile, by not naming another
+        "IpcMode": "private",
+        "CgroupnsMode": "private",
+        "PidsLimit": limits.pids,
+        "Memory": limits.memory,
+        "MemorySwap": limits.memory,
+        "ShmSize": limits.shm,
+        "NanoCpus": 0 if num_cpus is None else num_cpus * 10**9,
+        "Ulimits": [
+            {"Name": "nofile", "Soft": limits.open_files, "Hard": limits.open_files},
+            {"Name": "core", "Soft": 0, "Hard": 0},
+            {"Name": "fsize", "Soft": limits.file, "Hard": limits.file},
+        ],
+        "Tmpfs": {"/tmp": f"rw,noexec,nosuid,nodev,size={limits.tmp},nr_inodes=16384,mode=1777"},
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": str(limits.log), "max-file": "1"}},
+        "RestartPolicy": {"Name": "no"},
+        "Init": True,
+        "DeviceRequests": [dict(request) for request in device_requests],
+        "Mounts": [
+            {
+                "Type": "bind", "Source": str(source.resolve()), "Target": target, "ReadOnly": not writable,
+                "BindOptions": {"Propagation": "rprivate"},
+            }
+            for target, (source, writable) in mounts.items()
+        ],
+    }  # fmt: skip
+
+
+def gpu_request(info: Mapping[str, Any], gpu: str) -> dict[str, Any]:
+    """Give the request for one GPU by its id, in the way this engine understands.
+
+    Args:
+        info: what the engine says about itself (`GET /info`).
+        gpu: index or UUID of the GPU; never "all".
+
+    Raises:
+        ValueError: the engine cannot pass a GPU through, in one plain sentence.
+    """
+    if not gpu or gpu == "all" or "," in gpu:
+        raise ValueError(f"GPU: expected the id of one GPU, for instance 0, got {gpu!r}")
+    discovered = [str(device.get("ID", "")) for device in info.get("DiscoveredDevices") or ()]
+    if any(device.startswith("nvidia.com/gpu=") for device in discovered):
+        return {"Driver": "cdi", "DeviceIDs": [f"nvidia.com/gpu={gpu}"]}
+    if "nvidia" in (info.get("Runtimes") or {}):
+        return {"Driver": "nvidia", "DeviceIDs": [gpu], "Capabilities": [["gpu"]]}
+    raise ValueError(
+        "this Docker engine cannot pass a GPU through (it knows no NVIDIA runtime and no CDI device): "
+        "install the NVIDIA Container Toolkit and restart the engine, or use DEVICE=cpu"
+    )
+
+
+def let_nobody_read(path: Path) -> None:
+    """Make a file or folder of ours readable for the user inside, whatever the umask was it was written under."""
+    for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
+        mode = stat.S_IMODE(each.stat().st_mode)
+        wanted = mode | (0o555 if each.is_dir() else 0o444)
+        if mode != wanted:
+            each.chmod(wanted)
+
+
+def let_nobody_enter(folder: Path) -> None:
+    """Make a folder of ours passable for the user inside; what is in it keeps its mode."""
+    folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o555)
+
+
+def printable(printed: bytes) -> str:
+    """Turn what a container printed into text that no terminal obeys: control characters are spelled out."""
+    text = printed.decode("utf-8", errors="backslashreplace")
+    return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)

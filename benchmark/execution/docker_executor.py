@@ -1,0 +1,285 @@
+"""The docker executor: every trainer and the scorer in a container of its own, with the constants of `containment`.
+
+A trainer sees its submission, its training images, its job and its parents, read-only, and writes into its outbox,
+which outlives it. What ended a trainer is taken from the engine and the clock, never from what it printed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmark.execution.containment import (
+    DATA_AT,
+    DEADLINE_LABEL,
+    DISPATCHER_LABEL,
+    HOME_LABEL,
+    JOB_AT,
+    OUTBOX_AT,
+    PARENTS_AT,
+    ROLE_LABEL,
+    SUBMISSION_AT,
+    Limits,
+    gpu_request,
+    host_config,
+    let_nobody_read,
+)
+from benchmark.execution.docker import Container, Engine, EngineProblem, Exit, Image
+from benchmark.execution.executor import PreparedJob, ScorerFailed
+from benchmark.execution.failure import Evidence
+from benchmark.execution.home import Home
+from benchmark.execution.images import CODE_LABEL, SCORER_IMAGE, TRAINER_IMAGE, ImageProblem, code_digest
+from benchmark.execution.outbox import outbox_excess, remove_depths, remove_tree
+from benchmark.execution.scoring_room import ScoringRoom
+from benchmark.execution.watchdog import Watchdog
+from benchmark.spec.canonical import digest
+
+_DESCRIBED: dict[tuple[str, str, str], dict[str, Any]] = {}
+"""Environments by (image id, device, GPU): what an image describes on this machine does not change while we run."""
+
+_LOOK_EVERY_S = 1.0
+"""How often the size of an outbox is looked at."""
+
+_DESCRIBE = (
+    "import json, torch; from benchmark.training.environment import describe_environment as d; "
+    "device = torch.device({device!r}); there = device.type == 'cpu' or torch.cuda.is_available(); "
+    "print('environment ' + json.dumps(d(device) if there else None))"
+)
+_DESCRIBE_S = 300.0
+_SCORING_S = 24 * 3600.0
+_CLEAR_S = 60.0
+
+
+class NotStarted:
+    """A trainer that the engine would not start."""
+
+    def __init__(self, problem: EngineProblem) -> None:
+        self._evidence = Evidence(exit_code=None, start_error=str(problem))
+
+    def poll(self) -> Evidence:
+        """Say why."""
+        return self._evidence
+
+    def kill(self) -> None:
+        """Nothing is there to be ended."""
+
+
+class DockerTrainer:
+    """A trainer in a container.
+
+    Args:
+        container: where it runs.
+        prepared: its job.
+        limits: its sizes.
+        deadline: when its time is over, in seconds since 1970.
+    """
+
+    def __init__(self, container: Container, prepared: PreparedJob, limits: Limits, deadline: float) -> None:
+        self._container, self._prepared, self._limits, self._deadline = container, prepared, limits, deadline
+        self._next_look = 0.0
+        self._evidence: Evidence | None = None
+
+    def poll(self) -> Evidence | None:
+        """Say how it ended, or None while it runs; one that is over its time or its outbox is ended here."""
+        if self._evidence is None:
+            ended = self._container.poll()
+            found = self._judge(ended) if ended else self._look()
+            if found is not None:
+                self._finish(found)
+        return self._evidence
+
+    def _judge(self, ended: Exit) -> Evidence:
+        if ended.lost is not None:
+            return Evidence(exit_code=None, lost=ended.lost)
+        if ended.code == 137 and time.time() > self._deadline:
+            return Evidence(exit_code=None, past_deadline=True)  # the sweep was faster than we
+        # A child that the kernel killed leaves the flag as well: only an end by SIGKILL is an end by the kernel.
+        return Evidence(exit_code=ended.code, memory_event=ended.memory_event and ended.code == 137)
+
+    def _look(self) -> Evidence | None:
+        if time.time() > self._deadline:
+            return Evidence(exit_code=None, past_deadline=True)
+        if time.monotonic() < self._next_look:
+            return None
+        excess = outbox_excess(self._prepared.outbox, self._limits.outbox, self._limits.outbox_entries)
+        self._next_look = time.monotonic() + _LOOK_EVERY_S
+        return Evidence(exit_code=None, refused_file=excess) if excess else None
+
+    def kill(self) -> None:
+        """End it, if it has not ended, and remove its container; what is in the outbox stays."""
+        if self._evidence is None:
+            self._finish(Evidence(exit_code=None))
+
+    def _finish(self, evidence: Evidence) -> None:
+        self._container.kill()
+        with self._prepared.log.open("a", encoding="utf-8") as log:
+            log.write(self._container.printed(self._limits.log))
+        self._container.remove()
+        remove_depths(self._prepared.outbox)
+        self._evidence = evidence
+
+
+class DockerExecutor:
+    """Runs jobs in containers of a local engine.
+
+    Args:
+        home: whose jobs; containers of other homes are left alone.
+        gpu: id of the one GPU that trainers get with DEVICE=cuda.
+        limits: sizes of trainers.
+
+    Raises:
+        EngineProblem: no engine answers.
+        ImageProblem: the images are missing, or hold other code than this.
+    """
+
+    name = "docker"
+    isolation: Literal["none", "docker"] = "docker"
+
+    def __init__(self, home: Home, *, gpu: str = "0", limits: Limits | None = None) -> None:
+        self._home, self._gpu = home, gpu
+        self._engine = Engine()
+        try:
+            self._info = self._engine.info()
+            self._trainer, self._scorer = (self._current_image(tag) for tag in (TRAINER_IMAGE, SCORER_IMAGE))
+        except BaseException:
+            self._engine.close()
+            raise
+        memory = int(self._info["MemTotal"])
+        # More than the machine has would be no limit at all.
+        self._limits = limits or replace(Limits(), memory=min(Limits().memory, memory * 9 // 10))
+        self._scorer_limits = Limits(memory=memory * 9 // 10, pids=1024, file=8 << 30, open_files=4096)
+        self.labels = {HOME_LABEL: digest({"home": str(home.root.resolve())})[:32], DISPATCHER_LABEL: uuid.uuid4().hex}
+        self._watchdog: Watchdog | None = None
+        self._outboxes: list[Path] = []
+
+    def _current_image(self, tag: str) -> Image:
+        image = self._engine.image(tag)
+        if image is None:
+            raise ImageProblem(f"the image {tag} is not there: run `make image` once")
+        if image.labels.get(CODE_LABEL) != code_digest():
+            raise ImageProblem(f"the image {tag} holds other code than this checkout: run `make image`")
+        return image
+
+    def close(self) -> None:
+        """Remove what is left of outboxes, end the watchdog and give back connections."""
+        for outbox in filter(Path.exists, self._outboxes):
+            self._clear(outbox)
+        if self._watchdog is not None:
+            self._watchdog.close()
+        self._engine.close()
+
+    def provenance(self) -> dict[str, Any]:
+        """Give facts for the record that change no bits: the engine and the images by content id."""
+        return {
+            "docker_engine": str(self._info.get("ServerVersion")),
+            "trainer_image": self._trainer.id,
+            "scorer_image": self._scorer.id,
+        }
+
+    def recover(self) -> int:
+        """Remove containers that a killed dispatcher of this home has left; says how many. Only with the home locked.
+
+        Their outboxes stay: what they had finished is adopted by whoever called.
+        """
+        return self._engine.remove_labelled({HOME_LABEL: self.labels[HOME_LABEL]})
+
+    def environment(self, device: str) -> dict[str, Any]:
+        """Describe what trainers see, from inside a container.
+
+        Raises:
+            ValueError: `cuda` is asked for and no GPU can be passed through, or none is visible inside; one sentence.
+            EngineProblem: the engine refuses, or the container ends with an error.
+        """
+        key = (self._trainer.id, device, self._gpu)
+        if key not in _DESCRIBED:
+            command = ["python", "-I", "-c", _DESCRIBE.format(device=device)]
+            container = self._start("probe", self._trainer, command, {}, device=device, limit_s=_DESCRIBE_S)
+            try:
+                ended, printed = container.join(_DESCRIBE_S), container.printed(1 << 16)
+            finally:
+                container.remove()
+            answers = [line for line in printed.splitlines() if line.startswith("environment ")]
+            if ended is None or ended.code != 0 or len(answers) != 1:
+                raise EngineProblem(f"the trainer image does not work on this machine: {printed.strip()[-500:]}")
+            described = json.loads(answers[0].removeprefix("environment "))
+            if described is None:
+                raise ValueError(
+                    f"DEVICE=cuda: GPU {self._gpu} was passed to the container, but torch sees none inside; "
+                    "is the trainer image a CPU build (TORCH_INDEX), or the driver too old?"
+                )
+            _DESCRIBED[key] = described
+        return _DESCRIBED[key]
+
+    def start(self, prepared: PreparedJob) -> DockerTrainer | NotStarted:
+        """Start a trainer; one that the engine refuses says so when it is polled."""
+        prepared.job_file.parent.chmod(0o700)  # nobody else on this machine, for the outbox within is open to all
+        prepared.outbox.chmod(0o777)
+        self._outboxes.append(prepared.outbox)
+        for path in (prepared.job_file, prepared.submission, prepared.data, prepared.parents):
+            let_nobody_read(path)
+        mounts = {
+            JOB_AT: (prepared.job_file, False), SUBMISSION_AT: (prepared.submission, False),
+            DATA_AT: (prepared.data, False), PARENTS_AT: (prepared.parents, False), OUTBOX_AT: (prepared.outbox, True),
+        }  # fmt: skip
+        command = _open_to_all(
+            "benchmark.training.trainer", "--job", JOB_AT, "--submission", SUBMISSION_AT, "--data", DATA_AT,
+            "--parents", PARENTS_AT, "--outbox", OUTBOX_AT,
+        )  # fmt: skip
+        limit_s = self._limits.deadline_s(sum(segment.num_steps for segment in prepared.job.segments))
+        deadline = time.time() + limit_s
+        try:
+            container = self._start(
+                "trainer", self._trainer, command, mounts, device=prepared.job.device, limit_s=limit_s
+            )
+        except (EngineProblem, ValueError) as problem:
+            return NotStarted(EngineProblem(str(problem)))
+        return DockerTrainer(container, prepared, self._limits, deadline)
+
+    def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
+        """Run the scorer in a container that holds states and data, and no submission."""
+        with ScoringRoom(self._home, job_file, out) as room:
+            command = _open_to_all("benchmark.scoring.scorer", "--job", room.job_inside, "--out", room.out_inside)
+            container = self._start("scorer", self._scorer, command, room.mounts, limit_s=_SCORING_S)
+            try:
+                while (ended := container.join(0.2)) is None:
+                    on_wait()
+                if ended.code != 0:
+                    cause = ended.lost or f"exit code {ended.code}{', out of memory' if ended.memory_event else ''}"
+                    raise ScorerFailed(f"{container.printed(4000)}\n({cause})")
+            finally:
+                container.remove()
+
+    def _clear(self, outbox: Path) -> None:
+        """Remove an outbox in which a trainer has closed folders to us: only their owner, nobody, can open them."""
+        command = ["sh", "-c", f"chmod -R u+rwX {OUTBOX_AT}; find {OUTBOX_AT} -mindepth 1 -delete"]
+        try:
+            container = self._start("janitor", self._trainer, command, {OUTBOX_AT: (outbox, True)}, limit_s=_CLEAR_S)
+        except EngineProblem:
+            return
+        container.join(_CLEAR_S)
+        container.remove()
+        remove_tree(outbox.parent)
+
+    def _start(
+        self, role: str, image: Image, command: list[str], mounts: Mapping[str, tuple[Path, bool]], *, limit_s: float,
+        device: str = "cpu",
+    ) -> Container:  # fmt: skip
+        if self._watchdog is None:
+            self._watchdog = Watchdog(self.labels[DISPATCHER_LABEL])
+        is_scorer = role == "scorer"
+        config = host_config(
+            self._scorer_limits if is_scorer else self._limits, mounts, num_cpus=None if is_scorer else 1,
+            device_requests=[gpu_request(self._info, self._gpu)] if device == "cuda" else [],
+        )  # fmt: skip
+        labels = {**self.labels, ROLE_LABEL: role, DEADLINE_LABEL: str(time.time() + limit_s)}
+        return self._engine.start(image, command, config, labels)
+
+
+def _open_to_all(module: str, *arguments: str) -> list[str]:
+    """Run a module such that the dispatcher, another user, can remove what it writes."""
+    return ["sh", "-c", 'umask 0; exec python -I -m "$@"', "sh", module, *arguments]

@@ -1,0 +1,78 @@
+"""An outbox as hostile ground: looking at it, holding on to a folder in it, and removing it, whatever was done there.
+
+The collector reads it while submission code may still write into it. It follows no link, and bounds every look.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_DEPTH = 2
+"""An honest outbox holds folders of files, nothing deeper."""
+
+
+@contextmanager
+def pinned(folder: Path) -> Generator[Path]:
+    """Hold on to a folder, so that what is read through the path given back is in this very folder.
+
+    Otherwise a folder could be replaced by a link to somebody else's between two looks, and their files be collected.
+
+    Raises:
+        OSError: it is not a folder, or a link to one.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield Path(f"/proc/self/fd/{descriptor}") if sys.platform == "linux" else folder
+    finally:
+        os.close(descriptor)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder of unknown depth; what may not be removed stays."""
+    with suppress(RecursionError):  # some thousand folders inside each other
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir() and not folder.is_symlink():
+        subprocess.run(["rm", "-rf", "--", str(folder)], stderr=subprocess.DEVNULL, check=False)
+
+
+def remove_depths(outbox: Path) -> None:
+    """Remove what lies deeper in an outbox than anything honest, so that nobody gets lost in it."""
+    for folder in [entry for entry in outbox.iterdir() if entry.is_dir() and not entry.is_symlink()]:
+        try:
+            deeper = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
+        except PermissionError:
+            continue
+        for each in deeper:
+            remove_tree(each)
+
+
+def outbox_excess(outbox: Path, max_bytes: int, max_entries: int) -> str | None:
+    """Say by what an outbox exceeds its bounds, or None. Follows nothing, opens no file, looks at few entries.
+
+    Disk blocks count, not apparent sizes: a sparse file costs nothing until it is read, and the collector bounds that.
+    """
+    folders, num_entries, num_bytes = [(outbox, 1)], 0, 0
+    while folders:
+        folder, depth = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    num_entries += 1
+                    if num_entries > max_entries:
+                        return f"an outbox of more than {max_entries} files"
+                    num_bytes += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        if depth == _DEPTH:
+                            return f"an outbox with folders {_DEPTH + 1} levels deep"
+                        folders.append((folder / entry.name, depth + 1))
+        except PermissionError:
+            return "an outbox with a folder that is closed to the supervisor"
+        except OSError:
+            continue  # it moved on while we looked: renamed when complete, or collected
+    return f"an outbox of more than {max_bytes} bytes" if num_bytes > max_bytes else None

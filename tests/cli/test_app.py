@@ -1,0 +1,320 @@
+"""The command as a person meets it: verbs, exit codes, and plain sentences instead of tracebacks."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer
+from mlflow import MlflowClient
+
+from benchmark.cli import session
+from benchmark.cli.app import app, main
+from benchmark.execution import store as store_module
+from benchmark.recording.archive import read_record
+from benchmark.recording.mlflow_projection import tracking_uri
+from tests.conftest import TINY, Evaluated
+from tests.execution.submissions import write_submission
+from tests.execution.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
+
+VERBS = ["check", "evaluate", "leaderboard", "new", "plan", "rebuild-mlflow", "rescore"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a call of the command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Fmn = Callable[..., Ended]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def fmn(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Fmn:
+    """The command in this process, with warm trainers and an empty working directory."""
+    monkeypatch.setenv("FMN_HOME", str(home))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(session, "ProcessExecutor", WarmExecutor)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["fmn", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return Ended(ended.value.code if isinstance(ended.value.code, int) else 0, printed.out, printed.err)
+
+    return call
+
+
+def test_the_verbs_are_these() -> None:
+    assert sorted(vars(typer.main.get_command(app))["commands"]) == VERBS
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example_that_calls_it(fmn: Fmn, verb: str) -> None:
+    shown = fmn(verb, "--help")
+    assert shown.code == 0
+    assert f"fmn {verb}" in re.sub(r"Usage: .*", "", shown.out, count=1)
+
+
+def test_the_command_alone_shows_its_verbs(fmn: Fmn) -> None:
+    shown = fmn("--help")
+    assert shown.code == 0
+    assert all(verb in shown.out for verb in VERBS)
+
+
+FIVE_MISTAKES = (
+    TINY.replace("[0.5, 0.9]", "[0.5, 1.5]")
+    .replace("tier: smoke", "tier: smokey")
+    .replace("kind: gradual", "kind: gradually")
+    .replace("{name: digits}", "{name: didgits}")
+    + "colour: red\n"
+)
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "plan", "check", "rescore"])
+def test_five_mistakes_give_five_messages_naming_the_values_and_no_traceback(
+    fmn: Fmn, tmp_path: Path, plain: Path, verb: str
+) -> None:
+    (tmp_path / "bad.yaml").write_text(FIVE_MISTAKES)
+    ended = fmn(verb, plain, "--spec", tmp_path / "bad.yaml")
+    assert ended.code == 2
+    lines = ended.err.strip().splitlines()
+    assert len(lines) == 5, ended.err
+    for value in ("1.5", "smokey", "gradually", "didgits", "colour"):
+        assert sum(value in line.split(": ", 1)[1] for line in lines) == 1, value
+    assert "Traceback" not in ended.err
+
+
+def test_an_unknown_submission_is_named_with_what_there_is(
+    fmn: Fmn, tmp_path: Path, tiny_spec_file: Path
+) -> None:
+    write_submission(tmp_path / "submissions" / "known")
+    ended = fmn("evaluate", "unknwon", "--spec", tiny_spec_file)
+    assert ended.code == 2
+    assert ended.err == "SUBMISSION: expected a directory, or one of known, got 'unknwon'\n"
+
+
+def test_an_unknown_specification_is_named(fmn: Fmn, plain: Path) -> None:
+    ended = fmn("plan", plain, "--spec", "digtis")
+    assert ended.code == 2
+    assert "digtis" in ended.err
+    assert "digits" in ended.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0 and not Path("/proc").exists(), reason="needs a place where nobody may write")
+@pytest.mark.parametrize("place", ["/proc/nowhere", "file/below", "file"])
+def test_a_home_that_cannot_be_written_to_is_said_plainly(
+    fmn: Fmn, tmp_path: Path, plain: Path, tiny_spec_file: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FMN_HOME", place)
+    ended = fmn("evaluate", plain, "--spec", tiny_spec_file)
+    assert ended.code == 2
+    assert re.fullmatch(r"FMN_HOME: expected a folder that can be written to, got \S+ \(.+\)\n", ended.err)
+
+
+def test_a_batch_that_no_training_set_can_fill_is_said_plainly(fmn: Fmn, tmp_path: Path, plain: Path) -> None:
+    (tmp_path / "huge.yaml").write_text(TINY.replace("batch_size: 128", "batch_size: 2000"))
+    ended = fmn("evaluate", plain, "--spec", tmp_path / "huge.yaml")
+    assert ended.code == 2
+    assert "got 2000" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_submission_that_cannot_run_is_refused_with_file_and_line(
+    fmn: Fmn, tmp_path: Path, tiny_spec_file: Path
+) -> None:
+    submission = write_submission(tmp_path / "submission", supervision="everything")
+    (submission / "method.py").write_text("def broken(:\n")
+    ended = fmn("evaluate", submission, "--spec", tiny_spec_file)
+    assert ended.code == 2
+    assert "method.py:1: " in ended.err
+    assert "everything" in ended.err
+
+
+def test_evaluating_prints_where_things_are_and_exits_with_zero(evaluated: Evaluated) -> None:
+    """This one ran as a process of its own, see the fixture."""
+    assert str(evaluated.path) in evaluated.printed.replace("\n", "")
+    assert "plain on tiny-1.0 (smoke)" in evaluated.printed
+    assert "14 of 14 runs finished" in evaluated.printed
+    assert "isolation is off" in evaluated.printed
+    assert f"sqlite:///{evaluated.root}/mlflow.db" in evaluated.printed
+
+
+def test_evaluating_leaves_one_parent_with_a_child_per_run_in_mlflow(evaluated: Evaluated) -> None:
+    client = MlflowClient(tracking_uri(evaluated.root))
+    experiment = client.get_experiment_by_name("tiny-1.0")
+    assert experiment is not None
+    runs = list(client.search_runs([experiment.experiment_id]))
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert len(parents) == 1
+    assert len(runs) == 1 + 14
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    score = evaluated.record.summary["robustness/score"].value
+    assert parents[0].data.metrics["robustness/score"] == pytest.approx(score)
+
+
+def test_a_second_identical_call_trains_nothing_and_changes_no_byte(
+    fmn: Fmn, home: Path, evaluated: Evaluated, plain: Path, tiny_spec_file: Path
+) -> None:
+    shutil.copytree(evaluated.root, home, copy_function=shutil.copy2)
+    folders = [home / name for name in ("segments", "records", "outcomes", "data")]
+    before = [snapshot(folder) for folder in folders]
+    ended = fmn("evaluate", plain, "--spec", tiny_spec_file)
+    assert ended.code == 0, ended.err
+    assert "everything is trained already" in ended.out
+    assert [snapshot(folder) for folder in folders] == before
+    (path,) = (home / "records").rglob("*.json")
+    assert path.read_bytes() == evaluated.path.read_bytes()
+
+
+def test_changing_only_the_description_updates_the_record_and_trains_nothing(
+    fmn: Fmn, home: Path, tmp_path: Path, evaluated: Evaluated, tiny_spec_file: Path
+) -> None:
+    shutil.copytree(evaluated.root, home, copy_function=shutil.copy2)
+    before = snapshot(home / "segments")
+    submission = write_submission(tmp_path / "submission", description="In other words.")
+    ended = fmn("evaluate", submission, "--spec", tiny_spec_file)
+    assert ended.code == 0, ended.err
+    assert snapshot(home / "segments") == before
+    (path,) = (home / "records").rglob("*.json")
+    assert read_record(path).submission.description == "In other words."
+    runs = MlflowClient(tracking_uri(home)).search_runs(["1"])
+    assert len(runs) == 15
+
+
+def test_failed_runs_are_told_with_their_reason_and_the_command_exits_with_one(
+    fmn: Fmn, home: Path, tmp_path: Path, evaluated: Evaluated, tiny_spec_file: Path
+) -> None:
+    copy_home(evaluated.root, home)
+    submission = write_submission(tmp_path / "submission", "raise ValueError('not [bold]today[/bold]')")
+    ended = fmn("evaluate", submission, "--spec", tiny_spec_file)
+    assert ended.code == 1
+    told = "14 of 14 runs failed (submission): the submission raised: ValueError: not [bold]today[/bold]\n"
+    assert told in ended.err
+    assert "no score: some runs have failed" in ended.out
+    assert "0 of 14 runs finished" in ended.out
+    (path,) = (home / "records").rglob("*.json")
+    record = read_record(path)
+    assert record.summary == {}
+    assert all("Traceback" in run.failure.log for run in record.runs if run.failure)
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense://x"])
+def test_with_mlflow_down_the_record_is_safe_and_the_command_succeeds_with_a_warning(
+    fmn: Fmn, home: Path, evaluated: Evaluated, plain: Path, tiny_spec_file: Path, monkeypatch: pytest.MonkeyPatch,
+    uri: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    copy_home(evaluated.root, home)
+    ended = fmn("evaluate", plain, "--spec", tiny_spec_file)
+    assert ended.code == 0, ended.err
+    assert "MLflow was not updated" in ended.out
+    assert "fmn rebuild-mlflow" in ended.out
+    (path,) = (home / "records").rglob("*.json")
+    assert read_record(path).is_complete
+    ended = fmn("rebuild-mlflow")
+    assert ended.code == 1
+    assert "Traceback" not in ended.err
+
+
+def test_rebuilding_mlflow_names_bad_records_and_projects_the_others(
+    fmn: Fmn, home: Path, evaluated: Evaluated
+) -> None:
+    shutil.copytree(evaluated.root / "records", home / "records")
+    (home / "records" / "tiny-1.0" / "bad.json").write_text("{")
+    ended = fmn("rebuild-mlflow")
+    assert ended.code == 0
+    assert "bad.json: " in ended.err
+    assert ended.out == "1 records are in MLflow\n"
+
+
+def test_rescoring_what_was_never_evaluated_says_what_to_do(fmn: Fmn, plain: Path, tiny_spec_file: Path) -> None:
+    ended = fmn("rescore", plain, "--spec", tiny_spec_file)
+    assert ended.code == 2
+    assert "use evaluate" in ended.err
+
+
+def test_a_full_disk_is_said_plainly_and_the_next_call_continues(
+    fmn: Fmn, home: Path, plain: Path, tiny_spec_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+    monkeypatch.setattr(store_module, "sync_folder", full)
+    ended = fmn("evaluate", plain, "--spec", tiny_spec_file)
+    assert ended.code == 2
+    assert ended.err.startswith("No space left on device: ")
+    assert "run the same command again" in ended.err
+    assert list((home / "jobs").iterdir()) == []
+    assert [path for path in (home / "segments").rglob("*") if path.is_file()] == []
+    assert processes_in(home) == []
+
+
+def test_plan_shows_what_sharing_saves_and_what_is_left(
+    fmn: Fmn, home: Path, evaluated: Evaluated, plain: Path, tiny_spec_file: Path
+) -> None:
+    copy_home(evaluated.root, home)
+    ended = fmn("plan", plain, "--spec", tiny_spec_file)
+    assert ended.code == 0
+    # per seed: two dense segments up to the ramp's first event and to the shots, the dense rest, and six leaves
+    row = next(line for line in ended.out.splitlines() if "digits/resnet8" in line)
+    assert [cell.strip() for cell in row.strip("│ ").split("│")] == [
+        "digits/resnet8", "2", "14", "18", "280", "176", "1.59x",
+    ]  # fmt: skip
+    assert "left to train: 0 updates in 0 segments" in ended.out
+    assert "as measured" in ended.out
+
+
+def test_plan_of_something_new_trains_nothing_and_knows_no_cost(
+    fmn: Fmn, home: Path, plain: Path, tiny_spec_file: Path
+) -> None:
+    ended = fmn("plan", plain, "--spec", tiny_spec_file)
+    assert ended.code == 0
+    assert "left to train: 176 updates in 18 segments" in ended.out
+    assert "cost: not known yet" in ended.out
+    assert not (home / "segments").exists()
+
+
+def test_ctrl_c_ends_everything_and_says_how_to_continue(
+    tmp_path: Path, home: Path, tiny_spec_file: Path
+) -> None:
+    submission = write_submission(tmp_path / "submission", "time.sleep(0.2)")
+    command = [sys.executable, "-m", "benchmark", "evaluate", str(submission), "--spec", str(tiny_spec_file)]
+    environment = os.environ | {"FMN_HOME": str(home)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        wait_until(lambda: processes_in(home), limit_s=120)
+        time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "run the same command again to continue" in err
+    assert "Traceback" not in err
+    assert processes_in(home) == []
+    assert list((home / "jobs").iterdir()) == []

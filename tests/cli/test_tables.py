@@ -1,0 +1,74 @@
+"""What a command prints at its end agrees with the record, and says nothing that was not measured."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.console import Console
+
+from benchmark.cli.tables import failure_lines, result_table
+from benchmark.recording.record import EvaluationRecord, Failure, RunRecord
+from benchmark.scoring.instrument import Estimate
+from tests.conftest import Evaluated
+from tests.recording.synthetic import FAILED, record
+
+
+def shown(which: EvaluationRecord) -> list[str]:
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(result_table(which))
+    return [line.rstrip() for line in console.export_text().splitlines()]
+
+
+def cells(lines: list[str], label: str) -> list[str]:
+    row = next(line for line in lines if f" {label} " in line)
+    return [cell.strip() for cell in row.strip("│ ").split("│")]
+
+
+def test_rows_are_schedules_and_columns_sparsities(evaluated: Evaluated) -> None:
+    lines = shown(evaluated.record)
+    populations = evaluated.record.cells
+    means = {(cell.schedule, cell.sparsity): cell.metrics["linear/accuracy"].value or 0 for cell in populations}
+    for schedule in ("ramp", "shot", "shot-random"):
+        expected = [means["dense", 0.0], means[schedule, 0.5], means[schedule, 0.9]]
+        assert cells(lines, schedule) == [schedule, *(f"{value:.3f}" for value in expected)]
+
+
+def test_the_summary_is_printed_with_its_interval(evaluated: Evaluated) -> None:
+    score = evaluated.record.summary["robustness/score"]
+    assert f"score      {score.value:.3f}  [{score.low:.3f}, {score.high:.3f}]" in shown(evaluated.record)
+
+
+def test_an_incomplete_record_shows_no_score_at_all() -> None:
+    lines = shown(record())
+    assert "no score: some runs have failed" in lines
+    assert not any(line.startswith("score") for line in lines)
+    assert "3 of 4 runs finished; 12 s of training, 3 s of scoring" in lines
+
+
+def test_what_is_not_there_is_a_dash_and_what_is_undefined_is_said() -> None:
+    summary = {"robustness/score": Estimate(value=None), "robustness/dense": Estimate(value=0.5)}
+    lines = shown(record(complete=True).model_copy(update={"summary": summary, "cells": record().cells[1:]}))
+    assert cells(lines, "late")[1:] == ["-", "0.975"]
+    assert "score      undefined" in lines
+    assert "dense      0.500" in lines
+
+
+def failed(reason: str, message: str) -> RunRecord:
+    failure = Failure.model_validate({"reason": reason, "message": message})
+    return FAILED.model_copy(update={"failure": failure})
+
+
+def test_failures_are_counted_by_reason_and_message_most_frequent_first() -> None:
+    runs = [
+        failed("timeout", "stood still"), failed("submission", "raised"), failed("submission", "raised"),
+        failed("submission", "other"), record().runs[0],
+    ]  # fmt: skip
+    lines = list(failure_lines(runs))
+    assert lines[0] == "2 of 5 runs failed (submission): raised"
+    assert sorted(lines[1:]) == [
+        "1 of 5 runs failed (submission): other", "1 of 5 runs failed (timeout): stood still",
+    ]  # fmt: skip
+
+
+def test_nothing_failed_says_nothing() -> None:
+    assert list(failure_lines(record(complete=True).runs)) == []

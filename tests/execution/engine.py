@@ -1,0 +1,56 @@
+"""The Docker engine for tests: skipped with one line where there is none, never skipped in CI."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+import docker
+import pytest
+
+from benchmark.execution.containment import HOME_LABEL
+from benchmark.execution.docker import EngineProblem
+from benchmark.execution.docker_executor import DockerExecutor
+from benchmark.execution.home import Home
+from benchmark.execution.images import ImageProblem, build_images
+
+HOW_TO = "start a Docker engine (dockerd) and build the images (make image) to run these tests"
+
+
+def require_engine(tmp_path: Path) -> None:
+    """Skip the calling test where containers cannot be started, and say why; fail instead in CI."""
+    problem = _problem(tmp_path)
+    if problem is not None and os.environ.get("CI") == "true":
+        pytest.fail(f"{problem}; in CI that is a failure")
+    if problem is not None:
+        pytest.skip(f"{problem}: {HOW_TO}")
+
+
+@cache
+def _problem(tmp_path: Path) -> str | None:
+    """Say why containers cannot be started; stale or missing images are built where it is known from what."""
+    try:
+        DockerExecutor(Home(tmp_path)).close()
+    except EngineProblem as problem:
+        return str(problem)
+    except ImageProblem as problem:
+        if "FMN_BASE_IMAGE" not in os.environ:
+            return str(problem)
+        wheels = os.environ.get("FMN_WHEELS")
+        try:
+            build_images(os.environ["FMN_BASE_IMAGE"], Path(wheels) if wheels else None)
+        except ImageProblem as problem:
+            return str(problem)
+    return None
+
+
+def left_behind() -> list[str]:
+    """List what is left of the benchmark on the engine: containers by name and status, and volumes."""
+    client = docker.from_env()
+    try:
+        containers = client.api.containers(all=True, filters={"label": HOME_LABEL})
+        volumes = client.api.volumes()["Volumes"] or []
+        return [f"{each['Names'][0]} {each['Status']}" for each in containers] + [each["Name"] for each in volumes]
+    finally:
+        client.close()

@@ -1,0 +1,107 @@
+"""One hostile case: a submission, what is made beside it, and the exact outcome that `expect.yaml` asks for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+HERE = Path(__file__).parent
+
+
+class Made(BaseModel):
+    """Something that no repository can hold, made in the copy of a submission before it is judged."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["symlink", "hardlink", "pipe", "socket", "file", "files", "binary"]
+    path: str = ""
+    to: str = ""
+    size: int = 0
+    count: int = 0
+
+    def make(self, folder: Path) -> None:
+        """Make it, in the place of whatever has its name."""
+        place = folder / self.path
+        if self.path:
+            place.unlink(missing_ok=True)
+        match self.kind:
+            case "symlink":
+                place.symlink_to(self.to)
+            case "hardlink":
+                place.hardlink_to(folder / self.to)
+            case "pipe":
+                os.mkfifo(place)
+            case "socket":
+                with socket.socket(socket.AF_UNIX) as server:
+                    server.bind(str(place))
+            case "file":
+                place.write_text("x" * self.size)
+            case "files":
+                for number in range(self.count):
+                    (folder / f"part{number}.py").write_text("")
+            case "binary":
+                place.write_bytes(b"\x80PNG")
+
+
+class Expectation(BaseModel):
+    """The exact outcome of a case."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    group: str
+    """Line of the list of threats that it belongs to."""
+    outcome: Literal["rejected", "failed", "finished"]
+    """Refused before anything runs; every run failed; every run has a score."""
+    reason: str = ""
+    """Reason code of all failures."""
+    words: tuple[str, ...] = ()
+    """What the messages must name."""
+    dense: Literal["failed", "finished"] | None = None
+    """Outcome of the dense run, where it differs."""
+    make: tuple[Made, ...] = ()
+    """What is made beside the submission."""
+    limits: Mapping[str, float] = {}
+    """Sizes of the trainer that differ from the constants, so that a test is quick and kind to its machine."""
+    twin: str | None = None
+    """Submission with the same weights, byte for byte."""
+    twin_scores: str | None = None
+    """Submission with the same scores."""
+    accuracy: Literal["chance"] | None = None
+    """What the linear probe must say."""
+    scored_in: Literal["container", "process"] = "process"
+    """Where the scorer runs: the same code in both, and seconds faster without a container."""
+    pending: str = ""
+    """What the benchmark still lacks for the outcome; the case is expected to fail until then."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A folder of the suite."""
+
+    name: str
+    folder: Path
+    expect: Expectation
+
+    def copy_to(self, place: Path) -> Path:
+        """Copy the submission without its expectation, and make what is made."""
+        shutil.copytree(self.folder, place, ignore=shutil.ignore_patterns("expect.yaml", "__pycache__"))
+        for each in self.expect.make:
+            each.make(place)
+        return place
+
+
+def load_cases() -> list[Case]:
+    """Read the suite."""
+    folders = sorted(path.parent for path in HERE.glob("*/expect.yaml"))
+    return [
+        Case(folder.name, folder, Expectation.model_validate(yaml.safe_load((folder / "expect.yaml").read_text())))
+        for folder in folders
+    ]

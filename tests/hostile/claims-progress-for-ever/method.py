@@ -1,0 +1,30 @@
+"""Never trains and says that it does."""
+
+import json
+import pathlib
+import time
+
+import torch.nn.functional as F
+from torch import nn
+
+from benchmark.method.contract import Method
+
+if not pathlib.Path("/fmn/outbox").is_dir():
+    raise RuntimeError("this submission attacks whatever runs it: only a trainer's container may")
+
+COUNT = 0
+while True:
+    COUNT += 1
+    pathlib.Path("/fmn/outbox/progress.json").write_text(json.dumps({"num_updates": COUNT, "loss": 0.0}))
+    time.sleep(0.05)
+
+
+class Learner(Method):
+    """Cross-entropy on the images as they are."""
+
+    def __init__(self, setting):
+        super().__init__(setting)
+        self.head = nn.Linear(setting.feature_dim, setting.num_classes)
+
+    def loss(self, encoder, views_VBCHW, labels_B):
+        return F.cross_entropy(self.head(encoder(views_VBCHW[0])), labels_B)

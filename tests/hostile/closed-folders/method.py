@@ -1,0 +1,28 @@
+"""Closes its folders to everybody else."""
+
+import os
+import pathlib
+
+import torch.nn.functional as F
+from torch import nn
+
+from benchmark.method.contract import Method
+
+if not pathlib.Path("/fmn/outbox").is_dir():
+    raise RuntimeError("this submission attacks whatever runs it: only a trainer's container may")
+
+for name in ("a", "b"):
+    os.makedirs(f"/fmn/outbox/{name}/c")
+    os.chmod(f"/fmn/outbox/{name}", 0)
+os._exit(7)
+
+
+class Learner(Method):
+    """Cross-entropy on the images as they are."""
+
+    def __init__(self, setting):
+        super().__init__(setting)
+        self.head = nn.Linear(setting.feature_dim, setting.num_classes)
+
+    def loss(self, encoder, views_VBCHW, labels_B):
+        return F.cross_entropy(self.head(encoder(views_VBCHW[0])), labels_B)

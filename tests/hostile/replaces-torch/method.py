@@ -1,0 +1,27 @@
+"""Replaces what a scorer would use; the trainer does not, so its weights are honest."""
+
+import pathlib
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmark.method.contract import Method
+
+if not pathlib.Path("/fmn/outbox").is_dir():
+    raise RuntimeError("this submission attacks whatever runs it: only a trainer's container may")
+
+torch.argmax = torch.Tensor.argmax = lambda *_, **__: torch.zeros(1, dtype=torch.long)
+torch.Tensor.eq = torch.eq = lambda *_, **__: torch.ones(1, dtype=torch.bool)
+torch.linalg.lstsq = torch.cdist = None
+
+
+class Learner(Method):
+    """Cross-entropy on the images as they are."""
+
+    def __init__(self, setting):
+        super().__init__(setting)
+        self.head = nn.Linear(setting.feature_dim, setting.num_classes)
+
+    def loss(self, encoder, views_VBCHW, labels_B):
+        return F.cross_entropy(self.head(encoder(views_VBCHW[0])), labels_B)

@@ -1,0 +1,243 @@
+"""The hostile suite: every folder beside this file attacks the benchmark in one way, and has one exact outcome.
+
+Admission is judged everywhere. Everything else runs against a real Docker engine, and is skipped with one line where
+none answers (never in CI).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from benchmark.execution.containment import Limits
+from benchmark.execution.docker_executor import DockerExecutor
+from benchmark.execution.evaluate import Prepared, prepare
+from benchmark.execution.executor import Executor
+from benchmark.execution.failure import decide
+from benchmark.execution.home import Home
+from benchmark.execution.outbox import remove_tree
+from benchmark.execution.prepare import prepare_jobs
+from benchmark.execution.score import run_scorer
+from benchmark.execution.store import Store
+from benchmark.execution.supervise import Ended, supervise
+from benchmark.method.admission import admit
+from benchmark.plan import Run
+from benchmark.scoring.job import ScoredRun
+from benchmark.spec import BenchmarkSpec
+from benchmark.spec.loading import InvalidDocument
+from tests.execution.engine import left_behind, require_engine
+from tests.execution.warm import WarmExecutor
+from tests.hostile.cases import Case, load_cases
+
+CASES = load_cases()
+STATIC = [case for case in CASES if case.expect.outcome == "rejected"]
+DYNAMIC = [case for case in CASES if case.expect.outcome != "rejected"]
+EXECUTED = Path("/tmp/fmn-was-executed")
+"""What hostile files would make if anybody ran them on this machine."""
+
+KIND_LIMITS = replace(Limits(), memory=2 << 30, start_s=120.0, update_s=1.0)
+CHANCE = 0.2
+"""Ten classes; the largest holds a tenth of the images, and a constant representation can name only one."""
+
+
+@dataclass(frozen=True)
+class Came:
+    """What came of one seed of a submission.
+
+    Attributes:
+        stored: per (schedule, sparsity) of a run that was delivered, its files by name.
+        scored: the scorer's answers.
+        refused: per run that was not delivered, reason and message.
+        ended: how its trainer ended.
+        log: what was kept of all that it printed.
+    """
+
+    stored: dict[tuple[str, Decimal], dict[str, bytes]]
+    scored: dict[tuple[str, Decimal], ScoredRun]
+    refused: dict[tuple[str, Decimal], tuple[str, str]]
+    ended: Ended
+    log: bytes
+
+
+@pytest.mark.parametrize("case", STATIC, ids=lambda case: case.name)
+def test_admission_refuses_it_at_once_by_file_and_field_and_executes_nothing(case: Case, tmp_path: Path) -> None:
+    submission = case.copy_to(tmp_path / "submission")
+    started = time.monotonic()
+    with pytest.raises(InvalidDocument) as caught:
+        admit(submission, tmp_path / "copy")
+    assert time.monotonic() - started < 1
+    message = str(caught.value)
+    assert [word for word in case.expect.words if word not in message] == [], message
+    assert all(line.isprintable() for line in message.splitlines())
+    assert not (tmp_path / "copy").exists()
+    assert not EXECUTED.exists()
+
+
+@pytest.mark.parametrize("case", DYNAMIC, ids=lambda case: case.name)
+def test_everything_else_is_admitted_so_that_containment_is_what_stops_it(case: Case, tmp_path: Path) -> None:
+    assert admit(case.copy_to(tmp_path / "submission"), tmp_path / "copy").name == case.name
+
+
+class Room:
+    """Where all cases run: one home, so that each could reach what the others left, and one executor per set of limits."""
+
+    def __init__(self, home: Home, spec: BenchmarkSpec) -> None:
+        self.home, self.spec = home, spec
+        self._executors: dict[Limits, DockerExecutor] = {}
+
+    def executor(self, limits: Limits) -> DockerExecutor:
+        if limits not in self._executors:
+            self._executors[limits] = DockerExecutor(self.home, limits=limits)
+        return self._executors[limits]
+
+    def close(self) -> None:
+        for executor in self._executors.values():
+            executor.close()
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory, tiny_spec: BenchmarkSpec) -> Iterator[Room]:
+    root = tmp_path_factory.mktemp("hostile")
+    require_engine(root)
+    room = Room(Home(root), tiny_spec)
+    yield room
+    room.close()
+
+
+@pytest.fixture(scope="module")
+def honest(room: Room) -> Came:
+    """What came of the twin that attacks nothing."""
+    return run(next(case for case in CASES if case.name == "honest"), room)
+
+
+@pytest.fixture
+def _nothing_is_left(room: Room) -> Iterator[None]:
+    before = {path.name for path in Path("/tmp").iterdir()}
+    yield
+    assert left_behind() == []
+    assert list(room.home.jobs.iterdir()) == []
+    assert [path.name for path in room.home.root.glob(".*") if path.name != ".lock"] == []
+    assert not EXECUTED.exists()
+    assert {path.name for path in Path("/tmp").iterdir() if "fmn" in path.name} <= before
+
+
+def with_pending(case: Case) -> object:
+    marks = [pytest.mark.xfail(reason=case.expect.pending, strict=True)] if case.expect.pending else []
+    return pytest.param(case, id=case.name, marks=marks)
+
+
+@pytest.mark.usefixtures("_nothing_is_left")
+@pytest.mark.parametrize("case", [with_pending(case) for case in DYNAMIC])
+def test_it_ends_as_expected_and_leaves_nothing(case: Case, room: Room, honest: Came) -> None:
+    judge(case, honest if case.name == "honest" else run(case, room), honest)
+
+
+@pytest.mark.usefixtures("_nothing_is_left")
+def test_after_all_that_an_honest_run_gives_the_same_bytes(room: Room, honest: Came) -> None:
+    twin = next(case for case in CASES if case.name == "honest")
+    again = run(twin, room, changed="# the same again\n")
+    assert {key: files["encoder.safetensors"] for key, files in again.stored.items()} == {
+        key: files["encoder.safetensors"] for key, files in honest.stored.items()
+    }
+    assert {key: each.metrics for key, each in again.scored.items()} == {
+        key: each.metrics for key, each in honest.scored.items()
+    }
+
+
+def judge(case: Case, came: Came, honest: Came) -> None:
+    """Compare what came with what was expected, run by run."""
+    expect = case.expect
+    for key in honest.stored:
+        outcome = expect.dense if expect.dense and key[0] == "dense" else expect.outcome
+        scored, refused = came.scored.get(key), came.refused.get(key)
+        if outcome == "finished":
+            assert refused is None
+            assert scored is None or scored.invalid is None
+            continue
+        reason, message = refused or ("invalid_output", (scored.invalid if scored else None) or "finished")
+        assert (key, reason) == (key, expect.reason), message
+        assert [word for word in expect.words if word not in message] == [], message
+        assert message.isprintable(), "a message goes to terminals and pages"
+    assert set(came.stored) <= set(honest.stored)
+    assert b"\x1b" not in came.log
+    assert len(came.log) <= 8 << 20
+    if expect.twin:
+        assert {key: files["encoder.safetensors"] for key, files in came.stored.items()} == {
+            key: files["encoder.safetensors"] for key, files in honest.stored.items()
+        }
+    if expect.twin_scores:
+        assert {key: each.metrics for key, each in came.scored.items()} == {
+            key: each.metrics for key, each in honest.scored.items()
+        }
+    if expect.accuracy == "chance":
+        accuracies = [each.metrics["linear/accuracy"] for each in came.scored.values()]
+        assert all(accuracy is not None and accuracy < CHANCE for accuracy in accuracies)
+
+
+def run(case: Case, room: Room, *, changed: str = "") -> Came:
+    """Train one seed of a case in a container, collect, and score what was delivered where that says anything new.
+
+    Weights that are the twin's byte for byte have the twin's scores.
+    """
+    sizes = {name: type(getattr(KIND_LIMITS, name))(value) for name, value in case.expect.limits.items()}
+    home, executor = room.home, room.executor(replace(KIND_LIMITS, **sizes))
+    submission = case.copy_to(home.root / "submitted" / f"{case.name}{len(changed)}")
+    if changed:
+        (submission / "method.py").write_text((submission / "method.py").read_text() + changed)
+    prepared = prepare(room.spec, submission, home, executor, "cpu")
+    store = Store(home.segments)
+    ended = train_one_seed(prepared, home, store, executor)
+    runs = [each for each in prepared.plan.runs if each.seed == 0]
+    scorer = executor if case.expect.scored_in == "container" else WarmExecutor()
+    delivered = any(store.has(each.state_key) for each in runs)
+    scored = score(prepared, home, store, scorer) if delivered and not case.expect.twin else []
+    return Came(
+        stored={key_of(each): files_of(store, each) for each in runs if store.has(each.state_key)},
+        scored={(each.schedule, each.sparsity): each for each in scored if each.seed == 0},
+        refused={key_of(each): reason_of(each, ended) for each in runs if not store.has(each.state_key)},
+        ended=ended,
+        log=ended.prepared.log.read_bytes(),
+    )
+
+
+def train_one_seed(prepared: Prepared, home: Home, store: Store, executor: DockerExecutor) -> Ended:
+    """Train the first seed as an evaluation does."""
+    jobs = prepare_jobs(
+        home, store, prepared.plan, prepared.spec.tasks, prepared.data, prepared.admitted.directory,
+        {task: prepared.hyperparameters(task) for task in prepared.data},
+        with_labels=prepared.admitted.manifest.supervision == "labels", device="cpu",
+    )  # fmt: skip
+    try:
+        (ended,) = supervise(executor, jobs[:1], store, workers=1, stall_s=120, on_progress=lambda *_: None)
+        return ended
+    finally:
+        for job in jobs:
+            remove_tree(job.job_file.parent)
+
+
+def score(prepared: Prepared, home: Home, store: Store, executor: Executor) -> list[ScoredRun]:
+    result, _ = run_scorer(prepared, home, store, executor, 1, lambda: None)
+    return list(result.runs)
+
+
+def key_of(run: Run) -> tuple[str, Decimal]:
+    return run.schedule, run.sparsity
+
+
+def files_of(store: Store, run: Run) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.path(run.state_key).iterdir()}
+
+
+def reason_of(run: Run, ended: Ended) -> tuple[str, str]:
+    """Give reason and message as the record has them."""
+    reason, message = decide(ended.evidence)
+    error = ended.errors.get(run.state_key, "")
+    if error and reason == "submission":
+        last_line = re.sub(r"[^\x20-\x7e]", "?", error.strip().splitlines()[-1])
+        message = f"the submission raised: {last_line[:300]}"
+    return reason, message

@@ -1,0 +1,221 @@
+"""MLflow shows what the records say: once, however often it is told, and again after anything happened to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import DatasetInput, Run, ViewType
+
+from benchmark.recording import mlflow_projection
+from benchmark.recording.archive import find_records, write_record
+from benchmark.recording.mlflow_projection import project, rebuild, tracking_uri
+from benchmark.recording.record import EvaluationRecord
+from tests.execution.warm import exit_code_of
+from tests.recording.synthetic import OUTCOMES, record
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite store with its tables made; making them takes seconds."""
+    home = tmp_path_factory.mktemp("mlflow")
+    MlflowClient(tracking_uri(home)).search_experiments()
+    return home / "mlflow.db"
+
+
+@pytest.fixture
+def home(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+def written(home: Path, which: EvaluationRecord) -> tuple[EvaluationRecord, Path]:
+    return which, write_record(home / "records", which, OUTCOMES)
+
+
+def runs_in(home: Path, experiment: str = "digits-1.0") -> list[Run]:
+    client = MlflowClient(tracking_uri(home))
+    found = client.get_experiment_by_name(experiment)
+    return [] if found is None else list(client.search_runs([found.experiment_id], run_view_type=ViewType.ACTIVE_ONLY))
+
+
+def datasets_of(run: Run) -> list[DatasetInput]:
+    return [] if run.inputs is None else run.inputs.dataset_inputs
+
+
+def content(home: Path) -> list[tuple[object, ...]]:
+    """Everything people see, without the ids that MLflow gives."""
+    client = MlflowClient(tracking_uri(home))
+    names = {run.info.run_id: run.data.tags["mlflow.runName"] for run in runs_in(home)}
+    seen: list[tuple[object, ...]] = []
+    for run in runs_in(home):
+        tags = {name: names.get(value, value) for name, value in run.data.tags.items() if name != "mlflow.user"}
+        metrics = {
+            name: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
+            for name in run.data.metrics
+        }
+        inputs = [(each.dataset.name, each.dataset.digest) for each in datasets_of(run)]
+        artifacts = sorted(artifact.path for artifact in client.list_artifacts(run.info.run_id))
+        seen.append((run.info.status, sorted(tags.items()), run.data.params, metrics, sorted(inputs), artifacts))
+    return sorted(seen, key=repr)
+
+
+def test_a_record_becomes_one_parent_and_a_child_for_every_run(home: Path) -> None:
+    made, path = written(home, record())
+    parent_id = project(made, path, home)
+    runs = runs_in(home)
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent_id]
+    assert len(runs) == 1 + len(children) == 1 + len(made.runs)
+    assert {run.data.tags["mlflow.runName"] for run in children} == {
+        "dense s=0 seed=0 digits/resnet8#1", "dense s=0 seed=1 digits/resnet8#1",
+        "late s=0.98 seed=0 digits/resnet8#1", "late s=0.98 seed=1 digits/resnet8#1",
+    }  # fmt: skip
+
+
+def test_failed_runs_are_failed_and_say_why(home: Path) -> None:
+    parent_id = project(*written(home, record()), home)
+    by_status = {run.info.run_id: run for run in runs_in(home) if run.info.status == "FAILED"}
+    assert by_status.pop(parent_id).info.status == "FAILED"
+    (failed,) = by_status.values()
+    assert failed.data.tags["fmn.failure"] == "submission"
+    assert failed.data.metrics == {}
+
+
+def test_a_complete_record_ends_as_finished(home: Path) -> None:
+    project(*written(home, record(complete=True)), home)
+    assert {run.info.status for run in runs_in(home)} == {"FINISHED"}
+
+
+def test_numbers_curves_parameters_and_artifacts_are_there(home: Path) -> None:
+    parent_id = project(*written(home, record()), home)
+    client = MlflowClient(tracking_uri(home))
+    parent = client.get_run(parent_id)
+    assert parent.data.metrics["robustness/score"] == 0.875
+    assert parent.data.metrics["robustness/score/low"] == 0.5
+    assert parent.data.metrics["robustness/score/late"] == 0.75
+    assert parent.data.params["hyperparameters/temperature"] == "0.5"
+    curve = client.get_metric_history(parent_id, "digits/resnet8-1/late/linear/accuracy")
+    assert [(point.step, point.value) for point in curve] == [(98, 0.975)]
+    artifacts = {Path(artifact.path).suffix for artifact in client.list_artifacts(parent_id)}
+    assert artifacts == {".json", ".parquet"}
+    child = next(run for run in runs_in(home) if run.data.tags["mlflow.runName"].startswith("late s=0.98 seed=0"))
+    losses = client.get_metric_history(child.info.run_id, "train/loss")
+    assert [(point.step, point.value) for point in losses] == [(0, 2.25), (1, 0.1)]
+    assert "sparsity/compression" not in child.data.metrics  # undefined is not a number
+    assert {each.dataset.digest for each in datasets_of(parent)} == {"1" * 36, "2" * 36}
+
+
+def test_projecting_twice_changes_nothing(home: Path) -> None:
+    made, path = written(home, record())
+    first = project(made, path, home)
+    before = content(home)
+    assert project(made, path, home) == first
+    assert content(home) == before
+
+
+def test_a_newer_version_of_a_record_replaces_the_older_one_with_its_children(home: Path) -> None:
+    """Children of the replaced parent used to stay."""
+    first = project(*written(home, record()), home)
+    second = project(*written(home, record(complete=True)), home)
+    assert first != second
+    assert len(runs_in(home)) == 1 + len(record().runs)
+    assert {run.info.status for run in runs_in(home)} == {"FINISHED"}
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+def test_a_projection_that_was_cut_off_is_made_again(home: Path, monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+    made, path = written(home, record())
+    project(made, path, home)
+    expected = content(home)
+    other, path = written(home, record(complete=True))
+    left = iter(range(calls))
+    real = MlflowClient.log_batch
+
+    def killed(self: MlflowClient, *arguments: object, **named: object) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        real(self, *arguments, **named)  # pyright: ignore[reportArgumentType]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_batch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            project(other, path, home)
+    assert "RUNNING" in {run.info.status for run in runs_in(home)}
+    project(*written(home, record()), home)
+    assert content(home) == expected
+
+
+def test_a_killed_projection_is_made_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed for real: the process is gone in the middle, its runs say RUNNING for ever."""
+    made, path = written(home, record())
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow_projection, "_child_params", lambda run: os._exit(9))
+        assert exit_code_of(lambda: project(made, path, home)) == 9
+    assert {run.info.status for run in runs_in(home)} == {"RUNNING"}
+    project(made, path, home)
+    assert len(runs_in(home)) == 1 + len(made.runs)
+    assert "RUNNING" not in {run.info.status for run in runs_in(home)}
+
+
+def test_a_store_rebuilt_from_nothing_is_equal(home: Path, empty_store: Path, tmp_path: Path) -> None:
+    for each in (record(), record(complete=True).model_copy(update={"evaluation_key": "ef" * 32})):
+        project(*written(home, each), home)
+    before = content(home)
+    shutil.copyfile(empty_store, home / "mlflow.db")
+    assert runs_in(home) == []
+    assert rebuild(find_records(home / "records")[0], home) == 2
+    assert content(home) == before
+
+
+def test_mlflow_tracking_uri_is_honoured(
+    home: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    shutil.copyfile(empty_store, elsewhere / "other.db")
+    monkeypatch.chdir(elsewhere)  # MLflow puts artifacts of such a store into the working directory
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere / 'other.db'}")
+    project(*written(home, record()), home)
+    assert len(runs_in(home)) == 1 + len(record().runs)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert runs_in(home) == []
+
+
+def test_an_empty_tracking_uri_means_the_default(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    assert tracking_uri(home) == f"sqlite:///{home / 'mlflow.db'}"
+    project(*written(home, record()), home)
+    assert (home / "artifacts").is_dir()
+
+
+def test_a_deleted_experiment_comes_back(home: Path) -> None:
+    project(*written(home, record()), home)
+    client = MlflowClient(tracking_uri(home))
+    experiment = client.get_experiment_by_name("digits-1.0")
+    assert experiment is not None
+    client.delete_experiment(experiment.experiment_id)
+    project(*written(home, record()), home)
+    assert len(runs_in(home)) == 1 + len(record().runs)
+
+
+def test_a_number_typed_into_mlflow_by_hand_does_not_survive_a_new_record_nor_touch_the_old_one(home: Path) -> None:
+    made, path = written(home, record())
+    before = path.read_bytes()
+    parent = project(made, path, home)
+    MlflowClient(tracking_uri(home)).log_metric(parent, "robustness/score", 1.0)
+    assert project(made, path, home) == parent
+    assert path.read_bytes() == before
+    again = project(*written(home, record(complete=True)), home)
+    assert MlflowClient(tracking_uri(home)).get_run(again).data.metrics["robustness/score"] == 0.875
+
+
+@pytest.fixture(autouse=True)
+def _retries_as_before() -> Iterator[None]:
+    before = os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES")
+    yield
+    if before is None:
+        os.environ.pop("MLFLOW_HTTP_REQUEST_MAX_RETRIES", None)
