@@ -13,8 +13,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_DEPTH = 2
-"""An honest outbox holds folders of files, nothing deeper."""
+_DEPTH = 8
+"""An honest outbox holds folders of files; a submission may litter, but nobody has to follow it into any depth."""
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def outbox_excess(outbox: Path, max_bytes: int, max_entries: int) -> str | None:
                     num_bytes += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         if depth == _DEPTH:
-                            return f"an outbox with folders {_DEPTH + 1} levels deep"
+                            return f"an outbox with folders more than {_DEPTH} levels deep"
                         folders.append((folder / entry.name, depth + 1))
         except PermissionError:
             return "an outbox with a folder that is closed to the supervisor"

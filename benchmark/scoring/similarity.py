@@ -63,10 +63,9 @@ def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outco
     """Compare this model with its dense parent at every probe point but the input, which all models share."""
     dense, other = view.dense_test(), view.other_dense_test()
     points = [point for point in view.test if point != "input"]
-    if not dense or not other:  # a dense model has failed
-        return Outcome(dict.fromkeys([*(f"cka/{point}" for point in points), "cka_other_seed/features"], math.nan))
-    values = {f"cka/{point}": linear_cka(view.test[point], dense[point]) for point in points}
-    values["cka_other_seed/features"] = linear_cka(dense[FINAL_FEATURES], other[FINAL_FEATURES])
+    values = {f"cka/{point}": linear_cka(view.test[point], dense[point]) if dense else math.nan for point in points}
+    both = dense and other  # a dense model may have failed
+    values["cka_other_seed/features"] = linear_cka(dense[FINAL_FEATURES], other[FINAL_FEATURES]) if both else math.nan
     return Outcome(values)
 
 

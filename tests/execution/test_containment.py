@@ -109,8 +109,10 @@ def test_many_files_and_deep_folders_are_excesses(tmp_path: Path) -> None:
         (tmp_path / str(number)).touch()
     assert outbox_excess(tmp_path, 1 << 20, 5) is None
     assert outbox_excess(tmp_path, 1 << 20, 4) == "an outbox of more than 4 files"
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    assert outbox_excess(tmp_path, 1 << 20, 10) == "an outbox with folders 3 levels deep"
+    (tmp_path / "a" / "b" / "c").mkdir(parents=True)
+    assert outbox_excess(tmp_path, 1 << 20, 10) is None
+    (tmp_path / "a/b/c/d/e/f/g/h").mkdir(parents=True)
+    assert outbox_excess(tmp_path, 1 << 20, 100) == "an outbox with folders more than 8 levels deep"
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def steps_and_counts(events: tuple[PruneEvent, ...]) -> list[tuple[int, Counts]]
     return [(event.step, event.num_pruned) for event in events]
 
 
-@given(graduals(), sparsities, steps, layers)
+@given(graduals(), sparsities, st.integers(1, 200), layers)
 def test_a_gradual_schedule_follows_zhu_and_gupta_exactly(
     schedule: Gradual, sparsity: Decimal, total_steps: int, sizes: Counts
 ) -> None:

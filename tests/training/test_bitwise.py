@@ -152,7 +152,7 @@ class CrashingOutbox:
         raise AssertionError(error)
 
 
-@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
 @given(
     method=st.sampled_from(METHODS), interval=st.integers(2, 7),
     crashes=st.lists(st.tuples(st.integers(5, 60), st.integers(2, 10)), min_size=1, max_size=3),

@@ -175,8 +175,8 @@ def test_every_part_of_a_method_draws_from_the_stream_of_its_name_and_step() -> 
     for _ in range(2):
         update(trainee)
     places: list[tuple[Stream, int]] = [("init", 1)]
-    for step in range(2):
-        places += [("views", step), ("loss", step), ("after_step", step)]
+    streams: tuple[Stream, ...] = ("views", "loss", "after_step")
+    places.extend((stream, step) for step in range(2) for stream in streams)
     expected = [torch.rand((), generator=stream_generator(SEED, *place)).item() for place in places]
     assert isinstance(trainee.method, Drawing)
     assert trainee.method.drawn == expected

@@ -16,7 +16,7 @@ if not pathlib.Path("/fmn/outbox").is_dir():
 
 def spoil(path):
     tensors = safetensors.torch.load_file(path)
-    tensors |= {f"t{number}": torch.zeros(0) for number in range(100_000)}
+    tensors |= {f"t{number}": torch.zeros(0) for number in range(20_000)}
     safetensors.torch.save_file(tensors, path)
 
 

@@ -1,5 +1,6 @@
 """Tries to end everything in its container at once."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -12,8 +13,9 @@ from benchmark.method.contract import Method
 if not pathlib.Path("/fmn/outbox").is_dir():
     raise RuntimeError("this submission attacks whatever runs it: only a trainer's container may")
 
-os.kill(-1, signal.SIGKILL)
-os.kill(1, signal.SIGKILL)
+for target in (-1, 1):
+    with contextlib.suppress(OSError):
+        os.kill(target, signal.SIGKILL)
 os._exit(3)
 
 

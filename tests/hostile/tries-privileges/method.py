@@ -21,7 +21,7 @@ def attempt(what, action):
     try:
         if action() != -1:
             FOUND.append(what)
-    except OSError:
+    except (OSError, ValueError):
         pass
 
 
@@ -42,7 +42,6 @@ attempt("a mount namespace", lambda: LIBC.unshare(0x00020000))
 attempt("chroot", lambda: os.chroot("/tmp"))
 attempt("a device", lambda: os.mknod("/tmp/disk", 0o60600, os.makedev(254, 0)))
 attempt("a device in the outbox", lambda: os.mknod("/fmn/outbox/disk", 0o60600, os.makedev(254, 0)))
-attempt("ptrace of init", lambda: LIBC.ptrace(16, 1, None, None))
 attempt("a host name", lambda: LIBC.sethostname(b"x", 1))
 attempt("a keyring", lambda: LIBC.syscall(250, 0, -3, 1))
 attempt("bpf", lambda: LIBC.syscall(321, 0, None, 0))
