@@ -1,4 +1,4 @@
-"""The Docker engine for tests: skipped with one line where there is none, never skipped in CI."""
+"""The Docker engine for tests: skipped with one line where there is none, a failure with FMN_REQUIRE_ENGINE=1."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from benchmark.execution.docker_executor import DockerExecutor
 from benchmark.execution.home import Home
 from benchmark.execution.images import ImageProblem, build_images
 
-HOW_TO = "start a Docker engine (dockerd) and build the images (make image) to run these tests"
+HOW_TO = "start a Docker engine (dockerd) and set FMN_BASE_IMAGE to run these tests"
 
 
 def require_engine(tmp_path: Path) -> None:
-    """Skip the calling test where containers cannot be started, and say why; fail instead in CI."""
+    """Skip the calling test where containers cannot be started, and say why; fail instead where one is required."""
     problem = _problem(tmp_path)
-    if problem is not None and os.environ.get("CI") == "true":
-        pytest.fail(f"{problem}; in CI that is a failure")
+    if problem is not None and os.environ.get("FMN_REQUIRE_ENGINE") == "1":
+        pytest.fail(f"{problem}; FMN_REQUIRE_ENGINE=1 makes that a failure")
     if problem is not None:
         pytest.skip(f"{problem}: {HOW_TO}")
 

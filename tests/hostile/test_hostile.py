@@ -84,7 +84,7 @@ def test_everything_else_is_admitted_so_that_containment_is_what_stops_it(case: 
 
 
 class Room:
-    """Where all cases run: one home, so that each could reach what the others left, and one executor per set of limits."""
+    """Where all cases run: one home, so that each could reach what others left, and one executor per set of limits."""
 
     def __init__(self, home: Home, spec: BenchmarkSpec) -> None:
         self.home, self.spec = home, spec
