@@ -37,7 +37,7 @@ docs: $(INSTALLED)  ## write docs/metrics.md from the instruments' docstrings
 	@$(BIN)/python -m benchmark.scoring.describe docs/metrics.md
 
 test: $(DEV_INSTALLED)  ## run the test suite
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(DEV_INSTALLED)  ## ruff, pyright (strict) and import-linter
 	@$(BIN)/ruff check .

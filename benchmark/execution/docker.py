@@ -7,15 +7,18 @@ it is found again after a crash.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.utils import parse_host
 
 from benchmark.execution.containment import DEADLINE_LABEL, ENVIRONMENT, NOBODY, ROLE_LABEL, printable
 
@@ -116,14 +119,17 @@ class Engine:
         Raises:
             EngineProblem: none answers, or it is on another machine.
         """
+        address = str(parse_host(os.environ.get("DOCKER_HOST") or None))
+        if not address.startswith("http+unix://"):
+            problem = f"the Docker engine at {address} may be on another machine, and cannot see the files of this one"
+            raise EngineProblem(problem)
         try:
+            if not Path(address.removeprefix("http+unix://")).is_socket():
+                raise FileNotFoundError(f"nothing listens at {address}")
             self._client = docker.from_env(version="auto", timeout=60)
         except _ENGINE_ERRORS as error:
             problem = f"no Docker engine answers ({_one_line(error)}); is it running, and may you use it?"
             raise EngineProblem(problem) from error
-        if not str(self._client.api.base_url).startswith("http+docker://"):
-            self.close()
-            raise EngineProblem("the Docker engine is on another machine; one that shares this file system is needed")
 
     def close(self) -> None:
         """Give back connections."""

@@ -249,7 +249,7 @@ def test_without_an_engine_auto_is_process_and_says_in_one_line_what_that_means(
 
 def test_an_engine_on_another_machine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    with pytest.raises(EngineProblem, match=r"no Docker engine answers|on another machine"):
+    with pytest.raises(EngineProblem, match="may be on another machine"):
         DockerExecutor(Home(tmp_path))
 
 

@@ -47,7 +47,7 @@ attempt("a keyring", lambda: LIBC.syscall(250, 0, -3, 1))
 attempt("bpf", lambda: LIBC.syscall(321, 0, None, 0))
 attempt("perf events", lambda: LIBC.syscall(298, None, 0, -1, -1, 0))
 attempt("a higher limit", lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)))
-for device in ("/dev/mem", "/dev/kmsg", "/dev/vda", "/dev/sda", "/dev/kvm", "/proc/kcore", "/proc/1/mem", "/proc/1/root/etc/shadow"):
+for device in ("/dev/mem", "/dev/kmsg", "/dev/vda", "/dev/sda", "/dev/kvm", "/proc/kcore", "/etc/shadow"):
     attempt(f"read {device}", lambda: os.close(os.open(device, os.O_RDONLY)) or 0)
 FOUND += [f"a program that changes its user: {path}" for folder in ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/lib")
           for path in pathlib.Path(folder).rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o6000]
