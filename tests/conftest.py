@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
@@ -66,6 +67,9 @@ def _a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep every test and every process it starts away from the user's states, records and MLflow, on one thread."""
     os.environ["FMN_HOME"] = str(tmp_path_factory.mktemp("unused-home"))
     os.environ["OMP_NUM_THREADS"] = "1"
+    threadpool_limits(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
@@ -103,3 +107,13 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory, tiny_spec_file: Path, pl
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = (root / "records").rglob("*.json")
     return Evaluated(root, read_record(path), path, done.stdout)
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite store of MLflow with its tables made, to be copied; making them takes seconds."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path

@@ -1,7 +1,7 @@
 """The docker executor: every trainer and the scorer in a container of its own, with the constants of `containment`.
 
 A trainer sees its submission, its training images, its job and its parents, read-only, and writes into its outbox,
-which outlives it. What ended a trainer is taken from the engine and the clock, never from what it printed.
+which outlives it. The scorer sees states and data, and no submission.
 """
 
 from __future__ import annotations
@@ -29,21 +29,18 @@ from benchmark.execution.containment import (
     host_config,
     let_nobody_read,
 )
-from benchmark.execution.docker import Container, Engine, EngineProblem, Exit, Image
+from benchmark.execution.docker import Container, Engine, EngineProblem, Image
+from benchmark.execution.docker_trainer import DockerTrainer, NotStarted
 from benchmark.execution.executor import PreparedJob, ScorerFailed
-from benchmark.execution.failure import Evidence
 from benchmark.execution.home import Home
 from benchmark.execution.images import CODE_LABEL, SCORER_IMAGE, TRAINER_IMAGE, ImageProblem, code_digest
-from benchmark.execution.outbox import outbox_excess, remove_depths, remove_tree
+from benchmark.execution.outbox import remove_tree
 from benchmark.execution.scoring_room import ScoringRoom
 from benchmark.execution.watchdog import Watchdog
 from benchmark.spec.canonical import digest
 
 _DESCRIBED: dict[tuple[str, str, str], dict[str, Any]] = {}
 """Environments by (image id, device, GPU): what an image describes on this machine does not change while we run."""
-
-_LOOK_EVERY_S = 1.0
-"""How often the size of an outbox is looked at."""
 
 _DESCRIBE = (
     "import json, torch; from benchmark.training.environment import describe_environment as d; "
@@ -53,75 +50,6 @@ _DESCRIBE = (
 _DESCRIBE_S = 300.0
 _SCORING_S = 24 * 3600.0
 _CLEAR_S = 60.0
-
-
-class NotStarted:
-    """A trainer that the engine would not start."""
-
-    def __init__(self, problem: EngineProblem) -> None:
-        self._evidence = Evidence(exit_code=None, start_error=str(problem))
-
-    def poll(self) -> Evidence:
-        """Say why."""
-        return self._evidence
-
-    def kill(self) -> None:
-        """Nothing is there to be ended."""
-
-
-class DockerTrainer:
-    """A trainer in a container.
-
-    Args:
-        container: where it runs.
-        prepared: its job.
-        limits: its sizes.
-        deadline: when its time is over, in seconds since 1970.
-    """
-
-    def __init__(self, container: Container, prepared: PreparedJob, limits: Limits, deadline: float) -> None:
-        self._container, self._prepared, self._limits, self._deadline = container, prepared, limits, deadline
-        self._next_look = 0.0
-        self._evidence: Evidence | None = None
-
-    def poll(self) -> Evidence | None:
-        """Say how it ended, or None while it runs; one that is over its time or its outbox is ended here."""
-        if self._evidence is None:
-            ended = self._container.poll()
-            found = self._judge(ended) if ended else self._look()
-            if found is not None:
-                self._finish(found)
-        return self._evidence
-
-    def _judge(self, ended: Exit) -> Evidence:
-        if ended.lost is not None:
-            return Evidence(exit_code=None, lost=ended.lost)
-        if ended.code == 137 and time.time() > self._deadline:
-            return Evidence(exit_code=None, past_deadline=True)  # the sweep was faster than we
-        # A child that the kernel killed leaves the flag as well: only an end by SIGKILL is an end by the kernel.
-        return Evidence(exit_code=ended.code, memory_event=ended.memory_event and ended.code == 137)
-
-    def _look(self) -> Evidence | None:
-        if time.time() > self._deadline:
-            return Evidence(exit_code=None, past_deadline=True)
-        if time.monotonic() < self._next_look:
-            return None
-        excess = outbox_excess(self._prepared.outbox, self._limits.outbox, self._limits.outbox_entries)
-        self._next_look = time.monotonic() + _LOOK_EVERY_S
-        return Evidence(exit_code=None, refused_file=excess) if excess else None
-
-    def kill(self) -> None:
-        """End it, if it has not ended, and remove its container; what is in the outbox stays."""
-        if self._evidence is None:
-            self._finish(Evidence(exit_code=None))
-
-    def _finish(self, evidence: Evidence) -> None:
-        self._container.kill()
-        with self._prepared.log.open("a", encoding="utf-8") as log:
-            log.write(self._container.printed(self._limits.log))
-        self._container.remove()
-        remove_depths(self._prepared.outbox)
-        self._evidence = evidence
 
 
 class DockerExecutor:
@@ -153,7 +81,7 @@ class DockerExecutor:
         # More than the machine has would be no limit at all.
         self._limits = limits or replace(Limits(), memory=min(Limits().memory, memory * 9 // 10))
         self._scorer_limits = Limits(memory=memory * 9 // 10, pids=1024, file=8 << 30, open_files=4096)
-        self.labels = {HOME_LABEL: digest({"home": str(home.root.resolve())})[:32], DISPATCHER_LABEL: uuid.uuid4().hex}
+        self.labels = {HOME_LABEL: home_label(home), DISPATCHER_LABEL: uuid.uuid4().hex}
         self._watchdog: Watchdog | None = None
         self._outboxes: list[Path] = []
 
@@ -278,6 +206,11 @@ class DockerExecutor:
         )  # fmt: skip
         labels = {**self.labels, ROLE_LABEL: role, DEADLINE_LABEL: str(time.time() + limit_s)}
         return self._engine.start(image, command, config, labels)
+
+
+def home_label(home: Home) -> str:
+    """Name a home on the labels of its containers, without telling its path."""
+    return digest({"home": str(home.root.resolve())})[:32]
 
 
 def _open_to_all(module: str, *arguments: str) -> list[str]:

@@ -207,9 +207,10 @@ def test_changing_only_the_description_updates_the_record_and_trains_nothing(
 
 
 def test_failed_runs_are_told_with_their_reason_and_the_command_exits_with_one(
-    fmn: Fmn, home: Path, tmp_path: Path, evaluated: Evaluated, tiny_spec_file: Path
+    fmn: Fmn, home: Path, tmp_path: Path, evaluated: Evaluated, tiny_spec_file: Path, empty_mlflow_store: Path
 ) -> None:
     copy_home(evaluated.root, home)
+    shutil.copyfile(empty_mlflow_store, home / "mlflow.db")
     submission = write_submission(tmp_path / "submission", "raise ValueError('not [bold]today[/bold]')")
     ended = fmn("evaluate", submission, "--spec", tiny_spec_file)
     assert ended.code == 1
@@ -243,9 +244,10 @@ def test_with_mlflow_down_the_record_is_safe_and_the_command_succeeds_with_a_war
 
 
 def test_rebuilding_mlflow_names_bad_records_and_projects_the_others(
-    fmn: Fmn, home: Path, evaluated: Evaluated
+    fmn: Fmn, home: Path, evaluated: Evaluated, empty_mlflow_store: Path
 ) -> None:
     shutil.copytree(evaluated.root / "records", home / "records")
+    shutil.copyfile(empty_mlflow_store, home / "mlflow.db")
     (home / "records" / "tiny-1.0" / "bad.json").write_text("{")
     ended = fmn("rebuild-mlflow")
     assert ended.code == 0

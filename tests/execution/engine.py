@@ -11,7 +11,7 @@ import pytest
 
 from benchmark.execution.containment import HOME_LABEL
 from benchmark.execution.docker import EngineProblem
-from benchmark.execution.docker_executor import DockerExecutor
+from benchmark.execution.docker_executor import DockerExecutor, home_label
 from benchmark.execution.home import Home
 from benchmark.execution.images import ImageProblem, build_images
 
@@ -45,12 +45,11 @@ def _problem(tmp_path: Path) -> str | None:
     return None
 
 
-def left_behind() -> list[str]:
-    """List what is left of the benchmark on the engine: containers by name and status, and volumes."""
+def left_behind(home: Home) -> list[str]:
+    """List the containers that are left of a home, by name and status; other tests may have theirs at the same time."""
     client = docker.from_env()
     try:
-        containers = client.api.containers(all=True, filters={"label": HOME_LABEL})
-        volumes = client.api.volumes()["Volumes"] or []
-        return [f"{each['Names'][0]} {each['Status']}" for each in containers] + [each["Name"] for each in volumes]
+        containers = client.api.containers(all=True, filters={"label": f"{HOME_LABEL}={home_label(home)}"})
+        return [f"{each['Names'][0]} {each['Status']}" for each in containers]
     finally:
         client.close()

@@ -41,7 +41,7 @@ def executor(request: pytest.FixtureRequest, shared_home: Home) -> Iterator[Exec
     made = DockerExecutor(shared_home)
     yield made
     made.close()
-    assert left_behind() == []
+    assert left_behind(shared_home) == []
 
 
 def job_of(executor: Executor, home: Home, spec: BenchmarkSpec, submission: Path) -> tuple[Prepared, PreparedJob]:

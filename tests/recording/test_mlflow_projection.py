@@ -19,18 +19,10 @@ from tests.execution.warm import exit_code_of
 from tests.recording.synthetic import OUTCOMES, record
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite store with its tables made; making them takes seconds."""
-    home = tmp_path_factory.mktemp("mlflow")
-    MlflowClient(tracking_uri(home)).search_experiments()
-    return home / "mlflow.db"
-
-
 @pytest.fixture
-def home(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
+    shutil.copyfile(empty_mlflow_store, tmp_path / "mlflow.db")
     return tmp_path
 
 
@@ -162,21 +154,21 @@ def test_a_killed_projection_is_made_again(home: Path, monkeypatch: pytest.Monke
     assert "RUNNING" not in {run.info.status for run in runs_in(home)}
 
 
-def test_a_store_rebuilt_from_nothing_is_equal(home: Path, empty_store: Path, tmp_path: Path) -> None:
+def test_a_store_rebuilt_from_nothing_is_equal(home: Path, empty_mlflow_store: Path, tmp_path: Path) -> None:
     for each in (record(), record(complete=True).model_copy(update={"evaluation_key": "ef" * 32})):
         project(*written(home, each), home)
     before = content(home)
-    shutil.copyfile(empty_store, home / "mlflow.db")
+    shutil.copyfile(empty_mlflow_store, home / "mlflow.db")
     assert runs_in(home) == []
     assert rebuild(find_records(home / "records")[0], home) == 2
     assert content(home) == before
 
 
 def test_mlflow_tracking_uri_is_honoured(
-    home: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    home: Path, empty_mlflow_store: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    shutil.copyfile(empty_store, elsewhere / "other.db")
+    shutil.copyfile(empty_mlflow_store, elsewhere / "other.db")
     monkeypatch.chdir(elsewhere)  # MLflow puts artifacts of such a store into the working directory
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere / 'other.db'}")
     project(*written(home, record()), home)
