@@ -61,22 +61,6 @@ class Home:
         return self.root / "logs"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is either absent, old, or complete: aside, fsync, rename, fsync of the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
 def remove_unfinished(home: Home) -> None:
     """Remove what a killed dispatcher or scorer was writing; only for who holds the lock of the home.
 
@@ -90,12 +74,3 @@ def remove_unfinished(home: Home) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

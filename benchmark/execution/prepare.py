@@ -15,10 +15,11 @@ from safetensors.numpy import save
 
 from benchmark.data.datasets import Dataset, ImageSet, load_dataset
 from benchmark.execution.executor import PreparedJob
-from benchmark.execution.home import Home, write_atomically
+from benchmark.execution.home import Home
 from benchmark.execution.store import Store
 from benchmark.execution.supervise import checkpoint_steps
 from benchmark.plan import Plan, Segment, Subtree
+from benchmark.recording.durable import write_atomically
 from benchmark.spec import Task
 from benchmark.training.job import TrainingJob
 from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmark.execution.home import sync_folder, write_atomically
+from benchmark.recording.durable import sync_folder, write_atomically
 from benchmark.training.job import SegmentReport
 from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE
 from benchmark.training.trainer import REPORT_FILE

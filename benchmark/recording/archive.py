@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from benchmark.recording.durable import write_atomically
 from benchmark.recording.record import SCHEMA_VERSION, EvaluationRecord
 from benchmark.spec.canonical import canonical_json
 
@@ -34,11 +34,10 @@ def write_record(records: Path, record: EvaluationRecord, outcomes: bytes) -> Pa
     that one untouched, so that repeating an evaluation changes nothing.
     """
     path = record_path(records, record)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and _says_the_same(path, record):
         return path
-    _write(path.with_suffix(".parquet"), outcomes)
-    _write(path, canonical_json(record.model_dump(mode="json")))
+    write_atomically(path.with_suffix(".parquet"), outcomes)
+    write_atomically(path, canonical_json(record.model_dump(mode="json")))
     return path
 
 
@@ -92,15 +91,3 @@ def _says_the_same(path: Path, record: EvaluationRecord) -> bool:
     same = {"created": there.created, "cost": there.cost, "provenance": there.provenance}
     return stored == record.outcomes_sha256 and record.model_copy(update=same) == there
 
-
-def _write(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise

@@ -9,12 +9,9 @@ outbox under its name once it is complete (written aside, then renamed).
 from __future__ import annotations
 
 import argparse
-import ctypes
 import math
 import resource
 import shutil
-import signal
-import sys
 import time
 import traceback
 from pathlib import Path
@@ -150,19 +147,12 @@ def _setting(job: TrainingJob, images: Tensor, batches: Batches) -> Setting:
     )  # fmt: skip
 
 
-def die_with_parent() -> None:
-    """Ask Linux to kill this process when its dispatcher dies, so that no orphan writes beside a new trainer."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
-
-
 def main() -> None:
     """Run one job."""
     parser = argparse.ArgumentParser(prog="python -m benchmark.training.trainer", description=__doc__)
     for name in ("job", "submission", "data", "parents", "outbox"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     arguments = parser.parse_args()
-    die_with_parent()
     job = TrainingJob.model_validate_json(arguments.job.read_text(encoding="utf-8"))
     outbox = Outbox(arguments.outbox, torch.device(job.device), job.checkpoint_every_s)
     train(job, arguments.submission, arguments.data, arguments.parents, outbox)

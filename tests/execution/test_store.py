@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from benchmark.execution import store as store_module
-from benchmark.execution.home import Home, remove_unfinished, write_atomically
+from benchmark.execution.home import Home, remove_unfinished
 from benchmark.execution.store import RefusedFile, Store, read_bounded
+from benchmark.recording.durable import write_atomically
 from benchmark.training.job import SegmentReport
 from tests.execution.warm import exit_code_of
 
