@@ -98,7 +98,8 @@ class TaskReader:
         try:
             return tuple((name, size, zeros) for name, size, zeros in json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            found = layer_sparsities(self._view(run))
+            encoder = self._load(run)
+            found = layer_sparsities(_weights(encoder), prunable_names(encoder))
         write_cached(path, json.dumps(found).encode())
         return found
 
@@ -138,7 +139,7 @@ class TaskReader:
             train_labels=self.train.labels,
             test_labels=self.test.labels,
             num_classes=self.task.num_classes,
-            weights={name: tensor.numpy() for name, tensor in encoder.state_dict().items()},
+            weights=_weights(encoder),
             prunable=prunable_names(encoder),
             test_images=self.test.images,
             encode_test=lambda images: extract_features(encoder, images),
@@ -165,6 +166,10 @@ class TaskReader:
             else:
                 self._dense_features[seed] = extract_features(encoder, self.test.images)
         return self._dense_features[seed]
+
+
+def _weights(encoder: Encoder) -> dict[str, NDArray[Any]]:
+    return {name: tensor.numpy() for name, tensor in encoder.state_dict().items()}
 
 
 def _demand_finite(features: Mapping[str, Features]) -> None:

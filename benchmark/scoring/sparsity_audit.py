@@ -30,9 +30,9 @@ class LayerCount(NamedTuple):
     num_zero: int
 
 
-def layer_sparsities(view: ModelView) -> tuple[LayerCount, ...]:
-    """Count weights and zeros of every prunable layer, in the order of `view.prunable`; -0.0 is zero, NaN is not."""
-    return tuple(LayerCount(name, *_size_and_zeros(view.weights[name])) for name in view.prunable)
+def layer_sparsities(weights: Mapping[str, NDArray[Any]], prunable: Sequence[str]) -> tuple[LayerCount, ...]:
+    """Count weights and zeros of every prunable layer, in the order of `prunable`; -0.0 is zero, NaN is not."""
+    return tuple(LayerCount(name, *_size_and_zeros(weights[name])) for name in prunable)
 
 
 def effective_sparsity(layers: Sequence[NDArray[Any]]) -> float:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from benchmark.execution.process import child_environment
-from benchmark.scoring import linear_probe, reading, registry, scorer, sparsity_audit
+from benchmark.scoring import grid, linear_probe, reading, registry, scorer, sparsity_audit
 from benchmark.scoring.job import RunToScore, ScoringJob, ScoringResult
 from benchmark.scoring.reading import start_reading
 from benchmark.scoring.scorer import score
@@ -137,7 +137,7 @@ def test_several_processes_read_what_one_would(
     metrics = (linear_probe.METRIC, sparsity_audit.METRIC)
     for module in (registry, reading):
         monkeypatch.setattr(module, "MODEL_METRICS", metrics)
-    monkeypatch.setattr(scorer, "CELL_METRICS", ())
+    monkeypatch.setattr(grid, "CELL_METRICS", ())
     monkeypatch.setattr(scorer, "_RUNS_WORTH_A_PROCESS", 1)
     dense = with_runs(job, lambda run: run if run.schedule == "dense" else None)
     results: list[ScoringResult] = []

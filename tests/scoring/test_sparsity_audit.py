@@ -70,7 +70,9 @@ def test_the_four_numbers_of_a_network_counted_by_hand() -> None:
 
 
 def test_layers_are_counted_in_order_and_minus_zero_is_zero() -> None:
-    assert layer_sparsities(small_network()) == (LayerCount("stem.weight", 6, 3), LayerCount("head.weight", 4, 1))
+    network = small_network()
+    layers = layer_sparsities(network.weights, network.prunable)
+    assert layers == (LayerCount("stem.weight", 6, 3), LayerCount("head.weight", 4, 1))
 
 
 def test_a_layer_of_zeros_counts_whole_and_has_undefined_compression_when_it_is_all_there_is() -> None:
