@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import benchmark
 from benchmark.execution.executor import Executor
 from benchmark.execution.failure import Evidence, decide
+from benchmark.execution.score import Answer
 from benchmark.execution.store import Store
 from benchmark.execution.supervise import Ended
 from benchmark.plan import Run, Subtree
@@ -30,7 +31,7 @@ from benchmark.recording.record import (
     RunRecord,
     SubmissionFacts,
 )
-from benchmark.scoring.job import ScoredRun, ScoringResult
+from benchmark.scoring.job import ScoredRun
 from benchmark.training.job import SegmentReport
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ NEVER_STARTED = Evidence(exit_code=None, start_error="its state was not trained 
 
 
 def compose_record(
-    prepared: Prepared, store: Store, executor: Executor, ended: Sequence[Ended], result: ScoringResult,
-    outcomes: bytes, scoring_s: float,
+    prepared: Prepared, store: Store, executor: Executor, ended: Sequence[Ended], answer: Answer,
+    scoring_s: float,
 ) -> EvaluationRecord:  # fmt: skip
     """Put together the record of an evaluation."""
+    result = answer.result
     scored = {(run.task, run.schedule, run.sparsity, run.seed): run for run in result.runs}
     failures = _failures(ended)
     runs = [
@@ -77,7 +79,8 @@ def compose_record(
         runs=tuple(runs),
         cells=tuple(cells),
         summary=dict(result.summary),
-        outcomes_sha256=hashlib.sha256(outcomes).hexdigest(),
+        outcomes_sha256=hashlib.sha256(answer.outcomes).hexdigest(),
+        maps_sha256=hashlib.sha256(answer.maps).hexdigest(),
     )
 
 

@@ -157,10 +157,10 @@ def evaluate(
         ended = _train(prepared, home, store, executor, reporter, workers) if train else []
         reporter.stage("scoring")
         started = time.monotonic()
-        result, outcomes = run_scorer(prepared, home, store, executor, workers, reporter.waiting)
+        answer = run_scorer(prepared, home, store, executor, workers, reporter.waiting)
         scoring_s = time.monotonic() - started
-        record = compose_record(prepared, store, executor, ended, result, outcomes, scoring_s)
-        path = write_record(home.records, record, outcomes)
+        record = compose_record(prepared, store, executor, ended, answer, scoring_s)
+        path = write_record(home.records, record, answer.outcomes, answer.maps)
         _drop_spent_states(prepared, store)
     return read_record(path), path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,20 +12,33 @@ from benchmark.execution.executor import Executor
 from benchmark.execution.home import SCORING_PREFIX, Home
 from benchmark.execution.store import Store
 from benchmark.plan import Run
-from benchmark.scoring.job import OUTCOMES_FILE, RESULT_FILE, RunToScore, ScoringJob, ScoringResult, TaskToScore
+from benchmark.scoring.job import (
+    MAPS_FILE,
+    OUTCOMES_FILE,
+    RESULT_FILE,
+    RunToScore,
+    ScoringJob,
+    ScoringResult,
+    TaskToScore,
+)
 
 if TYPE_CHECKING:
     from benchmark.execution.evaluate import Prepared
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a scorer answers: its numbers, and two parquet files that are kept beside the record."""
+
+    result: ScoringResult
+    outcomes: bytes
+    maps: bytes
+
+
 def run_scorer(
     prepared: Prepared, home: Home, store: Store, executor: Executor, workers: int, on_wait: Callable[[], None]
-) -> tuple[ScoringResult, bytes]:
-    """Score every run whose state is stored.
-
-    Returns:
-        The scorer's answer, and the bytes of the parquet file of per-example outcomes.
-    """
+) -> Answer:
+    """Score every run whose state is stored."""
     tasks: list[TaskToScore] = []
     for name, data in prepared.data.items():
         runs = [run for run in prepared.plan.runs if run.task == name and store.has(run.state_key)]
@@ -43,7 +57,7 @@ def run_scorer(
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
         executor.score(job_file, out, on_wait)
         result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
-        return result, (out / OUTCOMES_FILE).read_bytes()
+        return Answer(result, (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes())
 
 
 def _to_score(run: Run, store: Store) -> RunToScore:

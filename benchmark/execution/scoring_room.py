@@ -15,7 +15,7 @@ from types import TracebackType
 from benchmark.execution.containment import let_nobody_enter, let_nobody_read
 from benchmark.execution.home import SCORING_PREFIX, Home
 from benchmark.execution.store import RefusedFile, read_bounded
-from benchmark.scoring.job import OUTCOMES_FILE, RESULT_FILE, ScoringJob, TaskToScore
+from benchmark.scoring.job import MAPS_FILE, OUTCOMES_FILE, RESULT_FILE, ScoringJob, TaskToScore
 
 _INSIDE = Path("/fmn")
 _OUTCOME_NAME = re.compile(r"[0-9a-f]{64}\.(npz|json)")
@@ -59,7 +59,7 @@ class ScoringRoom:
         try:
             self._take_over_outcomes()
             if error is None:
-                for name in (RESULT_FILE, OUTCOMES_FILE):
+                for name in (RESULT_FILE, OUTCOMES_FILE, MAPS_FILE):
                     (self._out / name).write_bytes(read_bounded(self._answer / name, _MAX_ANSWER_BYTES))
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)

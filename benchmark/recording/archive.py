@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark.recording.durable import write_atomically
-from benchmark.recording.record import SCHEMA_VERSION, EvaluationRecord
+from benchmark.recording.record import MAPS_SUFFIX, OUTCOMES_SUFFIX, SCHEMA_VERSION, EvaluationRecord
 from benchmark.spec.canonical import canonical_json
 
 
@@ -27,8 +27,8 @@ def record_path(records: Path, record: EvaluationRecord) -> Path:
     return records / record.spec_identity / f"{record.submission.name}-{record.evaluation_key[:12]}.json"
 
 
-def write_record(records: Path, record: EvaluationRecord, outcomes: bytes) -> Path:
-    """Write a record and its outcomes; the record last, so that it never names outcomes that are not there.
+def write_record(records: Path, record: EvaluationRecord, outcomes: bytes, maps: bytes | None = None) -> Path:
+    """Write a record and the files beside it; the record last, so that it never names files that are not there.
 
     A record that says the same as the one already there, apart from when it was made and what making it cost, leaves
     that one untouched, so that repeating an evaluation changes nothing.
@@ -36,14 +36,21 @@ def write_record(records: Path, record: EvaluationRecord, outcomes: bytes) -> Pa
     path = record_path(records, record)
     if path.exists() and _says_the_same(path, record):
         return path
-    write_atomically(path.with_suffix(".parquet"), outcomes)
+    write_atomically(outcomes_path(path), outcomes)
+    if maps is not None:
+        write_atomically(maps_path(path), maps)
     write_atomically(path, canonical_json(record.model_dump(mode="json")))
     return path
 
 
 def outcomes_path(path: Path) -> Path:
     """Where the per-example outcomes of the record at `path` are."""
-    return path.with_suffix(".parquet")
+    return path.with_suffix(OUTCOMES_SUFFIX)
+
+
+def maps_path(path: Path) -> Path:
+    """Where the maps of the record at `path` are."""
+    return path.with_suffix(MAPS_SUFFIX)
 
 
 def read_record(path: Path) -> EvaluationRecord:
@@ -68,6 +75,14 @@ def _refuse_constant(word: str) -> None:
     raise ValueError(f"expected finite numbers, got {word}")
 
 
+def has_attachments(path: Path, record: EvaluationRecord) -> bool:
+    """Whether every file that the record at `path` names lies beside it, unaltered."""
+    files = {path.with_suffix(suffix): sha256 for suffix, sha256 in record.attachments.items()}
+    return all(
+        file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == sha256 for file, sha256 in files.items()
+    )
+
+
 def find_records(records: Path) -> tuple[list[tuple[EvaluationRecord, Path]], list[RejectedRecord]]:
     """Read every record below a folder together with its place; bad ones are named, never fatal."""
     good: list[tuple[EvaluationRecord, Path]] = []
@@ -85,9 +100,6 @@ def _says_the_same(path: Path, record: EvaluationRecord) -> bool:
         there = read_record(path)
     except (OSError, ValueError):
         return False
-    if not outcomes_path(path).exists():
-        return False
-    stored = hashlib.sha256(outcomes_path(path).read_bytes()).hexdigest()
     same = {"created": there.created, "cost": there.cost, "provenance": there.provenance}
-    return stored == record.outcomes_sha256 and record.model_copy(update=same) == there
+    return record.model_copy(update=same) == there and has_attachments(path, record)
 

@@ -18,7 +18,6 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 
-from benchmark.recording.archive import outcomes_path
 from benchmark.recording.record import EvaluationRecord, RunRecord
 
 EVALUATION_TAG, PARENT_TAG, CONTENT_TAG = "fmn.evaluation_key", "fmn.parent_evaluation_key", "fmn.record_sha256"
@@ -59,8 +58,9 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
     _log(client, parent, _parent_metrics(record), _parent_params(record))
     client.log_inputs(parent, list(_datasets(record)))
     client.log_artifact(parent, str(path))
-    if outcomes_path(path).exists():
-        client.log_artifact(parent, str(outcomes_path(path)))
+    for beside in map(path.with_suffix, record.attachments):
+        if beside.exists():
+            client.log_artifact(parent, str(beside))
     for run in record.runs:
         child = _create(client, experiment, _child_name(run), _child_tags(record, run, parent), record)
         _log(client, child, _child_metrics(run, _milliseconds(record)), _child_params(run))

@@ -14,6 +14,9 @@ from benchmark.scoring.instrument import Column, Estimate
 SCHEMA_VERSION = 1
 """Raised when the layout of a record changes; a reader refuses newer layouts by name."""
 
+OUTCOMES_SUFFIX, MAPS_SUFFIX = ".parquet", ".maps.parquet"
+"""Of the files beside a record: what every model said of every test example, and where maps place them."""
+
 Reason = Literal["submission", "environment", "timeout", "out_of_memory", "invalid_output"]
 """Why a run has no score; `benchmark.execution.failure` holds the table that decides it."""
 
@@ -128,6 +131,14 @@ class EvaluationRecord(_Part):
     """Numbers of the whole submission (robustness score, retention, ...), averaged over tasks."""
     outcomes_sha256: str
     """Digest of the parquet file of per-example outcomes beside the record."""
+    maps_sha256: str | None = None
+    """Digest of the parquet file of maps beside the record; None in records from before there were maps."""
+
+    @property
+    def attachments(self) -> dict[str, str]:
+        """Suffix of the name of every file that belongs beside the record, with its sha256."""
+        named = {OUTCOMES_SUFFIX: self.outcomes_sha256, MAPS_SUFFIX: self.maps_sha256}
+        return {suffix: sha256 for suffix, sha256 in named.items() if sha256 is not None}
 
     @property
     def is_complete(self) -> bool:

@@ -1,26 +1,19 @@
 """Maps of representations: t-SNE of a fixed subset of test images, dense and pruned side by side.
 
-It owns the maps and their file. It refuses to say anything with a number: distances on a map are no metric.
+It owns where points lie. It refuses to say anything with a number: distances on a map are no metric.
 
 Shapes: N test examples, n examples of the subset, D features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal
-from pathlib import Path
-from typing import NamedTuple
-
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
 from sklearn.manifold import TSNE
 
 from benchmark.scoring.geometry import centred_varying
-from benchmark.scoring.instrument import Features, Labels
+from benchmark.scoring.instrument import Features
 
 Doubles = NDArray[np.float64]
 
@@ -36,16 +29,11 @@ ITERATIONS = 500
 START_SPREAD = 1e-4
 """Standard deviation of the starting positions along the first axis (Kobak & Berens 2019)."""
 
+VERSION = 1
+"""Raise it when points move; maps of older versions are then drawn again."""
+
 SUBSET_STREAM = 0x4D415053
 """Tag of the draw of the subset (ASCII of MAPS)."""
-
-
-class MapPanel(NamedTuple):
-    """One pruned model to be drawn beside its dense parent: float32 features (N, D) of all test images."""
-
-    schedule: str
-    sparsity: Decimal
-    features_ND: Features
 
 
 def map_subset(num_examples: int) -> NDArray[np.int64]:
@@ -120,54 +108,3 @@ def _tsne(centred_ND: Doubles, start_N2: Doubles, seed: int) -> Doubles:
         n_jobs=1,
     )
     return np.asarray(embedding.fit_transform(centred_ND.astype(np.float32)), np.float64)
-
-
-def write_map(path: Path, dense_ND: Features, panels: Sequence[MapPanel], labels_N: Labels, seed: int) -> None:
-    """Draw a dense model and the pruned models beside it, and write the table of their points.
-
-    One row per panel and test image of the subset: `example` int32 (its number in the test set), `label` int16,
-    `schedule` text, `sparsity` float64, and float32 `x_dense`, `y_dense`, `x_sparse`, `y_sparse`. Only features of
-    the subset are looked at. An existing file is replaced as a whole.
-
-    Args:
-        path: of the parquet file.
-        dense_ND: float32 (N, D), features of the dense model on all test images.
-        panels: its pruned models, usually the sparsest cell of every ranked schedule; none gives an empty table.
-        labels_N: int64 (N,).
-        seed: of the models, names the draws.
-
-    Raises:
-        ValueError: if a panel has another number of examples.
-    """
-    if wrong := [panel.schedule for panel in panels if len(panel.features_ND) != len(dense_ND)]:
-        raise ValueError(f"map: expected features of {len(dense_ND)} examples, not so for {', '.join(wrong)}")
-    example_n = map_subset(len(dense_ND))
-    dense_n2 = map_points(dense_ND[example_n], seed)
-    tables = [_SCHEMA.empty_table()]
-    for panel in panels:
-        sparse_n2 = map_points(panel.features_ND[example_n], seed, beside_N2=dense_n2)
-        columns = {
-            "example": example_n,
-            "label": labels_N[example_n],
-            "schedule": [panel.schedule] * len(example_n),
-            "sparsity": np.full(len(example_n), float(panel.sparsity)),
-            "x_dense": dense_n2[:, 0],
-            "y_dense": dense_n2[:, 1],
-            "x_sparse": sparse_n2[:, 0],
-            "y_sparse": sparse_n2[:, 1],
-        }
-        tables.append(pa.table([pa.array(columns[field.name]).cast(field.type) for field in _SCHEMA], schema=_SCHEMA))
-    aside = path.with_suffix(".unfinished")
-    pq.write_table(pa.concat_tables(tables), aside)
-    aside.replace(path)
-
-
-_SCHEMA = pa.schema(
-    [
-        pa.field("example", pa.int32()),
-        pa.field("label", pa.int16()),
-        pa.field("schedule", pa.string()),
-        pa.field("sparsity", pa.float64()),
-        *(pa.field(name, pa.float32()) for name in ("x_dense", "y_dense", "x_sparse", "y_sparse")),
-    ]
-)

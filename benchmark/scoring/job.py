@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from benchmark.scoring.instrument import Column, Estimate
 from benchmark.spec import BenchmarkSpec
 
-RESULT_FILE, OUTCOMES_FILE = "result.json", "outcomes.parquet"
-"""The two files that a scorer leaves."""
+RESULT_FILE, OUTCOMES_FILE, MAPS_FILE = "result.json", "outcomes.parquet", "maps.parquet"
+"""The three files that a scorer leaves."""
 
 
 class _Part(BaseModel):

@@ -23,7 +23,7 @@ from safetensors.numpy import load_file
 from benchmark.encoder import Encoder, build_encoder, prunable_names
 from benchmark.scoring import linear_probe
 from benchmark.scoring.features import extract_features
-from benchmark.scoring.instrument import Features, Labels, ModelMetric, ModelView, Outcome
+from benchmark.scoring.instrument import FINAL_FEATURES, Features, Labels, ModelMetric, ModelView, Outcome
 from benchmark.scoring.job import RunToScore, TaskToScore
 from benchmark.scoring.registry import MODEL_METRICS
 from benchmark.scoring.sparsity_audit import layer_sparsities
@@ -80,17 +80,27 @@ class TaskReader:
         view: ModelView | None = None
         for metric in MODEL_METRICS:
             path = self.cache / f"{self._key(run, metric)}.npz"
-            found = _read_outcome(path)
+            found = read_outcome(path)
             if found is None:
                 view = view or self._view(run)
                 found = metric.measure(view, self.spec.evaluation, outcome)
-                _write_outcome(path, found)
+                write_outcome(path, found)
             outcome = Outcome({**outcome.values, **found.values}, {**outcome.examples, **found.examples})
         return outcome
 
     def knows(self, run: RunToScore) -> bool:
         """Whether every outcome of a run is in the cache."""
         return all((self.cache / f"{self._key(run, metric)}.npz").exists() for metric in MODEL_METRICS)
+
+    def final_features(self, run: RunToScore, example_n: NDArray[np.int64]) -> Features:
+        """Give the final features of some test images, float32 (n, D).
+
+        Raises:
+            InvalidOutput: the run's files are not what was asked for, or its features are not finite.
+        """
+        features = extract_features(self._load(run), self.test.images[example_n])
+        _demand_finite(features)
+        return features[FINAL_FEATURES]
 
     def layers(self, run: RunToScore) -> tuple[tuple[str, int, int], ...]:
         """Give (name, weights, zeros) per prunable layer, cached like a metric."""
@@ -178,7 +188,7 @@ def _demand_finite(features: Mapping[str, Features]) -> None:
             raise InvalidOutput(f"features at {name} overflow on real images; the training has diverged")
 
 
-def _read_outcome(path: Path) -> Outcome | None:
+def read_outcome(path: Path) -> Outcome | None:
     """Read a cached outcome; one that cannot be read (a torn disk) is simply made again."""
     try:
         with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as arrays:  # np.load leaves bad files open
@@ -189,7 +199,8 @@ def _read_outcome(path: Path) -> Outcome | None:
     return Outcome(values, {name[2:]: array for name, array in parts.items() if name.startswith("e:")})
 
 
-def _write_outcome(path: Path, outcome: Outcome) -> None:
+def write_outcome(path: Path, outcome: Outcome) -> None:
+    """Keep an outcome in the cache."""
     arrays: dict[str, Any] = {f"v:{name}": np.float64(value) for name, value in outcome.values.items()}
     arrays |= {f"e:{name}": array for name, array in outcome.examples.items()}
     content = BytesIO()

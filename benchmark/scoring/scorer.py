@@ -2,7 +2,8 @@
 
     python -I -m benchmark.scoring.scorer --job J --out DIR
 
-Writes `result.json` and `outcomes.parquet` (one row per run and test example) into DIR.
+Writes `result.json`, `outcomes.parquet` (one row per run and test example) and `maps.parquet` (where maps of the
+representations place test images) into DIR.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from benchmark.scoring.grid import Cell, average_over_tasks, grid_summary, score_cells, stack
 from benchmark.scoring.instrument import Estimate, Outcome
 from benchmark.scoring.job import (
+    MAPS_FILE,
     OUTCOMES_FILE,
     RESULT_FILE,
     RunToScore,
@@ -31,6 +33,7 @@ from benchmark.scoring.job import (
     ScoringResult,
     TaskToScore,
 )
+from benchmark.scoring.maps import SCHEMA, draw_maps
 from benchmark.scoring.reading import TaskReader, deal_seeds, start_reading
 from benchmark.scoring.references import reference_lines
 from benchmark.scoring.registry import all_columns
@@ -42,13 +45,14 @@ _RUNS_WORTH_A_PROCESS = 8
 
 
 def score(job: ScoringJob, out: Path) -> ScoringResult:
-    """Score everything in a job, and write the per-example outcomes of all runs."""
+    """Score everything in a job, and write the per-example outcomes of all runs and the maps."""
     _fill_cache(job)
     runs: list[ScoredRun] = []
     cells: list[ScoredCell] = []
     references: list[ScoredReference] = []
     summaries: list[Mapping[str, Estimate]] = []
     tables: list[pa.Table] = []
+    maps: list[pa.Table] = [SCHEMA.empty_table()]
     for task in job.tasks:
         reader = TaskReader(job.spec, task, job.cache)
         outcomes: dict[Cell, dict[int, Outcome]] = {}
@@ -62,9 +66,11 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
         task_cells = score_cells(job.spec.evaluation, reader, outcomes, populations)
         cells += task_cells
         references += reference_lines(reader)
+        maps.append(draw_maps(job.spec, reader))
         if summary := grid_summary(job.spec, reader, populations, task_cells):
             summaries.append(summary)
     pq.write_table(pa.concat_tables(tables, promote_options="default") if tables else pa.table({}), out / OUTCOMES_FILE)
+    pq.write_table(pa.concat_tables(maps), out / MAPS_FILE)
     complete = len(summaries) == len(job.spec.tasks)
     summary = average_over_tasks(summaries) if complete else {}
     return ScoringResult(

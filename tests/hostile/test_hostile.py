@@ -219,7 +219,7 @@ def train_one_seed(prepared: Prepared, home: Home, store: Store, executor: Docke
 
 
 def score(prepared: Prepared, home: Home, store: Store, executor: Executor) -> list[ScoredRun]:
-    result, _ = run_scorer(prepared, home, store, executor, 1, lambda: None)
+    result = run_scorer(prepared, home, store, executor, 1, lambda: None).result
     return list(result.runs)
 
 

@@ -16,7 +16,7 @@ from benchmark.recording.archive import find_records, write_record
 from benchmark.recording.mlflow_projection import project, rebuild, tracking_uri
 from benchmark.recording.record import EvaluationRecord
 from tests.execution.warm import exit_code_of
-from tests.recording.synthetic import OUTCOMES, record
+from tests.recording.synthetic import MAPS, OUTCOMES, record
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def home(tmp_path: Path, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPat
 
 
 def written(home: Path, which: EvaluationRecord) -> tuple[EvaluationRecord, Path]:
-    return which, write_record(home / "records", which, OUTCOMES)
+    return which, write_record(home / "records", which, OUTCOMES, MAPS)
 
 
 def runs_in(home: Path, experiment: str = "digits-1.0") -> list[Run]:

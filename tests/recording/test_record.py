@@ -33,6 +33,14 @@ def test_the_golden_record_is_read_back_as_it_was() -> None:
     assert EvaluationRecord.model_validate_json(GOLDEN.read_bytes()) == record()
 
 
+def test_a_record_from_before_there_were_maps_is_read() -> None:
+    raw = json.loads(GOLDEN.read_bytes())
+    del raw["maps_sha256"]
+    older = EvaluationRecord.model_validate(raw)
+    assert older == record().model_copy(update={"maps_sha256": None})
+    assert list(older.attachments.values()) == [older.outcomes_sha256]
+
+
 def test_every_field_of_every_part_is_somewhere_not_its_default() -> None:
     """Else a field could be dropped from the golden record, or renamed, and nobody would notice."""
     set_somewhere: set[tuple[str, str]] = set()

@@ -1,16 +1,12 @@
-"""Maps: the same for the same call, neighbours kept, panels aligned, degenerate features, and the file."""
+"""Maps: the same for the same call, neighbours kept, panels aligned, and degenerate features."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from pathlib import Path
-
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from benchmark.scoring.embedding_map import MAX_POINTS, MapPanel, map_points, map_subset, write_map
+from benchmark.scoring.embedding_map import MAX_POINTS, map_points, map_subset
 
 Floats = NDArray[np.float32]
 
@@ -94,32 +90,3 @@ def test_one_feature_left_and_coinciding_points_are_drawn() -> None:
 def test_a_map_of_other_examples_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\(90, 2\), got \(89, 2\)"):
         map_points(clusters(0)[0], seed=0, beside_N2=np.zeros((89, 2), np.float32))
-
-
-def test_the_file_holds_one_row_per_panel_and_image(tmp_path: Path) -> None:
-    (dense_ND, labels_N), (early_ND, _) = clusters(0), clusters(1)
-    late_ND = np.zeros_like(dense_ND)
-    panels = [MapPanel("early", Decimal("0.98"), early_ND), MapPanel("late", Decimal("0.98"), late_ND)]
-    write_map(tmp_path / "map.parquet", dense_ND, panels, labels_N, seed=0)
-    assert [path.name for path in tmp_path.iterdir()] == ["map.parquet"]
-    table = pq.read_table(tmp_path / "map.parquet").to_pandas()
-    assert list(table.columns) == [
-        "example", "label", "schedule", "sparsity", "x_dense", "y_dense", "x_sparse", "y_sparse",
-    ]  # fmt: skip
-    assert table["schedule"].tolist() == ["early"] * 90 + ["late"] * 90
-    assert table["example"].tolist() == 2 * list(range(90))
-    assert table["label"].tolist() == 2 * labels_N.tolist()
-    assert set(table["sparsity"]) == {0.98}
-    dense_N2 = map_points(dense_ND, 0)
-    assert (table[["x_dense", "y_dense"]].to_numpy() == np.vstack([dense_N2, dense_N2])).all()
-    early = table[table["schedule"] == "early"][["x_sparse", "y_sparse"]].to_numpy()
-    assert (early == map_points(early_ND, 0, beside_N2=dense_N2)).all()
-    assert (table[table["schedule"] == "late"][["x_sparse", "y_sparse"]] == 0).all(axis=None)
-
-
-def test_no_panel_gives_an_empty_table_and_other_examples_are_refused(tmp_path: Path) -> None:
-    dense_ND, labels_N = clusters(0, 30)
-    write_map(tmp_path / "map.parquet", dense_ND, [], labels_N, seed=0)
-    assert pq.read_table(tmp_path / "map.parquet").num_rows == 0
-    with pytest.raises(ValueError, match="not so for early"):
-        write_map(tmp_path / "x.parquet", dense_ND, [MapPanel("early", Decimal("0.9"), dense_ND[:9])], labels_N, 0)
