@@ -23,6 +23,8 @@ PAGES = [
             help="Everything about one submission: numbers, code, cost, failures, how to reproduce it."),
     st.Page("app_pages/compare.py", title="Compare", icon=":material/compare_arrows:",
             help="Two submissions: is the difference real?"),
+    st.Page("app_pages/claims.py", title="Claims", icon=":material/balance:",
+            help="Every planned test: which method is more robust, and does early pruning hurt it more?"),
     st.Page("app_pages/methods.py", title="Methods and metrics", icon=":material/menu_book:",
             help="What every number means, how ranking works, how to submit."),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Page 6: what every number means, in the words of the code that computes it; how ranking works; how to submit."""
+"""Page 7: what every number means, in the words of the code that computes it; how ranking works; how to submit."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ RANKING = """
   are not separated. Compare runs the sharper paired test on the same test images.
 - **Intervals** resample the models of a population and the test images together. Below 10 models that is too narrow,
   and the wider t interval over models is shown.
+- **Claims** are planned before looking and adjusted together (Holm), so that asking many questions finds nothing by
+  luck; see the page of that name.
 - **Results compare only under the very same specification** (name, version and content) and tier, within a supervision
   track by default.
 - **Failures count.** An evaluation with a failed run stays visible with its reason and is not ranked. When code

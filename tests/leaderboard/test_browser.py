@@ -178,7 +178,7 @@ def test_hostile_names_run_nothing_and_load_nothing(browser: Browser, address: s
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["", "curves", "submission", "compare", "methods"])
+@pytest.mark.parametrize("path", ["", "curves", "submission", "compare", "claims", "methods"])
 def test_no_page_scrolls_sideways_on_a_phone(browser: Browser, address: str, path: str, scheme: str) -> None:
     context = browser.new_context(viewport=PHONE, color_scheme="dark" if scheme == "dark" else "light")
     page = context.new_page()

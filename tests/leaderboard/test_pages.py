@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from tests.leaderboard.records import HOSTILE_NAMES
 
 APP = Path(__file__).resolve().parents[2] / "leaderboard" / "app.py"
-PAGES = ["ranking", "curves", "submission", "compare", "methods"]
+PAGES = ["ranking", "curves", "submission", "compare", "claims", "methods"]
 
 Visit = Callable[..., AppTest]
 

@@ -1,0 +1,1 @@
+"""Measurements that anybody can run again: what the documentation states comes from here."""
