@@ -22,6 +22,7 @@ from statsmodels.stats.multitest import multipletests
 
 from leaderboard.board import DENSE, Board, Entry
 from leaderboard.ranking import compression_weights
+from leaderboard.wording import one_line
 
 Kind = Literal["submissions", "schedules", "control"]
 Doubles = NDArray[np.float64]
@@ -192,9 +193,9 @@ def claim_frame(found: Sequence[Claim], names: dict[str, str], level: float) -> 
     columns = ["submission", "first", "second", "difference", "p_holm", "p", "verdict"]
     rows = [
         {
-            "submission": "" if claim.kind == "submissions" else names[claim.path],
-            "first": claim.first,
-            "second": claim.second,
+            "submission": "" if claim.kind == "submissions" else one_line(names[claim.path], 60),
+            "first": one_line(claim.first, 60),
+            "second": one_line(claim.second, 60),
             "difference": claim.difference,
             "p_holm": claim.p_holm,
             "p": claim.p,
@@ -208,4 +209,5 @@ def claim_frame(found: Sequence[Claim], names: dict[str, str], level: float) -> 
 def _verdict(claim: Claim, level: float) -> str:
     if claim.p_holm > level:
         return "not separated"
-    return "first is more robust" if claim.difference > 0 else "second is more robust"
+    better = claim.first if claim.difference > 0 else claim.second
+    return f"{one_line(better, 60)} is more robust"

@@ -9,7 +9,6 @@ import streamlit as st
 from leaderboard.claims import Claim, Kind, claim_frame, claims
 from leaderboard.controls import URL, Scene, open_scene
 from leaderboard.standings import competitors
-from leaderboard.wording import one_line
 
 MAX_ROWS = 500
 SECTIONS: dict[Kind, tuple[str, str]] = {
@@ -41,11 +40,9 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
     st.subheader(title)
     holding = sum(claim.p_holm <= level for claim in mine)
     st.caption(f"{how} {holding} of {len(mine)} differences hold after Holm's correction.")
-    frame = claim_frame(mine[:MAX_ROWS], {path: one_line(name, 60) for path, name in names.items()}, level)
+    frame = claim_frame(mine[:MAX_ROWS], names, level)
     if kind == "submissions":
         frame = frame.drop(columns="submission")
-    for column in ("first", "second"):
-        frame[column] = [one_line(text, 60) for text in frame[column]]
     st.dataframe(
         frame, hide_index=True, key=f"claims_{kind}", alt=title,
         column_config={

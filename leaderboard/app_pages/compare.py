@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from leaderboard.board import DENSE, Entry
 from leaderboard.controls import URL, Scene, open_scene
 from leaderboard.duel import Duel, device_hours, fight
 from leaderboard.figures import Level, Line, curves, limits
-from leaderboard.opening import full_record
-from leaderboard.outcomes import CellKey, Predictions, read_outcomes
 from leaderboard.palette import OKABE_ITO
+from leaderboard.reading import outcomes_of
 from leaderboard.standings import SCORE, rows, summary_scores
 from leaderboard.wording import duration, one_line, percent
 
 
-@st.cache_data(max_entries=16, show_spinner="Reading outcomes ...")
-def _outcomes(path: str, created: str) -> dict[CellKey, Predictions] | None:
-    record = full_record(path, created)
-    return None if record is None else read_outcomes(Path(path), record.outcomes_sha256)
-
-
 @st.cache_data(max_entries=64, show_spinner="Resampling ...")
 def _fight(_scene: Scene, first: str, second: str, stamp: tuple[str, str]) -> Duel:
+    del stamp  # part of the key
     entries = _scene.opened.board.entries[first], _scene.opened.board.entries[second]
-    return fight(_scene.opened.board, *entries, (_outcomes(first, stamp[0]), _outcomes(second, stamp[1])))
+    return fight(_scene.opened.board, *entries, (outcomes_of(entries[0]), outcomes_of(entries[1])))
 
 
 def choose(scene: Scene) -> tuple[Entry, Entry] | None:

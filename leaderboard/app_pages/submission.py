@@ -18,6 +18,7 @@ from leaderboard.facts import (
     summary_frame,
 )
 from leaderboard.figures import curves, limits, training_curves
+from leaderboard.forgetting_views import show_classes, show_map
 from leaderboard.legend import show_legend
 from leaderboard.lines import levels, lines_of_submission
 from leaderboard.opening import full_record
@@ -78,12 +79,9 @@ def show_reproduction(entry: Entry, record: EvaluationRecord) -> None:
     st.text(f"In MLflow: experiment {one_line(entry.spec_identity, 80)}, run {one_line(entry.name, 80)}")
 
 
-def show_numbers(scene: Scene, entry: Entry, record: EvaluationRecord) -> None:
+def show_numbers(scene: Scene, entry: Entry, record: EvaluationRecord, task: str) -> None:
     """Show every number of the record, and the accuracy curves."""
     columns = columns_of([entry])
-    task = entry.tasks[0]
-    if len(entry.tasks) > 1:
-        task = st.selectbox("Task", entry.tasks, key="its_task") or task
     accuracy = describe("linear/accuracy", columns)
     lines = lines_of_submission(scene.opened.board, entry, task, "linear/accuracy", controls=True)
     if accuracy and lines:
@@ -146,11 +144,19 @@ def page() -> None:
     if record is None:
         st.info("The record of this evaluation is gone. Reload the page.", icon=":material/refresh:")
         return
-    numbers, runs, training, failures, facts, settings = st.tabs(
-        ["Numbers", "Runs and layers", "Training", f"Failures ({len(entry.failed)})", "Facts and cost", "Settings"]
-    )
+    task = entry.tasks[0]
+    if len(entry.tasks) > 1:
+        task = st.selectbox("Task", entry.tasks, key="its_task") or task
+    numbers, its_map, classes, runs, training, failures, facts, settings = st.tabs(
+        ["Numbers", "Map", "Classes", "Runs and layers", "Training", f"Failures ({len(entry.failed)})",
+         "Facts and cost", "Settings"]
+    )  # fmt: skip
     with numbers:
-        show_numbers(scene, entry, record)
+        show_numbers(scene, entry, record, task)
+    with its_map:
+        show_map(entry, record, task)
+    with classes:
+        show_classes(entry, record, task)
     with runs:
         show_runs(record)
     with training:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.recording.archive import outcomes_path
+from benchmark.recording.archive import maps_path, outcomes_path
 from benchmark.recording.record import (
     CellRecord,
     Cost,
@@ -244,6 +244,26 @@ def add_outcomes(path: Path, record: EvaluationRecord, num_examples: int = 120) 
         )  # fmt: skip
     parquet = outcomes_path(path)
     pd.concat(tables).to_parquet(parquet)
-    signed = record.model_copy(update={"outcomes_sha256": hashlib.sha256(parquet.read_bytes()).hexdigest()})
+    maps = _add_maps(path, record, label_N)
+    digests = [hashlib.sha256(each.read_bytes()).hexdigest() for each in (parquet, maps)]
+    signed = record.model_copy(update={"outcomes_sha256": digests[0], "maps_sha256": digests[1]})
     path.write_text(signed.model_dump_json())
     return signed
+
+
+def _add_maps(path: Path, record: EvaluationRecord, label_N: np.ndarray) -> Path:
+    """Write maps on which every class is a group, for every ranked schedule at the largest sparsity."""
+    draws, count = np.random.default_rng(1), len(label_N)
+    centre_N2 = np.stack([np.cos(label_N), np.sin(label_N)], axis=1)
+    tables: list[pd.DataFrame] = []
+    for schedule in [name for name in SCHEDULES if not name.endswith("random")]:
+        dense_N2, sparse_N2 = (centre_N2 + draws.normal(0, spread, (count, 2)) for spread in (0.05, 0.2))
+        tables.append(
+            pd.DataFrame(
+                {"task": TASK, "schedule": schedule, "sparsity": max(SPARSITIES), "seed": 0,
+                 "example": np.arange(count), "label": label_N, "x_dense": dense_N2[:, 0], "y_dense": dense_N2[:, 1],
+                 "x_sparse": sparse_N2[:, 0], "y_sparse": sparse_N2[:, 1]}
+            )
+        )  # fmt: skip
+    pd.concat(tables).to_parquet(maps_path(path))
+    return maps_path(path)

@@ -78,10 +78,10 @@ def test_every_planned_test_is_there_once_with_the_p_value_of_scipy_and_of_holm(
 
 
 def test_a_claim_names_the_more_robust_side_only_where_it_holds() -> None:
-    claim = Claim("submissions", "a", "first", "second", 0.02, 0.01, 0.04, 3)
-    assert claim_frame([claim], {"a": "first"}, 0.05)["verdict"].tolist() == ["first is more robust"]
+    claim = Claim("submissions", "a", "supcon", "simclr", 0.02, 0.01, 0.04, 3)
+    assert claim_frame([claim], {"a": "first"}, 0.05)["verdict"].tolist() == ["supcon is more robust"]
     turned = replace(claim, difference=-0.02)
-    assert claim_frame([turned], {"a": "first"}, 0.05)["verdict"].tolist() == ["second is more robust"]
+    assert claim_frame([turned], {"a": "first"}, 0.05)["verdict"].tolist() == ["simclr is more robust"]
     assert claim_frame([claim], {"a": "first"}, 0.03)["verdict"].tolist() == ["not separated"]
 
 
