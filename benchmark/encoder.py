@@ -45,6 +45,9 @@ class Encoder(nn.Module):
         feature_dim: D, channels of the last block.
     """
 
+    in_bfloat16 = False
+    """Whether `forward` computes in bfloat16: set by a trainer, never by a scorer. Weights and features are float32."""
+
     def __init__(self, stem: nn.Module, blocks: dict[str, nn.Module], feature_dim: int) -> None:
         super().__init__()
         self.stem = stem
@@ -53,10 +56,11 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode images in [0, 1], (B, channels, H, W), to features (B, D)."""
-        maps = self.stem(images.contiguous(memory_format=torch.channels_last))
-        for block in self.blocks.values():
-            maps = block(maps)
-        return maps.mean(dim=(2, 3))
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.in_bfloat16):
+            maps = self.stem(images.contiguous(memory_format=torch.channels_last))
+            for block in self.blocks.values():
+                maps = block(maps)
+        return maps.float().mean(dim=(2, 3))
 
     def probe_points(self, images: Tensor) -> dict[str, Tensor]:
         """Give the representation at every probe point, from `input` to `features`, in one forward pass.

@@ -117,7 +117,8 @@ def prepare_jobs(
         job = TrainingJob(
             root=subtree.root, seed=subtree.seed, encoder=task.encoder, dataset=task.dataset.name,
             num_classes=task_data.dataset.num_classes if with_labels else None, batch_size=task.training.batch_size,
-            total_steps=subtree.budget_steps, finetune_rate=finetune.learning_rate if finetune else None,
+            total_steps=subtree.budget_steps, precision=task.training.precision,
+            finetune_rate=finetune.learning_rate if finetune else None,
             hyperparameters=dict(hyperparameters[subtree.task]), device=device,
             segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,
         )  # fmt: skip

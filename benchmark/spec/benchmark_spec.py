@@ -52,6 +52,9 @@ class TrainingBudget(Document):
     """Passes over the training images, 1 to 10,000; the last partial batch of an epoch is dropped."""
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     """Images (not views) per update, 2 to 65,536."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What the encoder computes in while it trains. `bfloat16` where the machine multiplies it natively, else float32;
+    weights, heads, losses and the optimizer stay float32, and so does everything that is scored."""
     finetune: FineTuning | None = None
     """Updates that follow the budget, if any; schedules count in fractions of the budget alone."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,19 +39,32 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": TRAINER_THREADS,
         "memory_format": "channels_last",
-        "dtype": "float32",
+        "native_bfloat16": has_native_bfloat16(device),
     }
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 itself; where it is emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool({"avx512_bf16", "amx_bf16"} & set(_processor_fields().get("flags", "").split()))
 
 
 def cpu_model() -> str:
     """Name the processor: libraries choose kernels by vendor and instruction set."""
+    fields = _processor_fields()
+    parts = [fields[name] for name in ("vendor_id", "model", "model name") if name in fields]
+    return " ".join(parts) or platform.processor()
+
+
+@cache
+def _processor_fields() -> dict[str, str]:
+    """What the kernel says of the last processor; nothing on systems that do not say it there."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor()
-    fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    parts = [value.strip() for name, value in fields.items() if name.strip() in ("vendor_id", "model name", "model")]
-    return " ".join(parts) or platform.processor()
+        return {}
+    return {name.strip(): value.strip() for name, value in (line.split(":", 1) for line in lines if ":" in line)}
 
 
 def pick_device(choice: str) -> torch.device:

@@ -34,6 +34,8 @@ class TrainingJob(BaseModel):
     """Images per update."""
     total_steps: int
     """Updates of the budget, for learning-rate schedules."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What the encoder computes in, where the machine can."""
     finetune_rate: float | None = None
     """Constant learning rate of updates after the budget, where the specification has any."""
     hyperparameters: dict[str, Any]

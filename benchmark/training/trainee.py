@@ -30,6 +30,7 @@ class Recipe:
     seed: int
     device: torch.device
     finetune_rate: float | None = None
+    in_bfloat16: bool = False
 
     def initial_state(self) -> TrainState:
         """Give the state before the first update: the start of the seed's trunk."""
@@ -47,6 +48,7 @@ class Trainee:
         self.recipe = recipe
         self.step = self.logical_step = 0
         self.encoder: Encoder = build_encoder(recipe.encoder, recipe.setting.image_shape[0], recipe.seed)
+        self.encoder.in_bfloat16 = recipe.in_bfloat16
         enter_stream(recipe.seed, "init", 1)
         self.method = recipe.method(recipe.setting)
         self.encoder.to(recipe.device).train()

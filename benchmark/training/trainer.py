@@ -26,7 +26,7 @@ from benchmark.method.contract import Setting
 from benchmark.method.loading import load_method_class
 from benchmark.plan.tree import Segment
 from benchmark.training.advance import LiveSegment
-from benchmark.training.environment import configure
+from benchmark.training.environment import configure, has_native_bfloat16
 from benchmark.training.job import Progress, SegmentFailure, SegmentReport, TrainingJob
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.sweep import Sweep
@@ -125,7 +125,10 @@ def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox:
         images, labels = tensors["images"], tensors.get("labels") if job.num_classes is not None else None
         batches = Batches(images, labels, job.batch_size, job.seed)
         method, setting = load_method_class(submission), _setting(job, images, batches)
-        recipe = Recipe(job.encoder, method, setting, job.seed, device, job.finetune_rate)
+        recipe = Recipe(
+            job.encoder, method, setting, job.seed, device, job.finetune_rate,
+            in_bfloat16=job.precision == "bfloat16" and has_native_bfloat16(device),
+        )  # fmt: skip
     except Exception:
         for segment in job.segments:
             outbox.failed(segment, traceback.format_exc())
