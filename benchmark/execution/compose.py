@@ -192,6 +192,7 @@ def _provenance(executor: Executor) -> dict[str, Any]:
         "forget_me_not": benchmark.__version__,
         "executor": executor.name,
         "platform": platform.platform(),
+        "python": platform.python_version(),
         "num_cores": os.cpu_count(),
         **_git_state(),
     }
