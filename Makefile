@@ -18,8 +18,8 @@ evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simcl
 rescore: $(INSTALLED)  ## recompute all metrics from stored weights, train nothing: SUBMISSION=simclr [SPEC=digits]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn rescore "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
 
-plan: $(INSTALLED)  ## show runs, shared updates and cost, train nothing: SUBMISSION=simclr [SPEC=digits]
-	$(NEEDS_SUBMISSION)@$(BIN)/fmn plan "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
+plan: $(INSTALLED)  ## show runs, shared updates and cost, train nothing: [SUBMISSION=supervised] [SPEC=digits]
+	@$(BIN)/fmn plan "$(or $(SUBMISSION),supervised)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
 
 check: $(INSTALLED)  ## validate a submission in seconds, every problem at once: SUBMISSION=my_method [SPEC=digits]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn check "$(SUBMISSION)" --spec "$(SPEC)"

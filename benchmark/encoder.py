@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.data.streams import enter_stream
-from benchmark.spec import SmallResNet
+from benchmark.spec import EncoderSpec, ResNet18, SmallResNet, WideResNet16x2
 
 
 class BasicBlock(nn.Module):
@@ -36,22 +36,49 @@ class BasicBlock(nn.Module):
         return F.relu(self.norm2(self.conv2(residual)) + self.shortcut(maps))
 
 
+class PreActivationBlock(nn.Module):
+    """Two 3x3 convolutions, each after norm and ReLU (He et al. 2016b, as in Zagoruyko & Komodakis 2016).
+
+    Where the shape changes, the 1x1 convolution of the shortcut sees the activated maps too.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.shortcut: nn.Conv2d | None = None
+        if stride != 1 or in_channels != channels:
+            self.shortcut = nn.Conv2d(in_channels, channels, 1, stride, bias=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map (B, in_channels, H, W) to (B, channels, H / stride, W / stride)."""
+        activated = F.relu(self.norm1(maps))
+        residual = self.conv2(F.relu(self.norm2(self.conv1(activated))))
+        return residual + (maps if self.shortcut is None else self.shortcut(activated))
+
+
 class Encoder(nn.Module):
-    """An image encoder: a stem, a sequence of named blocks, global average pooling.
+    """An image encoder: a stem, a sequence of named blocks, what closes them, global average pooling.
 
     Args:
         stem: first layers, applied to images.
         blocks: residual blocks by name, in order.
         feature_dim: D, channels of the last block.
+        closing: applied after the last block; norm and ReLU of pre-activation networks, by default nothing.
     """
 
     in_bfloat16 = False
     """Whether `forward` computes in bfloat16: set by a trainer, never by a scorer. Weights and features are float32."""
 
-    def __init__(self, stem: nn.Module, blocks: dict[str, nn.Module], feature_dim: int) -> None:
+    def __init__(
+        self, stem: nn.Module, blocks: dict[str, nn.Module], feature_dim: int, closing: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.stem = stem
         self.blocks = nn.ModuleDict(blocks)
+        self.closing = closing or nn.Identity()
         self.feature_dim = feature_dim
 
     def forward(self, images: Tensor) -> Tensor:
@@ -60,20 +87,22 @@ class Encoder(nn.Module):
             maps = self.stem(images.contiguous(memory_format=torch.channels_last))
             for block in self.blocks.values():
                 maps = block(maps)
+            maps = self.closing(maps)
         return maps.float().mean(dim=(2, 3))
 
     def probe_points(self, images: Tensor) -> dict[str, Tensor]:
         """Give the representation at every probe point, from `input` to `features`, in one forward pass.
 
-        The input is flattened; spatial maps are average-pooled to (B, channels). The last block, pooled, *is* the
-        feature vector, so it appears once, as `features`.
+        The input is flattened; spatial maps are average-pooled to (B, channels). The last block, closed and pooled,
+        *is* the feature vector, so it appears once, as `features`.
         """
         maps = self.stem(images.contiguous(memory_format=torch.channels_last))
         points = {"input": images.flatten(1), "stem": maps.mean(dim=(2, 3))}
         for name, block in self.blocks.items():
             maps = block(maps)
             points[name] = maps.mean(dim=(2, 3))
-        points["features"] = points.pop(list(self.blocks)[-1])
+        del points[list(self.blocks)[-1]]
+        points["features"] = self.closing(maps).mean(dim=(2, 3))
         return points
 
 
@@ -84,7 +113,7 @@ def prunable_names(encoder: nn.Module) -> tuple[str, ...]:
     )
 
 
-def build_encoder(spec: SmallResNet, in_channels: int, seed: int) -> Encoder:
+def build_encoder(spec: EncoderSpec, in_channels: int, seed: int) -> Encoder:
     """Build an encoder with the initial weights of `seed`.
 
     Args:
@@ -93,39 +122,57 @@ def build_encoder(spec: SmallResNet, in_channels: int, seed: int) -> Encoder:
         seed: the model's seed; weights are drawn from its `init` stream (He initialisation, fan out, for ReLU).
     """
     enter_stream(seed, "init", 0)
-    encoder = _small_resnet(spec, in_channels)
+    encoder = _build(spec, in_channels)
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return encoder
 
 
-def layer_sizes(spec: SmallResNet, in_channels: int) -> tuple[int, ...]:
+def layer_sizes(spec: EncoderSpec, in_channels: int) -> tuple[int, ...]:
     """Number of weights of every prunable layer, in the order of `prunable_names`."""
     with torch.device("meta"):
-        encoder = _small_resnet(spec, in_channels)
+        encoder = _build(spec, in_channels)
     weights = dict(encoder.named_parameters())
     return tuple(weights[name].numel() for name in prunable_names(encoder))
 
 
-def feature_dim(spec: SmallResNet) -> int:
+def feature_dim(spec: EncoderSpec) -> int:
     """D, the size of an encoder's feature vectors."""
-    return 4 * spec.width
+    return _widths(spec)[-1]
 
 
-def _small_resnet(spec: SmallResNet, in_channels: int) -> Encoder:
-    widths = (spec.width, 2 * spec.width, 4 * spec.width)
-    return Encoder(_stem(in_channels, spec.width), dict(_stages(spec.width, widths, num_blocks=1)), widths[-1])
+def _widths(spec: EncoderSpec) -> tuple[int, ...]:
+    """Channels of every stage."""
+    match spec:
+        case SmallResNet():
+            return (spec.width, 2 * spec.width, 4 * spec.width)
+        case ResNet18():
+            return (64, 128, 256, 512)
+        case WideResNet16x2():
+            return (32, 64, 128)
 
 
-def _stem(in_channels: int, channels: int) -> nn.Module:
-    convolution = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU())
+def _build(spec: EncoderSpec, in_channels: int) -> Encoder:
+    widths = _widths(spec)
+    if isinstance(spec, WideResNet16x2):
+        stem = _convolution(in_channels, 16)
+        blocks = dict(_stages(PreActivationBlock, 16, widths, num_blocks=2))
+        return Encoder(stem, blocks, widths[-1], nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU()))
+    stem = nn.Sequential(_convolution(in_channels, widths[0]), nn.BatchNorm2d(widths[0]), nn.ReLU())
+    blocks = dict(_stages(BasicBlock, widths[0], widths, num_blocks=2 if isinstance(spec, ResNet18) else 1))
+    return Encoder(stem, blocks, widths[-1])
 
 
-def _stages(in_channels: int, widths: tuple[int, ...], num_blocks: int) -> Iterator[tuple[str, nn.Module]]:
+def _convolution(in_channels: int, channels: int) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+
+
+def _stages(
+    block_type: type[BasicBlock | PreActivationBlock], in_channels: int, widths: tuple[int, ...], num_blocks: int
+) -> Iterator[tuple[str, nn.Module]]:
     for stage, channels in enumerate(widths, start=1):
         for block in range(1, num_blocks + 1):
             stride = 2 if stage > 1 and block == 1 else 1
-            yield f"stage{stage}_block{block}", BasicBlock(in_channels, channels, stride)
+            yield f"stage{stage}_block{block}", block_type(in_channels, channels, stride)
             in_channels = channels

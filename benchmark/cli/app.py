@@ -47,11 +47,11 @@ def plan(
     submission: Submission, spec: Spec = "digits", executor: ExecutorName = "auto", device: Device = "auto"
 ) -> None:
     """Show what an evaluation would train, what sharing saves and what it may cost; train nothing."""
+    from benchmark.cli.plan_table import plan_table
     from benchmark.cli.session import Session
-    from benchmark.cli.tables import plan_table
 
     session = Session(executor, device)
-    Console().print(plan_table(session.prepare(load_spec(spec), submission), session.home))
+    Console().print(plan_table(session.prepare(load_spec(spec), submission, download=False), session.home))
 
 
 @app.command(epilog="Example:  fmn check my_method")

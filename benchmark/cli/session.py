@@ -63,10 +63,11 @@ class Session:
             raise InvalidDocument([Problem("DEVICE", "a device that is there", str(error))]) from error
         self.device: Literal["cpu", "cuda"] = "cuda" if picked.type == "cuda" else "cpu"
 
-    def prepare(self, spec: BenchmarkSpec, submission: str) -> Prepared:
+    def prepare(self, spec: BenchmarkSpec, submission: str, *, download: bool = True) -> Prepared:
         """Admit, load and plan; whatever is wrong is said in plain sentences."""
+        directory = submission_directory(submission)
         try:
-            return prepare(spec, submission_directory(submission), self.home, self.executor, self.device)
+            return prepare(spec, directory, self.home, self.executor, self.device, download=download)
         except InvalidDocument:
             raise
         except ValueError as error:

@@ -9,48 +9,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.execution.evaluate import Prepared
-from benchmark.execution.home import Home
-from benchmark.execution.prepare import checkpoint_interval, missing_segments
-from benchmark.execution.store import Store
 from benchmark.recording.record import CellRecord, EvaluationRecord, RunRecord
 from benchmark.scoring.instrument import Estimate
 
 _SHOWN = ("robustness/score", "robustness/dense", "robustness/retention")
-
-
-def plan_table(prepared: Prepared, home: Home) -> Group:
-    """Show runs, segments, updates with and without sharing, and what is left to train."""
-    plan, store = prepared.plan, Store(home.segments)
-    left = [
-        segment
-        for subtree in plan.subtrees
-        for segment in missing_segments(subtree, store, checkpoint_interval(subtree.total_steps))
-    ]
-    table = Table(title=f"{prepared.admitted.name} on {prepared.spec.identity}", title_justify="left")
-    for heading in ("task", "seeds", "runs", "segments", "updates, each run alone", "shared", "saved"):
-        table.add_column(heading, justify="left" if heading == "task" else "right")
-    for task in prepared.data:
-        subtrees = [subtree for subtree in plan.subtrees if subtree.task == task]
-        naive = sum(subtree.total_steps * len(subtree.runs) for subtree in subtrees)
-        shared = sum(segment.num_steps for subtree in subtrees for segment in subtree.segments)
-        counts = (len(subtrees), sum(len(each.runs) for each in subtrees), sum(len(each.segments) for each in subtrees))
-        table.add_row(task, *map(str, counts), f"{naive:,}", f"{shared:,}", f"{naive / shared:.2f}x")
-    steps_left = sum(segment.num_steps for segment in left)
-    lines = [f"left to train: {steps_left:,} updates in {len(left)} segments"]
-    if cost := _seconds_per_update(prepared, store):
-        minutes = cost * steps_left / 60
-        lines.append(f"about {minutes:.1f} device minutes, at {cost * 1e3:.1f} ms per update as measured")
-    elif steps_left:
-        lines.append("cost: not known yet; it is measured by the first segments that are trained here")
-    return Group(table, Text("\n".join(lines)))
-
-
-def _seconds_per_update(prepared: Prepared, store: Store) -> float | None:
-    keys = [segment.key for subtree in prepared.plan.subtrees for segment in subtree.segments]
-    reports = [store.report(key) for key in keys if store.has(key)]
-    updates = sum(report.step - report.start for report in reports)
-    return sum(report.train_s for report in reports) / updates if updates else None
 
 
 def result_table(record: EvaluationRecord) -> Group:

@@ -11,16 +11,17 @@ import torch
 from torch import Tensor, nn
 
 
-def standard_augmentation(image_shape: tuple[int, int, int], strength: float) -> nn.Sequential:
+def standard_augmentation(image_shape: tuple[int, int, int], strength: float, *, flip: bool) -> nn.Sequential:
     """Build the pipeline for images of one shape.
 
-    Grey images (digits, clothes) are shifted, turned, scaled, sheared and made noisy, never flipped: orientation means
-    something. Colour images are cropped, flipped, colour-jittered and greyed as in SimCLR (Chen et al. 2020, app. A;
-    no blur, as the authors do for CIFAR-size images).
+    Grey images (digits, clothes) are shifted, turned, scaled, sheared and made noisy. Colour images are cropped,
+    colour-jittered and greyed as in SimCLR (Chen et al. 2020, app. A; no blur, as the authors do for CIFAR-size
+    images), and mirrored where that changes no class.
 
     Args:
         image_shape: (channels, height, width).
         strength: 0 leaves images almost as they are, 1 is the papers' full strength.
+        flip: whether half of the colour images are mirrored; a dataset says whether they may be (`Setting.flip`).
 
     Returns:
         A module from float32 images (B, channels, H, W) in [0, 1] to images of the same shape.
@@ -32,9 +33,10 @@ def standard_augmentation(image_shape: tuple[int, int, int], strength: float) ->
             K.RandomAffine(20 * s, translate=(0.15 * s, 0.15 * s), scale=(1 - 0.2 * s, 1 + 0.2 * s), shear=12 * s),
             K.RandomGaussianNoise(std=0.1 * s, p=1.0),
         )
+    mirroring = [K.RandomHorizontalFlip(p=0.5)] if flip else []
     return nn.Sequential(
         K.RandomResizedCrop((height, width), scale=(1 - 0.8 * s, 1.0), cropping_mode="resample"),
-        K.RandomHorizontalFlip(p=0.5),
+        *mirroring,
         K.ColorJitter(0.4 * s, 0.4 * s, 0.4 * s, 0.1 * s, p=0.8),
         K.RandomGrayscale(p=0.2),
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from benchmark.data.datasets import DatasetFacts, MissingData, declared_facts
 from benchmark.encoder import layer_sizes
 from benchmark.execution.compose import compose_record
 from benchmark.execution.executor import Executor
@@ -56,11 +57,15 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request after everything cheap: admitted, loaded and planned, nothing trained."""
+    """A request after everything cheap: admitted, loaded and planned, nothing trained.
+
+    `data` lacks the tasks whose images are not here, where it was planned without; `facts` has them all.
+    """
 
     spec: BenchmarkSpec
     admitted: Admitted
     data: Mapping[str, TaskData]
+    facts: Mapping[str, DatasetFacts]
     environment: Mapping[str, Any]
     plan: Plan
     device: Literal["cpu", "cuda"]
@@ -77,31 +82,51 @@ class Prepared:
 
 
 def prepare(
-    spec: BenchmarkSpec, submission: Path, home: Home, executor: Executor, device: Literal["cpu", "cuda"]
-) -> Prepared:
+    spec: BenchmarkSpec, submission: Path, home: Home, executor: Executor, device: Literal["cpu", "cuda"], *,
+    download: bool = True,
+) -> Prepared:  # fmt: skip
     """Admit a submission, load the data and plan.
+
+    Args:
+        spec: the benchmark.
+        submission: its directory.
+        home: where data and states are kept.
+        executor: where it will run.
+        device: on what.
+        download: whether missing data are fetched; without, a published dataset is planned with its published counts.
 
     Raises:
         InvalidDocument: the submission is refused, with every problem.
         ValueError: the plan is impossible.
     """
     admitted = _admit(submission, home)
-    names = [task_name(spec, index) for index in range(len(spec.tasks))]
-    data = {name: write_task_data(home, task) for name, task in zip(names, spec.tasks, strict=True)}
+    tasks = {task_name(spec, index): task for index, task in enumerate(spec.tasks)}
+    data: dict[str, TaskData] = {}
+    facts: dict[str, DatasetFacts] = {}
+    for name, task in tasks.items():
+        try:
+            data[name] = write_task_data(home, task, download=download)
+            facts[name] = data[name].dataset.facts
+        except MissingData:
+            declared = declared_facts(task.dataset)
+            if declared is None:
+                raise
+            facts[name] = declared
     environment = executor.environment(device)
-    facts = {
+    task_facts = {
         name: TaskFacts(
-            train_digest=data[name].dataset.train.digest,
-            num_train=len(data[name].dataset.train.labels),
-            layer_sizes=layer_sizes(task.encoder, data[name].dataset.train.images.shape[1]),
+            train_digest=data[name].dataset.train.digest if name in data else "not here",
+            num_train=facts[name].num_train,
+            layer_sizes=layer_sizes(task.encoder, facts[name].image_shape[0]),
         )
-        for name, task in zip(names, spec.tasks, strict=True)
+        for name, task in tasks.items()
     }
     digests = {
-        name: submission_digest(admitted.manifest, admitted.code_digest, data[name].dataset.name) for name in names
+        name: submission_digest(admitted.manifest, admitted.code_digest, task.dataset.name)
+        for name, task in tasks.items()
     }
-    plan = make_plan(spec, facts, digests, digest(environment))
-    return Prepared(spec, admitted, data, environment, plan, device)
+    plan = make_plan(spec, task_facts, digests, digest(environment))
+    return Prepared(spec, admitted, data, facts, environment, plan, device)
 
 
 def _admit(submission: Path, home: Home) -> Admitted:

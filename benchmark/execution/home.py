@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.data.decoded import DataFolders
+
 SCORING_PREFIX = ".scoring-"
 """Beginning of the names of folders in which a scorer works."""
 
@@ -49,6 +51,12 @@ class Home:
     def data(self) -> Path:
         """Tensors of datasets, by digest."""
         return self.root / "data"
+
+    @property
+    def folders(self) -> DataFolders:
+        """Where datasets are downloaded to (`FMN_DATA`, by default here), and kept decoded."""
+        downloads = os.environ.get("FMN_DATA")
+        return DataFolders(Path(downloads).resolve() if downloads else self.root / "downloads", self.data / "decoded")
 
     @property
     def records(self) -> Path:

@@ -41,9 +41,13 @@ class TaskData:
     test: Path
 
 
-def write_task_data(home: Home, task: Task) -> TaskData:
-    """Load a dataset and write its tensors where processes can read them, once per content."""
-    dataset = load_dataset(task.dataset)
+def write_task_data(home: Home, task: Task, *, download: bool = True) -> TaskData:
+    """Load a dataset and write its tensors where processes can read them, once per content.
+
+    Raises:
+        InvalidDocument: it cannot be loaded; says why.
+    """
+    dataset = load_dataset(task.dataset, home.folders, download=download)
     train, test = home.data / dataset.train.digest, home.data / dataset.test.digest
     data = TaskData(
         dataset, train / "labelled.safetensors", train / "unlabelled.safetensors", test / "labelled.safetensors"
@@ -116,8 +120,8 @@ def prepare_jobs(
         task_data = data[subtree.task]
         job = TrainingJob(
             root=subtree.root, seed=subtree.seed, encoder=task.encoder, dataset=task.dataset.name,
-            num_classes=task_data.dataset.num_classes if with_labels else None, batch_size=task.training.batch_size,
-            total_steps=subtree.budget_steps, precision=task.training.precision,
+            flip=task.dataset.flip, num_classes=task_data.dataset.num_classes if with_labels else None,
+            batch_size=task.training.batch_size, total_steps=subtree.budget_steps, precision=task.training.precision,
             finetune_rate=finetune.learning_rate if finetune else None,
             hyperparameters=dict(hyperparameters[subtree.task]), device=device,
             segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,

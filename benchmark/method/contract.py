@@ -23,6 +23,7 @@ class Setting:
     Attributes:
         dataset: name of the dataset.
         image_shape: (channels, height, width).
+        flip: whether a mirrored image still shows its class: so in photographs, not in digits.
         num_classes: C where the manifest asks for `supervision: labels`, else None.
         feature_dim: D, size of the encoder's features.
         batch_size: images per update.
@@ -33,6 +34,7 @@ class Setting:
 
     dataset: str
     image_shape: tuple[int, int, int]
+    flip: bool
     num_classes: int | None
     feature_dim: int
     batch_size: int

@@ -11,19 +11,23 @@ from typing import Any
 from benchmark.plan.events import PruneEvent
 from benchmark.spec.canonical import digest
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 """Raised whenever the same key would name different numbers, so that old states are never mistaken for new ones."""
 
 
 def root_key(
-    *, train_digest: str, encoder: dict[str, Any], training: dict[str, Any], submission_digest: str, seed: int,
-    environment_digest: str,
+    *, train_digest: str, dataset: dict[str, Any], encoder: dict[str, Any], training: dict[str, Any],
+    submission_digest: str, seed: int, environment_digest: str,
 ) -> str:  # fmt: skip
-    """Name the origin of a seed's whole tree: everything that decides bits except what is pruned, and when."""
+    """Name the origin of a seed's whole tree: everything that decides bits except what is pruned, and when.
+
+    `dataset` is what a method is told about the images beside the images themselves: name and `flip`.
+    """
     return digest(
         {
             "key_version": KEY_VERSION,
             "train_digest": train_digest,
+            "dataset": dataset,
             "encoder": encoder,
             "training": training,
             "submission_digest": submission_digest,

@@ -114,6 +114,7 @@ def make_plan(
         for seed in range(spec.population.models):
             root = root_key(
                 train_digest=facts[name].train_digest,
+                dataset={"name": task.dataset.name, "flip": task.dataset.flip},
                 encoder=task.encoder.model_dump(mode="json"),
                 training=task.training.model_dump(mode="json"),
                 submission_digest=submission_digests[name],

@@ -4,20 +4,21 @@ from benchmark.spec.base import Document, Problem
 from benchmark.spec.benchmark_spec import (
     BenchmarkSpec,
     BootstrapSpec,
-    DigitsDataset,
     Evaluation,
     FineTuning,
     LinearProbeSpec,
     PieSpec,
     PopulationSpec,
-    SmallResNet,
     Task,
     TrainingBudget,
 )
+from benchmark.spec.datasets import AnyPublished, DatasetSpec, DigitsDataset, ImageFolder, PublishedDataset
+from benchmark.spec.encoders import EncoderSpec, ResNet18, SmallResNet, WideResNet16x2
 from benchmark.spec.schedules import Gradual, Iterative, OneShot, Schedule
 
 __all__ = [
-    "BenchmarkSpec", "BootstrapSpec", "DigitsDataset", "Document", "Evaluation", "FineTuning", "Gradual",
-    "Iterative", "LinearProbeSpec", "OneShot", "PieSpec", "PopulationSpec", "Problem", "Schedule", "SmallResNet",
-    "Task", "TrainingBudget",
+    "AnyPublished", "BenchmarkSpec", "BootstrapSpec", "DatasetSpec", "DigitsDataset", "Document", "EncoderSpec",
+    "Evaluation", "FineTuning", "Gradual", "ImageFolder", "Iterative", "LinearProbeSpec", "OneShot", "PieSpec",
+    "PopulationSpec", "Problem", "PublishedDataset", "ResNet18", "Schedule", "SmallResNet", "Task", "TrainingBudget",
+    "WideResNet16x2",
 ]  # fmt: skip

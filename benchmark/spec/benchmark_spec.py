@@ -14,26 +14,10 @@ from pydantic import Field
 
 from benchmark.spec.base import Document, Problem, PrunedSparsity
 from benchmark.spec.corruptions import Corruption, repeated_corruptions
+from benchmark.spec.datasets import DatasetSpec
+from benchmark.spec.encoders import EncoderSpec
 from benchmark.spec.instruments import CalibrationSpec, DepthSpec, KnnSpec
 from benchmark.spec.schedules import Gradual, Iterative, OneShot, Schedule
-
-
-class DigitsDataset(Document):
-    """Handwritten digits bundled with scikit-learn: 1,797 grey images of 8 x 8 pixels, 10 classes, no download."""
-
-    name: Literal["digits"]
-    """Tag of this dataset."""
-    evaluate_on: Literal["test", "validation"] = "test"
-    """Which images are scored: the `test` split, or a `validation` fifth taken out of training to choose settings."""
-
-
-class SmallResNet(Document):
-    """Three-stage CIFAR-style residual network with one block per stage (He et al. 2016, section 4.2, n = 1)."""
-
-    name: Literal["resnet8"]
-    """Tag of this encoder."""
-    width: Annotated[int, Field(ge=1, le=256)]
-    """Channels of the first stage, 1 to 256; later stages have two and four times as many (4 x width features)."""
 
 
 class FineTuning(Document):
@@ -62,9 +46,9 @@ class TrainingBudget(Document):
 class Task(Document):
     """One dataset, one encoder, one training budget."""
 
-    dataset: DigitsDataset
+    dataset: DatasetSpec
     """Which images to train and evaluate on."""
-    encoder: SmallResNet
+    encoder: EncoderSpec
     """Which benchmark-owned network to train."""
     training: TrainingBudget
     """How long every run trains."""

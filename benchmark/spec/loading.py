@@ -11,7 +11,8 @@ import stat
 from pathlib import Path
 
 from benchmark.spec.base import Problem
-from benchmark.spec.benchmark_spec import BenchmarkSpec
+from benchmark.spec.benchmark_spec import BenchmarkSpec, Task
+from benchmark.spec.datasets import ImageFolder
 from benchmark.spec.validation import DOCUMENT, DocumentT, InvalidDocument, parse_document
 from benchmark.spec.wording import nearest_word, quoted
 from benchmark.spec.yaml_text import MAX_BYTES, YamlText, read_yaml
@@ -41,7 +42,20 @@ def load_spec(name_or_path: str) -> BenchmarkSpec:
         known = shipped_specs()
         expected = f"a shipped benchmark ({', '.join(known)}) or the path of a YAML file"
         raise InvalidDocument([Problem("spec", expected, quoted(name_or_path), nearest_word(name_or_path, known))])
-    return read_document(BenchmarkSpec, _read_file(Path(name_or_path)), name_or_path)
+    spec = read_document(BenchmarkSpec, _read_file(Path(name_or_path)), name_or_path)
+    return _with_paths_beside(spec, Path(name_or_path).absolute().parent)
+
+
+def _with_paths_beside(spec: BenchmarkSpec, folder: Path) -> BenchmarkSpec:
+    """Read relative paths of pictures from where the document lies; those of shipped documents stay relative."""
+    tasks: list[Task] = []
+    for task in spec.tasks:
+        dataset = task.dataset
+        if isinstance(dataset, ImageFolder):
+            path = os.path.normpath(folder / Path(dataset.path).expanduser())
+            task = task.model_copy(update={"dataset": dataset.model_copy(update={"path": path})})
+        tasks.append(task)
+    return spec.model_copy(update={"tasks": tuple(tasks)})
 
 
 def read_document(model: type[DocumentT], data: bytes, file: str, max_bytes: int = MAX_BYTES) -> DocumentT:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.plan.tree import Segment
-from benchmark.spec import SmallResNet
+from benchmark.spec import EncoderSpec
 
 _MOST = 2**53
 """Largest number that a trainer, who may lie, can make anybody calculate with."""
@@ -24,10 +24,12 @@ class TrainingJob(BaseModel):
     """Root key of the seed's tree."""
     seed: int
     """The model's seed."""
-    encoder: SmallResNet
+    encoder: EncoderSpec
     """Which encoder to train."""
     dataset: str
     """Name of the dataset, for methods that look at it."""
+    flip: bool
+    """Whether a mirrored image still shows its class."""
     num_classes: int | None
     """Number of classes where the manifest asks for labels, else None."""
     batch_size: int

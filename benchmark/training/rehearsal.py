@@ -165,9 +165,9 @@ def rehearse(job: TrainingJob, submission: Path, image_shape: tuple[int, int, in
     except MethodLoadError as error:
         return [Problem("method.py", "code that can be imported", str(error))]
     setting = Setting(
-        dataset=job.dataset, image_shape=image_shape, num_classes=job.num_classes, feature_dim=feature_dim(job.encoder),
-        batch_size=job.batch_size, steps_per_epoch=NUM_UPDATES, total_steps=job.total_steps,
-        hyperparameters=job.hyperparameters,
+        dataset=job.dataset, image_shape=image_shape, flip=job.flip, num_classes=job.num_classes,
+        feature_dim=feature_dim(job.encoder), batch_size=job.batch_size, steps_per_epoch=NUM_UPDATES,
+        total_steps=job.total_steps, hyperparameters=job.hyperparameters,
     )  # fmt: skip
     return Rehearsal(Recipe(job.encoder, method, setting, job.seed, device), image_shape, job.num_classes).problems()
 

@@ -16,7 +16,7 @@ from benchmark.method.contract import Method, Setting
 from benchmark.plan.events import PruneEvent
 from benchmark.pruning.criteria import magnitude_scores, prune, random_scores
 from benchmark.pruning.mask import Mask
-from benchmark.spec import SmallResNet
+from benchmark.spec import EncoderSpec
 from benchmark.training.state import TrainState
 
 
@@ -24,7 +24,7 @@ from benchmark.training.state import TrainState
 class Recipe:
     """What all models of one seed have in common; builds each of them afresh."""
 
-    encoder: SmallResNet
+    encoder: EncoderSpec
     method: type[Method]
     setting: Setting
     seed: int

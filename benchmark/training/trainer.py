@@ -144,7 +144,7 @@ def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox:
 def _setting(job: TrainingJob, images: Tensor, batches: Batches) -> Setting:
     channels, height, width = images.shape[1:]
     return Setting(
-        dataset=job.dataset, image_shape=(channels, height, width), num_classes=job.num_classes,
+        dataset=job.dataset, image_shape=(channels, height, width), flip=job.flip, num_classes=job.num_classes,
         feature_dim=feature_dim(job.encoder), batch_size=job.batch_size, steps_per_epoch=batches.steps_per_epoch,
         total_steps=job.total_steps, hyperparameters=job.hyperparameters,
     )  # fmt: skip

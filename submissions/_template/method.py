@@ -12,7 +12,8 @@ class MyMethod(Method):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.augmentation = standard_augmentation(setting.image_shape, setting.number("augmentation"))
+        strength = setting.number("augmentation")
+        self.augmentation = standard_augmentation(setting.image_shape, strength, flip=setting.flip)
 
     def views(self, images_BCHW: Tensor) -> Tensor:
         """Turn images (B, channels, H, W) in [0, 1] into views (V, B, channels, H, W)."""

@@ -14,7 +14,8 @@ class SimCLR(Method):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         self.temperature = setting.number("temperature")
-        self.augmentation = standard_augmentation(setting.image_shape, setting.number("augmentation"))
+        strength = setting.number("augmentation")
+        self.augmentation = standard_augmentation(setting.image_shape, strength, flip=setting.flip)
         self.projection = nn.Sequential(
             nn.Linear(setting.feature_dim, setting.feature_dim), nn.ReLU(inplace=True),
             nn.Linear(setting.feature_dim, int(setting.number("projection_dim"))),

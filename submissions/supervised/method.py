@@ -12,7 +12,8 @@ class Supervised(Method):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.augmentation = standard_augmentation(setting.image_shape, setting.number("augmentation"))
+        strength = setting.number("augmentation")
+        self.augmentation = standard_augmentation(setting.image_shape, strength, flip=setting.flip)
         self.head = nn.Linear(setting.feature_dim, setting.num_classes or 0)
 
     def views(self, images_BCHW: Tensor) -> Tensor:

@@ -292,14 +292,30 @@ def test_plan_shows_what_sharing_saves_and_what_is_left(
     assert "as measured" in ended.out
 
 
-def test_plan_of_something_new_trains_nothing_and_knows_no_cost(
+def test_plan_of_something_new_trains_nothing_and_times_an_update(
     fmn: Fmn, home: Path, plain: Path, tiny_spec_file: Path
 ) -> None:
     ended = fmn("plan", plain, "--spec", tiny_spec_file)
     assert ended.code == 0
     assert "left to train: 176 updates in 18 segments" in ended.out
-    assert "cost: not known yet" in ended.out
+    assert re.search(r"about \d.* device minutes of one core", " ".join(ended.out.split()))
+    assert "timed just now with 64 of 128 images per update" in " ".join(ended.out.split())
     assert not (home / "segments").exists()
+
+
+@pytest.mark.parametrize(("spec", "cells", "models"), [("corti2022", 37, 30), ("cifar10", 25, 10)])
+def test_plan_of_data_that_are_not_here_downloads_nothing(
+    fmn: Fmn, home: Path, plain: Path, spec: str, cells: int, models: int
+) -> None:
+    ended = fmn("plan", plain, "--spec", spec)
+    assert ended.code == 0
+    printed = " ".join(ended.out.split())
+    assert f"{models} models per cell" in printed
+    row = next(line for line in ended.out.splitlines() if "cifar10/" in line)
+    assert [cell.strip() for cell in row.strip("│ ").split("│")][1:3] == [str(models), str(cells * models)]
+    assert "cifar10 is not here yet: planned with its published counts" in printed
+    assert " device days of one core" in printed
+    assert not (home / "downloads").exists()
 
 
 def test_ctrl_c_ends_everything_and_says_how_to_continue(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,10 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from benchmark.data.datasets import Dataset, ImageSet, content_order, load_dataset, split_stratified
+from benchmark.data.datasets import DataFolders, Dataset, ImageSet, content_order, load_dataset, split_stratified
 from benchmark.spec import DigitsDataset
 
 Scored = Literal["test", "validation"]
+
+NOWHERE = DataFolders(Path("/nonexistent"), Path("/nonexistent"))
+"""Digits come with scikit-learn."""
 
 GOLDEN = {
     "train": "a3f0169a9ce44840fd0aab883ea835a431e9509b94d04aa73dea9fcda77b51e5",
@@ -29,12 +33,12 @@ GOLDEN = {
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
-    return load_dataset(DigitsDataset(name="digits"))
+    return load_dataset(DigitsDataset(name="digits"), NOWHERE)
 
 
 @pytest.fixture(scope="module")
 def validated() -> Dataset:
-    return load_dataset(DigitsDataset(name="digits", evaluate_on="validation"))
+    return load_dataset(DigitsDataset(name="digits", evaluate_on="validation"), NOWHERE)
 
 
 def as_bytes(image_set: ImageSet) -> list[bytes]:
@@ -118,7 +122,7 @@ def test_the_order_of_training_images_says_no_more_about_labels_than_a_shuffle(s
     Born from an incident: images kept by a stratified split, left in the order by which the others were chosen, began
     with the classes whose share was filled first; the digits began with seven threes in a row.
     """
-    labels = load_dataset(DigitsDataset(name="digits", evaluate_on=scored)).train.labels
+    labels = load_dataset(DigitsDataset(name="digits", evaluate_on=scored), NOWHERE).train.labels
     generator = np.random.default_rng(0)
     shuffled = [count_neighbours_alike(generator.permutation(labels)) for _ in range(1000)]
     assert np.quantile(shuffled, 0.005) <= count_neighbours_alike(labels) <= np.quantile(shuffled, 0.995)

@@ -17,7 +17,7 @@ def images_of(shape: tuple[int, int, int]) -> Tensor:
 
 
 def views_at(shape: tuple[int, int, int], strength: float, step: int) -> Tensor:
-    augmentation = standard_augmentation(shape, strength)
+    augmentation = standard_augmentation(shape, strength, flip=True)
     enter_stream(0, "views", step)
     return augmented_views(augmentation, images_of(shape), num_views=2)
 
@@ -32,7 +32,7 @@ def test_views_have_the_shape_of_the_images_and_stay_in_range(shape: tuple[int, 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_views_depend_on_the_stream_alone_and_not_on_earlier_use_of_the_pipeline(shape: tuple[int, int, int]) -> None:
-    augmentation = standard_augmentation(shape, 1.0)
+    augmentation = standard_augmentation(shape, 1.0, flip=True)
     augmented_views(augmentation, images_of(shape)[:3], num_views=3)
     enter_stream(0, "views", 4)
     used_before = augmented_views(augmentation, images_of(shape), num_views=2)
@@ -44,7 +44,7 @@ def test_views_depend_on_the_stream_alone_and_not_on_earlier_use_of_the_pipeline
 def test_every_image_and_every_view_draws_its_own_parameters(shape: tuple[int, int, int]) -> None:
     same_image = images_of(shape)[:1].expand(4, *shape)
     enter_stream(0, "views", 0)
-    views_VBCHW = augmented_views(standard_augmentation(shape, 1.0), same_image, num_views=2).flatten(0, 1)
+    views_VBCHW = augmented_views(standard_augmentation(shape, 1.0, flip=True), same_image, num_views=2).flatten(0, 1)
     assert len({view.numpy().tobytes() for view in views_VBCHW}) == 8
 
 

@@ -174,7 +174,7 @@ def test_methods_without_supervision_get_neither_labels_nor_the_number_of_classe
 
 
 def test_labelled_data_files_hold_the_dataset(tiny_spec: BenchmarkSpec, tmp_path: Path) -> None:
-    dataset = load_dataset(tiny_spec.tasks[0].dataset)
+    dataset = load_dataset(tiny_spec.tasks[0].dataset, Home(tmp_path).folders)
     data = write_task_data(Home(tmp_path), tiny_spec.tasks[0])
     for path, expected in ((data.labelled, dataset.train), (data.test, dataset.test)):
         tensors = load_file(path)

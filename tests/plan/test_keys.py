@@ -12,6 +12,7 @@ from benchmark.plan import KEY_VERSION, PruneEvent, root_key, state_key
 
 ROOT_FACTS: dict[str, Any] = {
     "train_digest": "11" * 32,
+    "dataset": {"name": "letters", "flip": False},
     "encoder": {"name": "resnet8", "width": 5},
     "training": {"epochs": 7, "batch_size": 48},
     "submission_digest": "22" * 32,
@@ -28,6 +29,7 @@ EVENT_FACTS: dict[str, Any] = {
 
 OTHER_ROOT_FACTS: dict[str, Any] = {
     "train_digest": "12" * 32,
+    "dataset": {"name": "letters", "flip": True},
     "encoder": {"name": "resnet8", "width": 6},
     "training": {"epochs": 7, "batch_size": 49},
     "submission_digest": "23" * 32,
@@ -45,9 +47,17 @@ GOLDEN = {
         "root": "e02f8cd93a34b004487a0090124fdcf4a4df7d8883a4f42977b16ba4aa81bd71",
         "initial": "e60ed3b68b5e3aa75c71d0b12ca73e3f190f987524764f58c0d20e47c46f89a4",
         "pruned": "3c3793e6e05984a8245d492436337c6f85f92ee5354daea9a3493dcb79a3a86a",
-    }
+    },
+    2: {
+        "root": "823c09891eaf8ad726d3df80a54ad46b8b4e366d66f804a9197bc8407d32e7ca",
+        "initial": "73934a130609346f80a311f73c20bab6418a2b35cf87e10a8747872fb24a3354",
+        "pruned": "fc4c4aa221abae94f55b6ef8d4c3fd51eebd0030c02bdb791ed7ed6532043971",
+    },
 }
-"""Literal keys per KEY_VERSION. A new version adds an entry; an old entry never changes."""
+"""Literal keys per KEY_VERSION. A new version adds an entry; an old entry never changes.
+
+Version 2 names what a method is told about the images (name, `flip`) beside their content.
+"""
 
 
 def first_event() -> PruneEvent:

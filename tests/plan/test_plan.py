@@ -99,7 +99,8 @@ def test_names_come_from_facts_seed_and_compiled_events_alone() -> None:
     spec = BenchmarkSpec.model_validate(document())
     run = next(run for run in planned().runs if (run.schedule, run.sparsity, run.seed) == ("early", Decimal("0.9"), 1))
     root = root_key(
-        train_digest="aa" * 32, encoder={"name": "resnet8", "width": 2},
+        train_digest="aa" * 32, dataset={"name": "digits", "flip": False},
+        encoder={"name": "resnet8", "width": 2},
         training={"epochs": 5, "batch_size": 16, "precision": "float32", "finetune": None},
         submission_digest="cc" * 32, seed=1, environment_digest="ee" * 32,
     )  # fmt: skip

@@ -71,7 +71,8 @@ def test_five_mistakes_get_five_messages_that_name_the_offending_values(here: Pa
     (here / "five.yaml").write_text(FIVE_MISTAKES)
     assert refusal("five.yaml") == [
         "five.yaml:3: tier: expected one of smoke, qualification, full, got 'gold'",
-        "five.yaml:5: tasks[0].dataset.name: expected digits, got 'imagenet'",
+        "five.yaml:5: tasks[0].dataset.name: expected one of digits, cifar10, cifar100, svhn, stl10, "
+        "fashion_mnist, image_folder, got 'imagenet' (nearest valid: image_folder)",
         "five.yaml:8: sparsities[2]: expected a number more than 0 and less than 1, got 1.5 "
         "(nearest valid: just below 1)",
         "five.yaml:10: schedules[0].kind: expected one of one_shot, gradual, iterative, got 'cyclic'",

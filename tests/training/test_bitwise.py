@@ -192,9 +192,9 @@ def write_submission(directory: Path, method: type[Method]) -> None:
 
 def start_trainer(folder: Path, segments: list[Segment], outbox: Path, interval: int) -> subprocess.Popen[bytes]:
     job = TrainingJob(
-        root=ROOT, seed=SEED, encoder=ENCODER, dataset="tiny", num_classes=NUM_CLASSES, batch_size=BATCH_SIZE,
-        total_steps=TOTAL_STEPS, hyperparameters=dict(setting_of().hyperparameters), device="cpu",
-        segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=0,
+        root=ROOT, seed=SEED, encoder=ENCODER, dataset="tiny", flip=False, num_classes=NUM_CLASSES,
+        batch_size=BATCH_SIZE, total_steps=TOTAL_STEPS, hyperparameters=dict(setting_of().hyperparameters),
+        device="cpu", segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=0,
     )  # fmt: skip
     (folder / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
     outbox.mkdir()

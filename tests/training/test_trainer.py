@@ -57,7 +57,7 @@ def _threads_as_before() -> Iterator[None]:
 
 def job_of(segments: tuple[Segment, ...] = SEGMENTS, **changes: Any) -> TrainingJob:
     fields: dict[str, Any] = {
-        "root": ROOT, "seed": SEED, "encoder": ENCODER, "dataset": "tiny", "num_classes": NUM_CLASSES,
+        "root": ROOT, "seed": SEED, "encoder": ENCODER, "dataset": "tiny", "flip": False, "num_classes": NUM_CLASSES,
         "batch_size": BATCH_SIZE, "total_steps": TOTAL_STEPS, "device": "cpu", "segments": segments,
         "hyperparameters": dict(setting_of().hyperparameters), "checkpoint_interval": 5, "checkpoint_every_s": 1e9,
     }  # fmt: skip

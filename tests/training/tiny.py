@@ -93,9 +93,9 @@ def without_leaves(segments: Sequence[Segment]) -> list[Segment]:
 
 def setting_of(num_classes: int | None = NUM_CLASSES, **hyperparameters: float) -> Setting:
     return Setting(
-        dataset="tiny", image_shape=(1, 8, 8), num_classes=num_classes, feature_dim=feature_dim(ENCODER),
-        batch_size=BATCH_SIZE, steps_per_epoch=STEPS_PER_EPOCH, total_steps=TOTAL_STEPS,
-        hyperparameters={"learning_rate": 0.05, "weight_decay": 0.001, **hyperparameters},
+        dataset="tiny", image_shape=(1, 8, 8), flip=False, num_classes=num_classes,
+        feature_dim=feature_dim(ENCODER), batch_size=BATCH_SIZE, steps_per_epoch=STEPS_PER_EPOCH,
+        total_steps=TOTAL_STEPS, hyperparameters={"learning_rate": 0.05, "weight_decay": 0.001, **hyperparameters},
     )  # fmt: skip
 
 
