@@ -19,7 +19,7 @@ from leaderboard.ranking import Interval
 
 Doubles = NDArray[np.float64]
 
-FEW_MODELS = 10
+FEW_MODELS = 30
 """Below this many models the bootstrap is too narrow, so the wider of it and the t interval is shown."""
 MAX_MODELS = 1000
 _CHUNK = 250

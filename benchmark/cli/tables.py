@@ -12,14 +12,21 @@ from rich.text import Text
 from benchmark.recording.record import CellRecord, EvaluationRecord, RunRecord
 from benchmark.scoring.instrument import Estimate
 
+_ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
+_INSTRUMENTS = (
+    "knn/accuracy", "pie/excess", "label_change/churn", "class_impact/paired_bh", "q_score_2022/mean",
+    "q_score_2022/auroc", "depth/pred_mean", "geometry/rankme", "calibration/error", "corruption/mean_error",
+)  # fmt: skip
+"""A line each beside the accuracies: the record holds all numbers of all cells."""
+
 _SHOWN = ("robustness/score", "robustness/dense", "robustness/retention")
 
 
 def result_table(record: EvaluationRecord) -> Group:
-    """Show accuracy and excess PIE by schedule and sparsity, and the summary."""
+    """Show accuracy by schedule and sparsity, what the instruments say of the sparsest models, and the summary."""
     table = Table(title=f"{record.submission.name} on {record.spec_identity} ({record.tier})", title_justify="left")
     sparsities = sorted({cell.sparsity for cell in record.cells if cell.sparsity > 0})
-    table.add_column("linear-probe accuracy at sparsity")
+    table.add_column("accuracy at sparsity")
     for sparsity in (0.0, *sparsities):
         table.add_column("dense" if sparsity == 0 else f"{sparsity:g}", justify="right")
     dense = {cell.task: cell for cell in record.cells if cell.schedule == "dense"}
@@ -35,7 +42,29 @@ def result_table(record: EvaluationRecord) -> Group:
     finished = sum(run.status == "finished" for run in record.runs)
     cost = f"{record.cost.train_s:.0f} s of training, {record.cost.scoring_s:.0f} s of scoring"
     lines.append(f"{finished} of {len(record.runs)} runs finished; {cost}")
-    return Group(table, Text("\n".join(lines)))
+    return Group(table, *_instrument_tables(record), Text("\n".join(lines)))
+
+
+def _instrument_tables(record: EvaluationRecord) -> Iterator[Table]:
+    """Give per task what the instruments say, dense and at the largest sparsity of every schedule."""
+    columns = {column.name: column for column in record.columns}
+    for task in dict.fromkeys(cell.task for cell in record.cells):
+        cells = [cell for cell in record.cells if cell.task == task]
+        deepest = max(cell.sparsity for cell in cells)
+        shown = [cell for cell in cells if cell.sparsity in (0.0, deepest)]
+        several = len({cell.task for cell in record.cells}) > 1
+        table = Table()
+        table.add_column(f"{task}, at sparsity {deepest:g}" if several else f"at sparsity {deepest:g}")
+        for cell in shown:
+            table.add_column(cell.schedule, justify="right")
+        for name in _INSTRUMENTS:
+            if name in columns and any(name in cell.metrics for cell in shown):
+                column = columns[name]
+                decimals = 0 if column.unit == "classes" else 3
+                numbers = [_number(cell.metrics.get(name), decimals) for cell in shown]
+                table.add_row(f"{column.title}{_ARROWS[column.better]}", *numbers)
+        if table.row_count:
+            yield table
 
 
 def _by_schedule(cells: Sequence[CellRecord]) -> Iterator[tuple[str, list[CellRecord]]]:
@@ -48,8 +77,11 @@ def _by_schedule(cells: Sequence[CellRecord]) -> Iterator[tuple[str, list[CellRe
 
 
 def _accuracy(cell: CellRecord | None) -> str:
-    estimate = cell.metrics.get("linear/accuracy") if cell else None
-    return "-" if estimate is None or estimate.value is None else f"{estimate.value:.3f}"
+    return _number(cell.metrics.get("linear/accuracy") if cell else None)
+
+
+def _number(estimate: Estimate | None, decimals: int = 3) -> str:
+    return "-" if estimate is None or estimate.value is None else f"{estimate.value:.{decimals}f}"
 
 
 def _estimate(estimate: Estimate) -> str:

@@ -54,7 +54,7 @@ def show_verdict(first: Entry, second: Entry, duel: Duel) -> None:
         st.metric("Difference in robustness score (first - second)", f"{score.value:+.4f}",
                   f"{score.low:+.4f} to {score.high:+.4f}", delta_color="off", delta_arrow="off")  # fmt: skip
     resampled = (
-        "resamples the same test examples for both and the models of each; below 10 models, the wider of that and "
+        "resamples the same test examples for both and the models of each; below 30 models, the wider of that and "
         "Welch's t interval is shown"
         if duel.paired else "is Welch's t over models (the per-example outcomes of both are not at hand)"
     )  # fmt: skip

@@ -20,7 +20,7 @@ def shown(which: EvaluationRecord) -> list[str]:
 
 
 def cells(lines: list[str], label: str) -> list[str]:
-    row = next(line for line in lines if f" {label} " in line)
+    row = next(line.replace("┃", "│") for line in lines if f" {label} " in line)
     return [cell.strip() for cell in row.strip("│ ").split("│")]
 
 
@@ -31,6 +31,17 @@ def test_rows_are_schedules_and_columns_sparsities(evaluated: Evaluated) -> None
     for schedule in ("ramp", "shot", "shot-random"):
         expected = [means["dense", 0.0], means[schedule, 0.5], means[schedule, 0.9]]
         assert cells(lines, schedule) == [schedule, *(f"{value:.3f}" for value in expected)]
+
+
+def test_instruments_are_read_at_the_largest_sparsity_of_every_schedule(evaluated: Evaluated) -> None:
+    lines = shown(evaluated.record)
+    at = {(cell.schedule, cell.sparsity): cell.metrics for cell in evaluated.record.cells}
+    order = [("dense", 0.0), ("ramp", 0.9), ("shot", 0.9), ("shot-random", 0.9)]
+    assert cells(lines, "at sparsity 0.9") == ["at sparsity 0.9", *(schedule for schedule, _ in order)]
+    some = (("kNN accuracy ↑", "knn/accuracy", 3), ("Classes hit ↓", "class_impact/paired_bh", 0))
+    for label, name, decimals in some:
+        values = [at[cell][name].value if name in at[cell] else None for cell in order]
+        assert cells(lines, label)[1:] == ["-" if value is None else f"{value:.{decimals}f}" for value in values]
 
 
 def test_the_summary_is_printed_with_its_interval(evaluated: Evaluated) -> None:
