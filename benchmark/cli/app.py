@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from benchmark.execution.home import Home
+from benchmark.execution.problem import ExecutorProblem
 from benchmark.spec.loading import load_spec
 from benchmark.spec.validation import InvalidDocument
 
@@ -20,9 +21,10 @@ app = typer.Typer(
     epilog="Start with: fmn evaluate simclr",
 )  # fmt: skip
 
+ExecutorChoice = Literal["auto", "docker", "process"]
 Submission = Annotated[str, typer.Argument(help="Name under submissions/, or the path of any submission's directory.")]
 Spec = Annotated[str, typer.Option(help="Name of a shipped specification, or the path of a YAML file.")]
-ExecutorName = Annotated[Literal["auto", "process"], typer.Option(help="Where trainers run.")]
+ExecutorName = Annotated[ExecutorChoice, typer.Option(help="Where submitted code runs; auto: docker if it answers.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="What they train on.")]
 
 
@@ -50,8 +52,9 @@ def plan(
     from benchmark.cli.plan_table import plan_table
     from benchmark.cli.session import Session
 
-    session = Session(executor, device)
-    Console().print(plan_table(session.prepare(load_spec(spec), submission, download=False), session.home))
+    document = load_spec(spec)  # before anything that costs seconds
+    with Session(executor, device) as session:
+        Console().print(plan_table(session.prepare(document, submission, download=False), session.home))
 
 
 @app.command(epilog="Example:  fmn check my_method")
@@ -100,11 +103,13 @@ def rebuild_mlflow() -> None:
         raise typer.Exit(1) from None
 
 
-def _evaluate(submission: str, spec: str, executor: str, device: str, *, train: bool) -> None:
+def _evaluate(submission: str, spec: str, executor: ExecutorChoice, device: str, *, train: bool) -> None:
     try:
         from benchmark.cli.session import Session
 
-        complete = Session(executor, device).evaluate(load_spec(spec), submission, train=train)
+        document = load_spec(spec)  # before anything that costs seconds
+        with Session(executor, device) as session:
+            complete = session.evaluate(document, submission, train=train)
     except KeyboardInterrupt:  # typer would end without a word
         print("\ninterrupted; run the same command again to continue", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -116,7 +121,7 @@ def main() -> None:
     """Run the command; what users got wrong ends in plain sentences and exit code 2, never in a traceback."""
     try:
         app()
-    except InvalidDocument as error:
+    except (InvalidDocument, ExecutorProblem) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:

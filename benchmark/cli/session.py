@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 from rich.console import Console
 
 from benchmark.cli.progress import make_reporter
 from benchmark.cli.tables import failure_lines, result_table
+from benchmark.execution.choice import ExecutorChoice, choose_executor
 from benchmark.execution.evaluate import Prepared, evaluate, prepare
 from benchmark.execution.home import Home
-from benchmark.execution.process import ProcessExecutor
 from benchmark.spec import BenchmarkSpec, Problem
 from benchmark.spec.validation import InvalidDocument
-from benchmark.training.environment import pick_device
 
 
 def submission_directory(name_or_path: str) -> Path:
@@ -51,17 +51,31 @@ class Session:
     Args:
         executor: `auto` or the name of an executor.
         device: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        ExecutorProblem: the executor that was asked for cannot be used here.
+        InvalidDocument: the home cannot be written to, or there is no such device.
     """
 
-    def __init__(self, executor: str, device: str) -> None:
+    def __init__(self, executor: ExecutorChoice, device: str) -> None:
         self.home = Home.from_environment()
         _demand_writable(self.home.root)
-        self.executor = ProcessExecutor()
+        self.executor, self._isolation_warning = choose_executor(executor, self.home)
         try:
-            picked = pick_device(device)
-        except ValueError as error:
-            raise InvalidDocument([Problem("DEVICE", "a device that is there", str(error))]) from error
-        self.device: Literal["cpu", "cuda"] = "cuda" if picked.type == "cuda" else "cpu"
+            self.device: Literal["cpu", "cuda"] = self.executor.pick_device(device)
+        except BaseException as error:
+            self.executor.close()
+            if isinstance(error, ValueError):
+                raise InvalidDocument([Problem("DEVICE", "a device that is there", str(error))]) from error
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.executor.close()
 
     def prepare(self, spec: BenchmarkSpec, submission: str, *, download: bool = True) -> Prepared:
         """Admit, load and plan; whatever is wrong is said in plain sentences."""
@@ -80,8 +94,8 @@ class Session:
         console = Console()
         prepared = self.prepare(spec, submission)
         with make_reporter(console) as reporter:
-            if self.executor.isolation == "none":
-                reporter.warn("isolation is off: submitted code runs as a process of yours (EXECUTOR=process)")
+            if self._isolation_warning is not None:
+                reporter.warn(self._isolation_warning)
             for warning in prepared.admitted.warnings:
                 reporter.warn(f"for review: {warning}")
             record, path = evaluate(prepared, self.home, self.executor, reporter, train=train)

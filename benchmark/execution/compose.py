@@ -191,8 +191,8 @@ def _provenance(executor: Executor) -> dict[str, Any]:
     return {
         "forget_me_not": benchmark.__version__,
         "executor": executor.name,
+        **executor.provenance(),
         "platform": platform.platform(),
-        "python": platform.python_version(),
         "num_cores": os.cpu_count(),
         **_git_state(),
     }

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -21,6 +21,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_host
 
 from benchmark.execution.containment import DEADLINE_LABEL, ENVIRONMENT, NOBODY, ROLE_LABEL, printable
+from benchmark.execution.problem import ExecutorProblem
 
 _ENGINE_ERRORS = (DockerException, OSError)
 """Whatever the SDK raises; the errors of its HTTP library are OSErrors."""
@@ -29,7 +30,7 @@ _OOM_EVENT_S = 1.0
 """The engine hears of the kernel's memory event on another way than of the end; it may come a little later."""
 
 
-class EngineProblem(RuntimeError):  # noqa: N818 - says what the engine cannot do, in one plain sentence
+class EngineProblem(ExecutorProblem):
     """The engine is not there, or refuses."""
 
 
@@ -124,8 +125,7 @@ class Engine:
             problem = f"the Docker engine at {address} may be on another machine, and cannot see the files of this one"
             raise EngineProblem(problem)
         try:
-            if not Path(address.removeprefix("http+unix://")).is_socket():
-                raise FileNotFoundError(f"nothing listens at {address}")
+            _demand_listener(address.removeprefix("http+unix://"))
             self._client = docker.from_env(version="auto", timeout=60)
         except _ENGINE_ERRORS as error:
             problem = f"no Docker engine answers ({_one_line(error)}); is it running, and may you use it?"
@@ -200,6 +200,13 @@ class Engine:
             yield from self._client.api.containers(all=True, filters={"label": list(labels)})
         except _ENGINE_ERRORS as error:
             raise EngineProblem(f"the Docker engine does not answer: {_one_line(error)}") from error
+
+
+def _demand_listener(path: str) -> None:
+    """Fail unless something listens: a killed engine leaves its socket, on which the SDK would leak connections."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(10)
+        probe.connect(path)
 
 
 def engine_answers() -> bool:

@@ -39,13 +39,14 @@ from benchmark.execution.scoring_room import ScoringRoom
 from benchmark.execution.watchdog import Watchdog
 from benchmark.spec.canonical import digest
 
-_DESCRIBED: dict[tuple[str, str, str], dict[str, Any]] = {}
-"""Environments by (image id, device, GPU): what an image describes on this machine does not change while we run."""
+_DESCRIBED: dict[tuple[str, str, str], tuple[dict[str, Any] | None, str]] = {}
+"""Environment (None where torch sees no such device) and release of Python by (image id, device, GPU): what an image
+describes on this machine does not change while we run."""
 
 _DESCRIBE = (
-    "import json, torch; from benchmark.training.environment import describe_environment as d; "
+    "import json, platform, torch; from benchmark.training.environment import describe_environment as d; "
     "device = torch.device({device!r}); there = device.type == 'cpu' or torch.cuda.is_available(); "
-    "print('environment ' + json.dumps(d(device) if there else None))"
+    "print('environment ' + json.dumps([d(device) if there else None, platform.python_version()]))"
 )
 _DESCRIBE_S = 300.0
 _SCORING_S = 24 * 3600.0
@@ -84,6 +85,7 @@ class DockerExecutor:
         self.labels = {HOME_LABEL: home_label(home), DISPATCHER_LABEL: uuid.uuid4().hex}
         self._watchdog: Watchdog | None = None
         self._outboxes: list[Path] = []
+        self._python: str | None = None
 
     def _current_image(self, tag: str) -> Image:
         image = self._engine.image(tag)
@@ -107,14 +109,33 @@ class DockerExecutor:
             "docker_engine": str(self._info.get("ServerVersion")),
             "trainer_image": self._trainer.id,
             "scorer_image": self._scorer.id,
+            **({"python": self._python} if self._python else {}),
         }
 
     def recover(self) -> int:
         """Remove containers that a killed dispatcher of this home has left; says how many. Only with the home locked.
 
-        Their outboxes stay: what they had finished is adopted by whoever called.
+        Their outboxes stay: what they had finished is adopted by whoever called. Probes and janitors stay as well: a
+        living dispatcher that waits for the lock may have started them, and a dead one's are removed by its watchdog.
         """
-        return self._engine.remove_labelled({HOME_LABEL: self.labels[HOME_LABEL]})
+        mine = {HOME_LABEL: self.labels[HOME_LABEL]}
+        return sum(self._engine.remove_labelled({**mine, ROLE_LABEL: role}) for role in ("trainer", "scorer"))
+
+    def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
+        """Resolve `auto`, `cpu` or `cuda` by what the engine can pass through and torch sees inside.
+
+        Raises:
+            ValueError: `cuda` was asked for and no GPU reaches the inside, in one sentence.
+        """
+        if choice == "cpu":
+            return "cpu"
+        try:
+            self.environment("cuda")
+        except ValueError:
+            if choice == "cuda":
+                raise
+            return "cpu"
+        return "cuda"
 
     def environment(self, device: str) -> dict[str, Any]:
         """Describe what trainers see, from inside a container.
@@ -134,14 +155,14 @@ class DockerExecutor:
             answers = [line for line in printed.splitlines() if line.startswith("environment ")]
             if ended is None or ended.code != 0 or len(answers) != 1:
                 raise EngineProblem(f"the trainer image does not work on this machine: {printed.strip()[-500:]}")
-            described = json.loads(answers[0].removeprefix("environment "))
-            if described is None:
-                raise ValueError(
-                    f"DEVICE=cuda: GPU {self._gpu} was passed to the container, but torch sees none inside; "
-                    "is the trainer image a CPU build (TORCH_INDEX), or the driver too old?"
-                )
-            _DESCRIBED[key] = described
-        return _DESCRIBED[key]
+            _DESCRIBED[key] = tuple(json.loads(answers[0].removeprefix("environment ")))
+        described, self._python = _DESCRIBED[key]
+        if described is None:
+            raise ValueError(
+                f"DEVICE=cuda: GPU {self._gpu} was passed to the container, but torch sees none inside; "
+                "is the trainer image a CPU build (TORCH_INDEX), or the driver too old?"
+            )
+        return described
 
     def start(self, prepared: PreparedJob) -> DockerTrainer | NotStarted:
         """Start a trainer; one that the engine refuses says so when it is polled."""

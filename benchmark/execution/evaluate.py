@@ -21,6 +21,7 @@ from benchmark.encoder import layer_sizes
 from benchmark.execution.compose import compose_record
 from benchmark.execution.executor import Executor
 from benchmark.execution.home import Home, remove_unfinished
+from benchmark.execution.outbox import remove_tree
 from benchmark.execution.prepare import TaskData, prepare_jobs, write_task_data
 from benchmark.execution.score import run_scorer
 from benchmark.execution.store import Store
@@ -175,6 +176,7 @@ def evaluate(
     workers = workers or max(1, len(os.sched_getaffinity(0)) // TRAINER_THREADS)
     store = Store(home.segments)
     with _only_one(home, reporter):
+        executor.recover()  # first of all: what still runs would go on writing into what is adopted next
         remove_unfinished(home)
         adopt_leftovers(home, store)
         if not train:
@@ -213,7 +215,7 @@ def _train(
         return supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
     finally:
         for job in jobs:
-            shutil.rmtree(job.job_file.parent, ignore_errors=True)
+            remove_tree(job.job_file.parent)
 
 
 def _demand_something_trained(prepared: Prepared, store: Store) -> None:

@@ -51,8 +51,24 @@ class Executor(Protocol):
     name: str
     isolation: Literal["none", "docker"]
 
+    def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
+        """Resolve `auto`, `cpu` or `cuda` to what trainers will have.
+
+        Raises:
+            ValueError: `cuda` was asked for and trainers cannot have one, in one sentence.
+        """
+        ...
+
     def environment(self, device: str) -> dict[str, Any]:
         """Describe everything there that can change bits."""
+        ...
+
+    def provenance(self) -> dict[str, Any]:
+        """Give facts for the record that change no bits, such as the content ids of container images."""
+        ...
+
+    def recover(self) -> int:
+        """End what a killed dispatcher of this home has left running, and say how much; only with the home locked."""
         ...
 
     def start(self, prepared: PreparedJob) -> Trainer:
@@ -66,6 +82,9 @@ class Executor(Protocol):
             ScorerFailed: it ended with an error; the message holds the end of what it printed.
         """
         ...
+
+    def close(self) -> None:
+        """Give back whatever the executor holds; it starts nothing afterwards."""
 
 
 class ScorerFailed(RuntimeError):  # noqa: N818 - says what happened

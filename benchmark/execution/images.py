@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 import benchmark
+from benchmark.execution.problem import ExecutorProblem
 from benchmark.spec.canonical import digest
 
 TRAINER_IMAGE, SCORER_IMAGE = "forget-me-not/trainer:latest", "forget-me-not/scorer:latest"
@@ -29,7 +30,7 @@ _PACKED = ("__init__.py", "encoder.py", "data", "method", "plan", "pruning", "sc
 _BESIDE = ("Dockerfile", ".dockerignore", "constraints.txt")
 
 
-class ImageProblem(RuntimeError):  # noqa: N818 - says what there is, in one plain sentence
+class ImageProblem(ExecutorProblem):
     """An image is missing, stale or cannot be built."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import torch
 
 from benchmark.execution.executor import PreparedJob, ScorerFailed
 from benchmark.execution.failure import Evidence
-from benchmark.training.environment import describe_environment
+from benchmark.training.environment import describe_environment, pick_device
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
 """Environment variables that a child may see; everything else stays with the dispatcher."""
@@ -52,9 +53,24 @@ class ProcessExecutor:
     name = "process"
     isolation: Literal["none", "docker"] = "none"
 
+    def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
+        """Resolve `auto`, `cpu` or `cuda` by what torch sees here."""
+        return "cuda" if pick_device(choice).type == "cuda" else "cpu"
+
     def environment(self, device: str) -> dict[str, Any]:
         """Describe this very Python installation and machine."""
         return describe_environment(torch.device(device))
+
+    def provenance(self) -> dict[str, Any]:
+        """Give the release of Python that children run: it changes no bits."""
+        return {"python": platform.python_version()}
+
+    def recover(self) -> int:
+        """Nothing: children die with their dispatcher, SIGKILL included."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def start(self, prepared: PreparedJob) -> ProcessTrainer:
         """Start a trainer with an allow-list environment; what it prints goes to its log."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -177,7 +176,7 @@ def adopt_leftovers(home: Home, store: Store) -> None:
         try:
             job = TrainingJob.model_validate_json((folder / "job.json").read_bytes())
         except (OSError, ValidationError):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
             continue
         collect(folder / "outbox", names_to_collect(job), store)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)

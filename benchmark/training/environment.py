@@ -30,7 +30,7 @@ def configure(device: torch.device) -> None:
 def describe_environment(device: torch.device) -> dict[str, Any]:
     """Describe the mode of `configure` on this machine as canonical JSON values."""
     return {
-        "python": ".".join(platform.python_version_tuple()[:2]),
+        "python": ".".join(platform.python_version_tuple()[:2]),  # releases of one Python compute alike
         "machine": platform.machine(),
         "versions": {name: version(name) for name in LIBRARIES},
         "cuda": torch.version.cuda if device.type == "cuda" else None,

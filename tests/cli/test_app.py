@@ -18,8 +18,8 @@ import pytest
 import typer
 from mlflow import MlflowClient
 
-from benchmark.cli import session
 from benchmark.cli.app import app, main
+from benchmark.execution import choice
 from benchmark.execution import store as store_module
 from benchmark.recording.archive import read_record
 from benchmark.recording.mlflow_projection import tracking_uri
@@ -55,7 +55,8 @@ def fmn(
     monkeypatch.setenv("FMN_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(session, "ProcessExecutor", WarmExecutor)
+    monkeypatch.setattr(choice, "ProcessExecutor", WarmExecutor)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object) -> Ended:
@@ -122,6 +123,14 @@ def test_an_unknown_specification_is_named(fmn: Fmn, plain: Path) -> None:
     assert ended.code == 2
     assert "digtis" in ended.err
     assert "digits" in ended.err
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "plan", "rescore"])
+def test_docker_without_an_engine_is_one_sentence(fmn: Fmn, plain: Path, tiny_spec_file: Path, verb: str) -> None:
+    ended = fmn(verb, plain, "--spec", tiny_spec_file, "--executor", "docker")
+    assert ended.code == 2
+    assert ended.err.startswith("no Docker engine answers")
+    assert len(ended.err.splitlines()) == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0 and not Path("/proc").exists(), reason="needs a place where nobody may write")
@@ -323,6 +332,7 @@ def test_ctrl_c_ends_everything_and_says_how_to_continue(
 ) -> None:
     submission = write_submission(tmp_path / "submission", "time.sleep(0.2)")
     command = [sys.executable, "-m", "benchmark", "evaluate", str(submission), "--spec", str(tiny_spec_file)]
+    command += ["--executor", "process"]
     environment = os.environ | {"FMN_HOME": str(home)}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -134,7 +137,10 @@ def test_an_evaluation_gives_the_metrics_of_the_process_executor_and_names_its_i
     assert [run.metrics for run in contained.runs] == [run.metrics for run in bare.runs]
     assert contained.summary == bare.summary
     assert contained.cells == bare.cells
-    assert executor.provenance()["trainer_image"].startswith("sha256:")
+    assert contained.provenance.items() >= executor.provenance().items()
+    assert all(contained.provenance[name].startswith("sha256:") for name in ("trainer_image", "scorer_image"))
+    assert contained.environment == bare.environment
+    assert [run.state_key for run in contained.runs] == [run.state_key for run in bare.runs]
     assert list(home.jobs.iterdir()) == []
 
 
@@ -202,6 +208,9 @@ def test_a_gpu_that_the_engine_does_not_have_is_one_sentence_before_and_a_reason
     with pytest.raises(ValueError, match="cannot pass a GPU through") as caught:
         executor.environment("cuda")
     assert "\n" not in str(caught.value)
+    assert executor.pick_device("auto") == executor.pick_device("cpu") == "cpu"
+    with pytest.raises(ValueError, match="cannot pass a GPU through"):
+        executor.pick_device("cuda")
     _, job = job_of(executor, home, tiny_spec, plain)
     asking = replace(job, job=job.job.model_copy(update={"device": "cuda"}))
     evidence = executor.start(asking).poll()
@@ -257,6 +266,20 @@ def test_without_an_engine_auto_is_process_and_says_in_one_line_what_that_means(
     assert "\n" not in warning
     with pytest.raises(EngineProblem, match="no Docker engine answers"):
         choose_executor("docker", Home(tmp_path))
+
+
+def test_the_socket_of_a_killed_engine_is_no_engine_and_leaks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "left.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(left))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{left}")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert not engine_answers()
+        gc.collect()
+    assert [str(each.message) for each in warned] == []
 
 
 def test_an_engine_on_another_machine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,9 +66,24 @@ class WarmExecutor:
     isolation: Literal["none", "docker"] = "none"
     num_started: int = 0
 
+    def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
+        """Train on the CPU."""
+        return "cpu"
+
     def environment(self, device: str) -> dict[str, Any]:
         """Describe this machine, as the process executor does."""
         return describe_environment(torch.device(device))
+
+    def provenance(self) -> dict[str, Any]:
+        """Nothing to add."""
+        return {}
+
+    def recover(self) -> int:
+        """Nothing to end."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
     def start(self, prepared: PreparedJob) -> WarmTrainer:
         """Start a trainer."""
