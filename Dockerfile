@@ -69,6 +69,7 @@ COPY --from=scorer-libraries /opt/scorer /opt/scorer
 ENV PATH=/opt/scorer/bin:$PATH
 COPY benchmark/__init__.py benchmark/encoder.py /opt/code/benchmark/
 COPY benchmark/spec /opt/code/benchmark/spec
+COPY benchmark/plan /opt/code/benchmark/plan
 COPY benchmark/data/__init__.py benchmark/data/streams.py /opt/code/benchmark/data/
 COPY benchmark/pruning /opt/code/benchmark/pruning
 COPY benchmark/scoring /opt/code/benchmark/scoring

@@ -18,7 +18,7 @@ from benchmark.execution.executor import PreparedJob
 from benchmark.execution.home import Home
 from benchmark.execution.store import Store
 from benchmark.execution.supervise import checkpoint_steps
-from benchmark.plan import Plan, Segment, Subtree
+from benchmark.plan import Plan, Segment, Subtree, path_to
 from benchmark.recording.durable import write_atomically
 from benchmark.spec import Task
 from benchmark.training.job import TrainingJob
@@ -71,6 +71,8 @@ def _write_tensors(path: Path, image_set: ImageSet, *, with_labels: bool) -> Non
 def missing_segments(subtree: Subtree, store: Store, interval: int) -> list[Segment]:
     """List what has to be trained so that every run of a seed ends in a stored state, parents first.
 
+    The states from which a run's mask is derived are part of what is asked for, for the scorer derives it again.
+
     A segment whose end is stored is needed again only where something missing has to continue from it and its method
     state is gone. A segment of which a checkpoint is stored starts from there.
     """
@@ -89,6 +91,9 @@ def missing_segments(subtree: Subtree, store: Store, interval: int) -> list[Segm
     for segment in subtree.segments:
         if segment.is_leaf:
             need(segment, resumable=False)
+            for step in path_to(subtree.segments, segment.key):
+                if step.is_derivable and step.parent is not None:
+                    need(by_key[step.parent], resumable=False)
     return [needed[segment.key] for segment in subtree.segments if segment.key in needed]
 
 

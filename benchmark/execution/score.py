@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from benchmark.execution.executor import Executor
 from benchmark.execution.home import SCORING_PREFIX, Home
 from benchmark.execution.store import Store
-from benchmark.plan import Run
+from benchmark.plan import Run, Segment, Subtree, path_to
 from benchmark.scoring.job import (
     MAPS_FILE,
     OUTCOMES_FILE,
     RESULT_FILE,
+    BranchPoint,
     RunToScore,
     ScoringJob,
     ScoringResult,
@@ -41,12 +42,15 @@ def run_scorer(
     """Score every run whose state is stored."""
     tasks: list[TaskToScore] = []
     for name, data in prepared.data.items():
-        runs = [run for run in prepared.plan.runs if run.task == name and store.has(run.state_key)]
-        index = next(each.task_index for each in prepared.plan.subtrees if each.task == name)
+        subtrees = [subtree for subtree in prepared.plan.subtrees if subtree.task == name]
         task = TaskToScore(
-            name=name, index=index, num_classes=data.dataset.num_classes, train_file=data.labelled, test_file=data.test,
+            name=name, index=subtrees[0].task_index, num_classes=data.dataset.num_classes,
+            train_file=data.labelled, test_file=data.test,
             train_digest=data.dataset.train.digest, test_digest=data.dataset.test.digest,
-            runs=tuple(_to_score(run, store) for run in runs),
+            runs=tuple(
+                _to_score(run, subtree, store)
+                for subtree in subtrees for run in subtree.runs if store.has(run.state_key)
+            ),
         )  # fmt: skip
         tasks.append(task)
     home.outcomes.mkdir(parents=True, exist_ok=True)
@@ -60,8 +64,17 @@ def run_scorer(
         return Answer(result, (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes())
 
 
-def _to_score(run: Run, store: Store) -> RunToScore:
+def _to_score(run: Run, subtree: Subtree, store: Store) -> RunToScore:
+    path = path_to(subtree.segments, run.state_key)
     return RunToScore(
         schedule=run.schedule, sparsity=run.sparsity, seed=run.seed, state_key=run.state_key,
         num_pruned=run.events[-1].num_pruned if run.events else (), directory=store.path(run.state_key),
+        branch_points=tuple(_branch_point(segment, store) for segment in path if segment.is_derivable),
+    )  # fmt: skip
+
+
+def _branch_point(segment: Segment, store: Store) -> BranchPoint:
+    return BranchPoint(
+        directory=store.path(segment.parent) if segment.parent is not None else None,
+        num_pruned=segment.applied[-1].num_pruned if segment.applied else (), event=segment.events[0],
     )  # fmt: skip

@@ -15,7 +15,7 @@ from types import TracebackType
 from benchmark.execution.containment import let_nobody_enter, let_nobody_read
 from benchmark.execution.home import SCORING_PREFIX, Home
 from benchmark.execution.store import RefusedFile, read_bounded
-from benchmark.scoring.job import MAPS_FILE, OUTCOMES_FILE, RESULT_FILE, ScoringJob, TaskToScore
+from benchmark.scoring.job import MAPS_FILE, OUTCOMES_FILE, RESULT_FILE, RunToScore, ScoringJob, TaskToScore
 
 _INSIDE = Path("/fmn")
 _OUTCOME_NAME = re.compile(r"[0-9a-f]{64}\.(npz|json)")
@@ -79,7 +79,7 @@ class ScoringRoom:
         (self._folder / "job.json").write_text(inside.model_dump_json(), encoding="utf-8")
         let_nobody_read(self._folder / "job.json")
         for task in job.tasks:
-            for path in (task.train_file, task.test_file, *(run.directory for run in task.runs)):
+            for path in (task.train_file, task.test_file, *_directories(task)):
                 let_nobody_read(path)
                 for parent in path.parents:
                     if parent == self._home.root:
@@ -88,9 +88,16 @@ class ScoringRoom:
 
     def _moved(self, task: TaskToScore) -> TaskToScore:
         """Rewrite the paths of a task to those inside."""
-        runs = tuple(run.model_copy(update={"directory": self._inside(run.directory)}) for run in task.runs)
+        runs = tuple(self._moved_run(run) for run in task.runs)
         files = {"train_file": self._inside(task.train_file), "test_file": self._inside(task.test_file)}
         return task.model_copy(update={**files, "runs": runs})
+
+    def _moved_run(self, run: RunToScore) -> RunToScore:
+        points = tuple(
+            point.model_copy(update={"directory": self._inside(point.directory)}) if point.directory else point
+            for point in run.branch_points
+        )
+        return run.model_copy(update={"directory": self._inside(run.directory), "branch_points": points})
 
     def _inside(self, path: Path) -> Path:
         return _INSIDE / path.resolve().relative_to(self._home.root.resolve())
@@ -107,3 +114,9 @@ class ScoringRoom:
             aside = self._home.outcomes / f".{new.name}.{os.getpid()}.unfinished"
             aside.write_bytes(content)
             aside.replace(self._home.outcomes / new.name)
+
+
+def _directories(task: TaskToScore) -> set[Path]:
+    """List where the states are that a task is scored from: those of its runs, and those masks are derived from."""
+    points = [point for run in task.runs for point in run.branch_points]
+    return {run.directory for run in task.runs} | {point.directory for point in points if point.directory is not None}

@@ -3,9 +3,9 @@
 from benchmark.plan.events import PruneEvent, compile_events
 from benchmark.plan.keys import KEY_VERSION, root_key, state_key
 from benchmark.plan.plan import Plan, Run, Subtree, TaskFacts, make_plan
-from benchmark.plan.tree import Segment, build_tree
+from benchmark.plan.tree import Segment, build_tree, path_to
 
 __all__ = [
     "KEY_VERSION", "Plan", "PruneEvent", "Run", "Segment", "Subtree", "TaskFacts", "build_tree", "compile_events",
-    "make_plan", "root_key", "state_key",
+    "make_plan", "path_to", "root_key", "state_key",
 ]  # fmt: skip

@@ -38,6 +38,11 @@ class Segment(BaseModel):
         """Updates made in this segment."""
         return self.stop - self.start
 
+    @property
+    def is_derivable(self) -> bool:
+        """Whether it begins with an event, so that the mask this makes follows from the stored state it starts from."""
+        return bool(self.events) and self.events[0].step == self.start
+
     def key_at(self, root: str, step: int) -> str:
         """Name the state inside this segment after `step` updates, before any event at `step`."""
         return state_key(root, (*self.applied, *(event for event in self.events if event.step < step)), step)
@@ -76,6 +81,17 @@ def build_tree(root: str, runs: Iterable[tuple[PruneEvent, ...]], total_steps: i
     cuts = {event.rewind_to or 0 for run in runs for event in run if event.rewind == "weights"}
     uncut = _grow(root, runs, total_steps, parent=None, start=0, applied=())
     return tuple(piece for segment in uncut for piece in _cut(root, segment, sorted(cuts)))
+
+
+def path_to(segments: Iterable[Segment], key: str) -> tuple[Segment, ...]:
+    """List the segments from the beginning of training to the state of that name."""
+    by_key = {segment.key: segment for segment in segments}
+    path: list[Segment] = []
+    end: str | None = key
+    while end is not None:
+        path.append(by_key[end])
+        end = path[-1].parent
+    return tuple(reversed(path))
 
 
 def _cut(root: str, segment: Segment, steps: Sequence[int]) -> Iterator[Segment]:

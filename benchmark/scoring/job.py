@@ -8,15 +8,30 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.plan.events import PruneEvent
 from benchmark.scoring.instrument import Column, Estimate
 from benchmark.spec import BenchmarkSpec
 
 RESULT_FILE, OUTCOMES_FILE, MAPS_FILE = "result.json", "outcomes.parquet", "maps.parquet"
 """The three files that a scorer leaves."""
 
+ENCODER_FILE, MASK_FILE = "encoder.safetensors", "mask.safetensors"
+"""What a scorer reads of a state."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class BranchPoint(_Part):
+    """A stored state and the event that was applied to it: what the mask of a run can be derived from again."""
+
+    directory: Path | None
+    """Where the checked copies of the state's files are; None for the initial state of the seed."""
+    num_pruned: tuple[int, ...]
+    """How many of its weights the plan asked to be masked; () for dense."""
+    event: PruneEvent
+    """What was applied."""
 
 
 class RunToScore(_Part):
@@ -34,6 +49,8 @@ class RunToScore(_Part):
     """How many weights the plan asked to be masked: one total or one count per layer; () for dense."""
     directory: Path
     """Where the checked copies of its encoder and mask files are."""
+    branch_points: tuple[BranchPoint, ...] = ()
+    """In the order of training; only the last one's event can be the run's last."""
 
 
 class TaskToScore(_Part):

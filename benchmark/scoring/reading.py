@@ -21,10 +21,12 @@ from pydantic import BaseModel
 from safetensors.numpy import load_file
 
 from benchmark.encoder import Encoder, build_encoder, prunable_names
+from benchmark.pruning.mask import Mask
 from benchmark.scoring import linear_probe
+from benchmark.scoring.derivation import DERIVATION_VERSION, demand_derived_mask
 from benchmark.scoring.features import extract_features
 from benchmark.scoring.instrument import FINAL_FEATURES, Features, Labels, ModelMetric, ModelView, Outcome
-from benchmark.scoring.job import RunToScore, TaskToScore
+from benchmark.scoring.job import ENCODER_FILE, MASK_FILE, RunToScore, TaskToScore
 from benchmark.scoring.registry import MODEL_METRICS
 from benchmark.scoring.sparsity_audit import layer_sparsities
 from benchmark.scoring.weights import InvalidOutput, load_pruned_weights
@@ -120,6 +122,7 @@ class TaskReader:
         return digest(
             {
                 "state": run.state_key,
+                "derivation": DERIVATION_VERSION,
                 "dense": dense if metric.reads_dense else None,
                 "probe": [linear_probe.METRIC.version, self.spec.evaluation.linear.model_dump(mode="json")],
                 "metric": metric.name,
@@ -132,14 +135,16 @@ class TaskReader:
 
     def _load(self, run: RunToScore) -> Encoder:
         encoder = self.encoder(run.seed)
-        directory = run.directory
-        load_pruned_weights(
-            encoder, directory / "encoder.safetensors", directory / "mask.safetensors", run.num_pruned
-        )
+        self._load_into(encoder, run)
         return encoder
 
+    def _load_into(self, encoder: Encoder, run: RunToScore) -> Mask:
+        return load_pruned_weights(encoder, run.directory / ENCODER_FILE, run.directory / MASK_FILE, run.num_pruned)
+
     def _view(self, run: RunToScore) -> ModelView:
-        encoder = self._load(run)
+        encoder = self.encoder(run.seed)
+        mask = self._load_into(encoder, run)
+        demand_derived_mask(run, mask, lambda: self.encoder(run.seed))
         train, test = extract_features(encoder, self.train.images), extract_features(encoder, self.test.images)
         _demand_finite(train)
         _demand_finite(test)

@@ -147,6 +147,19 @@ def test_a_stored_state_is_trained_again_only_where_something_must_continue_from
     assert [segment.key for segment in needed] == path[::-1]
 
 
+def test_the_state_that_a_mask_follows_from_is_trained_again_where_it_was_lost_and_nothing_else(
+    subtree: Subtree, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "segments")
+    for segment in subtree.segments:
+        store.publish(segment.key, fill(tmp_path / "outbox" / segment.key, segment.key))
+    shot = next(run for run in subtree.runs if run.schedule == "shot")
+    parent = next(segment.parent for segment in subtree.segments if segment.key == shot.state_key)
+    assert parent is not None
+    shutil.rmtree(store.path(parent))
+    assert [segment.key for segment in missing_segments(subtree, Store(store.folder), 1)] == [parent]
+
+
 def test_jobs_carry_the_parents_they_continue_and_no_other_state(
     tiny_spec: BenchmarkSpec, plain: Path, root: Path
 ) -> None:
