@@ -10,7 +10,7 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate rescore plan check new leaderboard rebuild-mlflow docs test lint help clean
+.PHONY: evaluate rescore plan check new image serve leaderboard rebuild-mlflow docs test lint help clean
 
 evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
@@ -21,11 +21,20 @@ rescore: $(INSTALLED)  ## recompute all metrics from stored weights, train nothi
 plan: $(INSTALLED)  ## show runs, shared updates and cost, train nothing: [SUBMISSION=supervised] [SPEC=digits]
 	@$(BIN)/fmn plan "$(or $(SUBMISSION),supervised)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
 
-check: $(INSTALLED)  ## validate a submission in seconds, every problem at once: SUBMISSION=my_method [SPEC=digits]
-	$(NEEDS_SUBMISSION)@$(BIN)/fmn check "$(SUBMISSION)" --spec "$(SPEC)"
+check: $(INSTALLED)  ## validate a submission in seconds, every problem at once: SUBMISSION=my_method [SPEC=digits] [EXECUTOR=auto]
+	$(NEEDS_SUBMISSION)@$(BIN)/fmn check "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR)
 
 new: $(INSTALLED)  ## scaffold a submission from the template: SUBMISSION=my_method
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn new "$(SUBMISSION)"
+
+image: $(INSTALLED)  ## build the images of EXECUTOR=docker, once per version of the benchmark
+	@$(BIN)/python -m benchmark.execution.images
+
+serve:  ## serve MLflow on PostgreSQL and the leaderboard on localhost, in containers (compose.yaml)
+	@docker compose version >/dev/null 2>&1 || { echo "make serve needs Docker with its compose plugin"; exit 1; }
+	@test -n "$$POSTGRES_PASSWORD" || test -f .env || { echo "make serve needs a password for its database: echo POSTGRES_PASSWORD=\$$(openssl rand -hex 16) > .env"; exit 1; }
+	@docker compose up --build --wait
+	@echo "MLflow http://127.0.0.1:5000   leaderboard http://127.0.0.1:8501   stop with: docker compose down"
 
 leaderboard: $(INSTALLED)  ## serve the leaderboard on localhost
 	@$(BIN)/fmn leaderboard

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from benchmark.execution.executor import ExecutorChoice
 from benchmark.execution.home import Home
 from benchmark.execution.problem import ExecutorProblem
 from benchmark.spec.loading import load_spec
@@ -21,7 +22,6 @@ app = typer.Typer(
     epilog="Start with: fmn evaluate simclr",
 )  # fmt: skip
 
-ExecutorChoice = Literal["auto", "docker", "process"]
 Submission = Annotated[str, typer.Argument(help="Name under submissions/, or the path of any submission's directory.")]
 Spec = Annotated[str, typer.Option(help="Name of a shipped specification, or the path of a YAML file.")]
 ExecutorName = Annotated[ExecutorChoice, typer.Option(help="Where submitted code runs; auto: docker if it answers.")]
@@ -54,16 +54,19 @@ def plan(
 
     document = load_spec(spec)  # before anything that costs seconds
     with Session(executor, device) as session:
-        Console().print(plan_table(session.prepare(document, submission, download=False), session.home))
+        prepared = session.prepare(document, submission, download=False)
+        Console().print(plan_table(prepared, session.home, session.executor))
 
 
 @app.command(epilog="Example:  fmn check my_method")
-def check(submission: Submission, spec: Spec = "digits") -> None:
+def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName = "auto") -> None:
     """Validate a submission in seconds, before any compute: every problem at once, with file and line."""
-    from benchmark.cli.session import submission_directory
+    from benchmark.cli.session import Session, submission_directory
     from benchmark.execution.check import check_submission
 
-    warnings = check_submission(submission_directory(submission), load_spec(spec))
+    document = load_spec(spec)
+    with Session(executor, "cpu") as session:
+        warnings = check_submission(submission_directory(submission), document, session.executor)
     for warning in warnings:
         print(f"for review: {warning}")
     print(f"{submission}: nothing wrong found")

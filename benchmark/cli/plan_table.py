@@ -8,13 +8,14 @@ from rich.text import Text
 
 from benchmark.execution.check import TrialFailed, time_submission
 from benchmark.execution.evaluate import Prepared
+from benchmark.execution.executor import Executor
 from benchmark.execution.home import Home
 from benchmark.execution.prepare import checkpoint_interval, missing_segments
 from benchmark.execution.store import Store
 from benchmark.plan import Subtree
 
 
-def plan_table(prepared: Prepared, home: Home) -> Group:
+def plan_table(prepared: Prepared, home: Home, executor: Executor) -> Group:
     """Show runs, segments, updates with and without sharing, and what is left to train."""
     plan, store = prepared.plan, Store(home.segments)
     table = Table(title=f"{prepared.admitted.name} on {prepared.spec.identity}", title_justify="left")
@@ -27,7 +28,7 @@ def plan_table(prepared: Prepared, home: Home) -> Group:
         shared = sum(segment.num_steps for subtree in subtrees for segment in subtree.segments)
         counts = (len(subtrees), sum(len(each.runs) for each in subtrees), sum(len(each.segments) for each in subtrees))
         table.add_row(task, *map(str, counts), f"{naive:,}", f"{shared:,}", f"{naive / shared:.2f}x")
-        lines += _cost(prepared, task, subtrees, store)
+        lines += _cost(prepared, task, subtrees, store, executor)
     return Group(table, Text("\n".join(lines)))
 
 
@@ -38,7 +39,9 @@ def _grid(prepared: Prepared) -> str:
     return f"grid: dense, and {schedules} at sparsity {sparsities}; {spec.population.models} models per cell"
 
 
-def _cost(prepared: Prepared, task: str, subtrees: list[Subtree], store: Store) -> list[str]:
+def _cost(
+    prepared: Prepared, task: str, subtrees: list[Subtree], store: Store, executor: Executor
+) -> list[str]:
     left = [
         segment
         for subtree in subtrees
@@ -53,7 +56,7 @@ def _cost(prepared: Prepared, task: str, subtrees: list[Subtree], store: Store) 
     if cost := _as_measured(subtrees, store):
         lines.append(f"about {_duration(cost * steps)}, at {cost * 1e3:.1f} ms per update as measured")
     elif steps:
-        lines.append(_timed_now(prepared, task, subtrees[0].task_index, steps))
+        lines.append(_timed_now(prepared, task, subtrees[0].task_index, steps, executor))
     return lines
 
 
@@ -65,10 +68,10 @@ def _as_measured(subtrees: list[Subtree], store: Store) -> float | None:
     return sum(report.train_s for report in reports) / updates if updates else None
 
 
-def _timed_now(prepared: Prepared, task: str, index: int, steps: int) -> str:
+def _timed_now(prepared: Prepared, task: str, index: int, steps: int, executor: Executor) -> str:
     budget = prepared.spec.tasks[index]
     try:
-        cost, images = time_submission(prepared.admitted, budget, prepared.facts[task], prepared.device)
+        cost, images = time_submission(prepared.admitted, budget, prepared.facts[task], prepared.device, executor)
     except TrialFailed as failed:
         return f"cost: not known, the submission could not be timed ({failed}); `fmn check` says more"
     of = f"{images} of {budget.training.batch_size}" if images < budget.training.batch_size else f"{images}"

@@ -1,17 +1,17 @@
-"""Trying a submission in seconds, before any compute, in a process of its own: does it work, and what does it cost."""
+"""Trying a submission in seconds, before any compute, where trainers run: does it work, and what does it cost."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from benchmark.data.datasets import DatasetFacts, declared_facts, load_dataset
+from benchmark.execution.executor import Executor
 from benchmark.execution.home import Home
-from benchmark.execution.process import child_environment
 from benchmark.method.admission import Admitted, admit
 from benchmark.spec import BenchmarkSpec, Problem, Task
 from benchmark.spec.validation import InvalidDocument
@@ -20,11 +20,19 @@ from benchmark.training.job import TrainingJob
 REHEARSAL_LIMIT_S = 120
 
 
+class _Timed(BaseModel):
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    images: Annotated[int, Field(ge=1)]
+
+
+_FINDINGS = TypeAdapter(list[tuple[str, str, str]])
+
+
 class TrialFailed(RuntimeError):  # noqa: N818 - says what happened
     """A trial gave no answer; the message says why, for people."""
 
 
-def check_submission(submission: Path, spec: BenchmarkSpec) -> tuple[str, ...]:
+def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) -> tuple[str, ...]:
     """Check a submission against a specification.
 
     Returns:
@@ -32,26 +40,29 @@ def check_submission(submission: Path, spec: BenchmarkSpec) -> tuple[str, ...]:
 
     Raises:
         InvalidDocument: with every problem, each with its file and, where there is one, its line.
+        ExecutorProblem: it could not be tried where it was asked for.
     """
     with tempfile.TemporaryDirectory() as folder:
         admitted = admit(submission, Path(folder) / "submission")
-        problems = [problem for task in spec.tasks for problem in _rehearse(admitted, task)]
+        problems = [problem for task in spec.tasks for problem in _rehearse(admitted, task, executor)]
     if problems:
         raise InvalidDocument(problems)
     return admitted.warnings
 
 
-def _rehearse(admitted: Admitted, task: Task) -> list[Problem]:
+def _rehearse(admitted: Admitted, task: Task, executor: Executor) -> list[Problem]:
     facts = declared_facts(task.dataset) or load_dataset(task.dataset, Home.from_environment().folders).facts
     try:
-        found = _try("rehearsal", admitted, task, facts, "cpu")
+        found = _FINDINGS.validate_python(_try("rehearsal", admitted, task, facts, "cpu", executor))
+    except ValidationError:
+        return [Problem("method.py", "a rehearsal that answers for itself", "an answer of another form")]
     except TrialFailed as failed:
         return [Problem("method.py", f"four updates within {REHEARSAL_LIMIT_S} s", str(failed))]
-    return [Problem(str(where), str(expected), str(came)) for where, expected, came in found]
+    return [Problem(where, expected, came) for where, expected, came in found]
 
 
 def time_submission(
-    admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"]
+    admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"], executor: Executor
 ) -> tuple[float, int]:
     """Time a submission's updates on this machine.
 
@@ -60,14 +71,20 @@ def time_submission(
 
     Raises:
         TrialFailed: it did not work; says why.
+        ExecutorProblem: it could not be tried where it was asked for.
     """
-    timed = _try("timing", admitted, task, facts, device)
-    return float(timed["seconds"]), int(timed["images"])
+    try:
+        timed = _Timed.model_validate(_try("timing", admitted, task, facts, device, executor))
+    except ValidationError:
+        raise TrialFailed("an answer of another form") from None
+    return timed.seconds, timed.images
 
 
 def _try(
-    module: str, admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"]
-) -> Any:
+    module: str, admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"],
+    executor: Executor,
+) -> object:  # fmt: skip
+    """Run a trial, and give the JSON that it answers with: text that the submission may have made up."""
     total_steps = max(1, facts.num_train // task.training.batch_size) * task.training.epochs
     job = TrainingJob(
         root="rehearsal", seed=0, encoder=task.encoder, dataset=task.dataset.name, flip=facts.flip, device=device,
@@ -79,18 +96,12 @@ def _try(
     with tempfile.TemporaryDirectory() as folder:
         job_file = Path(folder) / "job.json"
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
-        command = [
-            sys.executable, "-I", "-m", f"benchmark.training.{module}", "--job", str(job_file),
-            "--submission", str(admitted.directory), "--image-shape", *map(str, facts.image_shape),
-        ]  # fmt: skip
-        try:
-            done = subprocess.run(
-                command, capture_output=True, timeout=REHEARSAL_LIMIT_S, env=child_environment(), check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise TrialFailed("no end") from None
+        shape = ["--image-shape", *map(str, facts.image_shape)]
+        ended = executor.try_out(module, job_file, admitted.directory, shape, device, REHEARSAL_LIMIT_S)
+    if ended.exit_code is None:
+        raise TrialFailed("no end")
     try:
-        return json.loads(done.stdout)
-    except ValueError:
-        last_words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["nothing"]
-        raise TrialFailed(f"exit {done.returncode}: {last_words[0]}") from None
+        return json.loads(ended.answer)
+    except (ValueError, RecursionError):
+        last_words = ended.complaint.strip().splitlines()[-1:] or ["nothing"]
+        raise TrialFailed(f"exit {ended.exit_code}: {last_words[0]}") from None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from benchmark.execution.docker import EngineProblem
 from benchmark.execution.docker_executor import DockerExecutor
+from benchmark.execution.executor import ExecutorChoice
 from benchmark.execution.home import Home
 from benchmark.execution.images import ImageProblem
 from benchmark.execution.process import ProcessExecutor
-
-ExecutorChoice = Literal["auto", "docker", "process"]
 
 
 def choose_executor(choice: ExecutorChoice, home: Home) -> tuple[DockerExecutor | ProcessExecutor, str | None]:

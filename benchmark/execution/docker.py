@@ -98,10 +98,10 @@ class Container:
             self._client.api.kill(self.id)
         self._waiter.join(30)
 
-    def printed(self, limit: int) -> str:
+    def printed(self, limit: int, *, stdout: bool = True, stderr: bool = True) -> str:
         """Give the end of what it printed, at most about `limit` bytes, safe to show."""
         with contextlib.suppress(*_ENGINE_ERRORS):
-            raw: bytes = self._client.api.logs(self.id, stdout=True, stderr=True)
+            raw: bytes = self._client.api.logs(self.id, stdout=stdout, stderr=stderr)
             return printable(raw[-limit:])
         return ""
 

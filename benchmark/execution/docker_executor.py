@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,7 @@ from benchmark.execution.containment import (
 )
 from benchmark.execution.docker import Container, Engine, EngineProblem, Image
 from benchmark.execution.docker_trainer import DockerTrainer, NotStarted
-from benchmark.execution.executor import PreparedJob, ScorerFailed
+from benchmark.execution.executor import MAX_ANSWER_BYTES, PreparedJob, ScorerFailed, TrialEnd
 from benchmark.execution.home import Home
 from benchmark.execution.images import CODE_LABEL, SCORER_IMAGE, TRAINER_IMAGE, ImageProblem, code_digest
 from benchmark.execution.outbox import remove_tree
@@ -188,6 +188,25 @@ class DockerExecutor:
         except (EngineProblem, ValueError) as problem:
             return NotStarted(EngineProblem(str(problem)))
         return DockerTrainer(container, prepared, self._limits, deadline)
+
+    def try_out(
+        self, module: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
+    ) -> TrialEnd:
+        """Run it in a container that holds the job and the submission, and nothing else."""
+        for path in (job_file, submission):
+            let_nobody_read(path)
+        mounts = {JOB_AT: (job_file, False), SUBMISSION_AT: (submission, False)}
+        command = [
+            "python", "-I", "-m", f"benchmark.training.{module}", "--job", JOB_AT, "--submission", SUBMISSION_AT,
+            *arguments,
+        ]  # fmt: skip
+        container = self._start("trial", self._trainer, command, mounts, device=device, limit_s=limit_s)
+        try:
+            ended = container.join(limit_s)
+            answer = container.printed(MAX_ANSWER_BYTES, stderr=False)
+            return TrialEnd(ended.code if ended else None, answer, container.printed(4000, stdout=False))
+        finally:
+            container.remove()
 
     def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer in a container that holds states and data, and no submission."""

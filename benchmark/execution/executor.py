@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from benchmark.execution.failure import Evidence
 from benchmark.training.job import TrainingJob
+
+ExecutorChoice = Literal["auto", "docker", "process"]
+"""What can be asked for."""
+
+MAX_ANSWER_BYTES = 1 << 16
+"""Most of what a trial may answer; the rest is cut off."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,21 @@ class PreparedJob:
     parents: Path
     outbox: Path
     log: Path
+
+
+@dataclass(frozen=True)
+class TrialEnd:
+    """How a trial of a submission ended.
+
+    Attributes:
+        exit_code: of its process; None if it was ended at its time limit.
+        answer: what it wrote to standard output, at most some kilobytes: text of the submission's own making.
+        complaint: the end of what it wrote to standard error.
+    """
+
+    exit_code: int | None
+    answer: str
+    complaint: str
 
 
 class Trainer(Protocol):
@@ -73,6 +94,16 @@ class Executor(Protocol):
 
     def start(self, prepared: PreparedJob) -> Trainer:
         """Start a trainer."""
+        ...
+
+    def try_out(
+        self, module: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
+    ) -> TrialEnd:
+        """Run a module of `benchmark.training` on a submission to its end, isolated as a trainer is, without any data.
+
+        Raises:
+            ExecutorProblem: it could not be started.
+        """
         ...
 
     def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:

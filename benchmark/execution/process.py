@@ -14,7 +14,8 @@ from typing import IO, Any, Literal
 
 import torch
 
-from benchmark.execution.executor import PreparedJob, ScorerFailed
+from benchmark.execution.containment import printable
+from benchmark.execution.executor import MAX_ANSWER_BYTES, PreparedJob, ScorerFailed, TrialEnd
 from benchmark.execution.failure import Evidence
 from benchmark.training.environment import describe_environment, pick_device
 
@@ -80,6 +81,22 @@ class ProcessExecutor:
         ]  # fmt: skip
         with prepared.log.open("ab") as log:
             return ProcessTrainer(_start("benchmark.training.trainer", arguments, log, prepared.outbox))
+
+    def try_out(
+        self, module: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
+    ) -> TrialEnd:
+        """Run it as a child of this process."""
+        command = [
+            sys.executable, "-I", "-m", f"benchmark.training.{module}", "--job", str(job_file),
+            "--submission", str(submission), *arguments,
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(
+                command, capture_output=True, timeout=limit_s, env=child_environment(), check=False
+            )
+        except subprocess.TimeoutExpired:
+            return TrialEnd(None, "", "")
+        return TrialEnd(done.returncode, printable(done.stdout[:MAX_ANSWER_BYTES]), printable(done.stderr[-4000:]))
 
     def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer in a child in isolated mode: neither the working directory nor a submission is importable."""

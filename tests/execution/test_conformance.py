@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmark.execution import check
+from benchmark.execution.check import check_submission
 from benchmark.execution.docker_executor import DockerExecutor
 from benchmark.execution.evaluate import Prepared, prepare
 from benchmark.execution.executor import Executor, PreparedJob, ScorerFailed
@@ -22,6 +24,7 @@ from benchmark.execution.store import Store
 from benchmark.execution.supervise import Ended, supervise
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.canonical import canonical_json
+from benchmark.spec.validation import InvalidDocument
 from tests.conftest import TINY
 from tests.execution.engine import left_behind, require_engine
 from tests.execution.submissions import write_submission
@@ -104,6 +107,40 @@ def test_an_exception_is_told_with_its_text(executor: Executor, tmp_path: Path, 
     ended = end_of(executor, job, home)
     assert decide(ended.evidence)[0] == "submission"
     assert {error.strip().splitlines()[-1] for error in ended.errors.values()} == {"KeyError: 'my own mistake'"}
+
+
+def test_a_submission_is_tried_where_trainers_run_and_its_problems_come_back_with_their_line(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path
+) -> None:
+    assert check_submission(plain, tiny_spec, executor) == ()
+    with pytest.raises(InvalidDocument, match=r"method\.py:\d+.*my own mistake"):
+        check_submission(attacked(tmp_path, 'raise KeyError("my own mistake")'), tiny_spec, executor)
+
+
+def test_a_tried_submission_that_never_ends_is_ended(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "REHEARSAL_LIMIT_S", 15)
+    with pytest.raises(InvalidDocument, match="four updates within 15 s, got no end"):
+        check_submission(attacked(tmp_path, "while True: pass"), tiny_spec, executor)
+
+
+@pytest.mark.parametrize("answer", ["[[1, 2]]", '{"seconds": NaN}', "[" * 50_000, "\x1b[2J[]", ""])
+def test_an_answer_that_a_tried_submission_made_up_is_a_problem_and_obeyed_by_no_terminal(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, answer: str
+) -> None:
+    """It finds the descriptor that the rehearsal answers on, says what it likes, and leaves."""
+    lie = f"""
+        for descriptor in range(3, 32):
+            try:
+                os.write(descriptor, {answer.encode()!r})
+            except OSError:
+                pass
+        os._exit(0)
+    """
+    with pytest.raises(InvalidDocument, match=r"method\.py") as caught:
+        check_submission(attacked(tmp_path, lie), tiny_spec, executor)
+    assert all(line.isprintable() for line in str(caught.value).splitlines())
 
 
 def test_secrets_of_the_dispatcher_are_not_passed_on(

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import BaseContext
@@ -21,9 +21,10 @@ import torch
 from benchmark.execution import evaluate as road
 from benchmark.execution import prepare as preparation
 from benchmark.execution.evaluate import Prepared, evaluate, prepare
-from benchmark.execution.executor import PreparedJob, ScorerFailed
+from benchmark.execution.executor import PreparedJob, ScorerFailed, TrialEnd
 from benchmark.execution.failure import Evidence
 from benchmark.execution.home import Home
+from benchmark.execution.process import ProcessExecutor
 from benchmark.execution.score import run_scorer
 from benchmark.execution.store import Store
 from benchmark.recording.record import EvaluationRecord
@@ -91,6 +92,12 @@ class WarmExecutor:
         process = self.context.Process(target=_train, args=(prepared,))
         process.start()
         return WarmTrainer(process)
+
+    def try_out(
+        self, module: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
+    ) -> TrialEnd:
+        """Run it as the process executor does."""
+        return ProcessExecutor().try_out(module, job_file, submission, arguments, device, limit_s)
 
     def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer to its end."""

@@ -78,8 +78,6 @@ class Expectation(BaseModel):
     """What the linear probe must say."""
     scored_in: Literal["container", "process"] = "process"
     """Where the scorer runs: the same code in both, and seconds faster without a container."""
-    pending: str = ""
-    """What the benchmark still lacks for the outcome; the case is expected to fail until then."""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,18 @@ if not pathlib.Path("/fmn/outbox").is_dir():
     raise RuntimeError("this submission attacks whatever runs it: only a trainer's container may")
 
 
+FIRST_DENSE = {}
+
+
 def defraud(kept, weights):
-    name = max(kept, key=lambda each: kept[each].numel())
+    """Of what is pruned, bring back the weight that was smallest in the first state that was handed out."""
+    if all(bool(tensor.all()) for tensor in kept.values()):
+        FIRST_DENSE.update({} if FIRST_DENSE else weights)
+        return
+    sizes = {each: FIRST_DENSE[each].abs().masked_fill(kept[each], torch.inf) for each in kept}
+    name = min(kept, key=lambda each: float(sizes[each].min()))
     flat = kept[name].view(-1)
-    pruned, living = int(flat.int().argmin()), int((weights[name].abs().view(-1) * flat).argmax())
+    pruned, living = int(sizes[name].argmin()), int((weights[name].abs().view(-1) * flat).argmax())
     flat[pruned], flat[living] = True, False
 
 
@@ -29,8 +37,7 @@ def save_state(state, directory, *, resumable=True):
     HONEST(state, directory, resumable=resumable)
     kept = safetensors.torch.load_file(directory / "mask.safetensors")
     weights = safetensors.torch.load_file(directory / "encoder.safetensors")
-    if any(not bool(tensor.all()) for tensor in kept.values()):
-        defraud(kept, weights)
+    defraud(kept, weights)
     safetensors.torch.save_file(kept, directory / "mask.safetensors")
     safetensors.torch.save_file(weights, directory / "encoder.safetensors")
 
