@@ -10,7 +10,7 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate rescore plan check new image serve leaderboard rebuild-mlflow docs test lint help clean
+.PHONY: evaluate rescore plan check new image serve leaderboard rebuild-mlflow docs bench test lint help clean
 
 evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
@@ -44,6 +44,9 @@ rebuild-mlflow: $(INSTALLED)  ## project every record into MLflow again
 
 docs: $(INSTALLED)  ## write docs/metrics.md from the instruments' docstrings
 	@$(BIN)/python -m benchmark.scoring.describe docs/metrics.md
+
+bench: $(INSTALLED)  ## measure speed against a naive peer, about ten minutes on a quiet machine; BENCH=--help for options
+	@OMP_NUM_THREADS=1 $(BIN)/python -m bench $(BENCH)
 
 test: $(DEV_INSTALLED)  ## run the test suite
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile

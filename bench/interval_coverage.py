@@ -123,8 +123,8 @@ def excess_pie(setting: Setting, spec: BenchmarkSpec, number: int) -> Estimate:
     moved_CN = scores_CN + 0.4 * stream.normal(size=scores_CN.shape)
     dense_KN = _draw_predictions(scores_CN, setting, own, stream)
     sparse_KN = _draw_predictions(moved_CN, setting, (own + pruned) / np.sqrt(2), stream)
-    populations = (Population({}, {PREDICTION: each}) for each in (dense_KN, sparse_KN))
-    view = CellView("s", Decimal("0.9"), *populations, np.zeros(setting.examples, np.int64), CLASSES)
+    dense, sparse = (Population({}, {PREDICTION: each}) for each in (dense_KN, sparse_KN))
+    view = CellView("s", Decimal("0.9"), dense, sparse, np.zeros(setting.examples, np.int64), CLASSES)
     return pies.METRIC.measure(view, spec.evaluation)["pie/excess"]
 
 
@@ -146,8 +146,8 @@ def main(
 ) -> None:
     """Print a Markdown table of coverage, with the two-sided 95 % Monte Carlo margin of a nominal .95."""
     spec = load_spec("digits")
-    counts = [[int(part) for part in text.split(",")] for text in (models, examples)]
-    settings = [Setting(k, n, m) for k, n, m in itertools.product(*counts, (0.05, 0.3))]
+    numbers, sizes = ([int(part) for part in text.split(",")] for text in (models, examples))
+    settings = [Setting(k, n, m) for k, n, m in itertools.product(numbers, sizes, (0.05, 0.3))]
     rows = [(each, coverage(each, spec, replicates)) for each in track(settings, "simulating", transient=True)]
     names = list(rows[0][1])
     print(f"{replicates} populations per row, nominal .95, margin {1.96 * np.sqrt(0.95 * 0.05 / replicates):.3f}\n")

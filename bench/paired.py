@@ -1,0 +1,54 @@
+"""Timing two sides in one run: A B A B, and the median of ratios with its range."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the bench: its name, what was found, and on what it stands.
+
+    Attributes:
+        name: what was compared or measured.
+        value: the finding, with its unit: `13.1x [12.4, 13.9]`.
+        basis: what was measured, in words.
+        reach: what was aimed at; empty where nothing was.
+    """
+
+    name: str
+    value: str
+    basis: str
+    reach: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}   ({self.basis})"
+
+
+def seconds(act: Callable[[], object]) -> float:
+    """Time something once."""
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+def alternate(peer: Callable[[], object], ours: Callable[[], object], repeats: int) -> tuple[list[float], list[float]]:
+    """Time both sides in turn; each is warmed up once before."""
+    peer()
+    ours()
+    pairs = [(seconds(peer), seconds(ours)) for _ in range(repeats)]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def ratio(peer_s: Sequence[float], ours_s: Sequence[float]) -> str:
+    """Say how many times faster we are: the median of the pairs' ratios and their range."""
+    ratios = [peer / ours for peer, ours in zip(peer_s, ours_s, strict=True)]
+    return f"{statistics.median(ratios):.1f}x [{min(ratios):.1f}, {max(ratios):.1f}]"
+
+
+def milliseconds(taken_s: Sequence[float]) -> str:
+    """Say a median in milliseconds."""
+    return f"{statistics.median(taken_s) * 1e3:.1f} ms"

@@ -1,0 +1,82 @@
+"""Both sides of the comparison, on the same images: the benchmark's own update, and an epoch of the naive peer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.peer import Budget
+from benchmark.data.batches import Batches
+from benchmark.data.streams import enter_stream
+from benchmark.encoder import feature_dim
+from benchmark.method.contract import Method, Setting
+from benchmark.method.loading import load_method_class
+from benchmark.spec import SmallResNet
+from benchmark.training.trainee import Recipe, Trainee
+
+SIMCLR = Path(__file__).resolve().parents[1] / "submissions" / "simclr"
+HYPERPARAMETERS = {
+    "learning_rate": 0.3, "weight_decay": 1.0e-4, "temperature": 0.5, "projection_dim": 32, "augmentation": 0.5
+}  # fmt: skip
+
+
+def random_images(count: int, channels: int, size: int) -> NDArray[np.uint8]:
+    """Draw uint8 images (count, channels, size, size)."""
+    return np.random.default_rng(0).integers(0, 256, (count, channels, size, size), dtype=np.uint8)
+
+
+class Ours:
+    """One model in training as a trainer trains it, one thread."""
+
+    def __init__(self, images: NDArray[np.uint8], budget: Budget, *, in_bfloat16: bool = False) -> None:
+        self.batches = Batches(torch.from_numpy(images), None, budget.batch_size, seed=0)
+        self.steps = self.batches.steps_per_epoch
+        channels, height, width = images.shape[1:]
+        setting = Setting(
+            dataset="bench", image_shape=(channels, height, width), flip=channels == 3, num_classes=None,
+            feature_dim=feature_dim(budget.encoder), batch_size=budget.batch_size, steps_per_epoch=self.steps,
+            total_steps=budget.epochs * self.steps, hyperparameters=HYPERPARAMETERS,
+        )  # fmt: skip
+        method: type[Method] = load_method_class(SIMCLR)
+        recipe = Recipe(budget.encoder, method, setting, 0, torch.device("cpu"), in_bfloat16=in_bfloat16)
+        self.trainee = Trainee(recipe)
+
+    def views(self, images_BCHW: Tensor) -> Tensor:
+        """Augment as the method does."""
+        return self.trainee.method.views(images_BCHW)
+
+    def epoch(self) -> None:
+        """Train one pass over the images."""
+        for step in range(self.steps):
+            batch = self.batches.at(step)
+            enter_stream(0, "views", step)
+            with torch.no_grad():
+                views_VBCHW = self.views(batch.images_BCHW)
+            self.trainee.update(views_VBCHW, None)
+
+
+class WithoutAugmentation(Ours):
+    """The same, each image twice as it is: no augmentation could be faster."""
+
+    def views(self, images_BCHW: Tensor) -> Tensor:
+        """Repeat the images."""
+        return images_BCHW.repeat(2, 1, 1, 1, 1)
+
+
+def flops_per_view(encoder: nn.Module, channels: int, size: int) -> int:
+    """Count floating-point operations of one view, forward and backward."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter:
+        encoder(torch.rand(2, channels, size, size)).sum().backward()
+    return counter.get_total_flops() // 2
+
+
+def small(width: int) -> SmallResNet:
+    """Give the small encoder at a width."""
+    return SmallResNet(name="resnet8", width=width)

@@ -1,0 +1,87 @@
+"""The bench compares like with like: the peer trains the same network to the same sparsity. Nothing here is timed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import __main__ as bench
+from bench.paired import Line, alternate, ratio
+from bench.peer import Budget, NaiveRun, events_of
+from bench.sides import Ours, WithoutAugmentation, flops_per_view, random_images, small
+from benchmark.encoder import build_encoder, layer_sizes, prunable_names
+from benchmark.spec.loading import load_spec
+
+TINY = Budget(small(2), 16, 5)
+IMAGES = random_images(64, 1, 8)
+
+
+@pytest.mark.parametrize("schedule", ["early", "late", "one-shot"])
+def test_the_peer_ends_at_exactly_the_sparsity_of_the_cell(schedule: str) -> None:
+    spec = load_spec("digits")
+    run = NaiveRun(IMAGES, TINY, seed=0)
+    events = events_of(spec, schedule, Decimal("0.9"), run.total_steps)
+    total = sum(layer_sizes(spec.tasks[0].encoder, 1))
+    shrunk = tuple(
+        event.model_copy(update={"num_pruned": (event.num_pruned[0] * 1000 // total,)}) for event in events
+    )
+    for _ in range(TINY.epochs):
+        run.epoch(shrunk)
+    modules = [name.rpartition(".")[0] for name in prunable_names(build_encoder(small(2), 1, 0))]
+    masks = [run.encoder.get_submodule(name).get_buffer("weight_mask") for name in modules]
+    assert sum(int((mask == 0).sum()) for mask in masks) == shrunk[-1].num_pruned[0]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_both_sides_train_on_views_of_the_same_images(channels: int) -> None:
+    images = random_images(32, channels, 8)
+    peer, ours = NaiveRun(images, TINY, 0), Ours(images, TINY)
+    first, second = next(iter(peer.loader))
+    assert first.shape == second.shape == (16, channels, 8, 8)
+    assert not torch.equal(first, second)
+    before = {name: tensor.clone() for name, tensor in ours.trainee.encoder.state_dict().items()}
+    ours.epoch()
+    assert any(not torch.equal(before[name], tensor) for name, tensor in ours.trainee.encoder.state_dict().items())
+    assert first.dtype == torch.float32
+
+
+def test_without_augmentation_both_views_are_the_image() -> None:
+    batch = torch.rand(4, 1, 8, 8)
+    views = WithoutAugmentation(IMAGES, TINY).views(batch)
+    assert torch.equal(views, torch.stack([batch, batch]))
+
+
+def test_sides_take_turns_and_the_ratio_is_the_median_of_pairs() -> None:
+    order: list[str] = []
+    alternate(lambda: order.append("peer"), lambda: order.append("ours"), 2)
+    assert order == ["peer", "ours"] * 3
+    assert ratio([2.0, 9.0, 4.0], [1.0, 3.0, 1.0]) == "3.0x [2.0, 4.0]"
+
+
+def test_operations_of_a_convolution_are_counted_forward_and_backward() -> None:
+    """2 x 9 x 3 x 5 x 16 operations forward, twice that backward; without a gradient for the images, once."""
+    convolution = torch.nn.Conv2d(3, 5, 3, padding=1, bias=False)
+    assert flops_per_view(convolution, 3, 4) == 2 * (2 * 9 * 3 * 5 * 16)
+
+
+def test_the_plan_that_growth_is_measured_on_is_the_specification_itself() -> None:
+    plan = bench.plan_of(load_spec("digits"))
+    assert (plan.num_updates_naive, plan.num_updates) == (37_800, 19_110)
+    assert {line.name for line in bench.growth(quick=True)} >= {"growth, twice the models", "growth, image size"}
+
+
+def test_only_the_measured_part_of_a_page_is_replaced(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(f"# Speed\n\nbefore\n{bench.BEGIN}old\n{bench.END}after\n")
+    bench.write_into(page, [Line("whole grid", "7.0x", "why", "12x")])
+    text = page.read_text()
+    assert text.startswith("# Speed\n\nbefore\n")
+    assert text.endswith(f"{bench.END}after\n")
+    assert "| whole grid | 7.0x | 12x | why |" in text
+    assert "old" not in text
+    page.write_text("nothing to replace")
+    with pytest.raises(SystemExit, match="expected the lines"):
+        bench.write_into(page, [])
