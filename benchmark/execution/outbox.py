@@ -17,6 +17,10 @@ _DEPTH = 8
 """An honest outbox holds folders of files; a submission may litter, but nobody has to follow it into any depth."""
 
 
+class NotHeld(OSError):  # noqa: N818 - says what happened to the folder
+    """A folder in an outbox cannot be held on to: it is closed to us, a link, or no folder any more."""
+
+
 @contextmanager
 def pinned(folder: Path) -> Generator[Path]:
     """Hold on to a folder, so that what is read through the path given back is in this very folder.
@@ -24,9 +28,12 @@ def pinned(folder: Path) -> Generator[Path]:
     Otherwise a folder could be replaced by a link to somebody else's between two looks, and their files be collected.
 
     Raises:
-        OSError: it is not a folder, or a link to one.
+        NotHeld: it is closed to us, not a folder, or a link to one.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise NotHeld(error.errno, error.strerror, str(folder)) from error
     try:
         yield Path(f"/proc/self/fd/{descriptor}") if sys.platform == "linux" else folder
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from benchmark.execution.executor import Executor, PreparedJob, Trainer
 from benchmark.execution.failure import Evidence
 from benchmark.execution.home import Home
-from benchmark.execution.outbox import pinned, remove_tree
+from benchmark.execution.outbox import NotHeld, pinned, remove_tree
 from benchmark.execution.store import RefusedFile, Store, read_bounded
 from benchmark.plan import Segment
 from benchmark.training.job import Progress, SegmentFailure, TrainingJob
@@ -125,8 +126,10 @@ def collect(outbox: Path, wanted: Set[str], store: Store) -> str | None:
                 store.publish(folder.name, source)
         except RefusedFile as error:
             refused = f"{folder.name[:12]}/{error}"
-        except FileNotFoundError:
-            continue  # taken away again by whoever put it there
+        except NotHeld as error:
+            if error.errno != errno.ENOENT:  # else it was taken away again by whoever put it there
+                refused = f"{folder.name[:12]}: expected an open folder, got {error.strerror}"
+            continue
         remove_tree(folder)
     return refused
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -205,6 +206,28 @@ def test_a_link_to_somebody_elses_state_is_refused_and_said(job: PreparedJob, ro
     assert refused is not None
     assert key[:12] in refused
     assert not store_of(root).has(key)
+
+
+@pytest.mark.parametrize(("number", "is_refused"), [(errno.EACCES, True), (errno.ELOOP, True), (errno.ENOENT, False)])
+def test_a_folder_that_cannot_be_opened_ends_no_evaluation(
+    job: PreparedJob, root: Path, monkeypatch: pytest.MonkeyPatch, number: int, is_refused: bool
+) -> None:
+    """A container's user can close its folders to a dispatcher that is not root."""
+    closed, other = (segment.key for segment in job.job.segments[:2])
+    for key in (closed, other):
+        fill(job.outbox / key, key)
+    opened = os.open
+
+    def refuse(path: Any, *arguments: Any, **more: Any) -> int:
+        if Path(path) == job.outbox / closed:
+            raise OSError(number, os.strerror(number), str(path))
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    refused = collect(job.outbox, names_to_collect(job.job), store_of(root))
+    assert (refused is not None and closed[:12] in refused) == is_refused
+    assert store_of(root).has(other)
+    assert not store_of(root).has(closed)
 
 
 @pytest.mark.parametrize("kind", ["gone", "file", "link"])
