@@ -1,4 +1,4 @@
-"""Documents from files: which benchmark a name means, and every problem of a document with its line.
+"""Documents from files: which benchmark a name means, what it builds on, and every problem of it with its line.
 
 It refuses to open anything but regular files of bounded size.
 """
@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from benchmark.spec.base import Problem
 from benchmark.spec.benchmark_spec import BenchmarkSpec, Task
 from benchmark.spec.datasets import ImageFolder
+from benchmark.spec.extension import EXTENDS, Extension, as_written, extend
 from benchmark.spec.validation import DOCUMENT, DocumentT, InvalidDocument, parse_document
-from benchmark.spec.wording import nearest_word, quoted
+from benchmark.spec.wording import nearest_word, quoted, shown
 from benchmark.spec.yaml_text import MAX_BYTES, YamlText, read_yaml
 
 __all__ = ["InvalidDocument", "load_spec", "parse_document", "read_document", "shipped_specs"]
@@ -36,14 +39,51 @@ def load_spec(name_or_path: str) -> BenchmarkSpec:
     Raises:
         InvalidDocument: there is no such document, or with everything that is wrong in it, each with file and line.
     """
-    if name_or_path in shipped_specs():
-        return read_document(BenchmarkSpec, _read_file(_SHIPPED / f"{name_or_path}.yaml"), f"{name_or_path}.yaml")
-    if re.fullmatch(r"[\w-]*", name_or_path) and not Path(name_or_path).is_file():
+    return _load(name_or_path, Path(), ())
+
+
+def _load(name_or_path: str, folder: Path, above: tuple[Path, ...]) -> BenchmarkSpec:
+    """Load a document that is named from within `folder`; `above` are the documents that build on it."""
+    shipped = name_or_path in shipped_specs()
+    below = f"{_SHIPPED / name_or_path}.yaml" if shipped else folder / Path(name_or_path).expanduser()
+    path = Path(os.path.normpath(below))
+    if not shipped and re.fullmatch(r"[\w-]*", name_or_path) and not path.is_file():
         known = shipped_specs()
         expected = f"a shipped benchmark ({', '.join(known)}) or the path of a YAML file"
         raise InvalidDocument([Problem("spec", expected, quoted(name_or_path), nearest_word(name_or_path, known))])
-    spec = read_document(BenchmarkSpec, _read_file(Path(name_or_path)), name_or_path)
-    return _with_paths_beside(spec, Path(name_or_path).absolute().parent)
+    file = path.name if shipped else str(path)
+    text = read_yaml(_read_file(path), MAX_BYTES)
+    extension = _extension(text, file, path, above)
+    spec = _judged(BenchmarkSpec, text, file, extension)
+    if shipped or (extension is not None and not extension.says_dataset):
+        return spec
+    return _with_paths_beside(spec, path.absolute().parent)
+
+
+def _extension(text: YamlText, file: str, path: Path, above: tuple[Path, ...]) -> Extension | None:
+    """Put a document together with the one that it builds on, if it does."""
+    if not isinstance(text.value, Mapping) or EXTENDS not in text.value or EXTENDS in text.unread:
+        return None
+    own = cast(Mapping[str, Any], text.value)
+    named, line_up = own[EXTENDS], (*above, path.resolve())
+    try:
+        if not isinstance(named, str):
+            expected = "the name of a shipped benchmark or the path of a document"
+            raise InvalidDocument([Problem("spec", expected, shown(named))])
+        if path.resolve() in above:
+            came = " > ".join(each.name for each in line_up)
+            raise InvalidDocument([Problem("spec", "a document that does not build on itself", came)])
+        base = _load(named, path.parent, line_up)
+    except InvalidDocument as error:
+        raise InvalidDocument([_about_base(problem, text, file) for problem in error.problems]) from None
+    return extend(base, own)
+
+
+def _about_base(problem: Problem, text: YamlText, file: str) -> Problem:
+    """Say that the base cannot be had where it is named; what is wrong inside of it has its own place."""
+    if problem.where != "spec":
+        return problem
+    return _located(Problem(EXTENDS, problem.expected, problem.came, problem.nearest), text, file)
 
 
 def _with_paths_beside(spec: BenchmarkSpec, folder: Path) -> BenchmarkSpec:
@@ -70,13 +110,21 @@ def read_document(model: type[DocumentT], data: bytes, file: str, max_bytes: int
     Raises:
         InvalidDocument: with the problems of the YAML text and those of the document together.
     """
-    text = read_yaml(data, max_bytes)
+    return _judged(model, read_yaml(data, max_bytes), file)
+
+
+def _judged(
+    model: type[DocumentT], text: YamlText, file: str, extension: Extension | None = None
+) -> DocumentT:
     problems, parsed = list(text.problems), None
     if "" not in text.unread:
+        value = text.value if extension is None else extension.value
+        found = list(extension.problems) if extension else []
         try:
-            parsed = parse_document(model, text.value)
+            parsed = parse_document(model, value)
         except InvalidDocument as error:
-            problems += [problem for problem in error.problems if not _is_unread(problem.where, text)]
+            found += [as_written(problem, text.value) if extension else problem for problem in error.problems]
+        problems += [problem for problem in found if not _is_unread(problem.where, text)]
     if problems or parsed is None:
         problems.sort(key=lambda problem: _line(problem, text))
         raise InvalidDocument([_located(problem, text, file) for problem in problems])
