@@ -1,12 +1,14 @@
 """Anybody's pictures: class folders, split by their owner or here by content; folders and archives alike.
 
-It refuses to guess: a file of a class folder that is no whole picture is named, all of them at once.
+It refuses to guess: a file of a class folder that is no whole picture, or a smaller one than asked for, is named, and
+all such files at once.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from benchmark.data.decoded import DataFolders, decoded_once
 from benchmark.data.image_set import ImageSet, Splits, split_stratified
 from benchmark.data.picture_tree import PictureTree, content_of, find_trees
-from benchmark.data.pictures import DECODER_VERSION, UnreadablePicture, decode_picture
+from benchmark.data.pictures import DECODER_VERSION, SmallPicture, UnreadablePicture, decode_picture
 from benchmark.spec import ImageFolder, Problem
 from benchmark.spec.canonical import digest
 from benchmark.spec.validation import InvalidDocument
@@ -38,7 +40,8 @@ def load_image_folder(spec: ImageFolder, folders: DataFolders) -> Splits:
     Class names are in alphabetical order. Files whose names begin with a dot are passed over.
 
     Raises:
-        InvalidDocument: there is no such folder, its classes make no sense, or files in it are no whole pictures.
+        InvalidDocument: there is no such folder, its classes make no sense or have too few pictures, or files in it are
+            no whole pictures of at least the size asked for.
     """
     path = folders.downloads / spec.path  # an absolute path stays what it is
     key = digest(
@@ -54,19 +57,35 @@ def load_image_folder(spec: ImageFolder, folders: DataFolders) -> Splits:
 
 
 def _class_names(trees: Mapping[str, PictureTree], path: Path) -> tuple[str, ...]:
-    found = {split: sorted({tree.class_of(name) for name in tree.names}) for split, tree in trees.items()}
-    problems = [
-        Problem(f"{path}: {split}", "at least two class folders with pictures", ", ".join(names) or "none")
-        for split, names in found.items()
-        if len(names) < 2
-    ]
-    train, test = (found.get(split, found.get("all", [])) for split in ("train", "test"))
+    """Give the classes; every split has to have the same, enough of them, and enough pictures in each."""
+    found = {split: Counter(map(tree.class_of, tree.names)) for split, tree in trees.items()}
+    problems = [problem for split, tree in trees.items() for problem in _unusable_classes(split, tree, found[split])]
+    train, test = (sorted(found.get(split, found.get("all", {}))) for split in ("train", "test"))
     if not problems and train != test:
         expected = f"the classes of train ({', '.join(train)})"
         problems.append(Problem(f"{path}: test", expected, ", ".join(test)))
     if problems:
-        raise InvalidDocument(problems)
+        raise InvalidDocument(_shortened(problems))
     return tuple(train)
+
+
+def _unusable_classes(split: str, tree: PictureTree, found: Mapping[str, int]) -> Iterator[Problem]:
+    place = tree.place_of("").rstrip("/")
+    for name in tree.empty_folders():
+        yield Problem(tree.place_of(name), "pictures in every class folder", "an empty folder; fill or remove it")
+    if len(found) < 2:
+        named = f"{len(found)} ({', '.join(found)})" if found else "none"
+        yield Problem(place, "at least two class folders with pictures", named)
+    elif split == "all":
+        for name in sorted(name for name, count in found.items() if count < TEST_SHARE):
+            expected = f"at least {TEST_SHARE} pictures, as one in {TEST_SHARE} of every class is kept for testing"
+            yield Problem(tree.place_of(name), expected, str(found[name]))
+
+
+def _shortened(problems: Sequence[Problem]) -> list[Problem]:
+    more = len(problems) - _MOST_NAMED
+    rest = [Problem(f"{more} more", "nothing wrong", "problems like these")] if more > 0 else []
+    return [*problems[:_MOST_NAMED], *rest]
 
 
 def _decode(trees: Mapping[str, PictureTree], path: Path, size: int, channels: Literal[1, 3]) -> Splits:
@@ -74,9 +93,7 @@ def _decode(trees: Mapping[str, PictureTree], path: Path, size: int, channels: L
     problems: list[Problem] = []
     found = {split: _decode_tree(tree, classes, size, channels, problems) for split, tree in trees.items()}
     if problems:
-        more = len(problems) - _MOST_NAMED
-        rest = [Problem(f"{more} more files", "whole pictures", "none")] if more > 0 else []
-        raise InvalidDocument([*problems[:_MOST_NAMED], *rest])
+        raise InvalidDocument(_shortened(problems))
     if "all" in found:
         return Splits(classes, *split_stratified(found["all"], TEST_SHARE))
     return Splits(classes, found["train"], found["test"])
@@ -92,7 +109,9 @@ def _decode_tree(
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for some in _batched(tree.contents()):
             for name, image in pool.map(decode, some):
-                if isinstance(image, UnreadablePicture):
+                if isinstance(image, SmallPicture):
+                    problems.append(Problem(tree.place_of(name), f"at least {size} x {size} pixels (size)", str(image)))
+                elif isinstance(image, UnreadablePicture):
                     problems.append(Problem(tree.place_of(name), "a whole picture", str(image)))
                 else:
                     images[name] = image

@@ -49,6 +49,13 @@ class PictureTree:
         names = (name.removeprefix(f"{folder}/") for name in self.names if name.startswith(f"{folder}/"))
         return PictureTree(self.root, f"{self.prefix}{folder}/", tuple(names))
 
+    def empty_folders(self) -> list[str]:
+        """Name folders beside the class folders that hold no file; archives are not asked."""
+        top = self.root / self.prefix
+        beside = sorted(each.name for each in top.iterdir() if each.is_dir()) if top.is_dir() else []
+        classes = {self.class_of(name) for name in self.names}
+        return [name for name in beside if name not in classes and _is_meant(name)]
+
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """Give names and bytes of all files, in the order in which they are stored."""
         known = set(self.names)

@@ -20,6 +20,10 @@ class UnreadablePicture(ValueError):  # noqa: N818 - says what it is about
     """A file that is no whole picture, or not one we read; the message says why."""
 
 
+class SmallPicture(UnreadablePicture):
+    """A picture with fewer pixels than are asked for; the message says how many."""
+
+
 def decode_picture(content: bytes, size: int, channels: Literal[1, 3]) -> NDArray[np.uint8]:
     """Decode one picture: the first frame, turned as its EXIF data say, transparency over white, cropped, resized.
 
@@ -32,12 +36,15 @@ def decode_picture(content: bytes, size: int, channels: Literal[1, 3]) -> NDArra
         uint8 (channels, size, size).
 
     Raises:
+        SmallPicture: it would have to be enlarged.
         UnreadablePicture: with the reason.
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             picture.load()
             upright = ImageOps.exif_transpose(picture)
+            if min(upright.size) < size:
+                raise SmallPicture(f"{upright.width} x {upright.height}")
             return as_array(square(_opaque(upright).convert("L" if channels == 1 else "RGB"), size))
     except UnreadablePicture:
         raise

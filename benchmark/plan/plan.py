@@ -9,7 +9,8 @@ from decimal import Decimal
 from benchmark.plan.events import PruneEvent, compile_events
 from benchmark.plan.keys import root_key, state_key
 from benchmark.plan.tree import Segment, build_tree
-from benchmark.spec import BenchmarkSpec
+from benchmark.spec import BenchmarkSpec, Problem
+from benchmark.spec.validation import InvalidDocument
 
 DENSE = "dense"
 """Schedule name of the unpruned runs."""
@@ -96,17 +97,16 @@ def make_plan(
         environment_digest: digest of everything about the machine that can change bits.
 
     Raises:
-        ValueError: a batch is larger than the training set, so that no update could ever be made.
+        InvalidDocument: a batch is larger than the training set, so that no update could ever be made.
     """
     subtrees: list[Subtree] = []
     for index, task in enumerate(spec.tasks):
         name = task_name(spec, index)
         steps_per_epoch = facts[name].num_train // task.training.batch_size
         if steps_per_epoch == 0:
-            raise ValueError(
-                f"tasks[{index}].training.batch_size: expected at most {facts[name].num_train}, the number of training "
-                f"images of {task.dataset.name}, got {task.training.batch_size}"
-            )
+            expected = f"at most {facts[name].num_train}, the number of training images of {task.dataset.name}"
+            where, came = f"tasks[{index}].training.batch_size", str(task.training.batch_size)
+            raise InvalidDocument([Problem(where, expected, came)])
         budget_steps = steps_per_epoch * task.training.epochs
         finetune = task.training.finetune
         total_steps = budget_steps + (steps_per_epoch * finetune.epochs if finetune else 0)

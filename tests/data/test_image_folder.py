@@ -169,13 +169,14 @@ def test_many_bad_files_are_counted(tmp_path: Path) -> None:
         (tmp_path / "own" / "cat" / f"bad{number}.jpg").write_bytes(b"bad")
     said = problems_of(tmp_path, tmp_path / "own")
     assert len(said) == 21
-    assert said[-1].startswith("5 more files")
+    assert said[-1].startswith("5 more")
 
 
 @pytest.mark.parametrize(
     ("layout", "expected"),
     [
-        ([], "at least two class folders"), (["cat/0.png"], "at least two class folders"),
+        ([], "at least two class folders with pictures, got none"),
+        (["cat/0.png"], "at least two class folders with pictures, got 1 (cat)"),
         (["train/cat/0.png", "train/dog/0.png"], "both train and test"),
         (["train/cat/0.png", "test/cat/0.png", "val/cat/0.png"], "both train and test and nothing else"),
         (["train/cat/0.png", "train/dog/0.png", "test/cat/1.png", "test/cow/1.png"], "the classes of train (cat, dog)"),
@@ -204,6 +205,43 @@ def test_what_is_missing_or_no_folder_or_a_torn_archive_is_said(tmp_path: Path) 
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content[: len(content) // 2])
         assert "a whole archive" in problems_of(tmp_path, tmp_path / name)[0]
+
+
+def test_a_class_too_small_to_split_is_named_with_what_it_has_and_needs(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "own", 5)
+    (tmp_path / "own" / "dog" / "3.png").unlink()
+    assert problems_of(tmp_path, tmp_path / "own") == [
+        f"{tmp_path / 'own' / 'dog'}: expected at least 5 pictures, as one in 5 of every class is kept for testing, "
+        "got 4"
+    ]
+    write_pictures(tmp_path / "split" / "train", 1)
+    write_pictures(tmp_path / "split" / "test", 1, seed=500)
+    assert len(load(tmp_path, tmp_path / "split").train.labels) == 3
+
+
+def test_an_empty_class_folder_is_named_and_not_passed_over(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "own", 5)
+    (tmp_path / "own" / "emu").mkdir()
+    (tmp_path / "own" / ".hidden").mkdir()
+    said = problems_of(tmp_path, tmp_path / "own")
+    assert said == [
+        f"{tmp_path / 'own' / 'emu'}: expected pictures in every class folder, got an empty folder; fill or remove it"
+    ]
+    write_pictures(tmp_path / "split" / "train", 2)
+    write_pictures(tmp_path / "split" / "test", 2, seed=500)
+    (tmp_path / "split" / "test" / "emu").mkdir()
+    empty = tmp_path / "split" / "test" / "emu"
+    assert problems_of(tmp_path, tmp_path / "split")[0].startswith(f"{empty}: expected pictures")
+
+
+def test_pictures_smaller_than_asked_for_are_named_and_never_enlarged(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "own", 5)
+    noise(7, 30, 0).save(tmp_path / "own" / "cat" / "low.png")
+    noise(30, 5, 0).save(tmp_path / "own" / "dog" / "narrow.png")
+    assert problems_of(tmp_path, tmp_path / "own") == [
+        f"{tmp_path / 'own' / 'cat' / 'low.png'}: expected at least 8 x 8 pixels (size), got 30 x 7",
+        f"{tmp_path / 'own' / 'dog' / 'narrow.png'}: expected at least 8 x 8 pixels (size), got 5 x 30",
+    ]
 
 
 def test_too_many_images_asked_for_is_said_with_the_number_there_is(tmp_path: Path) -> None:
