@@ -44,6 +44,9 @@ def load_image_folder(spec: ImageFolder, folders: DataFolders) -> Splits:
             no whole pictures of at least the size asked for.
     """
     path = folders.downloads / spec.path  # an absolute path stays what it is
+    if not path.exists():
+        hint = "" if Path(spec.path).is_absolute() else " (FMN_DATA says where shipped documents look)"
+        raise InvalidDocument([Problem("dataset.path", "a folder or archive of pictures", f"nothing at {path}{hint}")])
     key = digest(
         {
             "pictures": content_of(path),

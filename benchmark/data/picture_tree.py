@@ -77,10 +77,8 @@ def content_of(path: Path) -> dict[str, str]:
     """Name all bytes below a folder, or of an archive: sha256 per file.
 
     Raises:
-        InvalidDocument: there is nothing there.
+        InvalidDocument: it is neither, or a torn archive.
     """
-    if not path.exists():
-        raise InvalidDocument([Problem("dataset.path", "a folder or archive of pictures", f"nothing at {path}")])
     if not path.is_dir() and not path.name.lower().endswith(ARCHIVES):
         raise InvalidDocument([Problem("dataset.path", f"a folder, or one of {', '.join(ARCHIVES)}", str(path))])
     files = [path] if path.is_file() else list(_packed_splits(path).values())

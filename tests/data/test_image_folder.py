@@ -196,7 +196,8 @@ def test_folders_that_make_no_sense_are_refused_in_one_sentence(
 
 
 def test_what_is_missing_or_no_folder_or_a_torn_archive_is_said(tmp_path: Path) -> None:
-    assert "nothing at" in problems_of(tmp_path, tmp_path / "nowhere")[0]
+    assert problems_of(tmp_path, tmp_path / "nowhere")[0].endswith(f"nothing at {tmp_path / 'nowhere'}")
+    assert "(FMN_DATA says where" in problems_of(tmp_path, Path("nowhere"))[0]
     (tmp_path / "own.rar").write_bytes(b"Rar!")
     assert "a folder, or one of .zip" in problems_of(tmp_path, tmp_path / "own.rar")[0]
     write_pictures(tmp_path / "own", 5)
