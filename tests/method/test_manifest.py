@@ -144,3 +144,12 @@ def test_an_override_of_a_hyperparameter_that_failed_is_not_unknown() -> None:
 def test_a_manifest_over_the_limit_is_refused() -> None:
     (message,) = refusal(HONEST.encode() + b"#" * MAX_MANIFEST_BYTES)
     assert message.startswith(f"submission.yaml: expected at most {MAX_MANIFEST_BYTES} bytes")
+
+
+@pytest.mark.parametrize("name", ["supervised", "supcon", "simclr"])
+def test_shipped_submissions_share_one_augmentation_and_treat_jpeg_copies_like_the_originals(name: str) -> None:
+    manifest = read_manifest((Path("submissions") / name / "submission.yaml").read_bytes())
+    settings = {dataset: manifest.resolved(dataset) for dataset in ("digits", "cifar10", "image_folder")}
+    assert {each["augmentation"] for each in settings.values()} == {0.5}
+    assert settings["cifar10"] == settings["image_folder"]
+    assert settings["digits"] == dict(manifest.hyperparameters)
