@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,21 @@ def test_the_scorer_image_gets_all_that_scoring_imports_and_no_submission_code()
     copied = copied_into("scorer")
     assert modules <= copied
     assert not {name for name in copied if name.startswith(("benchmark/method", "benchmark/training"))}
+
+
+def test_the_site_image_gets_every_library_that_the_board_and_the_log_import() -> None:
+    """Pages are imported by nobody, so that texts are read: what a page imports at last must be there as well."""
+    stage = (ROOT / "Dockerfile").read_text().split(" AS site-libraries\n")[1].split("\nFROM ")[0]
+    installed = set(re.findall(r"(?<= )[a-z][\w-]*", stage.split("install --quiet")[1]))
+    files = [*(ROOT / "leaderboard").rglob("*.py"), *(ROOT / "benchmark" / "recording").glob("*.py")]
+    imported = {
+        name.split(".")[0]
+        for file in files
+        for name in re.findall(r"^\s*(?:from|import) ([\w.]+)", file.read_text(), flags=re.MULTILINE)
+    }
+    assert {"streamlit", "mlflow", "statsmodels"} <= imported
+    bringers = {name: packages_distributions().get(name, []) for name in imported - {"benchmark", "leaderboard"}}
+    assert [name for name, each in bringers.items() if each and not {one.lower() for one in each} & installed] == []
 
 
 def copied_into(target: str) -> set[str]:
