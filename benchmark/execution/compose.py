@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchmark
+from benchmark.data.datasets import Dataset
 from benchmark.execution.executor import Executor
 from benchmark.execution.failure import Evidence, decide
 from benchmark.execution.score import Answer
@@ -179,6 +180,13 @@ def _dataset_facts(prepared: Prepared, task: str) -> dict[str, Any]:
     dataset = prepared.data[task].dataset
     return {
         "name": dataset.name,
+        **_counts(dataset),
+        "transfer": {each.dataset.name: _counts(each.dataset) for each in prepared.transfer},
+    }
+
+
+def _counts(dataset: Dataset) -> dict[str, Any]:
+    return {
         "train_digest": dataset.train.digest,
         "test_digest": dataset.test.digest,
         "num_train": len(dataset.train.labels),

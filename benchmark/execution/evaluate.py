@@ -22,7 +22,7 @@ from benchmark.execution.compose import compose_record
 from benchmark.execution.executor import Executor
 from benchmark.execution.home import Home, remove_unfinished
 from benchmark.execution.outbox import remove_tree
-from benchmark.execution.prepare import TaskData, prepare_jobs, write_task_data
+from benchmark.execution.prepare import TaskData, TransferData, prepare_jobs, write_task_data, write_transfer_data
 from benchmark.execution.score import run_scorer
 from benchmark.execution.store import Store
 from benchmark.execution.supervise import Ended, adopt_leftovers, supervise
@@ -60,7 +60,8 @@ class Reporter(Protocol):
 class Prepared:
     """A request after everything cheap: admitted, loaded and planned, nothing trained.
 
-    `data` lacks the tasks whose images are not here, where it was planned without; `facts` has them all.
+    `data` lacks the tasks whose images are not here, where it was planned without; `facts` has them all. `transfer` is
+    empty where nothing may be downloaded, since nothing is scored there.
     """
 
     spec: BenchmarkSpec
@@ -70,6 +71,7 @@ class Prepared:
     environment: Mapping[str, Any]
     plan: Plan
     device: Literal["cpu", "cuda"]
+    transfer: tuple[TransferData, ...] = ()
 
     @property
     def evaluation_key(self) -> str:
@@ -127,7 +129,8 @@ def prepare(
         for name, task in tasks.items()
     }
     plan = make_plan(spec, task_facts, digests, digest(environment))
-    return Prepared(spec, admitted, data, facts, environment, plan, device)
+    transfer = write_transfer_data(home, spec) if download else ()
+    return Prepared(spec, admitted, data, facts, environment, plan, device, transfer)
 
 
 def _admit(submission: Path, home: Home) -> Admitted:

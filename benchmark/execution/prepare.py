@@ -20,7 +20,7 @@ from benchmark.execution.store import Store
 from benchmark.execution.supervise import checkpoint_steps
 from benchmark.plan import Plan, Segment, Subtree, path_to
 from benchmark.recording.durable import write_atomically
-from benchmark.spec import Task
+from benchmark.spec import BenchmarkSpec, Task
 from benchmark.training.job import TrainingJob
 from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE
 
@@ -29,6 +29,15 @@ CHECKPOINTS_PER_RUN = 20
 
 CHECKPOINT_EVERY_S = 30.0
 """Seconds of training after which such a state is saved: the most work that a crash can lose."""
+
+
+@dataclass(frozen=True)
+class TransferData:
+    """A dataset that nothing is trained on, and its files: only the scorer gets them."""
+
+    dataset: Dataset
+    train: Path
+    test: Path
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,22 @@ def write_task_data(home: Home, task: Task, *, download: bool = True) -> TaskDat
     _write_tensors(data.unlabelled, dataset.train, with_labels=False)
     _write_tensors(data.test, dataset.test, with_labels=True)
     return data
+
+
+def write_transfer_data(home: Home, spec: BenchmarkSpec) -> tuple[TransferData, ...]:
+    """Load the datasets to which encoders are transferred, and write them where the scorer can read them.
+
+    Raises:
+        InvalidDocument: one cannot be loaded; says why.
+    """
+    found: list[TransferData] = []
+    for each in spec.evaluation.transfer:
+        dataset = load_dataset(each, home.folders)
+        files = [home.data / part.digest / "labelled.safetensors" for part in (dataset.train, dataset.test)]
+        for path, part in zip(files, (dataset.train, dataset.test), strict=True):
+            _write_tensors(path, part, with_labels=True)
+        found.append(TransferData(dataset, *files))
+    return tuple(found)
 
 
 def _write_tensors(path: Path, image_set: ImageSet, *, with_labels: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.execution.executor import Executor
 from benchmark.execution.home import SCORING_PREFIX, Home
+from benchmark.execution.prepare import TransferData
 from benchmark.execution.store import Store
 from benchmark.plan import Run, Segment, Subtree, path_to
 from benchmark.scoring.job import (
@@ -17,6 +18,7 @@ from benchmark.scoring.job import (
     OUTCOMES_FILE,
     RESULT_FILE,
     BranchPoint,
+    OtherDataset,
     RunToScore,
     ScoringJob,
     ScoringResult,
@@ -51,6 +53,7 @@ def run_scorer(
                 _to_score(run, subtree, store)
                 for subtree in subtrees for run in subtree.runs if store.has(run.state_key)
             ),
+            transfer=tuple(_other(each) for each in prepared.transfer),
         )  # fmt: skip
         tasks.append(task)
     home.outcomes.mkdir(parents=True, exist_ok=True)
@@ -62,6 +65,14 @@ def run_scorer(
         executor.score(job_file, out, on_wait)
         result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
         return Answer(result, (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes())
+
+
+def _other(data: TransferData) -> OtherDataset:
+    dataset = data.dataset
+    return OtherDataset(
+        name=dataset.name, num_classes=dataset.num_classes, train_file=data.train, test_file=data.test,
+        train_digest=dataset.train.digest, test_digest=dataset.test.digest,
+    )  # fmt: skip
 
 
 def _to_score(run: Run, subtree: Subtree, store: Store) -> RunToScore:

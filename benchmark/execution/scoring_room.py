@@ -15,7 +15,15 @@ from types import TracebackType
 from benchmark.execution.containment import let_nobody_enter, let_nobody_read
 from benchmark.execution.home import SCORING_PREFIX, Home
 from benchmark.execution.store import RefusedFile, read_bounded
-from benchmark.scoring.job import MAPS_FILE, OUTCOMES_FILE, RESULT_FILE, RunToScore, ScoringJob, TaskToScore
+from benchmark.scoring.job import (
+    MAPS_FILE,
+    OUTCOMES_FILE,
+    RESULT_FILE,
+    OtherDataset,
+    RunToScore,
+    ScoringJob,
+    TaskToScore,
+)
 
 _INSIDE = Path("/fmn")
 _OUTCOME_NAME = re.compile(r"[0-9a-f]{64}\.(npz|json)")
@@ -79,7 +87,8 @@ class ScoringRoom:
         (self._folder / "job.json").write_text(inside.model_dump_json(), encoding="utf-8")
         let_nobody_read(self._folder / "job.json")
         for task in job.tasks:
-            for path in (task.train_file, task.test_file, *_directories(task)):
+            others = (file for other in task.transfer for file in (other.train_file, other.test_file))
+            for path in (task.train_file, task.test_file, *others, *_directories(task)):
                 let_nobody_read(path)
                 for parent in path.parents:
                     if parent == self._home.root:
@@ -89,8 +98,11 @@ class ScoringRoom:
     def _moved(self, task: TaskToScore) -> TaskToScore:
         """Rewrite the paths of a task to those inside."""
         runs = tuple(self._moved_run(run) for run in task.runs)
-        files = {"train_file": self._inside(task.train_file), "test_file": self._inside(task.test_file)}
-        return task.model_copy(update={**files, "runs": runs})
+        others = tuple(other.model_copy(update=self._moved_files(other)) for other in task.transfer)
+        return task.model_copy(update={**self._moved_files(task), "runs": runs, "transfer": others})
+
+    def _moved_files(self, data: TaskToScore | OtherDataset) -> dict[str, Path]:
+        return {"train_file": self._inside(data.train_file), "test_file": self._inside(data.test_file)}
 
     def _moved_run(self, run: RunToScore) -> RunToScore:
         points = tuple(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmark.encoder import Encoder
 from benchmark.scoring.instrument import Features
@@ -24,11 +27,21 @@ def extract_features(encoder: Encoder, images: NDArray[np.uint8]) -> dict[str, F
     Returns:
         float32 features per probe point, (N, D_p), from `input` to `features`.
     """
-    encoder.eval()
-    device = next(encoder.parameters()).device
     chunks: dict[str, list[Features]] = {}
-    for start in range(0, len(images), CHUNK_IMAGES):
-        chunk = torch.from_numpy(images[start : start + CHUNK_IMAGES]).to(device, torch.float32).div_(255)
+    for chunk in _chunks(encoder, images):
         for name, features in encoder.probe_points(chunk).items():
             chunks.setdefault(name, []).append(features.cpu().numpy())
     return {name: np.concatenate(parts) for name, parts in chunks.items()}
+
+
+@torch.inference_mode()
+def extract_final_features(encoder: Encoder, images: NDArray[np.uint8]) -> Features:
+    """Encode images at the last probe point alone, float32 (N, D): what large sets leave room for."""
+    return np.concatenate([encoder(chunk).cpu().numpy() for chunk in _chunks(encoder, images)])
+
+
+def _chunks(encoder: Encoder, images: NDArray[np.uint8]) -> Iterator[Tensor]:
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    for start in range(0, len(images), CHUNK_IMAGES):
+        yield torch.from_numpy(images[start : start + CHUNK_IMAGES]).to(device, torch.float32).div_(255)

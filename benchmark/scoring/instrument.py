@@ -61,6 +61,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class OtherView:
+    """Another dataset as an encoder sees it that was never trained on it.
+
+    Attributes:
+        train: float32 final features of its training images, (M', D).
+        test: the same for its test images, (N', D).
+        train_labels: int64 (M',), values in [0, C').
+        test_labels: int64 (N',).
+        num_classes: C'.
+    """
+
+    train: Features
+    test: Features
+    train_labels: Labels
+    test_labels: Labels
+    num_classes: int
+
+
+@dataclass(frozen=True)
 class ModelView:
     """One encoder, pruned or dense, as the scorer sees it.
 
@@ -79,6 +98,7 @@ class ModelView:
         dense_test: features of the *dense* model of the same seed on the test images, (N, D_p) per probe point; an
             empty mapping where that model has failed.
         other_dense_test: the same of the dense model of another seed.
+        transfer: by name, datasets that the encoder was not trained on.
     """
 
     train: Mapping[str, Features]
@@ -92,6 +112,7 @@ class ModelView:
     encode_test: Callable[[NDArray[np.uint8]], Mapping[str, Features]]
     dense_test: Callable[[], Mapping[str, Features]]
     other_dense_test: Callable[[], Mapping[str, Features]]
+    transfer: Mapping[str, Callable[[], OtherView]] = field(default_factory=dict[str, Callable[[], OtherView]])
 
 
 @dataclass(frozen=True)
@@ -147,6 +168,7 @@ class ModelMetric:
         measure: reads the model; `earlier` holds the outcomes of the metrics listed before it in the registry, merged.
         columns: what its numbers mean.
         reads_dense: whether the numbers depend on the dense models as well, whose states are then part of the key.
+        reads_transfer: whether they depend on other datasets, whose digests are then part of the key.
     """
 
     name: str
@@ -155,6 +177,7 @@ class ModelMetric:
     measure: Callable[[ModelView, Evaluation, Outcome], Outcome]
     columns: tuple[Column, ...]
     reads_dense: bool = False
+    reads_transfer: bool = False
 
 
 @dataclass(frozen=True)

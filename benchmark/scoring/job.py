@@ -53,6 +53,23 @@ class RunToScore(_Part):
     """In the order of training; only the last one's event can be the run's last."""
 
 
+class OtherDataset(_Part):
+    """A dataset that nothing was trained on, to which frozen encoders are transferred."""
+
+    name: str
+    """Name of the dataset."""
+    num_classes: int
+    """Its number of classes."""
+    train_file: Path
+    """safetensors with uint8 `images` and int64 `labels`: what its probe is fitted on."""
+    test_file: Path
+    """The same for the images that are scored."""
+    train_digest: str
+    """sha256 of the training tensors."""
+    test_digest: str
+    """sha256 of the scored tensors."""
+
+
 class TaskToScore(_Part):
     """All finished runs of one task."""
 
@@ -72,6 +89,8 @@ class TaskToScore(_Part):
     """sha256 of the scored tensors."""
     runs: tuple[RunToScore, ...]
     """What to score."""
+    transfer: tuple[OtherDataset, ...] = ()
+    """Other datasets on which every model is read as well."""
 
 
 class ScoringJob(_Part):

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,17 @@ from benchmark.encoder import Encoder, build_encoder, prunable_names
 from benchmark.pruning.mask import Mask
 from benchmark.scoring import linear_probe
 from benchmark.scoring.derivation import DERIVATION_VERSION, demand_derived_mask
-from benchmark.scoring.features import extract_features
-from benchmark.scoring.instrument import FINAL_FEATURES, Features, Labels, ModelMetric, ModelView, Outcome
-from benchmark.scoring.job import ENCODER_FILE, MASK_FILE, RunToScore, TaskToScore
+from benchmark.scoring.features import extract_features, extract_final_features
+from benchmark.scoring.instrument import (
+    FINAL_FEATURES,
+    Features,
+    Labels,
+    ModelMetric,
+    ModelView,
+    OtherView,
+    Outcome,
+)
+from benchmark.scoring.job import ENCODER_FILE, MASK_FILE, OtherDataset, RunToScore, TaskToScore
 from benchmark.scoring.registry import MODEL_METRICS
 from benchmark.scoring.sparsity_audit import layer_sparsities
 from benchmark.scoring.weights import InvalidOutput, load_pruned_weights
@@ -57,6 +65,7 @@ class TaskReader:
         self.spec, self.task, self.cache = spec, task, cache
         self.dense_runs = {run.seed: run for run in task.runs if run.schedule == "dense"}
         self._dense_features: dict[int, Mapping[str, Features]] = {}
+        self._others: dict[Path, Images] = {}
 
     @cached_property
     def train(self) -> Images:
@@ -119,8 +128,10 @@ class TaskReader:
         settings = metric.settings(self.spec.evaluation)
         partners = (self.dense_runs.get(seed) for seed in (run.seed, self._next_seed(run.seed)))
         dense = [partner and partner.state_key for partner in partners]
+        others = [[other.name, other.train_digest, other.test_digest] for other in self.task.transfer]
         return digest(
             {
+                **({"transfer": others} if metric.reads_transfer else {}),
                 "state": run.state_key,
                 "derivation": DERIVATION_VERSION,
                 "dense": dense if metric.reads_dense else None,
@@ -160,7 +171,24 @@ class TaskReader:
             encode_test=lambda images: extract_features(encoder, images),
             dense_test=lambda: self._dense(run.seed),
             other_dense_test=lambda: self._dense_of_another(run.seed),
+            transfer={other.name: partial(self._read_other, encoder, other) for other in self.task.transfer},
         )
+
+    def _read_other(self, encoder: Encoder, other: OtherDataset) -> OtherView:
+        """Encode a dataset that the encoder was not trained on.
+
+        Raises:
+            InvalidOutput: its features are not finite.
+        """
+        train, test = self._other_images(other.train_file), self._other_images(other.test_file)
+        train_MD, test_ND = (extract_final_features(encoder, each.images) for each in (train, test))
+        _demand_finite({f"the last probe point ({other.name}, training)": train_MD, f"it ({other.name})": test_ND})
+        return OtherView(train_MD, test_ND, train.labels, test.labels, other.num_classes)
+
+    def _other_images(self, path: Path) -> Images:
+        if path not in self._others:
+            self._others[path] = Images.read(path)
+        return self._others[path]
 
     def _next_seed(self, seed: int) -> int:
         """Name the next seed that has a dense model, round and round."""

@@ -17,6 +17,7 @@ from benchmark.scoring import (
     robustness,
     similarity,
     sparsity_audit,
+    transfer,
 )
 from benchmark.scoring.instrument import CellMetric, Column, GridMetric, ModelMetric
 
@@ -30,6 +31,7 @@ MODEL_METRICS: tuple[ModelMetric, ...] = (
     geometry.METRIC,
     similarity.METRIC,
     corruption.METRIC,
+    transfer.METRIC,
 )
 """The linear probe comes first: others read its predictions."""
 

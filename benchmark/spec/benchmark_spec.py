@@ -14,7 +14,7 @@ from pydantic import Field
 
 from benchmark.spec.base import Document, Problem, PrunedSparsity
 from benchmark.spec.corruptions import Corruption, repeated_corruptions
-from benchmark.spec.datasets import DatasetSpec
+from benchmark.spec.datasets import AnyPublished, DatasetSpec, DigitsDataset, ImageFolder, TransferDataset
 from benchmark.spec.encoders import EncoderSpec
 from benchmark.spec.instruments import CalibrationSpec, DepthSpec, KnnSpec
 from benchmark.spec.schedules import Gradual, Iterative, OneShot, Schedule
@@ -103,11 +103,17 @@ class Evaluation(Document):
     """Calibration of the linear probe."""
     corruptions: Annotated[tuple[Corruption, ...], Field(max_length=32)] = ()
     """How test images are corrupted, each corruption at five severities; none by default."""
+    transfer: Annotated[tuple[TransferDataset, ...], Field(max_length=8)] = ()
+    """Other datasets that a linear probe of their own reads from the frozen encoders; none by default."""
 
     @classmethod
     def contradictions(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
-        """Refuse to ask for the same corruption twice."""
+        """Refuse to ask for the same corruption, or to transfer to the same dataset, twice."""
         yield from repeated_corruptions(values.get("corruptions") or ())
+        names = Counter(each.name for each in values.get("transfer") or () if each is not None)
+        for name, count in names.items():
+            if count > 1:
+                yield Problem("transfer", "every dataset once", f"{count} times {name}")
 
 
 class BenchmarkSpec(Document):
@@ -144,6 +150,7 @@ class BenchmarkSpec(Document):
         if schedules and len(schedules) == len(asked) and all(schedule.is_control for schedule in schedules):
             yield Problem("schedules", "at least one schedule with criterion magnitude to rank", "only controls")
         yield from _grid_is_on_ladders(values.get("sparsities") or (), schedules)
+        yield from _transfer_has_the_channels(values.get("tasks") or (), values.get("evaluation"))
 
     @property
     def identity(self) -> str:
@@ -164,3 +171,24 @@ def _grid_is_on_ladders(sparsities: tuple[Any, ...], schedules: list[Any]) -> It
         if missing and None not in sparsities:
             expected = "a ladder that visits every sparsity of the grid"
             yield Problem("schedules", expected, f"schedule {schedule.name!r} without {', '.join(missing)}")
+
+
+def _transfer_has_the_channels(tasks: tuple[Any, ...], evaluation: Any) -> Iterator[Problem]:
+    """An encoder of colour images cannot read grey ones, nor the other way round; it can read other sizes."""
+    others: tuple[AnyPublished, ...] = evaluation.transfer if isinstance(evaluation, Evaluation) else ()
+    for task in tasks:
+        for other in others if isinstance(task, Task) else ():
+            own, came = _channels(task.dataset), other.image_shape[0]
+            if own != came:
+                expected = f"datasets with {own} channels, as {task.dataset.name} has"
+                yield Problem("evaluation.transfer", expected, f"{other.name}, which has {came}")
+
+
+def _channels(dataset: Any) -> int:
+    match dataset:
+        case DigitsDataset():
+            return 1
+        case ImageFolder():
+            return dataset.channels
+        case _:
+            return dataset.image_shape[0]

@@ -132,6 +132,9 @@ class ImageFolder(_Images):
 AnyPublished = Cifar10 | Cifar100 | Svhn | Stl10 | FashionMnist
 """Any dataset that torchvision downloads."""
 
+TransferDataset = Annotated[AnyPublished, Field(discriminator="name")]
+"""A dataset on which frozen encoders are read that were trained on another one."""
+
 DatasetSpec = Annotated[
     DigitsDataset | Cifar10 | Cifar100 | Svhn | Stl10 | FashionMnist | ImageFolder, Field(discriminator="name")
 ]

@@ -292,3 +292,16 @@ def test_no_data_makes_validation_fail_otherwise(raw: Any) -> None:
     found = problems_of(raw)
     assert found or parse_document(Everything, raw)
     assert all(str(problem).isprintable() for problem in found)
+
+
+def test_transfer_to_other_channels_or_twice_to_one_dataset_is_refused() -> None:
+    spec = json.loads(canonical_json(load_spec("cifar10").model_dump()))
+    spec["evaluation"]["transfer"] = [{"name": "fashion_mnist"}, {"name": "svhn"}]
+    with pytest.raises(InvalidDocument) as refused:
+        parse_document(BenchmarkSpec, spec)
+    assert str(refused.value) == (
+        "evaluation.transfer: expected datasets with 3 channels, as cifar10 has, got fashion_mnist, which has 1"
+    )
+    spec["evaluation"]["transfer"] = [{"name": "svhn"}, {"name": "svhn", "size": 16}]
+    with pytest.raises(InvalidDocument, match=r"evaluation.transfer: expected every dataset once, got 2 times svhn"):
+        parse_document(BenchmarkSpec, spec)
