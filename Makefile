@@ -10,7 +10,7 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate rescore plan check new image serve leaderboard rebuild-mlflow docs bench test lint help clean
+.PHONY: evaluate rescore plan check new image serve leaderboard verify rebuild-mlflow docs bench test lint help clean
 
 evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
@@ -38,6 +38,9 @@ serve:  ## serve MLflow on PostgreSQL and the leaderboard on localhost, in conta
 
 leaderboard: $(INSTALLED)  ## serve the leaderboard on localhost
 	@$(BIN)/fmn leaderboard
+
+verify: $(INSTALLED)  ## check who signed the records and that nothing was changed since: [RECORDS="FILE or FOLDER ..."]
+	@$(BIN)/fmn verify $(RECORDS)
 
 rebuild-mlflow: $(INSTALLED)  ## project every record into MLflow again
 	@$(BIN)/fmn rebuild-mlflow

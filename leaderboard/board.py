@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.recording.record import EvaluationRecord, RunRecord
+from benchmark.recording.trust import Signer
 from benchmark.scoring.instrument import Column
 
 PROBE_ACCURACY = "linear/accuracy"
@@ -59,7 +60,8 @@ class Reference:
 class Entry:
     """The facts of one evaluation; every text in it is untrusted. `path` names it within a board.
 
-    `controlled` says which schedule a control differs from in its criterion only.
+    `controlled` says which schedule a control differs from in its criterion only; `signed_by` and `key_id` who vouches
+    for all of it.
     """
 
     path: str
@@ -74,6 +76,8 @@ class Entry:
     supervision: str
     digest: str
     isolation: str
+    signed_by: str
+    key_id: str
     created: str
     tasks: tuple[str, ...]
     schedules: tuple[str, ...]
@@ -131,9 +135,9 @@ NUMBER_FIELDS = ("path", "task", "schedule", "sparsity", "metric", "value", "low
 SEED_FIELDS = ("path", "task", "schedule", "sparsity", "seed", "accuracy")
 
 
-def condense(path: str, record: EvaluationRecord) -> Condensed:
+def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
     """Take from one record what a board needs."""
-    return Condensed(entry_of(path, record), tuple(_number_rows(record)), tuple(_seed_rows(record)))
+    return Condensed(entry_of(path, record, signer), tuple(_number_rows(record)), tuple(_seed_rows(record)))
 
 
 def assemble(condensed: Iterable[Condensed]) -> Board:
@@ -146,7 +150,7 @@ def assemble(condensed: Iterable[Condensed]) -> Board:
     )
 
 
-def entry_of(path: str, record: EvaluationRecord) -> Entry:
+def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:
     """Take the facts of one record."""
     facts, controls = record.submission, _controls(record.spec)
     names = dict.fromkeys(run.schedule for run in record.runs if run.schedule != DENSE)
@@ -163,6 +167,8 @@ def entry_of(path: str, record: EvaluationRecord) -> Entry:
         supervision=facts.supervision,
         digest=facts.digest,
         isolation=record.isolation,
+        signed_by=signer.name,
+        key_id=signer.key.id,
         created=record.created,
         tasks=tuple(dict.fromkeys(run.task for run in record.runs)),
         schedules=tuple(name for name in names if name not in controls),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
 from leaderboard.board import Entry
 from leaderboard.opening import Opened, open_board
 from leaderboard.standings import Arena, arenas, competitors
-from leaderboard.wording import TIERS, TRACKS, one_line
+from leaderboard.wording import TIERS, TRACKS, inert, one_line
 
 URL = "query-params"
 
@@ -69,19 +70,33 @@ def pick_submissions(names: Sequence[str], default: int) -> list[str]:
 
 
 def _empty(opened: Opened) -> None:
-    st.info("No records yet. Evaluate a first submission, then reload this page:", icon=":material/inbox:")
-    st.code("make evaluate SUBMISSION=simclr", language="bash")
-    st.text("It trains and prunes a small population on handwritten digits: minutes on two CPU cores, no download.")
+    if opened.rejected:
+        st.info("There are records, but none that this board may show: see below.", icon=":material/inbox:")
+    else:
+        st.info("No records yet. Evaluate a first submission, then reload this page:", icon=":material/inbox:")
+        st.code("make evaluate SUBMISSION=simclr", language="bash")
+        st.text("It trains and prunes a small population on handwritten digits: minutes on two CPU cores, no download.")
     st.caption("Records are looked for in the folder that FMN_HOME names (default: runs) and in the shipped results.")
-    name_rejected(opened)
+    name_rejected(opened, expanded=True)
     st.stop()
 
 
-def name_rejected(opened: Opened) -> None:
-    """Count and name the files that were refused."""
+def name_rejected(opened: Opened, *, expanded: bool = False) -> None:
+    """Count and name the records that are not shown, with what is wrong with each and what to do."""
+    for problem in opened.trust.problems:
+        st.warning(f"Some keys could not be read: {inert(one_line(str(problem), 400))}", icon=":material/key_off:")
     if not opened.rejected:
         return
-    count = len(opened.rejected)
-    with st.expander(f"{count} file{'s' * (count > 1)} could not be used as a record", icon=":material/report:"):
-        for each in opened.rejected[:50]:
-            st.text(f"{one_line(each.path)}\n{one_line(each.why)}")
+    count, unsigned = len(opened.rejected), sum(each.is_unsigned for each in opened.rejected)
+    label = f"{count} record{'s are' if count > 1 else ' is'} not shown: no signature of a trusted key holds for "
+    with st.expander(label + ("them" if count > 1 else "it"), icon=":material/report:", expanded=expanded):
+        st.dataframe(
+            [{"Record": one_line("/".join(Path(each.path).parts[-2:])), "Why": one_line(each.why, 400),
+              "Place": one_line(each.path, 400)} for each in opened.rejected[:500]],
+            hide_index=True, key="rejected", alt="Records that are not shown",
+            column_config={"Why": st.column_config.TextColumn("Why", width="large")},
+        )  # fmt: skip
+        if unsigned:
+            st.text("Records that this machine made before there were signatures are signed by evaluating again, which "
+                    "trains nothing twice:")  # fmt: skip
+            st.code("make evaluate SUBMISSION=simclr", language="bash")

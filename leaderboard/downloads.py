@@ -26,13 +26,14 @@ def as_csv(ranking: Sequence[Row], metrics: Sequence[str]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     facts = ["rank", "best", "worst", "ties", "submission", "track", "specification", "tier", "models", "isolation",
-             "date", "evaluation", "note"]  # fmt: skip
+             "signed by", "key", "date", "evaluation", "note"]  # fmt: skip
     writer.writerow(facts + [f"{metric}{part}" for metric in metrics for part in ("", " low", " high")])
     for row in ranking:
         entry, standing = row.entry, row.standing
         cells: list[Any] = [standing.rank, standing.best, standing.worst, standing.group_text, entry.name,
                             entry.supervision, entry.spec_identity, entry.tier, entry.num_models, entry.isolation,
-                            entry.created, entry.evaluation_key, standing.reason]  # fmt: skip
+                            entry.signed_by, entry.key_id, entry.created, entry.evaluation_key,
+                            standing.reason]  # fmt: skip
         for metric in metrics:
             score = row.scores.get(metric)
             cells += [score.value, score.low, score.high] if score else ["", "", ""]
@@ -59,7 +60,8 @@ def _json_row(row: Row, columns: Mapping[str, Column]) -> dict[str, Any]:
     return {
         "submission": entry.name, "authors": entry.authors, "paper": entry.paper, "supervision": entry.supervision,
         "specification": entry.spec_identity, "tier": entry.tier, "models": entry.num_models,
-        "isolation": entry.isolation, "created": entry.created, "evaluation": entry.evaluation_key,
+        "isolation": entry.isolation, "signed_by": entry.signed_by, "key": entry.key_id,
+        "created": entry.created, "evaluation": entry.evaluation_key,
         "code": entry.digest, "rank": standing.rank, "best": standing.best, "worst": standing.worst,
         "ties": standing.group_text, "reason": standing.reason,
         "numbers": {

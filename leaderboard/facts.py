@@ -13,6 +13,7 @@ import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring.instrument import Column
+from leaderboard.board import Entry
 from leaderboard.ranking import Interval
 from leaderboard.standings import describe
 from leaderboard.wording import bounds, heading, inert, one_line, percent, web_address
@@ -85,7 +86,7 @@ def layer_frame(record: EvaluationRecord, schedule: str, sparsity: float) -> pd.
     return pd.DataFrame(made)
 
 
-def facts_frame(record: EvaluationRecord) -> pd.DataFrame:
+def facts_frame(record: EvaluationRecord, entry: Entry) -> pd.DataFrame:
     """List what is known about code, data, machine and cost as (fact, value) texts."""
     facts, cost = record.submission, record.cost
     saved = cost.num_updates_naive / cost.num_updates if cost.num_updates else 1.0
@@ -96,6 +97,7 @@ def facts_frame(record: EvaluationRecord) -> pd.DataFrame:
         ("Specification", f"{record.spec_identity} ({record.tier} tier)"),
         ("Evaluated", record.created.replace("T", " ").replace("Z", " UTC")),
         ("Isolation", "none: its code ran without a sandbox" if record.isolation == "none" else record.isolation),
+        ("Signed by", f"{entry.signed_by}, key {entry.key_id}; it vouches for the record, not for the method"),
         ("Training time", f"{cost.train_s / 3600:.2f} device hours"),
         ("Scoring time", f"{cost.scoring_s / 3600:.2f} device hours"),
         ("Peak memory", f"{cost.peak_memory_bytes / 2**30:.2f} GiB"),

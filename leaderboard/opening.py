@@ -1,6 +1,7 @@
 """Keeps one board in memory for all visitors and re-reads only the records that changed.
 
-Checking costs one `stat` per record on every rerun; unchanged records are never opened again. The board is shared and
+Checking costs two `stat` per record on every rerun; unchanged records are never opened or verified again, unless the
+list of trusted keys changes. The board is shared and
 must not be modified, which is why it is a cached resource and not cached data (copied for every visitor).
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.trust import Trust, load_trust
 from leaderboard import shelf
 from leaderboard.board import Board, Condensed, assemble, condense
 from leaderboard.palette import Look, looks
@@ -27,6 +29,7 @@ class Opened:
 
     board: Board
     rejected: tuple[shelf.Rejected, ...]
+    trust: Trust
     looks: dict[str, Look]
 
 
@@ -41,14 +44,16 @@ class _Reader:
     opened: Opened | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def open(self, folders: tuple[Path, ...]) -> Opened:
+    def open(self, folders: tuple[Path, ...], trust: Trust) -> Opened:
         """Bring the board up to date."""
         stamps = shelf.stamps(folders)
         with self.lock:
+            if self.opened is None or trust != self.opened.trust:
+                self.known, self.opened = Known(), None
             if self.opened is None or set(stamps) != set(self.known):
                 with _without_garbage_collection():
-                    self.known = {stamp: self.known.get(stamp) or _condense(stamp) for stamp in stamps}
-                    self.opened = _opened(tuple(self.known.values()))
+                    self.known = {stamp: self.known.get(stamp) or _condense(stamp, trust) for stamp in stamps}
+                    self.opened = _opened(tuple(self.known.values()), trust)
             return self.opened
 
 
@@ -62,15 +67,15 @@ def open_board() -> Opened:
     """Give the current board of this server's stores."""
     folders = shelf.homes()
     with st.spinner("Reading records ...", show_time=True):
-        return _reader(tuple(map(str, folders))).open(folders)
+        return _reader(tuple(map(str, folders))).open(folders, load_trust())
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def full_record(path: str, created: str) -> EvaluationRecord | None:
     """Read one whole record; `created` makes a replaced record a new one. None where it is gone by now."""
     del created
-    record = shelf.read(Path(path))
-    return None if isinstance(record, shelf.Rejected) else record
+    found = shelf.read(Path(path), load_trust())
+    return None if isinstance(found, shelf.Rejected) else found.record
 
 
 @contextmanager
@@ -85,12 +90,12 @@ def _without_garbage_collection() -> Generator[None]:
             gc.enable()
 
 
-def _condense(stamp: shelf.Stamp) -> Condensed | shelf.Rejected:
-    record = shelf.read(Path(stamp.path))
-    return record if isinstance(record, shelf.Rejected) else condense(stamp.path, record)
+def _condense(stamp: shelf.Stamp, trust: Trust) -> Condensed | shelf.Rejected:
+    found = shelf.read(Path(stamp.path), trust)
+    return found if isinstance(found, shelf.Rejected) else condense(stamp.path, found.record, found.signer)
 
 
-def _opened(known: tuple[Condensed | shelf.Rejected, ...]) -> Opened:
+def _opened(known: tuple[Condensed | shelf.Rejected, ...], trust: Trust) -> Opened:
     board = assemble(each for each in known if isinstance(each, Condensed))
     rejected = tuple(each for each in known if isinstance(each, shelf.Rejected))
-    return Opened(board, rejected, looks(board.names_by_age))
+    return Opened(board, rejected, trust, looks(board.names_by_age))

@@ -1,7 +1,7 @@
 """Where records are found and how they are read: `FMN_HOME` (default `runs/`) and the shipped `results/`.
 
-It owns the only place of the leaderboard that opens files. It refuses to write, and a bad record is counted and
-named, never fatal.
+It owns the only place of the leaderboard that opens files. It refuses to write, gives away only records whose signature
+holds, and a bad one is counted and named, never fatal.
 """
 
 from __future__ import annotations
@@ -11,29 +11,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.recording.archive import read_record
-from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.archive import signature_path
+from benchmark.recording.trust import Trust
+from benchmark.recording.verify import UNSIGNED, Believed, in_words, open_record
 
 SHIPPED = Path(__file__).resolve().parent.parent / "results"
-MAX_RECORD_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A file that looked like a record and is none."""
+    """A file that looked like a record and is none to be believed."""
 
     path: str
     why: str
 
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether nothing but a signature is missing, as far as anybody looked."""
+        return self.why == UNSIGNED
+
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells that a file changed without reading it."""
+    """What tells that a record or its signature changed, without reading them.
+
+    `record` and `signature` are (bytes, modified ns, changed ns); of a signature that is not there, zeros.
+    """
 
     path: str
-    size_bytes: int
-    modified_ns: int
-    changed_ns: int
+    record: tuple[int, int, int]
+    signature: tuple[int, int, int]
 
 
 def homes() -> tuple[Path, ...]:
@@ -48,18 +55,28 @@ def stamps(folders: Sequence[Path]) -> tuple[Stamp, ...]:
         root = folder / "records" if (folder / "records").is_dir() else folder
         for path in sorted(root.glob("*/*.json")):
             try:
-                facts = path.stat()
+                facts = _facts(path)
             except OSError:  # replaced between listing and looking; the next visit sees it
                 continue
-            found.append(Stamp(str(path), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns))
+            try:
+                found.append(Stamp(str(path), facts, _facts(signature_path(path))))
+            except OSError:
+                found.append(Stamp(str(path), facts, (0, 0, 0)))
     return tuple(found)
 
 
-def read(path: Path) -> EvaluationRecord | Rejected:
-    """Read one record; whatever is wrong with it comes back as a reason."""
+def _facts(path: Path) -> tuple[int, int, int]:
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def read(path: Path, trust: Trust) -> Believed | Rejected:
+    """Read one record and who signed it; whatever is wrong with it comes back as a reason.
+
+    Files beside a record are checked against the digests in it when they are used; hashing all of them at once would
+    keep visitors waiting.
+    """
     try:
-        if path.stat().st_size > MAX_RECORD_BYTES:
-            return Rejected(str(path), f"larger than {MAX_RECORD_BYTES} bytes")
-        return read_record(path)
+        return open_record(path, trust)
     except (OSError, ValueError, RecursionError) as error:
-        return Rejected(str(path), str(error))
+        return Rejected(str(path), in_words(error))

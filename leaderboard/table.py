@@ -20,6 +20,7 @@ RANK_HELP = (
     "up to those not separated on the worse side. Separated means that the intervals do not overlap."
 )
 TIE_HELP = "Submissions that share a letter are not separated by this board."
+SIGNED_HELP = "Who vouches that the record is as it was written. It says nothing about whether the numbers are right."
 PREFERRED = (
     "robustness/dense", "robustness/retention", "robustness/score_high", "pie/excess", "depth/shift", "q_score/mean",
     "class_impact/num_significant", "corruption/error", "sparsity/effective", "cost/device_time", "cost/peak_memory",
@@ -56,6 +57,7 @@ def frame(
         "models": [row.entry.num_models for row in rows],
         "isolation": [row.entry.isolation for row in rows],
         "tier": [one_line(row.entry.tier, 40) for row in rows],
+        "signed": [one_line(row.entry.signed_by, 60) for row in rows],
         "date": [row.entry.created[:10] for row in rows],
         "note": [row.standing.reason or _older(row) for row in rows],
     }
@@ -79,6 +81,7 @@ def column_config(
         "models": st.column_config.NumberColumn("Models", help="Independently seeded models per cell."),
         "isolation": st.column_config.TextColumn("Isolation", help="Where its code ran; none: no sandbox."),
         "tier": st.column_config.TextColumn("Tier"),
+        "signed": st.column_config.TextColumn("Signed by", help=SIGNED_HELP),
         "date": st.column_config.TextColumn("Date"),
         "note": st.column_config.TextColumn("Note", width="medium"),
     }  # fmt: skip

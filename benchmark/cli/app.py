@@ -27,6 +27,11 @@ Spec = Annotated[str, typer.Option(help="Name of a shipped specification, or the
 ExecutorName = Annotated[ExecutorChoice, typer.Option(help="Where submitted code runs; auto: docker if it answers.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="What they train on.")]
 
+TrustedKeys = Annotated[
+    Path | None,
+    typer.Option(help="List of trusted keys; by default what FMN_TRUSTED_KEYS names, or what comes with the code."),
+]
+
 
 @app.command(epilog="Examples:  fmn evaluate simclr   |   fmn evaluate ./my_method --spec ./my_spec.yaml")
 def evaluate(
@@ -81,12 +86,50 @@ def new(name: Annotated[str, typer.Argument(help="Name of the new submission.")]
     print(f"{folder} is ready: edit {folder / 'method.py'}, then run `make check SUBMISSION={name}`")
 
 
-@app.command(epilog="Example:  fmn leaderboard --port 8501")
-def leaderboard(port: Annotated[int, typer.Option(help="Port on localhost.")] = 8501) -> None:
-    """Serve the leaderboard on localhost."""
+@app.command(epilog="Example:  fmn leaderboard --port 8501 --trusted-keys ./trusted_keys.yaml")
+def leaderboard(
+    port: Annotated[int, typer.Option(help="Port on localhost.")] = 8501, trusted_keys: TrustedKeys = None
+) -> None:
+    """Serve the leaderboard on localhost; it shows records that a trusted key has signed."""
     from benchmark.cli.serve import serve_leaderboard
 
-    raise typer.Exit(serve_leaderboard(port))
+    raise typer.Exit(serve_leaderboard(port, trusted_keys))
+
+
+@app.command(epilog="Examples:  fmn verify   |   fmn verify results   |   fmn verify runs/records/digits-1.0/*.json")
+def verify(
+    records: Annotated[
+        list[Path] | None, typer.Argument(help="Records, or folders of them; by default all under FMN_HOME.")
+    ] = None,
+    trusted_keys: TrustedKeys = None,
+) -> None:
+    """Check who signed records, and that nothing was changed since; exits with 1 if any is not to be believed."""
+    from benchmark.cli.verdicts import record_files, summary, verdict_table
+    from benchmark.recording.trust import load_trust
+    from benchmark.recording.verify import judge
+
+    trust = load_trust(trusted_keys)
+    if trust.problems:
+        raise InvalidDocument(trust.problems)
+    store = Home.from_environment().records
+    if not records and not any(store.glob("*/*.json")):
+        print(f"no records under {store} yet; `fmn evaluate simclr` makes one")
+        return
+    verdicts = [judge(path, trust) for path in record_files(records or [store])]
+    Console().print(verdict_table(verdicts))
+    print(summary(verdicts))
+    if any(each.problem for each in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Examples:  fmn keys   |   FMN_CONFIG=/etc/forget-me-not fmn keys")
+def keys() -> None:
+    """Show the public keys of this machine and what others add to trusted_keys.yaml; makes them on first use."""
+    from benchmark.cli.verdicts import keys_text
+    from benchmark.recording.keys import ROLES, config_folder, signing_key
+
+    root = Home.from_environment().root
+    print(keys_text({role: signing_key(role, away_from=root).public for role in ROLES}, config_folder()))
 
 
 @app.command(name="rebuild-mlflow", epilog="Example:  fmn rebuild-mlflow")

@@ -9,15 +9,19 @@ from pathlib import Path
 
 import leaderboard
 from benchmark.execution.home import Home
+from benchmark.recording.keys import config_folder
+from benchmark.recording.trust import list_path
 
 
-def serve_leaderboard(port: int) -> int:
+def serve_leaderboard(port: int, trusted_keys: Path | None = None) -> int:
     """Serve until interrupted; gives Streamlit's exit code.
 
-    Streamlit reads its settings from the folder it is started in: the root of the project.
+    Streamlit reads its settings from the folder it is started in, the root of the project; so paths become absolute.
     """
     entry = Path(leaderboard.__file__).with_name("app.py")
-    environment = {**os.environ, "FMN_HOME": str(Home.from_environment().root)}
+    places = {"FMN_HOME": Home.from_environment().root, "FMN_CONFIG": config_folder()}
+    places["FMN_TRUSTED_KEYS"] = list_path(trusted_keys)
+    environment = {**os.environ, **{name: str(place) for name, place in places.items()}}
     command = [sys.executable, "-m", "streamlit", "run", str(entry), "--server.port", str(port)]
     command += ["--server.address", "localhost"]
     return subprocess.run(command, check=False, cwd=entry.parents[1], env=environment).returncode

@@ -30,6 +30,7 @@ from benchmark.method.admission import MANIFEST, Admitted, admit, submission_dig
 from benchmark.plan import Plan, TaskFacts, make_plan
 from benchmark.plan.plan import task_name
 from benchmark.recording.archive import read_record, write_record
+from benchmark.recording.keys import role_of, signing_key
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import BenchmarkSpec, Problem
 from benchmark.spec.canonical import digest
@@ -174,8 +175,9 @@ def evaluate(
         The record and where it is. Failed runs are in it with their reasons.
 
     Raises:
-        InvalidDocument: rescoring was asked for, and not a single state is stored.
+        InvalidDocument: rescoring was asked for, and not a single state is stored; or there is no key to sign with.
     """
+    key = signing_key(role_of(executor.isolation), away_from=home.root)  # before anything that costs hours
     workers = workers or max(1, len(os.sched_getaffinity(0)) // TRAINER_THREADS)
     store = Store(home.segments)
     with _only_one(home, reporter):
@@ -190,7 +192,7 @@ def evaluate(
         answer = run_scorer(prepared, home, store, executor, workers, reporter.waiting)
         scoring_s = time.monotonic() - started
         record = compose_record(prepared, store, executor, ended, answer, scoring_s)
-        path = write_record(home.records, record, answer.outcomes, answer.maps)
+        path = write_record(home.records, record, answer.outcomes, answer.maps, key=key)
         _drop_spent_states(prepared, store)
     return read_record(path), path
 

@@ -1,4 +1,4 @@
-"""The archive of records: canonical JSON and the parquet of per-example outcomes beside it. Reads what others wrote."""
+"""The archive of records: canonical JSON, its signature, and the parquets that it names. Reads what others wrote."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark.recording.durable import write_atomically
+from benchmark.recording.keys import SigningKey
 from benchmark.recording.record import MAPS_SUFFIX, OUTCOMES_SUFFIX, SCHEMA_VERSION, EvaluationRecord
+from benchmark.recording.regular import read_regular
+from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check, sign
 from benchmark.spec.canonical import canonical_json
+
+MAX_RECORD_BYTES = 256 * 2**20
+SIGNATURE_SUFFIX = ".sig"
+"""Of the signature beside a record; not `.json`, so that nobody takes it for a record."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +34,27 @@ def record_path(records: Path, record: EvaluationRecord) -> Path:
     return records / record.spec_identity / f"{record.submission.name}-{record.evaluation_key[:12]}.json"
 
 
-def write_record(records: Path, record: EvaluationRecord, outcomes: bytes, maps: bytes | None = None) -> Path:
-    """Write a record and the files beside it; the record last, so that it never names files that are not there.
+def write_record(
+    records: Path, record: EvaluationRecord, outcomes: bytes, maps: bytes | None = None, *, key: SigningKey
+) -> Path:
+    """Write a record, the files beside it and a signature over all of them.
+
+    The record comes last, so that it never names files that are not there and is never seen unsigned. Cut off at any
+    moment, or damaged later, it is whole again after the next call.
 
     A record that says the same as the one already there, apart from when it was made and what making it cost, leaves
-    that one untouched, so that repeating an evaluation changes nothing.
+    that one untouched, so that repeating an evaluation changes nothing. But only if `key` signed that one: a signature
+    is never put on bytes that were found.
     """
     path = record_path(records, record)
-    if path.exists() and _says_the_same(path, record):
+    if path.exists() and _says_the_same(path, record) and _is_signed(path, key):
         return path
+    content = canonical_json(record.model_dump(mode="json"))
     write_atomically(outcomes_path(path), outcomes)
     if maps is not None:
         write_atomically(maps_path(path), maps)
-    write_atomically(path, canonical_json(record.model_dump(mode="json")))
+    write_atomically(signature_path(path), sign(content, record.attachments, record.isolation, key))
+    write_atomically(path, content)
     return path
 
 
@@ -53,13 +68,28 @@ def maps_path(path: Path) -> Path:
     return path.with_suffix(MAPS_SUFFIX)
 
 
+def signature_path(path: Path) -> Path:
+    """Where the signature of the record at `path` is."""
+    return path.with_suffix(SIGNATURE_SUFFIX)
+
+
 def read_record(path: Path) -> EvaluationRecord:
-    """Read one record.
+    """Read one record, whoever made it.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not a valid record of a known schema version.
+    """
+    return parse_record(read_regular(path, MAX_RECORD_BYTES))
+
+
+def parse_record(content: bytes) -> EvaluationRecord:
+    """Read a record from the bytes of its file.
 
     Raises:
         ValueError: it is not a valid record of a known schema version.
     """
-    raw = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+    raw = json.loads(content, parse_constant=_refuse_constant)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != SCHEMA_VERSION:
         raise ValueError(f"expected schema version {SCHEMA_VERSION}, got {version!r}; update Forget-Me-Not to read it")
@@ -78,9 +108,13 @@ def _refuse_constant(word: str) -> None:
 def has_attachments(path: Path, record: EvaluationRecord) -> bool:
     """Whether every file that the record at `path` names lies beside it, unaltered."""
     files = {path.with_suffix(suffix): sha256 for suffix, sha256 in record.attachments.items()}
-    return all(
-        file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == sha256 for file, sha256 in files.items()
-    )
+    return all(file.is_file() and sha256_of(file) == sha256 for file, sha256 in files.items())
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_records(records: Path) -> tuple[list[tuple[EvaluationRecord, Path]], list[RejectedRecord]]:
@@ -98,8 +132,15 @@ def find_records(records: Path) -> tuple[list[tuple[EvaluationRecord, Path]], li
 def _says_the_same(path: Path, record: EvaluationRecord) -> bool:
     try:
         there = read_record(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     same = {"created": there.created, "cost": there.cost, "provenance": there.provenance}
     return record.model_copy(update=same) == there and has_attachments(path, record)
 
+
+def _is_signed(path: Path, key: SigningKey) -> bool:
+    try:
+        content, signature = read_regular(path, MAX_RECORD_BYTES), signature_path(path)
+        return check(content, read_regular(signature, MAX_SIGNATURE_BYTES)).key == key.public
+    except (OSError, ValueError):
+        return False

@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 
+from benchmark.recording.archive import signature_path
 from benchmark.recording.record import EvaluationRecord, RunRecord
 
 EVALUATION_TAG, PARENT_TAG, CONTENT_TAG = "fmn.evaluation_key", "fmn.parent_evaluation_key", "fmn.record_sha256"
@@ -38,7 +39,7 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
 
     Args:
         record: what to show.
-        path: where the record is; it and its outcomes become artifacts of the parent run.
+        path: where the record is; it and the files beside it become artifacts of the parent run.
         home: folder of the default store and its artifacts.
 
     Returns:
@@ -58,7 +59,7 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
     _log(client, parent, _parent_metrics(record), _parent_params(record))
     client.log_inputs(parent, list(_datasets(record)))
     client.log_artifact(parent, str(path))
-    for beside in map(path.with_suffix, record.attachments):
+    for beside in (signature_path(path), *map(path.with_suffix, record.attachments)):
         if beside.exists():
             client.log_artifact(parent, str(beside))
     for run in record.runs:

@@ -73,7 +73,8 @@ def show_reproduction(entry: Entry, record: EvaluationRecord) -> None:
     """Give the command and the digest that must match, and where the record and its MLflow run are."""
     st.subheader("Reproduce")
     st.code(reproduce_command(record), language="bash", wrap_lines=True)
-    st.text(f"Code digest {entry.digest}\nEvaluation  {entry.evaluation_key}\nRecord      {entry.path}", wrap=True)
+    st.text(f"Code digest {entry.digest}\nEvaluation  {entry.evaluation_key}\nRecord      {entry.path}\n"
+            f"Signed by   {one_line(entry.signed_by, 60)}, key {entry.key_id}; check it with: fmn verify", wrap=True)
     if address := mlflow_address():
         st.link_button("MLflow", address, icon=":material/monitoring:")
     st.text(f"In MLflow: experiment {one_line(entry.spec_identity, 80)}, run {one_line(entry.name, 80)}")
@@ -164,7 +165,7 @@ def page() -> None:
     with failures:
         show_failures(record)
     with facts:
-        st.dataframe(facts_frame(record), hide_index=True, key="facts", alt="Facts and cost", row_height=30)
+        st.dataframe(facts_frame(record, entry), hide_index=True, key="facts", alt="Facts and cost", row_height=30)
     with settings:
         st.text("Hyperparameters")
         st.code(pretty(record.submission.hyperparameters), language="json")

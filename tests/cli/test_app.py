@@ -27,7 +27,7 @@ from tests.conftest import TINY, Evaluated
 from tests.execution.submissions import write_submission
 from tests.execution.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
 
-VERBS = ["check", "evaluate", "leaderboard", "new", "plan", "rebuild-mlflow", "rescore"]
+VERBS = ["check", "evaluate", "keys", "leaderboard", "new", "plan", "rebuild-mlflow", "rescore", "verify"]
 
 
 @dataclass(frozen=True)

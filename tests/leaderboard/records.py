@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.recording.archive import maps_path, outcomes_path
+from benchmark.recording.archive import maps_path, outcomes_path, signature_path
+from benchmark.recording.keys import PublicKey, SigningKey, role_of, signing_key
 from benchmark.recording.record import (
     CellRecord,
     Cost,
@@ -25,8 +26,11 @@ from benchmark.recording.record import (
     RunRecord,
     SubmissionFacts,
 )
+from benchmark.recording.signature import sign
+from benchmark.recording.trust import Signer
 from benchmark.scoring.instrument import Column, Estimate
 
+SIGNER = Signer("a lab", PublicKey(f"ed25519:{'ab' * 32}"), frozenset({"unisolated"}))
 SCHEDULES = ("early", "late", "one-shot", "one-shot-random")
 SPARSITIES = (0.5, 0.8, 0.9, 0.95, 0.98)
 TASK = "digits/resnet8"
@@ -126,14 +130,22 @@ def evaluation(knobs: Knobs = Knobs()) -> EvaluationRecord:
 
 
 def shelve(home: Path, *records: EvaluationRecord) -> list[Path]:
-    """Write records where a store keeps them."""
+    """Write records, signed by this machine, where a store keeps them."""
     paths: list[Path] = []
     for position, record in enumerate(records):
         path = home / "records" / record.spec_identity / f"{position:04d}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(record.model_dump_json())
+        write_signed(path, record)
         paths.append(path)
     return paths
+
+
+def write_signed(path: Path, record: EvaluationRecord, key: SigningKey | None = None) -> None:
+    """Write a record and its signature, by default with this machine's own key (of the tests' configuration)."""
+    content = record.model_dump_json().encode()
+    path.write_bytes(content)
+    key = key or signing_key(role_of(record.isolation))
+    signature_path(path).write_bytes(sign(content, record.attachments, record.isolation, key))
 
 
 def _accuracy(knobs: Knobs, schedule: str, sparsity: float) -> float:
@@ -246,9 +258,9 @@ def add_outcomes(path: Path, record: EvaluationRecord, num_examples: int = 120) 
     pd.concat(tables).to_parquet(parquet)
     maps = _add_maps(path, record, label_N)
     digests = [hashlib.sha256(each.read_bytes()).hexdigest() for each in (parquet, maps)]
-    signed = record.model_copy(update={"outcomes_sha256": digests[0], "maps_sha256": digests[1]})
-    path.write_text(signed.model_dump_json())
-    return signed
+    complete = record.model_copy(update={"outcomes_sha256": digests[0], "maps_sha256": digests[1]})
+    write_signed(path, complete)
+    return complete
 
 
 def _add_maps(path: Path, record: EvaluationRecord, label_N: np.ndarray) -> Path:

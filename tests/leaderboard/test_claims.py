@@ -12,7 +12,7 @@ from benchmark.recording.record import EvaluationRecord, Failure
 from leaderboard.board import Board, assemble, condense
 from leaderboard.claims import Claim, areas, claim_frame, claims
 from leaderboard.ranking import area_over_compression
-from tests.leaderboard.records import SPARSITIES, Knobs, evaluation
+from tests.leaderboard.records import SIGNER, SPARSITIES, Knobs, evaluation
 
 KNOBS = (
     Knobs(name="simclr", dense=0.95, loss=0.06),
@@ -22,7 +22,7 @@ KNOBS = (
 
 
 def board_of(*records: EvaluationRecord) -> Board:
-    return assemble(condense(record.submission.name, record) for record in records)
+    return assemble(condense(record.submission.name, record, SIGNER) for record in records)
 
 
 def run_claims(board: Board) -> list[Claim]:

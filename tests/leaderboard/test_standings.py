@@ -10,8 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.recording.archive import outcomes_path
+from benchmark.recording.archive import outcomes_path, signature_path
+from benchmark.recording.keys import signing_key
 from benchmark.recording.record import EvaluationRecord, Failure
+from benchmark.recording.signature import sign
+from benchmark.recording.trust import load_trust
+from benchmark.recording.verify import Believed
 from leaderboard import shelf
 from leaderboard.board import Board, assemble, condense
 from leaderboard.duel import fight
@@ -31,11 +35,11 @@ from leaderboard.standings import (
     selection_scores,
     summary_scores,
 )
-from tests.leaderboard.records import COLUMNS, SPARSITIES, TASK, Knobs, add_outcomes, evaluation, shelve
+from tests.leaderboard.records import COLUMNS, SIGNER, SPARSITIES, TASK, Knobs, add_outcomes, evaluation, shelve
 
 
 def _board(*records: EvaluationRecord) -> Board:
-    return assemble(condense(f"record-{place}", record) for place, record in enumerate(records))
+    return assemble(condense(f"record-{place}", record, SIGNER) for place, record in enumerate(records))
 
 
 def _only_arena(board: Board) -> Arena:
@@ -176,8 +180,9 @@ def test_bad_files_are_named_and_the_others_still_read(tmp_path: Path) -> None:
            "deep.json": "[" * 100_000}  # fmt: skip
     for name, text in bad.items():
         good.with_name(name).write_text(text)
-    read = {Path(stamp.path).name: shelf.read(Path(stamp.path)) for stamp in shelf.stamps((tmp_path,))}
-    assert isinstance(read.pop(good.name), EvaluationRecord)
+        signature_path(good.with_name(name)).write_bytes(sign(text.encode(), {}, "none", signing_key("unisolated")))
+    read = {Path(stamp.path).name: shelf.read(Path(stamp.path), load_trust()) for stamp in shelf.stamps((tmp_path,))}
+    assert isinstance(read.pop(good.name), Believed)
     assert set(read) == set(bad)
     assert all(isinstance(each, shelf.Rejected) and each.why for each in read.values())
 
@@ -204,7 +209,7 @@ def test_the_paired_difference_of_scores_is_the_difference_of_mean_areas(tmp_pat
     records = [evaluation(Knobs("a", 0.97, 0.04)), evaluation(Knobs("b", 0.9, 0.2))]
     paths = shelve(tmp_path, *records)
     signed = [add_outcomes(path, record) for path, record in zip(paths, records, strict=True)]
-    board = assemble(condense(str(path), record) for path, record in zip(paths, signed, strict=True))
+    board = assemble(condense(str(path), record, SIGNER) for path, record in zip(paths, signed, strict=True))
     sides = [read_outcomes(path, record.outcomes_sha256) for path, record in zip(paths, signed, strict=True)]
     first, second = board.entries.values()
     duel = fight(board, first, second, (sides[0], sides[1]))

@@ -19,11 +19,11 @@ from leaderboard.palette import MARKERS, OKABE_ITO, Look, looks
 from leaderboard.ranking import Interval
 from leaderboard.standings import SCORE, Row, arenas, columns_of, competitors, rows, summary_scores
 from leaderboard.wording import inert, one_line, web_address
-from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation
+from tests.leaderboard.records import HOSTILE_NAMES, SIGNER, Knobs, evaluation
 
 
 def _ranking(*names: str) -> list[Row]:
-    board = assemble(condense(name, evaluation(Knobs(name))) for name in names)
+    board = assemble(condense(name, evaluation(Knobs(name)), SIGNER) for name in names)
     (arena,) = arenas(board).values()
     scores = summary_scores(board, list(board.entries))
     return rows(competitors(board, arena), scores, SCORE, "higher", each_track=False)

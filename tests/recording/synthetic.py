@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from benchmark.recording.keys import SigningKey
 from benchmark.recording.record import (
     CellRecord,
     Cost,
@@ -17,6 +20,8 @@ from benchmark.recording.record import (
 from benchmark.scoring.instrument import Column, Estimate
 
 OUTCOMES, MAPS = b"PAR1 as far as the archive is concerned", b"PAR1 with maps"
+KEY = SigningKey("isolated", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+UNISOLATED_KEY = SigningKey("unisolated", Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
 TASK = "digits/resnet8#1"
 
 

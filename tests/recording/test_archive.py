@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.recording.archive import find_records, maps_path, outcomes_path, read_record, record_path, write_record
 from benchmark.recording.record import Cost
-from tests.recording.synthetic import MAPS, OUTCOMES, record
+from tests.recording.synthetic import KEY, MAPS, OUTCOMES, UNISOLATED_KEY, record
 
 
 def facts(folder: Path) -> dict[str, tuple[int, int]]:
@@ -20,7 +20,7 @@ def facts(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_what_is_written_is_read_back_with_its_outcomes_beside_it(tmp_path: Path) -> None:
-    path = write_record(tmp_path, record(), OUTCOMES, MAPS)
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
     assert path == tmp_path / "digits-1.0" / f"simclr-{'ab' * 6}.json" == record_path(tmp_path, record())
     assert read_record(path) == record()
     assert outcomes_path(path).read_bytes() == OUTCOMES
@@ -28,24 +28,25 @@ def test_what_is_written_is_read_back_with_its_outcomes_beside_it(tmp_path: Path
 
 
 def test_the_same_evaluation_at_another_time_and_cost_leaves_the_first_record_untouched(tmp_path: Path) -> None:
-    write_record(tmp_path, record(), OUTCOMES, MAPS)
+    write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
     before = facts(tmp_path)
     cost = Cost(train_s=0, scoring_s=0, num_updates=176, num_updates_naive=280, peak_memory_bytes=1)
     changes = {"created": "2027-01-01T00:00:00Z", "cost": cost, "provenance": {"num_cores": 64}}
-    write_record(tmp_path, record().model_copy(update=changes), OUTCOMES, MAPS)
+    write_record(tmp_path, record().model_copy(update=changes), OUTCOMES, MAPS, key=KEY)
     assert facts(tmp_path) == before
 
 
 @pytest.mark.parametrize("changes", [{"tier": "full"}, {"summary": {}}, {"isolation": "none"}, {"spec": {"name": "x"}}])
 def test_a_record_that_says_something_else_replaces_the_first(tmp_path: Path, changes: dict[str, Any]) -> None:
-    write_record(tmp_path, record(), OUTCOMES, MAPS)
+    write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
     other = record().model_copy(update=changes)
-    assert read_record(write_record(tmp_path, other, OUTCOMES, MAPS)) == other
+    key = KEY if other.isolation == "docker" else UNISOLATED_KEY
+    assert read_record(write_record(tmp_path, other, OUTCOMES, MAPS, key=key)) == other
 
 
 @pytest.mark.parametrize("damage", ["no outcomes", "other outcomes", "no maps", "other maps", "torn record"])
 def test_a_damaged_archive_is_written_again(tmp_path: Path, damage: str) -> None:
-    path = write_record(tmp_path, record(), OUTCOMES, MAPS)
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
     match damage:
         case "no outcomes":
             outcomes_path(path).unlink()
@@ -57,14 +58,14 @@ def test_a_damaged_archive_is_written_again(tmp_path: Path, damage: str) -> None
             maps_path(path).write_bytes(b"other")
         case _:
             path.write_bytes(path.read_bytes()[:100])
-    write_record(tmp_path, record(), OUTCOMES, MAPS)
+    write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
     assert read_record(path) == record()
     assert outcomes_path(path).read_bytes() == OUTCOMES
     assert maps_path(path).read_bytes() == MAPS
 
 
 def test_a_full_disk_leaves_the_old_record_and_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_record(tmp_path, record(), OUTCOMES, MAPS)
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
     names = set(facts(tmp_path))
 
     def fail(descriptor: int) -> None:
@@ -72,14 +73,14 @@ def test_a_full_disk_leaves_the_old_record_and_nothing_half(tmp_path: Path, monk
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
-        write_record(tmp_path, record(complete=True), OUTCOMES, MAPS)
+        write_record(tmp_path, record(complete=True), OUTCOMES, MAPS, key=KEY)
     assert read_record(path) == record()
     assert set(facts(tmp_path)) == names
 
 
 @pytest.mark.parametrize("version", [0, 2, "1", None, 1.5, [1]])
 def test_another_schema_version_is_refused_by_name(tmp_path: Path, version: Any) -> None:
-    path = write_record(tmp_path, record(), OUTCOMES, MAPS)
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
     path.write_text(json.dumps({**json.loads(path.read_bytes()), "schema_version": version}))
     with pytest.raises(ValueError, match="expected schema version 1, got") as caught:
         read_record(path)
@@ -100,7 +101,7 @@ BAD = {
 
 
 def test_bad_records_are_named_with_a_reason_and_never_fatal(tmp_path: Path) -> None:
-    good = write_record(tmp_path, record(), OUTCOMES, MAPS)
+    good = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
     for name, content in BAD.items():
         (good.parent / f"{name}.json").write_bytes(content)
     (good.parent / "folder.json").mkdir()
@@ -113,7 +114,7 @@ def test_bad_records_are_named_with_a_reason_and_never_fatal(tmp_path: Path) -> 
 
 def test_a_record_is_found_where_it_lies_whatever_its_file_is_called(tmp_path: Path) -> None:
     """Places were guessed from names inside the record, so that a renamed file was looked for in vain."""
-    good = write_record(tmp_path, record(), OUTCOMES, MAPS)
+    good = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
     renamed = good.rename(good.with_name("renamed.json"))
     assert find_records(tmp_path)[0] == [(record(), renamed)]
 

@@ -16,7 +16,7 @@ from benchmark.recording.archive import find_records, write_record
 from benchmark.recording.mlflow_projection import project, rebuild, tracking_uri
 from benchmark.recording.record import EvaluationRecord
 from tests.execution.warm import exit_code_of
-from tests.recording.synthetic import MAPS, OUTCOMES, record
+from tests.recording.synthetic import KEY, MAPS, OUTCOMES, record
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def home(tmp_path: Path, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPat
 
 
 def written(home: Path, which: EvaluationRecord) -> tuple[EvaluationRecord, Path]:
-    return which, write_record(home / "records", which, OUTCOMES, MAPS)
+    return which, write_record(home / "records", which, OUTCOMES, MAPS, key=KEY)
 
 
 def runs_in(home: Path, experiment: str = "digits-1.0") -> list[Run]:
@@ -94,7 +94,7 @@ def test_numbers_curves_parameters_and_artifacts_are_there(home: Path) -> None:
     curve = client.get_metric_history(parent_id, "digits/resnet8-1/late/linear/accuracy")
     assert [(point.step, point.value) for point in curve] == [(98, 0.975)]
     artifacts = {Path(artifact.path).suffix for artifact in client.list_artifacts(parent_id)}
-    assert artifacts == {".json", ".parquet"}
+    assert artifacts == {".json", ".sig", ".parquet"}
     child = next(run for run in runs_in(home) if run.data.tags["mlflow.runName"].startswith("late s=0.98 seed=0"))
     losses = client.get_metric_history(child.info.run_id, "train/loss")
     assert [(point.step, point.value) for point in losses] == [(0, 2.25), (1, 0.1)]

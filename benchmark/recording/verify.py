@@ -1,0 +1,102 @@
+"""Records that are believed: whose signature holds, by a key that is trusted for runs of their isolation.
+
+What was verified is what is parsed: the same bytes, read once. A bad record is a sentence, never a crash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.recording.archive import MAX_RECORD_BYTES, parse_record, sha256_of, signature_path
+from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.regular import read_regular
+from benchmark.recording.signature import MAX_SIGNATURE_BYTES, BadSignature, check
+from benchmark.recording.trust import Signer, Trust
+
+UNSIGNED = "no signature beside it; `fmn evaluate` again signs what this machine can measure again"
+
+
+@dataclass(frozen=True)
+class Believed:
+    """A record and who vouches for it."""
+
+    record: EvaluationRecord
+    signer: Signer
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said of one file.
+
+    Attributes:
+        signer: who signed it, and isolation what it says of itself; empty where the signature does not hold.
+        problem: what is wrong with it, in words; empty where nothing is.
+    """
+
+    path: Path
+    signer: str
+    isolation: str
+    problem: str
+
+
+def open_record(path: Path, trust: Trust) -> Believed:
+    """Read a record if it is to be believed; the files beside it are not looked at.
+
+    Raises:
+        BadSignature: it is not signed, was altered, or whoever signed it is not trusted with it.
+        ValueError: it is signed, and not a record of a known layout.
+        OSError: it cannot be read.
+    """
+    content = read_regular(path, MAX_RECORD_BYTES)
+    statement = check(content, _read_signature(path))
+    signer = trust.signer_of(statement)
+    record = parse_record(content)  # nothing of a stranger's record is parsed
+    if (record.isolation, record.attachments) != (statement.isolation, statement.attachments):
+        raise BadSignature("the signature speaks of another isolation or of other files than the record")
+    return Believed(record, signer)
+
+
+def check_attachments(path: Path, record: EvaluationRecord) -> None:
+    """Check that every file that a record names lies beside it as it was signed.
+
+    Raises:
+        BadSignature: one is missing or was altered.
+        OSError: one cannot be read.
+    """
+    for suffix, sha256 in record.attachments.items():
+        file = path.with_suffix(suffix)
+        if not file.is_file():
+            raise BadSignature(f"{file.name}, which it names, is missing")
+        if sha256_of(file) != sha256:
+            raise BadSignature(f"{file.name}, which it names, was changed after signing")
+
+
+def judge(path: Path, trust: Trust) -> Verdict:
+    """Say whether a record and everything that belongs to it is to be believed; never raises."""
+    signer = isolation = ""
+    try:
+        believed = open_record(path, trust)
+        signer, isolation = f"{believed.signer.name} ({believed.signer.key.id})", believed.record.isolation
+        check_attachments(path, believed.record)
+    except (OSError, ValueError, RecursionError) as error:
+        return Verdict(path, signer, isolation, in_words(error))
+    return Verdict(path, signer, isolation, "")
+
+
+def in_words(error: Exception) -> str:
+    """Say why a record could not be believed, without the path, which whoever asks knows."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"it cannot be read: {error.strerror.lower()}"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _read_signature(path: Path) -> bytes:
+    try:
+        return read_regular(signature_path(path), MAX_SIGNATURE_BYTES)
+    except FileNotFoundError:
+        raise BadSignature(UNSIGNED) from None
+    except OSError as error:
+        raise BadSignature(f"the signature file beside it {in_words(error).removeprefix('it ')}") from None
+    except ValueError as error:
+        raise BadSignature(f"the file beside it is not a signature: {error}") from None
