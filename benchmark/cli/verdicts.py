@@ -58,7 +58,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 def keys_text(keys: Mapping[Role, PublicKey], folder: Path) -> str:
     """Say which keys this machine signs with, where they are, and what others paste to believe them."""
     lines = [f"{role:<10}  key {key.id}  signs {_SIGNS[role]}" for role, key in keys.items()]
-    lines += ["", f"The private halves are in {folder}; keep them there, and nobody else's.", ""]
+    lines += ["", f"The private halves are in {folder}; whoever reads them can sign as this machine.", ""]
     lines += ["Who believes this machine adds to its trusted_keys.yaml (FMN_TRUSTED_KEYS names it):", "", "keys:"]
     for role, key in keys.items():
         lines += ["  - name: YOUR SITE", f"    key: {key.text}", f"    signs: [{role}]"]

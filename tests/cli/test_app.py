@@ -22,6 +22,7 @@ from benchmark.cli.app import app, main
 from benchmark.execution import choice
 from benchmark.execution import store as store_module
 from benchmark.recording.archive import read_record
+from benchmark.recording.keys import config_folder
 from benchmark.recording.mlflow_projection import tracking_uri
 from tests.conftest import TINY, Evaluated
 from tests.execution.submissions import write_submission
@@ -262,6 +263,79 @@ def test_rebuilding_mlflow_names_bad_records_and_projects_the_others(
     assert ended.code == 0
     assert "bad.json: " in ended.err
     assert ended.out == "1 records are in MLflow\n"
+
+
+def test_what_was_evaluated_verifies_and_an_edited_digit_does_not(fmn: Fmn, home: Path, evaluated: Evaluated) -> None:
+    shutil.copytree(evaluated.root / "records", home / "records")
+    ended = fmn("verify")
+    assert (ended.code, ended.err) == (0, "")
+    assert "this machine" in ended.out
+    assert ended.out.endswith("1 record, all good\n")
+    (path,) = (home / "records").rglob("*.json")
+    path.write_bytes(path.read_bytes().replace(b'"none"', b'"docker"', 1))
+    for arguments in ([], [path], [home], [home / "records"], [path.parent]):
+        ended = fmn("verify", *arguments)
+        assert ended.code == 1
+        assert "the record was changed after signing" in ended.out
+        assert "1 of 1 record is not to be believed" in ended.out
+
+
+def test_an_unsigned_record_of_an_earlier_version_is_signed_by_evaluating_again(
+    fmn: Fmn, home: Path, evaluated: Evaluated, plain: Path, tiny_spec_file: Path, empty_mlflow_store: Path
+) -> None:
+    copy_home(evaluated.root, home)
+    shutil.copytree(evaluated.root / "records", home / "records")
+    shutil.copyfile(empty_mlflow_store, home / "mlflow.db")
+    for each in (home / "records").rglob("*.sig"):
+        each.unlink()
+    assert "no signature" in fmn("verify").out
+    ended = fmn("evaluate", plain, "--spec", tiny_spec_file)
+    assert "everything is trained already" in ended.out
+    assert fmn("verify").code == 0
+
+
+def test_verifying_nothing_is_fine_only_where_nothing_was_named(fmn: Fmn, tmp_path: Path) -> None:
+    assert fmn("verify").code == 0
+    for place in (tmp_path, tmp_path / "nothing.json"):
+        ended = fmn("verify", place)
+        assert ended.code == 2
+        assert ended.err.startswith("RECORD: expected a")
+
+
+def test_a_list_of_trusted_keys_that_cannot_be_read_stops_the_command(fmn: Fmn, tmp_path: Path) -> None:
+    (tmp_path / "keys.yaml").write_text("keys:\n  - name: x\n")
+    ended = fmn("verify", "--trusted-keys", tmp_path / "keys.yaml")
+    assert ended.code == 2
+    assert "keys.yaml:2: keys[0].key: expected" in ended.err
+
+
+def test_what_keys_prints_makes_others_believe_this_machine(
+    fmn: Fmn, home: Path, tmp_path: Path, evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(evaluated.root / "records", home / "records")
+    printed = fmn("keys").out
+    assert not any(secret.decode() in printed for secret in _private_lines())
+    (tmp_path / "keys.yaml").write_text(printed[printed.index("keys:\n") :])
+    monkeypatch.setenv("FMN_CONFIG", str(tmp_path / "another machine"))
+    assert fmn("verify").code == 1
+    ended = fmn("verify", "--trusted-keys", tmp_path / "keys.yaml")
+    assert ended.code == 0
+    assert "YOUR SITE" in ended.out
+
+
+def _private_lines() -> list[bytes]:
+    return [line for path in config_folder().glob("*.key") for line in path.read_bytes().splitlines()]
+
+
+def test_without_a_key_to_sign_with_nothing_is_trained(
+    fmn: Fmn, home: Path, plain: Path, tiny_spec_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours of training that end in an unsigned record would be hours lost."""
+    monkeypatch.setenv("FMN_CONFIG", str(home / "config"))
+    ended = fmn("evaluate", plain, "--spec", tiny_spec_file)
+    assert ended.code == 2
+    assert "expected a folder outside of FMN_HOME" in ended.err
+    assert not (home / "segments").exists()
 
 
 def test_rescoring_what_was_never_evaluated_says_what_to_do(fmn: Fmn, plain: Path, tiny_spec_file: Path) -> None:

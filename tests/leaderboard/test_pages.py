@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from streamlit.testing.v1 import AppTest
 
-from tests.leaderboard.records import HOSTILE_NAMES
+from benchmark.recording.archive import signature_path
+from benchmark.recording.keys import SigningKey
+from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve, write_signed
 
 APP = Path(__file__).resolve().parents[2] / "leaderboard" / "app.py"
 PAGES = ["ranking", "curves", "submission", "compare", "claims", "methods"]
@@ -80,8 +83,69 @@ def test_an_incomplete_evaluation_shows_its_reason_and_no_rank(visit: Visit) -> 
 
 def test_a_bad_file_is_counted_and_named(visit: Visit) -> None:
     app = visit()
-    assert any("1 file could not be used" in each.label for each in app.expander)
-    assert any("bad.json" in each.value for each in app.text)
+    assert any("1 record is not shown" in each.label for each in app.expander)
+    (line,) = _frame_with(app, "Why").to_dict("records")
+    assert line["Record"] == "digits-1.0/bad.json"
+    assert "no signature" in line["Why"]
+
+
+def test_only_signed_records_are_shown_and_every_bad_one_is_named_with_its_reason(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaderboard.shelf.SHIPPED", tmp_path / "nothing")
+    _, edited, unsigned, stranger = shelve(
+        tmp_path, *(evaluation(Knobs(name)) for name in ("good", "edited", "unsigned", "stranger"))
+    )
+    edited.write_text(edited.read_text().replace("0.97", "0.99"))
+    signature_path(unsigned).unlink()
+    write_signed(stranger, evaluation(Knobs("stranger")), SigningKey("unisolated", Ed25519PrivateKey.generate()))
+    app = visit(home=tmp_path)
+    table = _table(app)
+    assert table["submission"].tolist() == ["good"]
+    assert table["signed"].tolist() == ["this machine"]
+    assert any("3 records are not shown" in each.label for each in app.expander)
+    why = {line["Record"].split("/")[1]: line["Why"] for line in _frame_with(app, "Why").to_dict("records")}
+    assert why[edited.name] == "the record was changed after signing"
+    assert "no signature" in why[unsigned.name]
+    assert "not trusted here" in why[stranger.name]
+    assert "make evaluate SUBMISSION=simclr" in [each.value for each in app.code]
+
+
+def test_a_record_edited_while_the_board_is_open_disappears_and_comes_back(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaderboard.shelf.SHIPPED", tmp_path / "nothing")
+    first, _ = shelve(tmp_path, evaluation(Knobs("first")), evaluation(Knobs("second")))
+    app = visit(home=tmp_path)
+    assert len(_table(app)) == 2
+    signature = signature_path(first).read_bytes()
+    signature_path(first).unlink()
+    assert _table(app.run())["submission"].tolist() == ["second"]
+    signature_path(first).write_bytes(signature)
+    assert len(_table(app.run())) == 2
+
+
+def test_a_key_that_is_no_longer_trusted_takes_its_records_along(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaderboard.shelf.SHIPPED", tmp_path / "nothing")
+    key, trusted = SigningKey("unisolated", Ed25519PrivateKey.generate()), tmp_path / "trusted_keys.yaml"
+    entry = f"{{name: '<b>Lab</b>', key: '{key.public.text}', signs: [unisolated]}}"
+    trusted.write_text(f"keys: [{entry}]")
+    monkeypatch.setenv("FMN_TRUSTED_KEYS", str(trusted))
+    (path,) = shelve(tmp_path, evaluation(Knobs("theirs")))
+    write_signed(path, evaluation(Knobs("theirs")), key)
+    app = visit(home=tmp_path)
+    assert _table(app)["signed"].tolist() == ["<b>Lab</b>"]
+    shown = visit("submission", home=tmp_path)
+    assert any(f"Signed by   <b>Lab</b>, key {key.public.id}" in each.value for each in shown.text)
+    trusted.write_text("keys: []")
+    app.run()
+    assert any("none that this board may show" in each.value for each in app.info)
+    trusted.write_text("keyz: [")
+    app.run()
+    assert not app.exception
+    assert any("Some keys could not be read" in each.value for each in app.warning)
 
 
 def test_the_board_can_be_ranked_by_another_number(visit: Visit) -> None:
