@@ -115,7 +115,7 @@ def _fmn(arguments: list[str], home: str) -> None:
 
 
 def _record(home: Path) -> EvaluationRecord:
-    (path,) = (each for each in home.glob("records/*/*.json") if not each.name.endswith(".sig.json"))
+    (path,) = home.glob("records/*/*.json")
     return EvaluationRecord.model_validate_json(path.read_bytes())
 
 
