@@ -94,7 +94,7 @@ def name_rejected(opened: Opened, *, expanded: bool = False) -> None:
             [{"Record": one_line("/".join(Path(each.path).parts[-2:])), "Why": one_line(each.why, 400),
               "Place": one_line(each.path, 400)} for each in opened.rejected[:500]],
             hide_index=True, key="rejected", alt="Records that are not shown",
-            column_config={"Why": st.column_config.TextColumn("Why", width="large")},
+            column_config={"Why": st.column_config.TextColumn("Why", width=740)},
         )  # fmt: skip
         if unsigned:
             st.text("Records that this machine made before there were signatures are signed by evaluating again, which "
