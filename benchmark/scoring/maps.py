@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from benchmark.scoring.embedding_map import VERSION, map_points, map_subset
 from benchmark.scoring.instrument import Outcome
 from benchmark.scoring.job import RunToScore
-from benchmark.scoring.reading import TaskReader, read_outcome, write_outcome
+from benchmark.scoring.outcome_cache import read_outcome, write_outcome
+from benchmark.scoring.reading import TaskReader
 from benchmark.scoring.weights import InvalidOutput
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.canonical import digest

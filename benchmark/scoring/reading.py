@@ -9,10 +9,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -35,6 +33,7 @@ from benchmark.scoring.instrument import (
     Outcome,
 )
 from benchmark.scoring.job import ENCODER_FILE, MASK_FILE, OtherDataset, RunToScore, TaskToScore
+from benchmark.scoring.outcome_cache import read_outcome, write_cached, write_outcome
 from benchmark.scoring.registry import MODEL_METRICS
 from benchmark.scoring.sparsity_audit import layer_sparsities
 from benchmark.scoring.weights import InvalidOutput, load_pruned_weights
@@ -219,33 +218,6 @@ def _demand_finite(features: Mapping[str, Features]) -> None:
     for name, values in features.items():
         if not np.isfinite(values).all():
             raise InvalidOutput(f"features at {name} overflow on real images; the training has diverged")
-
-
-def read_outcome(path: Path) -> Outcome | None:
-    """Read a cached outcome; one that cannot be read (a torn disk) is simply made again."""
-    try:
-        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as arrays:  # np.load leaves bad files open
-            parts = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile):
-        return None
-    values = {name[2:]: float(array) for name, array in parts.items() if name.startswith("v:")}
-    return Outcome(values, {name[2:]: array for name, array in parts.items() if name.startswith("e:")})
-
-
-def write_outcome(path: Path, outcome: Outcome) -> None:
-    """Keep an outcome in the cache."""
-    arrays: dict[str, Any] = {f"v:{name}": np.float64(value) for name, value in outcome.values.items()}
-    arrays |= {f"e:{name}": array for name, array in outcome.examples.items()}
-    content = BytesIO()
-    np.savez(content, **arrays)
-    write_cached(path, content.getvalue())
-
-
-def write_cached(path: Path, content: bytes) -> None:
-    """Write a file of the cache aside, then rename it: a reader sees all of it or nothing."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    aside.write_bytes(content)
-    aside.replace(path)
 
 
 def start_reading() -> None:

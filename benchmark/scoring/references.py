@@ -11,7 +11,8 @@ from benchmark.scoring.instrument import FINAL_FEATURES, Estimate, Features
 from benchmark.scoring.intervals import t_interval
 from benchmark.scoring.job import ScoredReference
 from benchmark.scoring.linear_probe import fit_linear_probe
-from benchmark.scoring.reading import TaskReader, write_cached
+from benchmark.scoring.outcome_cache import write_cached
+from benchmark.scoring.reading import TaskReader
 from benchmark.spec.canonical import digest
 
 
