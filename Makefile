@@ -10,13 +10,16 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate rescore plan check new image serve leaderboard verify rebuild-mlflow docs bench test lint help clean
+.PHONY: evaluate rescore reproduce plan check new image serve leaderboard verify rebuild-mlflow docs bench test lint help clean
 
 evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
 
 rescore: $(INSTALLED)  ## recompute all metrics from stored weights, train nothing: SUBMISSION=simclr [SPEC=digits]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn rescore "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
+
+reproduce: $(INSTALLED)  ## evaluate again what a record tells of, and compare: RESULT=results/.../NAME.json [EXECUTOR=auto]
+	$(if $(RESULT),,$(error RESULT is missing: the path of a record))@$(BIN)/fmn reproduce "$(RESULT)" --executor $(EXECUTOR) --device $(DEVICE)
 
 plan: $(INSTALLED)  ## show runs, shared updates and cost, train nothing: [SUBMISSION=supervised] [SPEC=digits]
 	@$(BIN)/fmn plan "$(or $(SUBMISSION),supervised)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)

@@ -3,9 +3,10 @@
 Writes a synthetic store (about 140 MB) into HOME or a temporary folder, then times, in one process: reading all records
 for the first time, opening the page once the server has read them, re-ranking, and the Curves page.
 
-Measured 2026-11, before records were signed, on a shared 2-core cloud machine (CPython 3.11, Streamlit 1.67, OMP_NUM_THREADS=1): first page of a new
-server 4.8 s (n = 1), the same page for the next visitor 0.46 to 0.60 s (n = 5), re-rank 0.33 to 0.48 s (n = 5), Curves
-0.24 to 0.34 s (n = 3). The reach is an open page in less than 2 s; reading all records once per server is beyond it.
+Measured 2026-11, before records were signed, on a shared 2-core cloud machine (CPython 3.11, Streamlit 1.67,
+OMP_NUM_THREADS=1): first page of a new server 4.8 s (n = 1), the same page for the next visitor 0.46 to 0.60 s (n = 5),
+re-rank 0.33 to 0.48 s (n = 5), Curves 0.24 to 0.34 s (n = 3). The reach is an open page in less than 2 s; reading all
+records once per server is beyond it.
 """
 
 from __future__ import annotations

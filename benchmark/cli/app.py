@@ -63,6 +63,25 @@ def plan(
         Console().print(plan_table(prepared, session.home, session.executor))
 
 
+@app.command(epilog="Example:  fmn reproduce results/digits-1.0/simclr-0123456789ab.json --executor docker")
+def reproduce(
+    record: Annotated[Path, typer.Argument(help="The record (JSON) of an evaluation, of whoever made it.")],
+    submission: Annotated[str | None, typer.Option(help="Its submission, where that is not submissions/NAME.")] = None,
+    executor: ExecutorName = "auto",
+    device: Device = "auto",
+) -> None:
+    """Train and score again what a record tells of, and compare; exits with 1 where both do not agree as promised."""
+    from benchmark.cli.reproduction import reproduce as repeat
+
+    try:
+        agrees = repeat(record, submission, executor, device)
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if not agrees:
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example:  fmn check my_method")
 def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName = "auto") -> None:
     """Validate a submission in seconds, before any compute: every problem at once, with file and line."""

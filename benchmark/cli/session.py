@@ -13,9 +13,10 @@ from rich.console import Console
 from benchmark.cli.progress import make_reporter
 from benchmark.cli.tables import failure_lines, result_table
 from benchmark.execution.choice import choose_executor
-from benchmark.execution.evaluate import Prepared, evaluate, prepare
+from benchmark.execution.evaluate import Prepared, Reporter, evaluate, prepare
 from benchmark.execution.executor import ExecutorChoice
 from benchmark.execution.home import Home
+from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import BenchmarkSpec, Problem
 from benchmark.spec.validation import InvalidDocument
 
@@ -52,14 +53,15 @@ class Session:
     Args:
         executor: `auto` or the name of an executor.
         device: `auto`, `cpu` or `cuda`.
+        home: where everything is kept, by default the home of the environment.
 
     Raises:
         ExecutorProblem: the executor that was asked for cannot be used here.
         InvalidDocument: the home cannot be written to, or there is no such device.
     """
 
-    def __init__(self, executor: ExecutorChoice, device: str) -> None:
-        self.home = Home.from_environment()
+    def __init__(self, executor: ExecutorChoice, device: str, home: Home | None = None) -> None:
+        self.home = home or Home.from_environment()
         _demand_writable(self.home.root)
         self.executor, self._isolation_warning = choose_executor(executor, self.home)
         try:
@@ -88,6 +90,14 @@ class Session:
         except ValueError as error:
             raise InvalidDocument([Problem(spec.identity, "a possible plan", str(error))]) from error
 
+    def run(self, prepared: Prepared, reporter: Reporter, *, train: bool) -> tuple[EvaluationRecord, Path]:
+        """Evaluate, with what there is to be warned of; gives the record and where it is."""
+        if self._isolation_warning is not None:
+            reporter.warn(self._isolation_warning)
+        for warning in prepared.admitted.warnings:
+            reporter.warn(f"for review: {warning}")
+        return evaluate(prepared, self.home, self.executor, reporter, train=train)
+
     def evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
         """Evaluate and show the result; says whether every run has a score."""
         from benchmark.recording.mlflow_projection import project, tracking_uri
@@ -95,11 +105,7 @@ class Session:
         console = Console()
         prepared = self.prepare(spec, submission)
         with make_reporter(console) as reporter:
-            if self._isolation_warning is not None:
-                reporter.warn(self._isolation_warning)
-            for warning in prepared.admitted.warnings:
-                reporter.warn(f"for review: {warning}")
-            record, path = evaluate(prepared, self.home, self.executor, reporter, train=train)
+            record, path = self.run(prepared, reporter, train=train)
             reporter.stage("MLflow")
             try:
                 project(record, path, self.home.root)

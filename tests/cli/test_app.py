@@ -28,7 +28,7 @@ from tests.conftest import TINY, Evaluated
 from tests.execution.submissions import write_submission
 from tests.execution.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
 
-VERBS = ["check", "evaluate", "keys", "leaderboard", "new", "plan", "rebuild-mlflow", "rescore", "verify"]
+VERBS = ["check", "evaluate", "keys", "leaderboard", "new", "plan", "rebuild-mlflow", "reproduce", "rescore", "verify"]
 
 
 @dataclass(frozen=True)
@@ -232,6 +232,29 @@ def test_failed_runs_are_told_with_their_reason_and_the_command_exits_with_one(
     record = read_record(path)
     assert record.summary == {}
     assert all("Traceback" in run.failure.log for run in record.runs if run.failure)
+
+
+def test_a_record_is_reproduced_bit_by_bit_from_nothing(
+    fmn: Fmn, home: Path, evaluated: Evaluated, plain: Path
+) -> None:
+    ended = fmn("reproduce", evaluated.path, "--submission", plain)
+    assert ended.code == 0, ended.err
+    assert "same environment as recorded: every bit should be and is" in ended.out
+    assert not (home / "records").exists()
+    (again,) = (home / "reproduced").glob("*/records/*/*.json")
+    assert read_record(again).evaluation_key == evaluated.record.evaluation_key
+
+
+def test_other_code_than_the_recorded_one_is_not_trained(
+    fmn: Fmn, home: Path, evaluated: Evaluated, tmp_path: Path
+) -> None:
+    other = write_submission(tmp_path / "other", "pass")
+    ended = fmn("reproduce", evaluated.path, "--submission", other)
+    assert ended.code == 2
+    assert evaluated.record.submission.digest[:16] in ended.err
+    assert not list(home.glob("reproduced/*/segments/*"))
+    ended = fmn("reproduce", tmp_path / "nowhere.json")
+    assert (ended.code, ended.err.startswith("RECORD: expected the path of a record")) == (2, True)
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense://x"])

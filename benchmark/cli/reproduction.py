@@ -1,0 +1,85 @@
+"""`fmn reproduce`: repeats the evaluation of a record in a home of its own, and shows how far both agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from benchmark.cli.progress import make_reporter
+from benchmark.cli.session import Session
+from benchmark.execution.executor import ExecutorChoice
+from benchmark.execution.home import Home
+from benchmark.recording.agreement import Agreement, compare
+from benchmark.recording.archive import read_record
+from benchmark.recording.record import EvaluationRecord
+from benchmark.spec import BenchmarkSpec, Problem
+from benchmark.spec.validation import InvalidDocument, parse_document
+
+
+def reproduce(path: Path, submission: str | None, executor: ExecutorChoice, device: str) -> bool:
+    """Evaluate again what a record tells of; says whether both agree as promised.
+
+    Everything is trained again, in a home of its own. An interrupted call is continued by the same command.
+
+    Raises:
+        InvalidDocument: the record cannot be read, or the submission here is not the one that it tells of.
+    """
+    record = _read(path)
+    spec = parse_document(BenchmarkSpec, record.spec)
+    home = Home(Home.from_environment().root / "reproduced" / record.evaluation_key[:16])
+    with Session(executor, device, home) as session:
+        prepared = session.prepare(spec, submission or record.submission.name)
+        _demand_same_code(record, prepared.admitted.code_digest)
+        with make_reporter(Console()) as reporter:
+            repeated, _ = session.run(prepared, reporter, train=True)
+    agreement = compare(record, repeated)
+    Console().print(agreement_table(record, agreement))
+    return agreement.holds
+
+
+def _read(path: Path) -> EvaluationRecord:
+    try:
+        return read_record(path)
+    except OSError as error:
+        raise InvalidDocument([Problem("RECORD", "the path of a record", f"{path} ({error.strerror})")]) from error
+    except ValueError as error:
+        raise InvalidDocument([Problem("RECORD", "a record", f"{path} ({error})")]) from error
+
+
+def _demand_same_code(record: EvaluationRecord, digest: str) -> None:
+    if digest != record.submission.digest:
+        expected = f"the code {record.submission.digest[:16]} of the record"
+        came = f"{digest[:16]}; check out the version it was made with, or name another directory with --submission"
+        raise InvalidDocument([Problem(f"submission {record.submission.name}", expected, came)])
+
+
+def agreement_table(record: EvaluationRecord, agreement: Agreement) -> Group:
+    """Show the first numbers side by side, and the verdict in words."""
+    table = Table(title=f"{record.submission.name} on {record.spec_identity}, again", title_justify="left")
+    for heading in ("number", "recorded", "repeated", ""):
+        table.add_column(heading, justify="left" if heading in ("number", "") else "right")
+    for line in agreement.headlines:
+        low, high = line.recorded.low, line.recorded.high
+        bounds = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
+        table.add_row(line.name, f"{_shown(line.recorded.value)}{bounds}", _shown(line.repeated), line.verdict)
+    return Group(table, Text("\n".join(_words(agreement))))
+
+
+def _shown(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
+
+
+def _words(agreement: Agreement) -> Iterator[str]:
+    equal = agreement.num_numbers - agreement.num_differing
+    yield f"{equal:,} of {agreement.num_numbers:,} numbers are equal in every bit"
+    if agreement.on_equal_terms:
+        yield "same environment as recorded: every bit should be" + (" and is" if agreement.holds else ", and is NOT")
+        return
+    for name, (there, here) in agreement.environment.items():
+        yield f"{name}: recorded {there}, here {here}"
+    where = "and all lie within" if agreement.holds else "but some lie OUTSIDE"
+    yield f"another environment than recorded: other last digits are expected, {where} the recorded intervals"
