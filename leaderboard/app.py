@@ -21,6 +21,8 @@ PAGES = [
             help="A metric against sparsity, early, late and one-shot pruning side by side."),
     st.Page("app_pages/submission.py", title="Submission", icon=":material/description:",
             help="Everything about one submission: numbers, code, cost, failures, how to reproduce it."),
+    st.Page("app_pages/examples.py", title="Examples", icon=":material/image_search:",
+            help="The images that pruning forgets, and who else forgets them."),
     st.Page("app_pages/compare.py", title="Compare", icon=":material/compare_arrows:",
             help="Two submissions: is the difference real?"),
     st.Page("app_pages/claims.py", title="Claims", icon=":material/balance:",

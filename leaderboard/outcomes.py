@@ -6,12 +6,14 @@ It refuses files whose digest is not the one that the record names.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmark.recording.archive import outcomes_path
@@ -70,3 +72,19 @@ def read_outcomes(record: Path, sha256: str) -> dict[CellKey, Predictions] | Non
         task, schedule, sparsity = cast("CellKey", key)
         found[str(task), str(schedule), round(float(sparsity), 9)] = Predictions(table.to_numpy(np.int64), label_N)
     return found
+
+
+def read_columns(record: Path, sha256: str, names: Sequence[str]) -> pd.DataFrame | None:
+    """Read further per-example numbers, as many of `names` as the file has; None where it is absent or altered.
+
+    Returns:
+        One row per run and test example: task, schedule, sparsity, seed, example, and the numbers.
+    """
+    path = outcomes_path(record)
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        return None
+    try:
+        there = pq.read_schema(path).names
+        return pd.read_parquet(path, columns=[*_FIELDS[:5], *(name for name in names if name in there)])
+    except (ValueError, KeyError, OSError):
+        return None

@@ -158,6 +158,7 @@ def page() -> None:
         show_map(entry, record, task)
     with classes:
         show_classes(entry, record, task)
+        st.page_link("app_pages/examples.py", label="The images that it forgets", icon=":material/image_search:")
     with runs:
         show_runs(record)
     with training:

@@ -44,5 +44,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path, record in zip(records.shelve(home, *made), made, strict=True):
         if record.submission.name in ("simclr", "supcon", "supervised"):
             records.add_outcomes(path, record)
+    records.keep_pictures(home)
     (home / "records" / "digits-1.0" / "bad.json").write_text('{"schema_version": 1}')
     return home

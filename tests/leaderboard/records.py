@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from safetensors.numpy import save_file
 
+from benchmark.data.image_set import ImageSet
 from benchmark.recording.archive import maps_path, outcomes_path, signature_path
 from benchmark.recording.keys import PublicKey, SigningKey, role_of, signing_key
 from benchmark.recording.record import (
@@ -34,6 +36,10 @@ SIGNER = Signer("a lab", PublicKey(f"ed25519:{'ab' * 32}"), frozenset({"unisolat
 SCHEDULES = ("early", "late", "one-shot", "one-shot-random")
 SPARSITIES = (0.5, 0.8, 0.9, 0.95, 0.98)
 TASK = "digits/resnet8"
+PICTURES = ImageSet(
+    np.random.default_rng(0).integers(0, 256, (120, 1, 8, 8), dtype=np.uint8), np.arange(120, dtype=np.int64) % 10
+)
+"""The test images that `add_outcomes` speaks of."""
 HOSTILE_NAMES = (
     "<img src=x onerror=\"window.hacked=1\">",
     "[x](javascript:window.hacked=1)",
@@ -113,7 +119,8 @@ def evaluation(knobs: Knobs = Knobs()) -> EvaluationRecord:
         environment={"torch": "2.13.0", "device": "cpu", "threads": 1},
         provenance={"hardware": "2 x virtual core", "git_commit": "abc1234", "dirty": False},
         isolation=knobs.isolation,  # pyright: ignore[reportArgumentType]
-        datasets={TASK: {"name": "digits", "num_train": 1437, "num_test": 360, "classes": list("0123456789")}},
+        datasets={TASK: {"name": "digits", "num_train": 1437, "num_test": 360, "classes": list("0123456789"),
+                         "test_digest": PICTURES.digest}},
         created=knobs.created,
         cost=Cost(train_s=210.0, scoring_s=31.0, num_updates=9000, num_updates_naive=42000,
                   peak_memory_bytes=700 * 2**20),
@@ -146,6 +153,13 @@ def write_signed(path: Path, record: EvaluationRecord, key: SigningKey | None = 
     path.write_bytes(content)
     key = key or signing_key(role_of(record.isolation))
     signature_path(path).write_bytes(sign(content, record.attachments, record.isolation, key))
+
+
+def keep_pictures(home: Path) -> None:
+    """Write the test images where an evaluation keeps them."""
+    path = home / "data" / PICTURES.digest / "labelled.safetensors"
+    path.parent.mkdir(parents=True)
+    save_file({"images": PICTURES.images, "labels": PICTURES.labels}, path)
 
 
 def _accuracy(knobs: Knobs, schedule: str, sparsity: float) -> float:

@@ -157,6 +157,16 @@ def test_two_submissions_can_be_compared_by_address(desk: Page, address: str) ->
     desk.get_by_text("supcon is more robust than supervised.").wait_for()
 
 
+def test_a_forgotten_image_opens_by_click_and_by_address(desk: Page, address: str) -> None:
+    _open(desk, f"{address}/examples?{SPEC}&submission=simclr")
+    desk.get_by_role("button", name="→").nth(1).click()
+    desk.wait_for_url("**example=*")
+    _settle(desk)
+    sentence = desk.get_by_text("Dense models say").last.inner_text()
+    _open(desk, desk.url)
+    assert desk.get_by_text("Dense models say").last.inner_text() == sentence
+
+
 @pytest.mark.parametrize("path", ["", "curves", "submission", "compare"])
 def test_hostile_names_run_nothing_and_load_nothing(browser: Browser, address: str, path: str) -> None:
     """Names and descriptions that try markup, markdown links, images and scripts are shown literally."""
@@ -178,7 +188,7 @@ def test_hostile_names_run_nothing_and_load_nothing(browser: Browser, address: s
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["", "curves", "submission", "compare", "claims", "methods"])
+@pytest.mark.parametrize("path", ["", "curves", "submission", "examples", "compare", "claims", "methods"])
 def test_no_page_scrolls_sideways_on_a_phone(browser: Browser, address: str, path: str, scheme: str) -> None:
     context = browser.new_context(viewport=PHONE, color_scheme="dark" if scheme == "dark" else "light")
     page = context.new_page()

@@ -12,10 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from benchmark.recording.archive import signature_path
 from benchmark.recording.keys import SigningKey
-from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve, write_signed
+from tests.leaderboard.records import HOSTILE_NAMES, Knobs, add_outcomes, evaluation, shelve, write_signed
 
 APP = Path(__file__).resolve().parents[2] / "leaderboard" / "app.py"
-PAGES = ["ranking", "curves", "submission", "compare", "claims", "methods"]
+PAGES = ["ranking", "curves", "submission", "examples", "compare", "claims", "methods"]
 
 Visit = Callable[..., AppTest]
 
@@ -223,3 +223,32 @@ def test_methods_quotes_the_instruments_own_words(visit: Visit) -> None:
     app = visit("methods")
     assert any("Pruning Identified Exemplars" in each.value for each in app.text)
     assert "robustness/score" in _frame_with(app, "Key")["Key"].tolist()
+
+
+def test_forgotten_images_can_be_opened_one_by_one(visit: Visit) -> None:
+    app = visit("examples", submission="simclr")
+    assert any("PIEs" in each.value for each in app.caption)
+    assert not app.info
+    second = [each for each in app.button if (each.key or "").startswith("open")][1]
+    second.click().run()
+    assert not app.exception
+    assert app.selectbox(key="example").value == int((second.key or "").removeprefix("open"))
+    assert any("other submissions" in each.value for each in app.text)
+    everything = len(app.selectbox(key="example").options)
+    label = app.selectbox(key="class").options[1]
+    app.selectbox(key="class").set_value(label).run()
+    assert 0 < len(app.selectbox(key="example").options) < everything
+    assert any(f"True class {label}." in each.value for each in app.text)
+
+
+def test_examples_without_outcomes_or_images_say_so(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert any("per-example outcomes" in each.value for each in visit("examples", submission="random_init").info)
+    monkeypatch.setattr("leaderboard.shelf.SHIPPED", tmp_path / "nothing")
+    made = evaluation(Knobs())
+    (path,) = shelve(tmp_path, made)
+    add_outcomes(path, made)
+    app = visit("examples", home=tmp_path)
+    assert any("images themselves are not here" in each.value for each in app.info)
+    assert app.selectbox(key="example").options
