@@ -44,8 +44,9 @@ class Stamp:
 
 
 def homes() -> tuple[Path, ...]:
-    """Folders that hold records: the user's store first, then what ships with the code."""
-    return Path(os.environ.get("FMN_HOME", "runs")).absolute(), SHIPPED
+    """Folders that hold records: the user's store first, then what ships with the code (`FMN_RESULTS`)."""
+    shipped = os.environ.get("FMN_RESULTS")
+    return Path(os.environ.get("FMN_HOME", "runs")).absolute(), Path(shipped).absolute() if shipped else SHIPPED
 
 
 def stamps(folders: Sequence[Path]) -> tuple[Stamp, ...]:

@@ -6,12 +6,14 @@ All foreign text sits in text columns, which draw it on a canvas, literally.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from benchmark.scoring.instrument import Column
+from leaderboard.shelf import homes
 from leaderboard.standings import Row
 from leaderboard.wording import TRACKS, bounds, heading, inert, one_line
 
@@ -55,7 +57,7 @@ def frame(
             table[f"{metric} interval"] = [bounds(row.scores.get(metric)) for row in rows]
     table |= {
         "models": [row.entry.num_models for row in rows],
-        "isolation": [row.entry.isolation for row in rows],
+        "isolation": [_isolation(row.entry.isolation, row.entry.path) for row in rows],
         "tier": [one_line(row.entry.tier, 40) for row in rows],
         "signed": [one_line(row.entry.signed_by, 60) for row in rows],
         "date": [row.entry.created[:10] for row in rows],
@@ -110,3 +112,7 @@ def _value(row: Row, metric: str) -> float | None:
 def _older(row: Row) -> str:
     count = row.num_evaluations - 1
     return f"{count} other evaluation{'s' * (count > 1)}" if count else ""
+
+
+def _isolation(isolation: str, path: str) -> str:
+    return f"{isolation}, shipped" if Path(path).is_relative_to(homes()[1]) else isolation

@@ -115,6 +115,24 @@ def leaderboard(
     raise typer.Exit(serve_leaderboard(port, trusted_keys))
 
 
+@app.command(epilog="Example:  fmn ship runs/records/digits-1.0/*.json")
+def ship(
+    records: Annotated[list[Path], typer.Argument(help="Records (JSON), signed by a trusted key.")],
+    results: Annotated[Path, typer.Option(help="Folder that ships with the code.")] = Path("results"),
+) -> None:
+    """Copy records, and all that belongs to them, to where everybody's leaderboard shows them."""
+    from benchmark.recording.shipping import ship as copy_record
+    from benchmark.recording.trust import load_trust
+
+    trust, home = load_trust(), Home.from_environment().root
+    for record in records:
+        try:
+            print(f"shipped {copy_record(record, home, results, trust)}")
+        except (ValueError, OSError) as error:
+            print(f"not shipped: {record}: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+
+
 @app.command(epilog="Examples:  fmn verify   |   fmn verify results   |   fmn verify runs/records/digits-1.0/*.json")
 def verify(
     records: Annotated[

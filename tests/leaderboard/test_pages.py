@@ -252,3 +252,16 @@ def test_examples_without_outcomes_or_images_say_so(
     app = visit("examples", home=tmp_path)
     assert any("images themselves are not here" in each.value for each in app.info)
     assert app.selectbox(key="example").options
+
+
+def test_shipped_records_are_shown_unless_the_same_evaluation_is_at_home(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, home = tmp_path / "results", tmp_path / "home"
+    monkeypatch.setenv("FMN_RESULTS", str(results))
+    shelve(results, evaluation(Knobs("both")), evaluation(Knobs("shipped")))
+    shelve(home, evaluation(Knobs("both")))
+    table = _table(visit(home=home))
+    assert dict(zip(table["submission"], table["isolation"], strict=True)) == {
+        "both": "none", "shipped": "none, shipped"
+    }  # fmt: skip

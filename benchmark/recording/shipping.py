@@ -1,0 +1,57 @@
+"""Records that ship with the code: copied, with all that belongs to them, to where everybody's leaderboard looks.
+
+A record goes together with its signature, the files that it names, and the test images that it was scored on. It
+refuses what is not to be believed, and what is too large for a repository.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from benchmark.recording.archive import MAX_RECORD_BYTES, signature_path
+from benchmark.recording.durable import write_atomically
+from benchmark.recording.regular import read_regular
+from benchmark.recording.trust import Trust
+from benchmark.recording.verify import check_attachments, open_record
+
+MAX_SHIPPED_BYTES = 20 * 2**20
+"""Of one record and everything that goes with it."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def ship(path: Path, home: Path, results: Path, trust: Trust, max_bytes: int = MAX_SHIPPED_BYTES) -> Path:
+    """Copy a record and everything that belongs to it; what is there already is replaced. The record comes last.
+
+    Args:
+        path: of the record.
+        home: store in which its evaluation kept the test images.
+        results: folder to copy to.
+        trust: whose records may be shipped.
+        max_bytes: how large all of it may be.
+
+    Returns:
+        Where the record is now.
+
+    Raises:
+        ValueError: it is not to be believed, or larger than `max_bytes`.
+        OSError: something cannot be read or written.
+    """
+    record = open_record(path, trust).record
+    check_attachments(path, record)
+    target = results / record.spec_identity / path.name
+    files = {path.with_suffix(suffix): target.with_suffix(suffix) for suffix in record.attachments}
+    for facts in record.datasets.values():
+        if _DIGEST.fullmatch(digest := str(facts.get("test_digest", ""))):
+            images = Path("data") / digest / "labelled.safetensors"
+            if (home / images).is_file():
+                files[home / images] = results / images
+    files |= {signature_path(path): signature_path(target), path: target}
+    total = sum(source.stat().st_size for source in files)
+    if total > max_bytes:
+        raise ValueError(
+            f"expected at most {max_bytes / 2**20:.3g} MiB with all that belongs to it, got {total / 2**20:.3g} MiB"
+        )
+    for source, goal in files.items():
+        write_atomically(goal, read_regular(source, MAX_RECORD_BYTES))
+    return target

@@ -1,0 +1,42 @@
+"""Shipping a record: everything that belongs to it goes along; what is not to be believed, or too large, stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.recording.archive import outcomes_path
+from benchmark.recording.shipping import ship
+from benchmark.recording.trust import load_trust
+from benchmark.recording.verify import judge
+from leaderboard.pictures import read_pictures
+from tests.leaderboard.records import PICTURES, Knobs, add_outcomes, evaluation, keep_pictures, shelve
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = evaluation(Knobs())
+    (path,) = shelve(tmp_path / "home", made)
+    add_outcomes(path, made)
+    keep_pictures(tmp_path / "home")
+    return path
+
+
+def test_a_shipped_record_is_believed_and_has_its_files_and_images(path: Path, tmp_path: Path) -> None:
+    shipped = ship(path, tmp_path / "home", tmp_path / "results", load_trust())
+    assert shipped == tmp_path / "results" / "digits-1.0" / path.name
+    assert shipped.read_bytes() == path.read_bytes()
+    assert judge(shipped, load_trust()).problem == ""
+    assert read_pictures([tmp_path / "results"], PICTURES.digest) is not None
+    assert ship(path, tmp_path / "home", tmp_path / "results", load_trust()) == shipped
+
+
+def test_an_altered_or_too_large_record_is_not_shipped(path: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    with pytest.raises(ValueError, match=r"expected at most 0\.001 MiB .* got"):
+        ship(path, tmp_path / "home", results, load_trust(), max_bytes=1049)
+    outcomes_path(path).write_bytes(b"other")
+    with pytest.raises(ValueError, match="changed after signing"):
+        ship(path, tmp_path / "home", results, load_trust())
+    assert not results.exists()
