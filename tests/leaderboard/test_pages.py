@@ -53,7 +53,6 @@ def test_every_page_opens(visit: Visit, page: str) -> None:
 def test_every_page_opens_on_an_empty_store_and_says_what_to_do(
     visit: Visit, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaderboard.shelf.SHIPPED", tmp_path / "nothing")
     app = visit(page, home=tmp_path)
     if page == "methods":
         assert "Numbers are listed here" in " ".join(each.value for each in app.caption)
@@ -92,7 +91,6 @@ def test_a_bad_file_is_counted_and_named(visit: Visit) -> None:
 def test_only_signed_records_are_shown_and_every_bad_one_is_named_with_its_reason(
     visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaderboard.shelf.SHIPPED", tmp_path / "nothing")
     _, edited, unsigned, stranger = shelve(
         tmp_path, *(evaluation(Knobs(name)) for name in ("good", "edited", "unsigned", "stranger"))
     )
@@ -114,7 +112,6 @@ def test_only_signed_records_are_shown_and_every_bad_one_is_named_with_its_reaso
 def test_a_record_edited_while_the_board_is_open_disappears_and_comes_back(
     visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaderboard.shelf.SHIPPED", tmp_path / "nothing")
     first, _ = shelve(tmp_path, evaluation(Knobs("first")), evaluation(Knobs("second")))
     app = visit(home=tmp_path)
     assert len(_table(app)) == 2
@@ -128,7 +125,6 @@ def test_a_record_edited_while_the_board_is_open_disappears_and_comes_back(
 def test_a_key_that_is_no_longer_trusted_takes_its_records_along(
     visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaderboard.shelf.SHIPPED", tmp_path / "nothing")
     key, trusted = SigningKey("unisolated", Ed25519PrivateKey.generate()), tmp_path / "trusted_keys.yaml"
     entry = f"{{name: '<b>Lab</b>', key: '{key.public.text}', signs: [unisolated]}}"
     trusted.write_text(f"keys: [{entry}]")
@@ -245,7 +241,6 @@ def test_examples_without_outcomes_or_images_say_so(
     visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert any("per-example outcomes" in each.value for each in visit("examples", submission="random_init").info)
-    monkeypatch.setattr("leaderboard.shelf.SHIPPED", tmp_path / "nothing")
     made = evaluation(Knobs())
     (path,) = shelve(tmp_path, made)
     add_outcomes(path, made)
