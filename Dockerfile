@@ -81,8 +81,8 @@ LABEL org.opencontainers.image.title="Forget-Me-Not scorer" org.forget-me-not.co
 # The board and the log of a site (compose.yaml): no torch, no submission, no scorer.
 FROM sources AS site-libraries
 RUN python3 -m venv /opt/fmn \
-    && /opt/fmn/bin/pip install --quiet mlflow streamlit altair numpy pandas pyarrow pydantic pyyaml scipy statsmodels \
-       cryptography psycopg2-binary==2.9.13 \
+    && /opt/fmn/bin/pip install --quiet mlflow streamlit altair numpy pandas pillow pyarrow pydantic pyyaml safetensors \
+       scipy statsmodels cryptography psycopg2-binary==2.9.13 \
     && echo /opt/code > "$(echo /opt/fmn/lib/python3*/site-packages)/forget-me-not.pth" \
     && /opt/fmn/bin/pip uninstall --quiet --yes pip
 
@@ -91,6 +91,7 @@ COPY --from=site-libraries /opt/fmn /opt/fmn
 ENV PATH=/opt/fmn/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8 HOME=/tmp
 COPY benchmark /opt/code/benchmark
 COPY leaderboard /opt/code/leaderboard
+COPY results /opt/code/results
 COPY .streamlit /opt/code/.streamlit
 RUN python -m compileall -q /opt/code && mkdir /artifacts && chown 65534:65534 /artifacts
 USER 65534:65534

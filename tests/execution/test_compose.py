@@ -37,7 +37,7 @@ def test_services_wait_until_what_they_need_is_healthy() -> None:
 
 
 def test_the_board_reads_records_and_cannot_write_them() -> None:
-    assert [volume.split(":")[-1] for volume in SERVICES["leaderboard"]["volumes"]] == ["ro"]
+    assert {volume.split(":")[-1] for volume in SERVICES["leaderboard"]["volumes"]} == {"ro"}
 
 
 def test_no_password_is_in_the_file_and_a_missing_one_is_an_error() -> None:
