@@ -32,8 +32,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) to (B, channels, H / stride, W / stride)."""
-        residual = F.relu(self.norm1(self.conv1(maps)))
-        return F.relu(self.norm2(self.conv2(residual)) + self.shortcut(maps))
+        residual = F.relu(self.norm1(self.conv1(maps)), inplace=True)
+        return F.relu(self.norm2(self.conv2(residual)).add_(self.shortcut(maps)), inplace=True)
 
 
 class PreActivationBlock(nn.Module):
@@ -54,9 +54,9 @@ class PreActivationBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) to (B, channels, H / stride, W / stride)."""
-        activated = F.relu(self.norm1(maps))
-        residual = self.conv2(F.relu(self.norm2(self.conv1(activated))))
-        return residual + (maps if self.shortcut is None else self.shortcut(activated))
+        activated = F.relu(self.norm1(maps), inplace=True)
+        residual = self.conv2(F.relu(self.norm2(self.conv1(activated)), inplace=True))
+        return residual.add_(maps if self.shortcut is None else self.shortcut(activated))
 
 
 class Encoder(nn.Module):
@@ -158,8 +158,8 @@ def _build(spec: EncoderSpec, in_channels: int) -> Encoder:
     if isinstance(spec, WideResNet16x2):
         stem = _convolution(in_channels, 16)
         blocks = dict(_stages(PreActivationBlock, 16, widths, num_blocks=2))
-        return Encoder(stem, blocks, widths[-1], nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU()))
-    stem = nn.Sequential(_convolution(in_channels, widths[0]), nn.BatchNorm2d(widths[0]), nn.ReLU())
+        return Encoder(stem, blocks, widths[-1], nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True)))
+    stem = nn.Sequential(_convolution(in_channels, widths[0]), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True))
     blocks = dict(_stages(BasicBlock, widths[0], widths, num_blocks=2 if isinstance(spec, ResNet18) else 1))
     return Encoder(stem, blocks, widths[-1])
 

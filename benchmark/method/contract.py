@@ -95,7 +95,7 @@ class Method(nn.Module):
         """
         return torch.optim.SGD(
             parameters, lr=self.setting.number("learning_rate"), momentum=0.9, nesterov=True,
-            weight_decay=self.setting.number("weight_decay"),
+            weight_decay=self.setting.number("weight_decay"), foreach=True,  # the same bits as one by one, and faster
         )  # fmt: skip
 
     def learning_rate(self, step: int) -> float:

@@ -29,7 +29,7 @@ from benchmark.scoring.instrument import (
     Population,
 )
 from benchmark.scoring.intervals import t_quantile
-from benchmark.scoring.linear_probe import LinearProbe, fit_linear_probe
+from benchmark.scoring.linear_probe import LinearProbe, probe_of
 from benchmark.scoring.weights import InvalidOutput
 from benchmark.spec import Evaluation
 from benchmark.spec.corruptions import NUM_SEVERITIES, Corruption
@@ -124,14 +124,10 @@ def _batches(arrays: Iterator[Pixels]) -> Iterator[Pixels]:
 
 
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
-    """Fit the probe on clean features once, and read every corrupted test set with it."""
+    """Read every corrupted test set with the probe that was fitted on clean features."""
     if not evaluation.corruptions:
         return Outcome({})
-    settings = evaluation.linear
-    probe = fit_linear_probe(
-        view.train[FINAL_FEATURES], view.train_labels, view.num_classes, settings.l2, settings.tolerance
-    )
-    correct_SN = corrupted_correctness(view, probe, evaluation.corruptions)
+    correct_SN = corrupted_correctness(view, probe_of(view, evaluation.linear), evaluation.corruptions)
     values = {"corruption/mean_error": 100 * (1 - float(correct_SN.mean()))}
     for position, corruption in enumerate(evaluation.corruptions):
         mine_SN = correct_SN[position * NUM_SEVERITIES : (position + 1) * NUM_SEVERITIES]

@@ -99,6 +99,7 @@ class ModelView:
             empty mapping where that model has failed.
         other_dense_test: the same of the dense model of another seed.
         transfer: by name, datasets that the encoder was not trained on.
+        shared: what one instrument has computed and another needs too, such as the fitted linear probe.
     """
 
     train: Mapping[str, Features]
@@ -113,6 +114,7 @@ class ModelView:
     dense_test: Callable[[], Mapping[str, Features]]
     other_dense_test: Callable[[], Mapping[str, Features]]
     transfer: Mapping[str, Callable[[], OtherView]] = field(default_factory=dict[str, Callable[[], OtherView]])
+    shared: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)

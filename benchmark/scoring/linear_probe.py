@@ -23,7 +23,7 @@ from benchmark.scoring.instrument import (
     ModelView,
     Outcome,
 )
-from benchmark.spec import Evaluation
+from benchmark.spec import Evaluation, LinearProbeSpec
 
 Doubles = NDArray[np.float64]
 
@@ -190,11 +190,20 @@ def _demand_finite(features_ND: Features | Doubles, what: str) -> None:
         raise ValueError(f"linear probe: {what} contain NaN or infinity; the encoder overflows on these images")
 
 
+def probe_of(view: ModelView, settings: LinearProbeSpec) -> LinearProbe:
+    """Fit the probe on a model's clean training features, once for all instruments that read through it."""
+    name = f"linear probe {settings.model_dump_json()}"
+    if name not in view.shared:
+        view.shared[name] = fit_linear_probe(
+            view.train[FINAL_FEATURES], view.train_labels, view.num_classes, settings.l2, settings.tolerance
+        )
+    return view.shared[name]
+
+
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
     """Fit the probe on the training features and read the test features with it."""
-    settings = evaluation.linear
-    train_MD, test_ND = view.train[FINAL_FEATURES], view.test[FINAL_FEATURES]
-    probe = fit_linear_probe(train_MD, view.train_labels, view.num_classes, settings.l2, settings.tolerance)
+    test_ND = view.test[FINAL_FEATURES]
+    probe = probe_of(view, evaluation.linear)
     probabilities_NC = probe.probabilities(test_ND)
     predicted_N = probe.predict(test_ND)
     values = {

@@ -67,7 +67,7 @@ def test_chunks_change_nothing_but_rounding(
     encoder: Encoder, images: NDArray[np.uint8], chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = extract_features(encoder, images)
-    monkeypatch.setattr(features, "CHUNK_IMAGES", chunk)
+    monkeypatch.setattr(features, "CHUNK_PIXELS", chunk * images.shape[2] * images.shape[3])
     for name, values in extract_features(encoder, images).items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-5, atol=1e-6)
 

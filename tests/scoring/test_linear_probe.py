@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmark.scoring import linear_probe
 from benchmark.scoring.instrument import ModelView, Outcome
-from benchmark.scoring.linear_probe import METRIC, LinearProbe, fit_linear_probe
-from benchmark.spec import Evaluation
+from benchmark.scoring.linear_probe import METRIC, LinearProbe, fit_linear_probe, probe_of
+from benchmark.spec import Evaluation, LinearProbeSpec
 
 L2, TOLERANCE = 1e-2, 1e-7
 
@@ -212,6 +212,15 @@ def test_the_metric_reports_accuracy_and_the_probabilities_of_each_example() -> 
         expected = [row[column] for row, column in zip(probabilities_NC, columns, strict=True)]
         assert outcome.examples[f"linear/{name}"].dtype == np.float32
         np.testing.assert_allclose(outcome.examples[f"linear/{name}"], expected, atol=1e-7)
+
+
+def test_instruments_that_read_one_model_share_one_fit() -> None:
+    features_MD, labels_M = noisy_classes(1, num_examples=40, num_features=3)
+    view = view_of(features_MD.astype(np.float32), labels_M, features_MD.astype(np.float32), labels_M, 3)
+    shared = probe_of(view, LinearProbeSpec())
+    assert probe_of(view, LinearProbeSpec()) is shared
+    other = probe_of(view, LinearProbeSpec(l2=0.1))
+    assert np.abs(other.weights_DC).sum() < np.abs(shared.weights_DC).sum()
 
 
 def test_top_five_is_reported_above_ten_classes_and_counts_as_a_naive_sort_does() -> None:
