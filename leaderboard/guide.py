@@ -13,7 +13,7 @@ RULES = (
     ("Rank interval.",
      "Two submissions are separated when their intervals do not overlap. Rank 2-4 means: one submission is separated "
      "above, and everybody from place 5 on is separated below. Submissions that share a tie letter are not separated. "
-     "Compare runs the sharper paired test on the same test images."),
+     "The Compare page of a served board (make leaderboard) runs the sharper paired test on the same test images."),
     ("Intervals",
      "resample the models of a population and the test images together. Below 30 models that is too narrow, and the "
      "wider t interval over models is shown."),

@@ -28,8 +28,8 @@ from tests.conftest import TINY, Evaluated
 from tests.execution.submissions import write_submission
 from tests.execution.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
 
-VERBS = ["check", "evaluate", "keys", "leaderboard", "new", "plan", "rebuild-mlflow", "reproduce", "rescore", "ship",
-         "verify"]  # fmt: skip
+VERBS = ["check", "evaluate", "export", "keys", "leaderboard", "new", "plan", "rebuild-mlflow", "reproduce", "rescore",
+         "ship", "verify"]  # fmt: skip
 
 
 @dataclass(frozen=True)
