@@ -19,12 +19,14 @@ from benchmark.recording.keys import signing_key
 from benchmark.recording.signature import sign
 from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import judge
+from leaderboard.export.charts import curve_panel, ticks
 from leaderboard.export.copying import copy_record
 from leaderboard.export.folder import MARKER, ForeignFolder, check_replaceable
 from leaderboard.export.gathering import PUBLISHER, gather
 from leaderboard.export.pages import Pages
 from leaderboard.export.places import places, slug
 from leaderboard.export.site import NothingToShow, Written, export
+from leaderboard.figures import Level, Line, limits
 from tests.leaderboard.html_tables import PageReader, Shown, read_page
 from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve
 
@@ -156,10 +158,12 @@ def test_failures_are_shown_literally_with_their_log(pages: dict[str, PageReader
 
 
 def test_every_page_runs_nothing_asks_nobody_and_shows_names_literally(pages: dict[str, PageReader]) -> None:
-    allowed = set(
-        "a body code details div figcaption figure footer h1 h2 h3 h4 head header html li line link main meta nav p path "
-        "polygon polyline pre section small span strong style summary svg table tbody td text th thead title tr ul".split()
-    )
+    allowed = {
+        "a", "body", "code", "details", "div", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "head",
+        "header", "html", "li", "line", "link", "main", "meta", "nav", "p", "path", "polygon", "polyline", "pre",
+        "section", "small", "span", "strong", "style", "summary", "svg", "table", "tbody", "td", "text", "th", "thead",
+        "title", "tr", "ul",
+    }  # fmt: skip
     for name, page in pages.items():
         assert {tag for tag, _ in page.tags} <= allowed, name
         attributes = {attribute for _, given in page.tags for attribute in given}
@@ -327,6 +331,24 @@ def test_a_text_that_is_no_unicode_does_not_stop_the_export(small: Path, tmp_pat
     (page,) = (out / "submissions").glob("*.html")
     assert "?&lt;script&gt;" in page.read_text()
     assert "\u202e" not in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.41, 0.98, [0.5, 0.6, 0.7, 0.8, 0.9]), (0.0, 1.0, [0, 0.2, 0.4, 0.6, 0.8, 1]), (0.5, 0.5, []),
+     (0.0, math.inf, []), (-3e-4, 2e-4, [-0.0003, -0.0002, -0.0001, 0, 0.0001, 0.0002])],
+)  # fmt: skip
+def test_axes_have_round_numbers(low: float, high: float, expected: list[float]) -> None:
+    assert ticks(low, high) == pytest.approx(expected)
+
+
+def test_a_record_that_claims_infinity_draws_no_line_out_of_its_panel() -> None:
+    line = Line("a", "#000000", "circle", [(0.0, 0.9, -math.inf, math.inf), (0.75, math.inf, None, None)])
+    drawn = str(curve_panel([line], [Level("<b>", 0.5)], limits([line], []), "<script>"))
+    assert "nan" not in drawn
+    assert "inf" not in drawn.replace("-inf to inf", "").replace(": inf", "")
+    assert "<b>" not in drawn
+    assert "<script>" not in drawn
 
 
 def test_names_become_harmless_file_names_that_nobody_shares(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
