@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +98,7 @@ def _answer(record: EvaluationRecord, found: Projected, server: str | None, trac
     if server:
         return Answer(f"In MLflow: {name}, {found.run_id}.", server + run, server + curves if found.curves else None)
     # A database may have a password in its address; only that of a file is shown.
-    shown = tracking_uri if tracking_uri.startswith(_FILE) else '"$MLFLOW_TRACKING_URI"'
+    shown = shlex.quote(tracking_uri) if tracking_uri.startswith(_FILE) else '"$MLFLOW_TRACKING_URI"'
     sentence = f"In MLflow: {name}, {found.run_id}. This command serves it; the links lead there then."
     links = USUAL_ADDRESS + run, USUAL_ADDRESS + curves if found.curves else None
     return Answer(sentence, *links, command=f"mlflow ui --backend-store-uri {shown}")
