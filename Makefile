@@ -10,7 +10,7 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate rescore reproduce plan check new image serve leaderboard verify rebuild-mlflow docs bench test lint help clean
+.PHONY: evaluate rescore reproduce plan check new image serve leaderboard export verify rebuild-mlflow docs bench test lint help clean
 
 evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
@@ -41,6 +41,9 @@ serve:  ## serve MLflow on PostgreSQL and the leaderboard on localhost, in conta
 
 leaderboard: $(INSTALLED)  ## serve the leaderboard on localhost
 	@$(BIN)/fmn leaderboard
+
+export: $(INSTALLED)  ## write the leaderboard as a static site that any web server can host: [OUT=site]
+	@$(BIN)/fmn export "$(or $(OUT),site)"
 
 verify: $(INSTALLED)  ## check who signed the records and that nothing was changed since: [RECORDS="FILE or FOLDER ..."]
 	@$(BIN)/fmn verify $(RECORDS)

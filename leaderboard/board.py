@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -148,6 +149,16 @@ def assemble(condensed: Iterable[Condensed]) -> Board:
         _frame([(each.entry.path, *row) for each in condensed for row in each.numbers], NUMBER_FIELDS),
         _frame([(each.entry.path, *row) for each in condensed for row in each.seeds], SEED_FIELDS),
     )
+
+
+def own_before_shipped(found: Iterable[Condensed], shipped: Path) -> list[Condensed]:
+    """Leave out what ships with the code, in the folder `shipped`, where the user's store holds the same evaluation."""
+    found = tuple(found)
+    own = {each.entry.evaluation_key for each in found if not Path(each.entry.path).is_relative_to(shipped)}
+    return [
+        each for each in found
+        if not Path(each.entry.path).is_relative_to(shipped) or each.entry.evaluation_key not in own
+    ]  # fmt: skip
 
 
 def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:

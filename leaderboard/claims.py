@@ -30,6 +30,18 @@ Areas = dict[str, dict[str, Doubles]]
 """Path -> schedule -> area under its curve per model, (K,), in the order of their seeds."""
 
 
+SECTIONS: dict[Kind, tuple[str, str]] = {
+    "submissions": ("Which method is more robust?", "Welch's t test over models, on the robustness score."),
+    "schedules": (
+        "Does it matter when pruning starts?",
+        "Paired t test over models, on the area of each schedule: models with the same seed share their dense trunk.",
+    ),
+    "control": (
+        "Does it matter which weights go?",
+        "Paired t test over models: magnitude pruning beside random pruning at the same times.",
+    ),
+}
+"""Per kind of test, the question that it answers and how."""
 ROUNDING = 1e-12
 """Differences of areas below this are rounding."""
 

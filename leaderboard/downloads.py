@@ -43,11 +43,15 @@ def as_csv(ranking: Sequence[Row], metrics: Sequence[str]) -> str:
 
 def as_json(ranking: Sequence[Row], columns: Mapping[str, Column]) -> str:
     """Write the ranking with the description of every number."""
-    document = {
+    return json.dumps(as_document(ranking, columns), indent=1, ensure_ascii=True)
+
+
+def as_document(ranking: Sequence[Row], columns: Mapping[str, Column]) -> dict[str, list[dict[str, Any]]]:
+    """Give what `as_json` writes: `columns` with the description of every number, and `rows`, best first."""
+    return {
         "columns": [columns[name].model_dump() for name in columns],
         "rows": [_json_row(row, columns) for row in ranking],
     }
-    return json.dumps(document, indent=1, ensure_ascii=True)
 
 
 def as_bibtex(ranking: Sequence[Row]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from benchmark.scoring.instrument import Column
 from leaderboard.board import Entry
 from leaderboard.ranking import Interval
 from leaderboard.standings import describe
-from leaderboard.wording import bounds, heading, inert, one_line, percent, web_address
+from leaderboard.wording import bounds, heading, inert, one_line, percent
 
 
 def cell_frame(
@@ -115,11 +114,6 @@ def reproduce_command(record: EvaluationRecord) -> str:
     """Give the shell command that evaluates the submission again; foreign words are quoted."""
     name, spec = record.submission.name, record.spec_identity.rpartition("-")[0]
     return f"make evaluate SUBMISSION={shlex.quote(one_line(name))} SPEC={shlex.quote(one_line(spec))}"
-
-
-def mlflow_address() -> str | None:
-    """Give the address of the MLflow server in use; None for a database file."""
-    return web_address(os.environ.get("MLFLOW_TRACKING_URI", ""))
 
 
 def pretty(value: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ import streamlit as st
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust, load_trust
 from leaderboard import shelf
-from leaderboard.board import Board, Condensed, assemble, condense
+from leaderboard.board import Board, Condensed, assemble, condense, own_before_shipped
 from leaderboard.palette import Look, looks
 
 
@@ -95,17 +95,7 @@ def _condense(stamp: shelf.Stamp, trust: Trust) -> Condensed | shelf.Rejected:
     return found if isinstance(found, shelf.Rejected) else condense(stamp.path, found.record, found.signer)
 
 
-def _own_before_shipped(found: list[Condensed]) -> list[Condensed]:
-    """Leave out what ships with the code where the user's store holds the same evaluation."""
-    shipped = shelf.homes()[1]
-    own = {each.entry.evaluation_key for each in found if not Path(each.entry.path).is_relative_to(shipped)}
-    return [
-        each for each in found
-        if not Path(each.entry.path).is_relative_to(shipped) or each.entry.evaluation_key not in own
-    ]  # fmt: skip
-
-
 def _opened(known: tuple[Condensed | shelf.Rejected, ...], trust: Trust) -> Opened:
-    board = assemble(_own_before_shipped([each for each in known if isinstance(each, Condensed)]))
+    board = assemble(own_before_shipped([each for each in known if isinstance(each, Condensed)], shelf.homes()[1]))
     rejected = tuple(each for each in known if isinstance(each, shelf.Rejected))
     return Opened(board, rejected, trust, looks(board.names_by_age))

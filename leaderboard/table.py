@@ -15,7 +15,7 @@ import streamlit as st
 from benchmark.scoring.instrument import Column
 from leaderboard.shelf import homes
 from leaderboard.standings import Row
-from leaderboard.wording import TRACKS, bounds, heading, inert, one_line
+from leaderboard.wording import TRACKS, bounds, decimals, heading, inert, one_line
 
 RANK_HELP = (
     "The places this submission may hold: 1 + the number of submissions separated from it on the better side, "
@@ -24,8 +24,9 @@ RANK_HELP = (
 TIE_HELP = "Submissions that share a letter are not separated by this board."
 SIGNED_HELP = "Who vouches that the record is as it was written. It says nothing about whether the numbers are right."
 PREFERRED = (
-    "robustness/dense", "robustness/retention", "robustness/score_high", "pie/excess", "depth/shift", "q_score/mean",
-    "class_impact/num_significant", "corruption/error", "sparsity/effective", "cost/device_time", "cost/peak_memory",
+    "robustness/dense", "robustness/retention", "robustness/score_high", "pie/excess", "depth/pred_shift",
+    "q_score_2022/mean", "class_impact/paired_bh", "corruption/mean_error", "sparsity/effective", "cost/device_time",
+    "cost/peak_memory",
 )  # fmt: skip
 """Columns shown first where they exist; the others are one click away."""
 
@@ -90,7 +91,7 @@ def column_config(
     for metric in (by, *metrics):
         column = columns[metric]
         config[metric] = st.column_config.NumberColumn(
-            heading(column), format="%.2f" if column.unit else "%.3f", help=inert(column.description)
+            heading(column), format=f"%.{decimals(column)}f", help=inert(column.description)
         )
         config[f"{metric} interval"] = st.column_config.TextColumn(
             "Interval" if metric == by else f"{one_line(column.title, 60)}, interval", width=120

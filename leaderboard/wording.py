@@ -51,6 +51,11 @@ def heading(column: Column) -> str:
     return one_line(f"{column.title}{unit}", 80) + _ARROWS[column.better]
 
 
+def decimals(column: Column) -> int:
+    """Say how many decimals of a number the ranked table shows."""
+    return 2 if column.unit else 3
+
+
 def bounds(interval: Interval | None) -> str:
     """Bounds for people: `0.921 – 0.944`; empty where there is no interval."""
     if interval is None or interval.low == interval.high:

@@ -115,6 +115,29 @@ def leaderboard(
     raise typer.Exit(serve_leaderboard(port, trusted_keys))
 
 
+@app.command(epilog="Examples:  fmn export   |   fmn export public/board --trusted-keys ./trusted_keys.yaml")
+def export(
+    out: Annotated[Path, typer.Argument(help="Folder to write; an earlier export there is replaced.")] = Path("site"),
+    trusted_keys: TrustedKeys = None,
+) -> None:
+    """Write the leaderboard as a static site, HTML and JSON, that any web server can host."""
+    from benchmark.recording.trust import load_trust
+    from leaderboard.export.site import export as write_site
+
+    trust = load_trust(trusted_keys)
+    if trust.problems:
+        raise InvalidDocument(trust.problems)
+    try:
+        written = write_site(out, trust)
+    except (ValueError, OSError) as error:
+        print(f"not exported: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    for path, why in written.left_out:
+        print(f"left out {path}: {why}", file=sys.stderr)
+    print(f"{written.num_pages} pages and {written.num_records} records, {written.num_bytes / 2**20:.1f} MiB")
+    print(f"open {written.folder / 'index.html'}, or copy {written.folder} to any web server")
+
+
 @app.command(epilog="Example:  fmn ship runs/records/digits-1.0/*.json")
 def ship(
     records: Annotated[list[Path], typer.Argument(help="Records (JSON), signed by a trusted key.")],

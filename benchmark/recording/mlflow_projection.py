@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ EVALUATION_TAG, PARENT_TAG, CONTENT_TAG = "fmn.evaluation_key", "fmn.parent_eval
 _ENDED = ("FINISHED", "FAILED")
 _RETRIES = "2"
 """How often a request to a server is tried again; by default MLflow would hold an evaluation up for minutes."""
+_LOOK_UP_S = "3"
+"""How long somebody who only wants a link waits for a server, by default; MLflow would wait for minutes."""
+_MAX_CURVES = 16
 _MAX_PARAM_CHARS = 6000
 _BATCH = {"metrics": 1000, "params": 100, "tags": 100}
 
@@ -70,6 +74,54 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
     client.set_tag(parent, CONTENT_TAG, content)
     client.set_terminated(parent, "FINISHED" if record.is_complete else "FAILED", _milliseconds(record))
     return parent
+
+
+@dataclass(frozen=True)
+class Projected:
+    """Where MLflow shows an evaluation. The ids are MLflow's own words: good for a link, never for a number.
+
+    Attributes:
+        experiment_id: of the specification.
+        run_id: of the parent run.
+        curves: child runs whose training losses tell the story: one model dense, and pruned furthest by every schedule.
+    """
+
+    experiment_id: str
+    run_id: str
+    curves: tuple[str, ...]
+
+
+def find(record: EvaluationRecord, home: Path) -> Projected | None:
+    """Look up where MLflow shows a record; None where it does not. Asks a server once and does not wait long.
+
+    Raises:
+        MlflowException: MLflow does not answer.
+    """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", _LOOK_UP_S)
+    client = MlflowClient(tracking_uri(home))
+    experiment = client.get_experiment_by_name(record.spec_identity)
+    if experiment is None or not re.fullmatch(r"[\w-]+", record.evaluation_key):
+        return None
+    parents = _runs_tagged(client, experiment.experiment_id, EVALUATION_TAG, record.evaluation_key)
+    if not parents:
+        return None
+    parent = max(parents, key=lambda run: run.info.start_time).info.run_id
+    seed, wanted = record.runs[0].seed if record.runs else 0, set(_telling(record))
+    its_models = f"tags.`mlflow.parentRunId` = '{parent}' and params.seed = '{seed}'"
+    children = client.search_runs([experiment.experiment_id], its_models)
+    curves = sorted(run.info.run_id for run in children if run.info.run_name in wanted)
+    return Projected(experiment.experiment_id, parent, tuple(curves[:_MAX_CURVES]))
+
+
+def _telling(record: EvaluationRecord) -> Iterator[str]:
+    """Name the runs of the first model that show most: the sparsest one of every schedule, the dense one among them."""
+    deepest: dict[tuple[str, str], RunRecord] = {}
+    for run in record.runs:
+        before = deepest.setdefault((run.task, run.schedule), run)
+        if run.seed == record.runs[0].seed and run.sparsity > before.sparsity:
+            deepest[run.task, run.schedule] = run
+    return map(_child_name, deepest.values())
 
 
 def _runs_tagged(client: MlflowClient, experiment: str, tag: str, value: str) -> list[Run]:

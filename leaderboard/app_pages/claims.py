@@ -6,22 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from leaderboard.claims import Claim, Kind, claim_frame, claims
+from leaderboard.claims import SECTIONS, Claim, Kind, claim_frame, claims
 from leaderboard.controls import URL, Scene, open_scene
 from leaderboard.standings import competitors
 
 MAX_ROWS = 500
-SECTIONS: dict[Kind, tuple[str, str]] = {
-    "submissions": ("Which method is more robust?", "Welch's t test over models, on the robustness score."),
-    "schedules": (
-        "Does it matter when pruning starts?",
-        "Paired t test over models, on the area of each schedule: models with the same seed share their dense trunk.",
-    ),
-    "control": (
-        "Does it matter which weights go?",
-        "Paired t test over models: magnitude pruning beside random pruning at the same times.",
-    ),
-}
 
 
 @st.cache_data(max_entries=8, show_spinner="Testing ...")

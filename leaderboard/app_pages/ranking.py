@@ -3,58 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import streamlit as st
 
-from benchmark.scoring.instrument import Column
 from leaderboard.board import PROBE_ACCURACY
 from leaderboard.controls import URL, Scene, name_rejected, open_scene
 from leaderboard.downloads import as_bibtex, as_csv, as_json
 from leaderboard.figures import MAX_BARS, Bar, interval_plot
-from leaderboard.ranking import Direction, Interval
+from leaderboard.measures import Numbers, collect, direction, middle_sparsity, resampled
 from leaderboard.stability import leaders
 from leaderboard.standings import (
     SCORE,
     SELECTION,
     Row,
-    cell_scores,
-    columns_of,
-    describe,
     mean_curves,
     rows,
     selection_scores,
-    summary_scores,
 )
 from leaderboard.table import column_config, default_columns, frame
 from leaderboard.wording import heading, inert, one_line, percent
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Everything that can be ranked or shown on this page, by metric, with its description."""
-
-    scores: dict[str, dict[str, Interval | None]]
-    columns: dict[str, Column]
-
-    @property
-    def rankable(self) -> list[str]:
-        """Numbers with a better direction, the robustness score first."""
-        names = [name for name in self.scores if name in self.columns and self.columns[name].better != "neither"]
-        return sorted(names, key=lambda name: (name != SCORE, name.startswith("cost/")))
-
-
-def collect(scene: Scene, sparsity: float) -> Numbers:
-    """Gather the numbers of all competitors: those of whole submissions, and those of cells at one sparsity."""
-    entries = list(scene.entries.values())
-    paths, described = [entry.path for entry in entries], columns_of(entries)
-    ranked = sorted({schedule for entry in entries for schedule in entry.schedules})
-    whole = summary_scores(scene.opened.board, paths)
-    cells = {k: v for k, v in cell_scores(scene.opened.board, paths, sparsity, ranked).items() if k not in whole}
-    columns = {name: column for name in [*whole, *cells] if (column := describe(name, described))}
-    for name in set(cells) & set(columns):
-        columns[name] = columns[name].model_copy(update={"title": f"{columns[name].title} at {percent(sparsity)}"})
-    return Numbers({name: scores for name, scores in (whole | cells).items() if name in columns}, columns)
 
 
 def choose_part(scene: Scene, numbers: Numbers) -> bool:
@@ -81,10 +48,10 @@ def choose(scene: Scene) -> tuple[Numbers, str, list[str], bool]:
     """Show the controls of the ranking: what to rank by, on which part of the grid, which columns to show."""
     sparsities = sorted({sparsity for entry in scene.entries.values() for sparsity in entry.sparsities}) or [0.0]
     with st.expander("Rank by something else, or on a part of the grid", icon=":material/tune:"):
-        middle = min(sparsities, key=lambda sparsity: abs(sparsity - 0.9))
+        middle = middle_sparsity(list(scene.entries.values()))
         at = st.select_slider("Sparsity of the columns that belong to one sparsity", sparsities, value=middle,
                               format_func=percent, key="at", bind=URL) if len(sparsities) > 1 else middle  # fmt: skip
-        numbers = collect(scene, at)
+        numbers = collect(scene.opened.board, list(scene.entries.values()), at)
         partial = choose_part(scene, numbers)
         options = [SELECTION.name, *numbers.rankable] if partial else numbers.rankable
         options = list(dict.fromkeys(options))
@@ -100,11 +67,10 @@ def choose(scene: Scene) -> tuple[Numbers, str, list[str], bool]:
 
 def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
     """Name the sort key, the direction and what was resampled."""
-    column, models = numbers.columns[by], {row.entry.num_models for row in ranking}
-    counted = "/".join(map(str, sorted(models)))
-    axis = f"models ({counted} per cell)" if by == SELECTION.name else f"models ({counted} per cell) and test examples"
+    column = numbers.columns[by]
     st.caption(
-        f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals resample {axis}; submissions whose "
+        f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals resample "
+        f"{resampled(by, ranking)}; submissions whose "
         "intervals overlap share a tie letter and are not separated here (the Compare page runs the sharper paired "
         "test). Incomplete evaluations are shown with their reason and not ranked."
     )
@@ -185,8 +151,7 @@ def page() -> None:
     """Lay out the page."""
     scene = open_scene("Forget-Me-Not", "Which representation stays most robust when its network is pruned?")
     numbers, by, shown, every = choose(scene)
-    better: Direction = "lower" if numbers.columns[by].better == "lower" else "higher"
-    ranking = rows(scene.groups, numbers.scores, by, better, each_track=scene.track == "each")
+    ranking = rows(scene.groups, numbers.scores, by, direction(numbers.columns[by]), each_track=scene.track == "each")
     show_table(scene, numbers, ranking, by, shown, every)
     explain(numbers, by, ranking)
     show_downloads(scene, numbers, ranking)

@@ -11,7 +11,6 @@ from leaderboard.facts import (
     cell_frame,
     facts_frame,
     layer_frame,
-    mlflow_address,
     pretty,
     reproduce_command,
     run_frame,
@@ -21,6 +20,7 @@ from leaderboard.figures import curves, limits, training_curves
 from leaderboard.forgetting_views import show_classes, show_map
 from leaderboard.legend import show_legend
 from leaderboard.lines import levels, lines_of_submission
+from leaderboard.mlflow_link import whereabouts
 from leaderboard.opening import full_record
 from leaderboard.standings import SCORE, columns_of, describe, rows, summary_scores
 from leaderboard.wording import heading, inert, one_line, percent, web_address
@@ -75,9 +75,22 @@ def show_reproduction(entry: Entry, record: EvaluationRecord) -> None:
     st.code(reproduce_command(record), language="bash", wrap_lines=True)
     st.text(f"Code digest {entry.digest}\nEvaluation  {entry.evaluation_key}\nRecord      {entry.path}\n"
             f"Signed by   {one_line(entry.signed_by, 60)}, key {entry.key_id}; check it with: fmn verify", wrap=True)
-    if address := mlflow_address():
-        st.link_button("MLflow", address, icon=":material/monitoring:")
-    st.text(f"In MLflow: experiment {one_line(entry.spec_identity, 80)}, run {one_line(entry.name, 80)}")
+    show_mlflow(entry)
+
+
+def show_mlflow(entry: Entry) -> None:
+    """Link to the run of this evaluation in MLflow, which is asked only when somebody wants to know."""
+    if not st.toggle("Show where it is in MLflow", key="mlflow", help="Asks MLflow, which may take a few seconds."):
+        return
+    answer = whereabouts(entry)
+    st.text(answer.sentence, wrap=True)
+    if answer.command:
+        st.code(answer.command, language="bash", wrap_lines=True)
+    with st.container(horizontal=True):
+        if answer.run:
+            st.link_button("Its run in MLflow", answer.run, icon=":material/monitoring:")
+        if answer.curves:
+            st.link_button("Its training curves in MLflow", answer.curves, icon=":material/show_chart:")
 
 
 def show_numbers(scene: Scene, entry: Entry, record: EvaluationRecord, task: str) -> None:

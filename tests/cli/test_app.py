@@ -28,8 +28,8 @@ from tests.conftest import TINY, Evaluated
 from tests.execution.submissions import write_submission
 from tests.execution.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
 
-VERBS = ["check", "evaluate", "keys", "leaderboard", "new", "plan", "rebuild-mlflow", "reproduce", "rescore", "ship",
-         "verify"]  # fmt: skip
+VERBS = ["check", "evaluate", "export", "keys", "leaderboard", "new", "plan", "rebuild-mlflow", "reproduce", "rescore",
+         "ship", "verify"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -302,6 +302,29 @@ def test_what_was_evaluated_verifies_and_an_edited_digit_does_not(fmn: Fmn, home
         assert ended.code == 1
         assert "the record was changed after signing" in ended.out
         assert "1 of 1 record is not to be believed" in ended.out
+
+
+def test_exporting_writes_a_site_again_and_again_and_leaves_a_foreign_folder_alone(
+    fmn: Fmn, home: Path, tmp_path: Path, evaluated: Evaluated
+) -> None:
+    ended = fmn("export")
+    assert ended.code == 2
+    assert ended.err == "not exported: no record to show (0 are not believed); `fmn evaluate simclr` makes one\n"
+    shutil.copytree(evaluated.root / "records", home / "records")
+    (home / "records" / "tiny-1.0" / "bad.json").write_text("{")
+    for arguments, folder in ([], "site"), (["site"], "site"), (["public/board"], "public/board"):
+        ended = fmn("export", *arguments)
+        assert ended.code == 0, ended.err
+        assert ended.err.startswith(f"left out {home}/records/tiny-1.0/bad.json: no signature")
+        assert "3 pages and 1 records" in ended.out
+        assert f"open {tmp_path / folder / 'index.html'}" in ended.out
+        assert "plain" in (tmp_path / folder / "index.html").read_text()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    ended = fmn("export", "mine")
+    assert ended.code == 2
+    assert "thesis.tex, which no export wrote" in ended.err
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
 def test_an_unsigned_record_of_an_earlier_version_is_signed_by_evaluating_again(

@@ -1,0 +1,96 @@
+"""The folder of an exported site, replaced as a whole: whoever looks sees the old site or the new one, never a part.
+
+It refuses a folder that holds anything an earlier export did not write.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmark.recording.durable import sync_folder
+from benchmark.recording.regular import read_regular
+
+MARKER = "export.json"
+"""Lists what an export wrote, so that the next one knows what it may replace."""
+_MAX_MARKER_BYTES = 64 * 2**20
+_NAMED = 3
+
+
+class ForeignFolder(ValueError):  # noqa: N818 - says in plain words why a folder is left alone
+    """A folder that must not be replaced."""
+
+
+def check_replaceable(folder: Path) -> None:
+    """Make sure that a folder is absent, empty, or an earlier export and nothing else.
+
+    Raises:
+        ForeignFolder: it is not; says what is in the way and what to do.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ForeignFolder(f"{folder}: expected a folder to write the site to, got a file; name another one")
+    ends = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir() or not any(path.iterdir())]
+    foreign = sorted({path.relative_to(folder).as_posix() for path in ends} - _listed(folder))
+    if foreign:
+        more = f" and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else ""
+        raise ForeignFolder(
+            f"{folder}: expected an empty folder or an earlier export, got {', '.join(foreign[:_NAMED])}{more}, "
+            "which no export wrote; move that away or name another folder"
+        )
+
+
+@contextmanager
+def replacing(folder: Path) -> Generator[Path]:
+    """Give a folder aside to write the site to; it takes the place of `folder` in the end, or is gone if that fails."""
+    folder = folder.resolve()
+    check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent))
+    try:
+        yield aside
+        files = sorted(path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file())
+        (aside / MARKER).write_text(json.dumps({"by": "forget-me-not", "format": 1, "files": files}, indent=1))
+        aside.chmod(0o777 & ~_umask())  # made for its maker alone, while a web server is somebody else
+        check_replaceable(folder)  # rendering takes a while
+        _swap(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _swap(new: Path, folder: Path) -> None:
+    if not folder.exists():
+        new.rename(folder)
+        sync_folder(folder.parent)
+        return
+    old = new.with_suffix(".replaced")
+    folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
+    sync_folder(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _listed(folder: Path) -> set[str]:
+    """Give what an earlier export says it wrote; nothing where there was none."""
+    try:
+        raw = json.loads(read_regular(folder / MARKER, _MAX_MARKER_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return set()
+    is_ours = isinstance(raw, dict) and raw.get("by") == "forget-me-not" and isinstance(raw.get("files"), list)
+    return {MARKER, *(str(name) for name in raw["files"])} if is_ours else set()
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

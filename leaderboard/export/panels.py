@@ -1,0 +1,87 @@
+"""The figures of a page, arranged: interval plot, curves side by side, legends. Draws nothing by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from leaderboard.board import PROBE_ACCURACY, Board, Entry
+from leaderboard.export.charts import curve_panel, interval_axis, interval_bar, mark
+from leaderboard.figures import MAX_BARS, Level, Line, limits
+from leaderboard.lines import levels, lines_of_schedule, lines_of_submission
+from leaderboard.palette import Look
+from leaderboard.ranking import Interval
+from leaderboard.standings import Row
+from leaderboard.wording import bounds, one_line
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """An interval plot: (name, bar) per line, the axis below, and how many there would be."""
+
+    bars: tuple[tuple[str, Markup], ...]
+    axis: Markup
+    num_all: int
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Panels side by side on a common value axis: (title, figure) each, and (name, mark) of their legend."""
+
+    task: str
+    panels: tuple[tuple[str, Markup], ...]
+    legend: tuple[tuple[str, Markup], ...]
+
+
+def interval_plot(ranking: Sequence[Row], by: str, looks: Mapping[str, Look]) -> Intervals | None:
+    """Draw the number ranked by of every row that has it, in the order of the table; None where none has."""
+    found = [(row, score) for row in ranking if (score := row.scores.get(by))]
+    if not found:
+        return None
+    shown = found[:MAX_BARS]
+    low_high = _with_air([score for _, score in shown])
+    bars = tuple(
+        (one_line(row.entry.name, 60),
+         interval_bar(score, low_high, looks[row.entry.name],
+                      f"{one_line(row.entry.name, 60)}: {score.value:.3f}, interval {bounds(score) or 'none'}",
+                      ranked=row.standing.rank is not None))
+        for row, score in shown
+    )  # fmt: skip
+    return Intervals(bars, interval_axis(low_high), len(found))
+
+
+def schedule_curves(board: Board, entries: Sequence[Entry], looks: dict[str, Look], task: str) -> Curves | None:
+    """Draw one panel per schedule, early, late and one-shot side by side; None where there is nothing to draw."""
+    schedules = list(dict.fromkeys(name for entry in entries for name in entry.schedules))
+    drawn = {
+        one_line(schedule, 40): lines_of_schedule(board, entries, looks, task, schedule, PROBE_ACCURACY, controls=True)
+        for schedule in schedules
+    }
+    return _curves(task, drawn, levels(entries, task))
+
+
+def own_curves(board: Board, entry: Entry, task: str) -> Curves | None:
+    """Draw all schedules of one submission in one panel; colours then tell schedules apart."""
+    lines = lines_of_submission(board, entry, task, PROBE_ACCURACY, controls=True)
+    return _curves(task, {"": lines}, levels([entry], task))
+
+
+def _curves(task: str, drawn: Mapping[str, Sequence[Line]], references: Sequence[Level]) -> Curves | None:
+    drawn = {title: lines for title, lines in drawn.items() if lines}
+    lines = [line for panel in drawn.values() for line in panel]
+    if not lines:
+        return None
+    low_high = limits(lines, references)
+    panels = tuple(
+        (title, curve_panel(panel, references, low_high, f"Accuracy against sparsity {title}"))
+        for title, panel in drawn.items()
+    )
+    names = {line.name: Look(line.colour, line.marker) for line in reversed(lines)}
+    return Curves(task, panels, tuple((name, mark(look)) for name, look in reversed(names.items())))
+
+
+def _with_air(scores: Sequence[Interval]) -> tuple[float, float]:
+    points = [(0.0, score.value, score.low, score.high) for score in scores]
+    return limits([Line("", "", "", points)], [])

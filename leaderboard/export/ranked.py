@@ -1,0 +1,126 @@
+"""One arena as the Leaderboard page shows it at first: the same competitors, numbers, order and columns.
+
+Pure. Everything is computed by the modules that the served page uses; a test compares both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from leaderboard.board import PROBE_ACCURACY, Board, Entry
+from leaderboard.export.charts import spark
+from leaderboard.export.places import Place
+from leaderboard.export.tables import Cell, Heading, Table, number, unbroken
+from leaderboard.measures import Numbers, collect, direction, middle_sparsity
+from leaderboard.palette import Look
+from leaderboard.standings import Arena, Row, competitors, mean_curves, rows
+from leaderboard.table import RANK_HELP, SIGNED_HELP, TIE_HELP, default_columns, frame
+from leaderboard.wording import TRACKS, decimals, heading, one_line
+
+CURVE_HELP = "Linear-probe accuracy by sparsity, mean over schedules and tasks; one scale for all rows."
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One arena, ranked within each supervision track.
+
+    Attributes:
+        by: the number ranked by.
+        metrics: the other numbers that are shown.
+        ranking: best first, track after track.
+    """
+
+    arena: Arena
+    label: str
+    groups: dict[str, list[Entry]]
+    numbers: Numbers
+    by: str
+    metrics: tuple[str, ...]
+    ranking: tuple[Row, ...]
+    curves: dict[str, list[float]]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The evaluations that count, in the order of the ranking."""
+        return [row.entry for row in self.ranking]
+
+    def track(self, supervision: str) -> list[Row]:
+        """Give the rows of one supervision track."""
+        return [row for row in self.ranking if row.entry.supervision == supervision]
+
+    @property
+    def tracks(self) -> list[str]:
+        """The supervision tracks that somebody competes in, in the order of the ranking."""
+        return list(dict.fromkeys(row.entry.supervision for row in self.ranking))
+
+
+def rank_arena(board: Board, arena: Arena, label: str) -> Ranked:
+    """Rank an arena by the number that comes first, as the served board does unless asked otherwise."""
+    groups = competitors(board, arena, "each")
+    entries = [evaluations[0] for evaluations in groups.values()]
+    numbers = collect(board, entries, middle_sparsity(entries))
+    by = numbers.rankable[0]
+    ranking = rows(groups, numbers.scores, by, direction(numbers.columns[by]), each_track=True)
+    metrics = tuple(name for name in default_columns(list(numbers.columns), by) if name != by)
+    curves = mean_curves(board, [row.entry for row in ranking], PROBE_ACCURACY)
+    return Ranked(arena, label, groups, numbers, by, metrics, tuple(ranking), curves)
+
+
+def ranked_table(
+    ranked: Ranked, ranking: Sequence[Row], looks: Mapping[str, Look], places: Mapping[str, Place]
+) -> Table:
+    """Lay out some rows of a ranking; every number stands above its interval."""
+    texts = frame(ranking, ranked.by, ranked.metrics, ranked.curves, intervals=True)
+    cells = [_row(texts, place, row, ranked, looks, places) for place, row in enumerate(ranking)]
+    return Table(f"Ranking, {ranked.label}", _headings(ranked), tuple(cells), num_pinned=2)
+
+
+def _headings(ranked: Ranked) -> tuple[Heading, ...]:
+    columns = [ranked.numbers.columns[name] for name in (ranked.by, *ranked.metrics)]
+    named = [Heading(unbroken(heading(column)), column.description, True) for column in columns]
+    return (
+        Heading("Rank", f"{RANK_HELP} {TIE_HELP}"),
+        Heading("Submission"),
+        named[0],
+        Heading("Dense to sparsest", CURVE_HELP),
+        *named[1:],
+        Heading("Models", "Independently seeded models per cell.", True),
+        Heading("Isolation", "Where its code ran; none: no sandbox."),
+        Heading("Signed by", SIGNED_HELP),
+        Heading("Date"),
+    )
+
+
+def _row(
+    texts: pd.DataFrame, place: int, row: Row, ranked: Ranked, looks: Mapping[str, Look], places: Mapping[str, Place]
+) -> tuple[Cell, ...]:
+    def text(name: str) -> str:
+        return str(texts[name].iloc[place])
+
+    def measured(name: str) -> Cell:
+        return Cell(number(texts[name].iloc[place], decimals(ranked.numbers.columns[name])), text(f"{name} interval"))
+
+    entry, unranked = row.entry, row.standing.reason
+    heights = [value for curve in ranked.curves.values() for value in curve]
+    mine = ranked.curves.get(entry.path, [])
+    drawn = spark(mine, (min(heights), max(heights)), looks[entry.name].colour) if len(mine) > 1 else None
+    note = f"not ranked: {unranked}" if unranked else text("note")
+    return (
+        Cell(text("rank"), f"ties {text('ties')}" if text("ties") else ""),
+        Cell(text("submission"), note, places[entry.path].page),
+        measured(ranked.by),
+        Cell(drawing=drawn),
+        *(measured(name) for name in ranked.metrics),
+        Cell(text("models")),
+        Cell(text("isolation")),
+        Cell(text("signed"), one_line(entry.key_id, 20)),
+        Cell(text("date")),
+    )
+
+
+def track_title(supervision: str) -> str:
+    """Name a supervision track for people."""
+    return TRACKS.get(supervision, one_line(supervision, 40))

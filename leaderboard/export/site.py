@@ -1,0 +1,165 @@
+"""Writes the board as a static site: pages, the ranking as data, and the records with their signatures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.recording.trust import Trust
+from leaderboard.downloads import as_bibtex, as_csv, as_document, as_json
+from leaderboard.export.copying import copy_record, keys_document
+from leaderboard.export.folder import check_replaceable, replacing
+from leaderboard.export.gathering import Gathered, gather
+from leaderboard.export.index import rejected_table, section
+from leaderboard.export.pages import Pages
+from leaderboard.export.places import INDEX, KEYS, METHODS, RANKING, Place, places, stems
+from leaderboard.export.ranked import Ranked, rank_arena
+from leaderboard.export.submission import submission_view
+from leaderboard.export.tables import listing
+from leaderboard.guide import COMMANDS, RULES, SUBMITTING
+from leaderboard.measures import resampled
+from leaderboard.sources import instruments
+from leaderboard.standings import arenas, columns_of
+from leaderboard.wording import one_line
+
+
+class NothingToShow(ValueError):  # noqa: N818 - says in plain words why no site was written
+    """There is no record that a site could show."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an export wrote, and which files it left out with what is wrong with each."""
+
+    folder: Path
+    num_pages: int
+    num_records: int
+    num_bytes: int
+    left_out: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Site:
+    """An export under way.
+
+    Attributes:
+        arenas: every arena, ranked, with the stem of its files.
+        places: where evaluations are, by the path that names them on the board.
+    """
+
+    folder: Path
+    gathered: Gathered
+    arenas: tuple[tuple[Ranked, str], ...]
+    places: Mapping[str, Place]
+    pages: Pages
+
+    def write(self, place: str, text: str) -> None:
+        """Write a text; what a record holds that is no Unicode becomes question marks."""
+        path = self.folder / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8", "replace"))
+
+
+def export(out: Path, trust: Trust) -> Written:
+    """Write the site, replacing an earlier export as a whole.
+
+    Raises:
+        ForeignFolder: `out` holds something that no export wrote.
+        NothingToShow: no record is believed.
+        ValueError: a record changed meanwhile.
+        OSError: something cannot be read or written.
+    """
+    check_replaceable(out)
+    gathered = gather(trust)
+    left_out = tuple((each.path, each.why) for each in gathered.rejected)
+    if not gathered.board.entries:
+        raise NothingToShow(f"no record to show ({len(left_out)} are not believed); `fmn evaluate simclr` makes one")
+    labels = arenas(gathered.board)
+    names = stems(labels.items())
+    ranked = tuple((rank_arena(gathered.board, arena, label), names[arena]) for label, arena in labels.items())
+    with replacing(out) as aside:
+        site = _Site(aside, gathered, ranked, places(gathered.board.entries.values()), Pages())
+        num_pages = sum(1 for _ in _write_submissions(site)) + _write_methods(site) + _write_index(site)
+        _write_data(site)
+        num_bytes = sum(path.stat().st_size for path in aside.rglob("*") if path.is_file())
+    return Written(out.resolve(), num_pages, len(gathered.board.entries), num_bytes, left_out)
+
+
+def _write_submissions(site: _Site) -> Iterator[str]:
+    """Copy every record, and write a page for every evaluation that counts; gives the places of the pages."""
+    for ranked, stem in site.arenas:
+        counting = {entry.path for entry in ranked.entries}
+        for entry in (each for evaluations in ranked.groups.values() for each in evaluations):
+            place = site.places[entry.path]
+            copied = copy_record(entry, site.folder / place.record, site.gathered.trust)
+            if entry.path in counting:
+                view = submission_view(site.gathered.board, entry, ranked, stem, copied, site.places)
+                site.write(place.page, site.pages.render("submission.html.j2", root="../", it=view))
+                yield place.page
+
+
+def _write_index(site: _Site) -> int:
+    sections = [
+        section(site.gathered, ranked, stem, site.places, _downloads(stem)) for ranked, stem in site.arenas
+    ]  # fmt: skip
+    rejected = site.gathered.rejected
+    newest = max(entry.created for entry in site.gathered.board.entries.values())
+    site.write(INDEX, site.pages.render(
+        "index.html.j2", root="", sections=sections, newest=newest[:10], rules=RULES, submitting=SUBMITTING,
+        commands=COMMANDS, num_rejected=len(rejected), rejected=rejected_table(rejected) if rejected else None,
+        num_records=len(site.gathered.board.entries), ranking=RANKING, keys=KEYS,
+    ))  # fmt: skip
+    return 1
+
+
+def _write_methods(site: _Site) -> int:
+    words = {"higher": "higher ↑", "lower": "lower ↓", "neither": "-"}
+    columns = columns_of(list(site.gathered.board.entries.values())).values()
+    texts = [
+        (one_line(c.title, 80), words[c.better], one_line(c.unit, 30) or "-", one_line(c.description, 400),
+         one_line(c.name, 80)) for c in columns
+    ]  # fmt: skip
+    table = listing("Every number", ["Name", "Better", "Unit", "What it is", "Key"], texts)
+    site.write(METHODS, site.pages.render(
+        "methods.html.j2", root="", rules=RULES, numbers=table, instruments=instruments(), submitting=SUBMITTING,
+        commands=COMMANDS,
+    ))  # fmt: skip
+    return 1
+
+
+def _write_data(site: _Site) -> None:
+    for ranked, stem in site.arenas:
+        columns = ranked.numbers.columns
+        texts = as_csv(ranked.ranking, list(columns)), as_json(ranked.ranking, columns), as_bibtex(ranked.ranking)
+        for place, text in zip(_downloads(stem).values(), texts, strict=True):
+            site.write(place, text)
+    boards = [_arena_document(site, ranked, stem) for ranked, stem in site.arenas]
+    rejected = [{"record": Path(each.path).name, "why": each.why} for each in site.gathered.rejected]
+    site.write(RANKING, json.dumps({"format": 1, "arenas": boards, "rejected": rejected}, indent=1))
+    site.write(KEYS, keys_document(site.gathered.board.entries.values(), site.gathered.trust))
+
+
+def _arena_document(site: _Site, ranked: Ranked, stem: str) -> dict[str, Any]:
+    """Give one arena as data: the rows of every track as in the download, each with where its page and record are."""
+    arena, column = ranked.arena, ranked.numbers.columns[ranked.by]
+    tracks: dict[str, list[dict[str, Any]]] = {}
+    for track in ranked.tracks:
+        ranking = ranked.track(track)
+        rows = as_document(ranking, ranked.numbers.columns)["rows"]
+        tracks[track] = [
+            {**facts, "page": site.places[row.entry.path].page, "record": site.places[row.entry.path].record}
+            for facts, row in zip(rows, ranking, strict=True)
+        ]
+    return {
+        "name": stem, "label": ranked.label, "specification": arena.identity, "digest": arena.digest,
+        "tier": arena.tier, "ranked_by": ranked.by, "better": column.better,
+        "intervals_resample": resampled(ranked.by, ranked.ranking), "tracks": tracks,
+        "columns": as_document([], ranked.numbers.columns)["columns"],
+    }  # fmt: skip
+
+
+def _downloads(stem: str) -> dict[str, str]:
+    return {title: f"data/{stem}.{ending}" for title, ending in (("CSV", "csv"), ("JSON", "json"), ("BibTeX", "bib"))}

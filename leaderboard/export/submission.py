@@ -1,0 +1,153 @@
+"""What the page of one submission holds, as plain data for its template: every number of its record, and its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from benchmark.recording.record import CellRecord, EvaluationRecord
+from benchmark.scoring.instrument import Column
+from leaderboard.board import Board, Entry
+from leaderboard.export.copying import Copied
+from leaderboard.export.panels import Curves, own_curves
+from leaderboard.export.places import KEYS, Place
+from leaderboard.export.ranked import Ranked, track_title
+from leaderboard.export.tables import Cell, Heading, Table, from_frame, number, unbroken
+from leaderboard.facts import facts_frame, pretty, reproduce_command, summary_frame
+from leaderboard.ranking import Interval
+from leaderboard.standings import columns_of, describe
+from leaderboard.wording import bounds, heading, one_line, percent, web_address
+
+HEADLINES = ("robustness/score", "robustness/dense", "robustness/retention", "robustness/score_high")
+MAX_FAILURES, MAX_LOG_CHARACTERS = 50, 20_000
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """One run without a score; all of it but `where` is what the submission said."""
+
+    where: str
+    message: str
+    log: str
+
+
+@dataclass(frozen=True)
+class SubmissionView:
+    """One evaluation on its page. Addresses are relative to the root of the site."""
+
+    name: str
+    description: str
+    paper: str | None
+    label: str
+    section: str
+    track: str
+    barred: str
+    headlines: tuple[tuple[str, str, str], ...]
+    reproduce: tuple[str, ...]
+    verify: str
+    keys: str
+    files: tuple[tuple[str, str, str], ...]
+    absent: tuple[str, ...]
+    signer: str
+    curves: tuple[Curves, ...]
+    summary: Table
+    cells: tuple[tuple[str, Table], ...]
+    facts: Table
+    settings: tuple[tuple[str, str], ...]
+    failures: tuple[FailedRun, ...]
+    num_failed: int
+    others: tuple[tuple[str, str], ...]
+
+
+def submission_view(
+    board: Board, entry: Entry, ranked: Ranked, section: str, copied: Copied, places: Mapping[str, Place]
+) -> SubmissionView:
+    """Arrange everything that the site shows of one evaluation."""
+    record, columns = copied.record, columns_of([entry])
+    curves = [own_curves(board, entry, task) for task in entry.tasks]
+    folder, file = PurePosixPath(places[entry.path].record).parent, PurePosixPath(places[entry.path].record).name
+    failed = [run for run in record.runs if run.failure]
+    return SubmissionView(
+        name=one_line(entry.name, 80),
+        description=one_line(entry.description, 1000),
+        paper=web_address(entry.paper),
+        label=one_line(ranked.label),
+        section=section,
+        track=track_title(entry.supervision),
+        barred=entry.barred,
+        headlines=_headlines(entry, ranked, columns),
+        reproduce=(reproduce_command(record), f"make reproduce RESULT={file}"),
+        verify=f"fmn verify {file} --trusted-keys {PurePosixPath(KEYS).name}",
+        keys=KEYS,
+        files=tuple((name, f"{folder}/{name}", _size(count)) for name, count in copied.files),
+        absent=copied.absent,
+        signer=f"{one_line(entry.signed_by, 60)}, key {entry.key_id}",
+        curves=tuple(each for each in curves if each),
+        summary=from_frame(summary_frame(record, columns), "Numbers of the whole submission", None,
+                           {"Value": lambda value: number(value, 4)}),
+        cells=tuple((one_line(task, 80), cell_table(record, task, columns)) for task in entry.tasks),
+        facts=from_frame(facts_frame(record, entry), "Facts and cost"),
+        settings=(("Hyperparameters", pretty(record.submission.hyperparameters)),
+                  ("Environment (can change bits)", pretty(record.environment)),
+                  ("Specification", pretty(record.spec))),
+        failures=tuple(_failed(record))[:MAX_FAILURES],
+        num_failed=len(failed),
+        others=tuple((_evaluation_label(each), places[each.path].record)
+                     for each in ranked.groups[entry.name] if each.path != entry.path),
+    )  # fmt: skip
+
+
+def cell_table(record: EvaluationRecord, task: str, columns: Mapping[str, Column]) -> Table:
+    """Lay out every number of every cell of a task, each above its interval."""
+    cells = [cell for cell in record.cells if cell.task == task]
+    names = list(dict.fromkeys(name for cell in cells for name in cell.metrics))
+    described = {name: column for name in names if (column := describe(name, columns))}
+    headings = [Heading("Cell"), Heading("Models", is_number=True)]
+    headings += [Heading(unbroken(heading(column)), column.description, True) for column in described.values()]
+    rows: list[tuple[Cell, ...]] = []
+    for cell in cells:
+        row = [Cell(_cell_name(cell)), Cell(str(cell.num_models))]
+        for name in described:
+            found = cell.metrics.get(name)
+            interval = Interval.of(found.value, found.low, found.high) if found else None
+            row.append(Cell(number(found.value if found else None, 4), bounds(interval)))
+        rows.append(tuple(row))
+    return Table(f"Every number of every cell, {one_line(task, 80)}", tuple(headings), tuple(rows), num_pinned=1)
+
+
+def _cell_name(cell: CellRecord) -> str:
+    return f"{one_line(cell.schedule, 40)}, {percent(cell.sparsity)}" if cell.sparsity else percent(cell.sparsity)
+
+
+def _headlines(entry: Entry, ranked: Ranked, columns: Mapping[str, Column]) -> tuple[tuple[str, str, str], ...]:
+    mine = next(row for row in ranked.ranking if row.entry.path == entry.path)
+    made: list[tuple[str, str, str]] = []
+    if mine.standing.rank is not None:
+        ranked_there = sum(row.standing.rank is not None for row in ranked.track(entry.supervision))
+        made.append(("Rank in its track", mine.standing.rank_text, f"of {ranked_there}"))
+    for name in HEADLINES:
+        score, column = mine.scores.get(name), describe(name, columns)
+        if score and column:
+            made.append((heading(column), f"{score.value:.3f}", bounds(score) or "no interval"))
+    return tuple(made)
+
+
+def _failed(record: EvaluationRecord) -> list[FailedRun]:
+    return [
+        FailedRun(
+            one_line(f"{run.schedule}, {percent(run.sparsity)}, model {run.seed}: "
+                     f"{run.failure.reason.replace('_', ' ')}"),
+            run.failure.message[:MAX_LOG_CHARACTERS], run.failure.log[-MAX_LOG_CHARACTERS:],
+        )
+        for run in record.runs if run.failure
+    ]  # fmt: skip
+
+
+def _evaluation_label(entry: Entry) -> str:
+    state = "incomplete" if entry.barred else "complete"
+    return f"{entry.created[:16].replace('T', ' ')}, code {one_line(entry.digest[:8])}, {state}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{max(1, round(count / 2**10))} KiB"

@@ -1,0 +1,74 @@
+"""Tables as templates draw them: headings and cells of plain text, which the template escapes. Knows no records."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Of a column; `about` explains it."""
+
+    text: str
+    about: str = ""
+    is_number: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: a text, a smaller line below it, an address within the site, or a drawing instead of the text."""
+
+    text: str = ""
+    below: str = ""
+    href: str = ""
+    drawing: Markup | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first `num_pinned` columns stay in sight where it scrolls."""
+
+    label: str
+    headings: tuple[Heading, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    num_pinned: int = 0
+
+
+def number(value: object, decimals: int) -> str:
+    """Write a number for people; a dash where there is none.
+
+    >>> number(0.12345, 3), number(None, 3)
+    ('0.123', '–')
+    """
+    return f"{value:.{decimals}f}" if isinstance(value, int | float) and math.isfinite(value) else "–"
+
+
+def unbroken(text: str) -> str:
+    """Keep the arrow of a heading, and a percent sign, on the line of the word before it."""
+    return re.sub(r" (?=[↑↓%])", "\u00a0", text)
+
+
+def from_frame(
+    frame: pd.DataFrame, label: str, headings: Mapping[str, str] | None = None,
+    formats: Mapping[str, Callable[[Any], str]] | None = None,
+) -> Table:  # fmt: skip
+    """Draw a frame of texts, and of numbers for which `formats` has a spelling, as a table."""
+    headings, formats = headings or {}, formats or {}
+    names = [str(name) for name in frame.columns]
+    spelled = [
+        [formats[name](value) if name in formats else str(value) for value in frame[name].tolist()] for name in names
+    ]
+    rows = tuple(tuple(Cell(text) for text in texts) for texts in zip(*spelled, strict=True))
+    return Table(label, tuple(Heading(headings.get(n, n), is_number=n in formats) for n in names), rows)
+
+
+def listing(label: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Make a table of plain texts."""
+    return Table(label, tuple(map(Heading, names)), tuple(tuple(map(Cell, row)) for row in rows))
