@@ -50,15 +50,17 @@ class Sweep:
         batches: the seed's batches.
         checkpoint_interval: steps between the positions where a checkpoint may be taken.
         observer: told of every end, failure and update.
+        most_models: how many models are alive at once at most. Where more are due, the others wait for these to end;
+            the sweep then goes back in time to them. It costs their views again and changes no bit.
     """
 
     def __init__(
         self, root: str, recipe: Recipe, segments: Sequence[Segment], load_parent: Callable[[str], TrainState],
-        batches: Batches, checkpoint_interval: int, observer: Observer,
+        batches: Batches, checkpoint_interval: int, observer: Observer, most_models: int | None = None,
     ) -> None:  # fmt: skip
         self.root, self.recipe, self.load_parent, self.batches = root, recipe, load_parent, batches
-        self.checkpoint_interval, self.observer = checkpoint_interval, observer
-        self.waiting = list(segments)
+        self.checkpoint_interval, self.observer, self.most_models = checkpoint_interval, observer, most_models
+        self.waiting = sorted(segments, key=_is_pruned)  # a dense trunk first: others rewind to states on it
         self.live: list[LiveSegment] = []
         self.own_keys = {segment.key for segment in segments}
         self.ended: dict[str, TrainState] = {}
@@ -80,7 +82,9 @@ class Sweep:
         """Begin every segment that starts now; the state it continues has ended already, or is stored."""
         for segment in [segment for segment in self.waiting if segment.start == now]:
             if segment.parent in self.own_keys and segment.parent not in self.ended:
-                continue  # its parent is a segment without updates that starts and ends here
+                continue  # its parent starts and ends here without updates, or waits itself
+            if len(self.live) == self.most_models:
+                break
             self.waiting.remove(segment)
             try:
                 state = None
@@ -145,6 +149,10 @@ class Sweep:
                 except Exception as error:
                     self.live.remove(each)
                     self._fail(each.segment, error)
+
+
+def _is_pruned(segment: Segment) -> bool:
+    return bool(segment.applied or segment.events)
 
 
 def _traceback(error: BaseException | None) -> str:

@@ -28,9 +28,10 @@ from benchmark.plan.tree import Segment
 from benchmark.training.advance import LiveSegment
 from benchmark.training.environment import configure, has_native_bfloat16
 from benchmark.training.job import Progress, SegmentFailure, SegmentReport, TrainingJob
+from benchmark.training.memory import most_models
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.sweep import Sweep
-from benchmark.training.trainee import Recipe
+from benchmark.training.trainee import Recipe, Trainee
 
 REPORT_FILE, PROGRESS_FILE, FAILURES_FILE = "report.json", "progress.json", "failures.jsonl"
 """Beside the states: a report in each state's folder; progress and failures at the top of the outbox."""
@@ -48,10 +49,14 @@ class Outbox:
         self._last_update = self._last_progress = self._last_checkpoint = time.monotonic()
         self._cost_until: dict[int, float] = {}
         self._cost_s = 0.0
+        self._next_step = 0
 
     def updated(self, step: int, num_models: int, loss: Tensor) -> None:
         """Share the time of this step among the models that were trained in it; show progress now and then."""
         now = time.monotonic()
+        if step < self._next_step:  # back in time, to models for which there was no room: nothing alive is older
+            self._cost_until.clear()
+        self._next_step = step + 1
         self._cost_until.setdefault(step, self._cost_s)
         self._cost_s += (now - self._last_update) / num_models
         self._cost_until[step + 1] = self._cost_s
@@ -129,6 +134,7 @@ def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox:
             job.encoder, method, setting, job.seed, device, job.finetune_rate,
             in_bfloat16=job.precision == "bfloat16" and has_native_bfloat16(device),
         )  # fmt: skip
+        bound = most_models(Trainee(recipe), device)
     except Exception:
         for segment in job.segments:
             outbox.failed(segment, traceback.format_exc())
@@ -137,7 +143,7 @@ def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox:
     def load_parent(key: str) -> TrainState:
         return load_state(parents / key, device)
 
-    Sweep(job.root, recipe, job.segments, load_parent, batches, job.checkpoint_interval, outbox).run()
+    Sweep(job.root, recipe, job.segments, load_parent, batches, job.checkpoint_interval, outbox, bound).run()
     outbox.write_progress(None)
 
 

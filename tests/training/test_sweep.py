@@ -67,6 +67,21 @@ def test_every_segment_ends_once_after_exactly_its_updates(everything: Memory) -
     assert [step for step, _ in everything.updates] == list(range(TOTAL_STEPS))
 
 
+@pytest.mark.parametrize("most_models", [1, 2, 5])
+def test_a_bound_on_models_alive_is_kept_and_changes_no_bit(everything: Memory, most_models: int) -> None:
+    """What finds no room waits, and the sweep goes back in time to it; rewinding runs still find their anchors."""
+    bounded = Memory()
+    sweep(recipe_of(Restless), tree(), bounded, most_models=most_models)
+    assert not bounded.errors, next(iter(bounded.errors.values()))
+    assert max(num_models for _, num_models in bounded.updates) == most_models
+    assert max(num_models for _, num_models in everything.updates) > most_models
+    steps = [step for step, _ in bounded.updates]
+    assert any(after < before for before, after in itertools.pairwise(steps))
+    assert set(bounded.finished_states) == set(everything.finished_states)
+    for key, state in bounded.finished_states.items():
+        assert differences(state, everything.finished_states[key]) == []
+
+
 def test_pruned_states_have_exactly_the_counts_of_their_events(everything: Memory) -> None:
     for segment in tree():
         state = everything.finished_states[segment.key]

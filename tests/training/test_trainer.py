@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from benchmark.method.contract import Method
 from benchmark.plan import Segment
+from benchmark.training import trainer
 from benchmark.training.job import Progress, SegmentFailure, SegmentReport, TrainingJob
 from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE, load_state
 from benchmark.training.trainer import FAILURES_FILE, PROGRESS_FILE, REPORT_FILE, Outbox, train
@@ -102,8 +104,15 @@ def test_the_outbox_holds_every_state_under_its_name_and_nothing_unfinished(tmp_
             assert differences(load_state(outbox / segment.key, CPU), expected[segment.key]) == []
 
 
-def test_reports_add_up_to_all_updates_and_to_the_time_that_was_spent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bound", [1, 100])
+def test_reports_add_up_to_all_updates_and_to_the_time_that_was_spent(
+    bound: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for one model the trainer goes back in time; what passed before is no cost of those that had waited."""
+    monkeypatch.setattr(trainer, "most_models", lambda trainee, device: bound)
+    started = time.monotonic()
     outbox = run(job_of(), tmp_path, Restless)
+    passed_s = time.monotonic() - started
     reports = {segment.key: report_of(outbox / segment.key) for segment in SEGMENTS}
     for segment in SEGMENTS:
         report = reports[segment.key]
@@ -115,6 +124,7 @@ def test_reports_add_up_to_all_updates_and_to_the_time_that_was_spent(tmp_path: 
             assert 0 < total / count < 10
         assert report.train_s > 0
         assert report.peak_memory_bytes > 50e6
+    assert sum(report.train_s for report in reports.values()) <= passed_s
     progress = Progress.model_validate_json((outbox / PROGRESS_FILE).read_bytes())
     assert progress.num_updates == sum(segment.num_steps for segment in SEGMENTS)
 

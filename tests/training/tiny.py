@@ -146,10 +146,10 @@ def _no_parent(key: str) -> TrainState:
 
 def sweep(
     recipe: Recipe, segments: Sequence[Segment], observer: Observer,
-    load_parent: Callable[[str], TrainState] = _no_parent, checkpoint_interval: int = 5,
+    load_parent: Callable[[str], TrainState] = _no_parent, checkpoint_interval: int = 5, most_models: int | None = None,
 ) -> None:  # fmt: skip
     batches = batches_of(recipe.seed)
-    Sweep(ROOT, recipe, segments, load_parent, batches, checkpoint_interval, observer).run()
+    Sweep(ROOT, recipe, segments, load_parent, batches, checkpoint_interval, observer, most_models).run()
 
 
 def trained(recipe: Recipe, segments: Sequence[Segment]) -> Memory:

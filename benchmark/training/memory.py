@@ -1,0 +1,59 @@
+"""What models in training take of a device's memory, and how many of them fit beside one another.
+
+A bound changes no bit (`Sweep.most_models`), which is why it is decided here, by the device, and not by the plan.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmark.training.trainee import Trainee
+
+STATES_SHARE = 0.25
+"""Share of the memory that models at rest may take; activations, views and images need the rest."""
+
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def bytes_at_rest(trainee: Trainee) -> int:
+    """Bytes that a model keeps between two updates: weights, buffers, gradients, optimizer state and mask.
+
+    Before its first update an optimizer holds nothing yet; it is counted with two moments per weight, as Adam's.
+    """
+    weights = [*trainee.encoder.parameters(), *trainee.method.parameters()]
+    trained = sum(_size(weight) for weight in weights if weight.requires_grad)
+    states = trainee.optimizer.state.values()
+    moments = [value for state in states for value in state.values() if isinstance(value, Tensor)]
+    buffers = [*trainee.encoder.buffers(), *trainee.method.buffers()]
+    at_rest = sum(map(_size, [*weights, *buffers, *trainee.mask.kept.values()]))
+    return at_rest + trained + (sum(map(_size, moments)) if moments else 2 * trained)
+
+
+def most_models(trainee: Trainee, device: torch.device) -> int:
+    """Give how many models like this one may be alive at once on a device, at least one."""
+    return max(1, int(STATES_SHARE * total_bytes(device)) // max(1, bytes_at_rest(trainee)))
+
+
+def total_bytes(device: torch.device) -> int:
+    """Give the memory of a GPU, or what this process may take of the machine's (a container has a limit of its own)."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([machine, *_container_limits()])
+
+
+def _container_limits() -> Iterator[int]:
+    for path in _CGROUP_LIMITS:
+        try:
+            yield int(path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue  # not a container, or one without a limit ("max")
+
+
+def _size(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
