@@ -3,8 +3,9 @@
     python -m bench.peer --seed 0 --schedule late --sparsity 0.98 [--epochs 30]
 
 One process per cell of the grid, trained from the first update to the last: a DataLoader, augmentation of one image
-after the other by torchvision v2 on PIL images, float32, `torch.nn.utils.prune`, a scikit-learn probe. The network, the
-loss, the budget and the schedules are the benchmark's own, so that both sides do the same work.
+after the other by torchvision v2 on PIL images, float32, `torch.nn.utils.prune`, scikit-learn's probes
+(bench/peer_scoring.py). The network, the loss, the budget and the schedules are the benchmark's own, so that both
+sides do the same work.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ import torch.nn.functional as F
 import typer
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader, Dataset
 
+from bench.peer_scoring import features_of, read_naively
 from benchmark.data.torchvision_import import import_torchvision
 from benchmark.encoder import build_encoder, feature_dim, layer_sizes, prunable_names
 from benchmark.plan import PruneEvent, compile_events
@@ -120,19 +121,6 @@ class NaiveRun:
             amount = due[0].num_pruned[0] - gone
         prune.global_unstructured(layers, prune.L1Unstructured, amount=amount)
 
-    @torch.no_grad()
-    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give features float32 (N, D)."""
-        self.encoder.eval()
-        return self.encoder(torch.from_numpy(images).float() / 255).numpy()
-
-
-def probe_accuracy(
-    train: tuple[NDArray[np.float32], NDArray[np.int64]], test: tuple[NDArray[np.float32], NDArray[np.int64]]
-) -> float:
-    """Fit a scikit-learn linear probe and give its test accuracy."""
-    return float(LogisticRegression(C=1.0, max_iter=1000).fit(*train).score(*test))
-
 
 def events_of(spec: BenchmarkSpec, schedule: str, sparsity: Decimal, total_steps: int) -> tuple[PruneEvent, ...]:
     """Give the prune events of a cell; none for `dense`."""
@@ -163,11 +151,10 @@ def main(
     for _ in range(epochs):
         run.epoch(events)
     trained = time.perf_counter()
-    accuracy = probe_accuracy(
-        (run.features(data.train.images), data.train.labels), (run.features(data.test.images), data.test.labels)
-    )
-    probed = time.perf_counter()
-    print(json.dumps({"train_s": trained - started, "probe_s": probed - trained, "accuracy": accuracy}))
+    train, test = (features_of(run.encoder, each.images) for each in (data.train, data.test))
+    accuracy = read_naively(train, test, data.train.labels, spec.evaluation).accuracy(data.test.labels)
+    read_s = time.perf_counter() - trained
+    print(json.dumps({"train_s": trained - started, "read_s": read_s, "accuracy": accuracy}))
 
 
 if __name__ == "__main__":

@@ -30,10 +30,13 @@ def random_images(count: int, channels: int, size: int) -> NDArray[np.uint8]:
 
 
 class Ours:
-    """One model in training as a trainer trains it, one thread."""
+    """Models in training as a trainer trains them: siblings, which see the same augmented batches."""
 
-    def __init__(self, images: NDArray[np.uint8], budget: Budget, *, in_bfloat16: bool = False) -> None:
-        self.batches = Batches(torch.from_numpy(images), None, budget.batch_size, seed=0)
+    def __init__(
+        self, images: NDArray[np.uint8], budget: Budget, *, in_bfloat16: bool = False, siblings: int = 1,
+        device: str = "cpu",
+    ) -> None:  # fmt: skip
+        self.batches = Batches(torch.from_numpy(images).to(device), None, budget.batch_size, seed=0)
         self.steps = self.batches.steps_per_epoch
         channels, height, width = images.shape[1:]
         setting = Setting(
@@ -42,21 +45,24 @@ class Ours:
             total_steps=budget.epochs * self.steps, hyperparameters=HYPERPARAMETERS,
         )  # fmt: skip
         method: type[Method] = load_method_class(SIMCLR)
-        recipe = Recipe(budget.encoder, method, setting, 0, torch.device("cpu"), in_bfloat16=in_bfloat16)
-        self.trainee = Trainee(recipe)
+        recipe = Recipe(budget.encoder, method, setting, 0, torch.device(device), in_bfloat16=in_bfloat16)
+        self.trainees = [Trainee(recipe) for _ in range(siblings)]
 
     def views(self, images_BCHW: Tensor) -> Tensor:
         """Augment as the method does."""
-        return self.trainee.method.views(images_BCHW)
+        return self.trainees[0].method.views(images_BCHW)
 
     def epoch(self) -> None:
-        """Train one pass over the images."""
+        """Train every sibling one pass over the images."""
         for step in range(self.steps):
             batch = self.batches.at(step)
             enter_stream(0, "views", step)
             with torch.no_grad():
                 views_VBCHW = self.views(batch.images_BCHW)
-            self.trainee.update(views_VBCHW, None)
+            for trainee in self.trainees:
+                trainee.update(views_VBCHW.clone(), None)
+        if self.batches.images.is_cuda:
+            torch.cuda.synchronize()
 
 
 class WithoutAugmentation(Ours):

@@ -6,6 +6,7 @@ A bound changes no bit (`Sweep.most_models`), which is why it is decided here, b
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,13 @@ def total_bytes(device: torch.device) -> int:
         return torch.cuda.get_device_properties(device).total_memory
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min([machine, *_container_limits()])
+
+
+def peak_memory(device: torch.device) -> int:
+    """Give the largest memory of this process so far: allocated on a GPU, resident on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _container_limits() -> Iterator[int]:

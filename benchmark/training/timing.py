@@ -1,4 +1,4 @@
-"""What an update of a submission costs here: a few updates on random images, timed. Trains nothing that anybody keeps.
+"""What an update of a submission costs here, in time and memory: a few on random images. Trains nothing that is kept.
 
     python -m benchmark.training.timing --job J --submission DIR --image-shape C H W
 
@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from benchmark.method.contract import Setting
 from benchmark.method.loading import load_method_class
 from benchmark.training.environment import configure, has_native_bfloat16
 from benchmark.training.job import TrainingJob
+from benchmark.training.memory import bytes_at_rest, most_models, peak_memory
 from benchmark.training.trainee import Recipe, Trainee
 
 CPU_BATCH = 64
@@ -32,13 +34,27 @@ _LIMIT_S = 5.0
 _MOST_UPDATES = 20
 
 
-def seconds_per_update(job: TrainingJob, submission: Path, image_shape: tuple[int, int, int]) -> tuple[float, int]:
-    """Time updates of one model, its views included.
+@dataclass(frozen=True)
+class Trial:
+    """What was seen of one model.
 
-    Returns:
-        The fastest update seen, in seconds, scaled to the job's batch; and the number of images per update it was seen
-        with.
+    Attributes:
+        seconds: the fastest update, its views included, scaled to the job's batch.
+        images: images per update it was seen with.
+        peak_bytes: largest memory during an update, scaled to the job's batch: resident on a CPU, allocated on a GPU.
+        model_bytes: memory that one more model alive at the same time takes between updates.
+        most_models: how many are alive at once here at most.
     """
+
+    seconds: float
+    images: int
+    peak_bytes: int
+    model_bytes: int
+    most_models: int
+
+
+def try_updates(job: TrainingJob, submission: Path, image_shape: tuple[int, int, int]) -> Trial:
+    """Make some updates of one model and see what they cost."""
     device = torch.device(job.device)
     configure(device)
     batch_size = job.batch_size if job.device == "cuda" else min(job.batch_size, CPU_BATCH)
@@ -54,11 +70,17 @@ def seconds_per_update(job: TrainingJob, submission: Path, image_shape: tuple[in
     method = load_method_class(submission)
     trainee = Trainee(Recipe(job.encoder, method, setting, job.seed, device, in_bfloat16=in_bfloat16))
     batches = Batches(images.to(device), None if labels is None else labels.to(device), batch_size, job.seed)
+    before_bytes = peak_memory(device)
     taken: list[float] = []
     started = time.monotonic()
     while len(taken) < 2 or (len(taken) < _MOST_UPDATES and time.monotonic() - started < _LIMIT_S):
         taken.append(_timed_update(trainee, batches, len(taken)))
-    return min(taken[1:]) * job.batch_size / batch_size, batch_size
+    scale = job.batch_size / batch_size
+    return Trial(
+        seconds=min(taken[1:]) * scale, images=batch_size,
+        peak_bytes=round(before_bytes + scale * (peak_memory(device) - before_bytes)),
+        model_bytes=bytes_at_rest(trainee), most_models=most_models(trainee, device),
+    )  # fmt: skip
 
 
 def _timed_update(trainee: Trainee, batches: Batches, step: int) -> float:
@@ -82,9 +104,9 @@ def main() -> None:
     os.dup2(2, 1)
     job = TrainingJob.model_validate_json(arguments.job.read_text(encoding="utf-8"))
     channels, height, width = arguments.image_shape
-    seconds, num_images = seconds_per_update(job, arguments.submission, (channels, height, width))
+    trial = try_updates(job, arguments.submission, (channels, height, width))
     sys.stdout.flush()
-    os.write(answer, json.dumps({"seconds": seconds, "images": num_images}).encode())
+    os.write(answer, json.dumps(asdict(trial)).encode())
 
 
 if __name__ == "__main__":

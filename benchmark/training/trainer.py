@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import resource
 import shutil
 import time
 import traceback
@@ -28,7 +27,7 @@ from benchmark.plan.tree import Segment
 from benchmark.training.advance import LiveSegment
 from benchmark.training.environment import configure, has_native_bfloat16
 from benchmark.training.job import Progress, SegmentFailure, SegmentReport, TrainingJob
-from benchmark.training.memory import most_models
+from benchmark.training.memory import most_models, peak_memory
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.sweep import Sweep
 from benchmark.training.trainee import Recipe, Trainee
@@ -99,7 +98,7 @@ class Outbox:
         report = SegmentReport(
             key=key, step=state.step, start=start,
             train_s=self._cost_until.get(state.step, 0.0) - self._cost_until.get(start, 0.0),
-            peak_memory_bytes=_peak_memory(self.device), losses=live.losses(),
+            peak_memory_bytes=peak_memory(self.device), losses=live.losses(),
         )  # fmt: skip
         unfinished = self.directory / f"{key}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -107,12 +106,6 @@ class Outbox:
         save_state(state, unfinished, resumable=resumable)
         (unfinished / REPORT_FILE).write_text(report.model_dump_json(), encoding="utf-8")
         unfinished.rename(self.directory / key)
-
-
-def _peak_memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _write_atomically(path: Path, text: str) -> None:

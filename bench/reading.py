@@ -1,0 +1,50 @@
+"""Reading one model, the instruments that both sides have: the same numbers, and who gives them sooner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bench.paired import Line, alternate, milliseconds, ratio
+from bench.peer_scoring import Reading, features_of, read_naively
+from bench.updates import digits
+from benchmark.data.datasets import Dataset
+from benchmark.encoder import Encoder, build_encoder
+from benchmark.scoring.features import extract_features
+from benchmark.scoring.instrument import FINAL_FEATURES
+from benchmark.scoring.knn import knn_predictions
+from benchmark.scoring.linear_probe import fit_linear_probe
+from benchmark.scoring.prediction_depth import depth, probe_predictions
+from benchmark.spec import Evaluation
+
+
+def reading(quick: bool) -> Iterator[Line]:
+    """Read an untrained encoder of digits: its features, a linear probe, nearest neighbours, prediction depth."""
+    spec, data, budget = digits()
+    encoder = build_encoder(budget.encoder, data.train.images.shape[1], 0)
+    peer_s, ours_s = alternate(
+        lambda: naively(encoder, data, spec.evaluation), lambda: ours(encoder, data, spec.evaluation), 3 if quick else 7
+    )
+    yield Line(
+        "scoring", ratio(peer_s, ours_s),
+        f"features, linear probe, kNN and depth of one model on digits, one thread: {milliseconds(peer_s)} "
+        f"(scikit-learn) against {milliseconds(ours_s)}, n = {len(ours_s)}",
+    )  # fmt: skip
+
+
+def naively(encoder: Encoder, data: Dataset, evaluation: Evaluation) -> Reading:
+    """Read as the peer does."""
+    train, test = (features_of(encoder, each.images) for each in (data.train, data.test))
+    return read_naively(train, test, data.train.labels, evaluation)
+
+
+def ours(encoder: Encoder, data: Dataset, evaluation: Evaluation) -> Reading:
+    """Read as the scorer does."""
+    train, test = (extract_features(encoder, each.images) for each in (data.train, data.test))
+    final_train, final_test, labels = train[FINAL_FEATURES], test[FINAL_FEATURES], data.train.labels
+    linear, knn = evaluation.linear, evaluation.knn
+    predicted = fit_linear_probe(final_train, labels, data.num_classes, linear.l2, linear.tolerance).predict(final_test)
+    voted = knn_predictions(final_train, labels, final_test, data.num_classes, knn.k, knn.temperature)
+    by_probe = probe_predictions(train, test, labels, predicted, data.num_classes, evaluation.depth.k)
+    return Reading(np.asarray(predicted), voted, depth(by_probe, predicted))

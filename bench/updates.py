@@ -1,0 +1,124 @@
+"""What an update costs beside the naive peer: alone, among siblings, without augmentation, and beside the ceiling."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+import torch
+
+from bench.paired import Line, alternate, milliseconds, ratio, seconds
+from bench.peer import Budget, NaiveRun
+from bench.sides import Ours, WithoutAugmentation, flops_per_view, random_images, small
+from benchmark.data.datasets import Dataset, load_dataset
+from benchmark.encoder import build_encoder
+from benchmark.execution.home import Home
+from benchmark.spec import BenchmarkSpec
+from benchmark.spec.loading import load_spec
+from benchmark.training.environment import has_native_bfloat16
+
+SIBLINGS = 10
+"""Models of a seed that are alive at an update, on average over the digits grid: 19,110 updates in 6 x 300 steps."""
+
+
+def digits() -> tuple[BenchmarkSpec, Dataset, Budget]:
+    """Give the digits specification, its images and its budget."""
+    spec = load_spec("digits")
+    data = load_dataset(spec.tasks[0].dataset, Home.from_environment().folders)
+    training = spec.tasks[0].training
+    return spec, data, Budget(spec.tasks[0].encoder, training.batch_size, training.epochs)
+
+
+def per_epoch(quick: bool) -> Iterator[Line]:
+    """Time one epoch of one model on one thread: digits at 8 px, colour images at 16 px as in cifar10-mini."""
+    _, data, budget = digits()
+    repeats = 3 if quick else 7
+    peer, ours = NaiveRun(data.train.images, budget, 0), Ours(data.train.images, budget)
+    taken = alternate(peer.epoch, ours.epoch, repeats)
+    basis = f"SimCLR on digits, one thread: {milliseconds(taken[0])} against {milliseconds(taken[1])}, n = {repeats}"
+    yield Line("training epoch, 8 px", ratio(*taken), basis, "7x")
+    yield _among_siblings(data, budget, peer, repeats)
+    bare = WithoutAugmentation(data.train.images, budget)
+    ceiling = alternate(ours.epoch, bare.epoch, repeats)
+    over = statistics.median(ours_s / bare_s for ours_s, bare_s in zip(*ceiling, strict=True))
+    yield Line("augmentation", f"{100 * (over - 1):.0f} %", "time over an epoch of the same images unaugmented", "15 %")
+    peer, ours, what = mini_sides()
+    taken = alternate(peer.epoch, ours.epoch, max(2, repeats // 2))
+    yield Line("training epoch, 16 px", ratio(*taken), f"{what}, n = {len(taken[0])}", "7x")
+
+
+def _among_siblings(data: Dataset, budget: Budget, peer: NaiveRun, repeats: int) -> Line:
+    family = Ours(data.train.images, budget, siblings=SIBLINGS)
+    peer_s, family_s = alternate(peer.epoch, family.epoch, max(2, repeats // 2))
+    each_s = [taken / SIBLINGS for taken in family_s]
+    basis = f"per model of {SIBLINGS} that share each augmented batch: {milliseconds(each_s)}, n = {len(each_s)}"
+    return Line("training epoch, 8 px, among siblings", ratio(peer_s, each_s), basis, "7x")
+
+
+def mini_sides() -> tuple[NaiveRun, Ours, str]:
+    """Give both sides of two updates as in cifar10-mini, and what they are in words."""
+    mini = load_spec("cifar10-mini").tasks[0]
+    images = random_images(2 * mini.training.batch_size, 3, 16)
+    budget = Budget(mini.encoder, mini.training.batch_size, 1)
+    fast = mini.training.precision == "bfloat16" and has_native_bfloat16(torch.device("cpu"))
+    what = f"two updates of SimCLR as in cifar10-mini, one thread, {'bfloat16' if fast else 'float32'} against float32"
+    return NaiveRun(images, budget, 0), Ours(images, budget, in_bfloat16=fast), what
+
+
+def throughput(quick: bool) -> Iterator[Line]:
+    """Compare views per second with what this core multiplies and copies, measured in the same call."""
+    _, data, budget = digits()
+    ours = Ours(data.train.images, budget)
+    ours.epoch()
+    views = 2 * budget.batch_size * ours.steps
+    per_s = views / statistics.median(seconds(ours.epoch) for _ in range(3 if quick else 7))
+    matrix = torch.rand(1024, 1024)
+    matmul = 2 * 1024**3 / statistics.median(seconds(lambda: matrix @ matrix) for _ in range(20))
+    block = torch.rand(16 * 2**20)
+    target = torch.empty_like(block)
+    copied = 2 * block.nbytes / statistics.median(seconds(lambda: target.copy_(block)) for _ in range(10))
+    needed = flops_per_view(build_encoder(budget.encoder, 1, 0), 1, 8)
+    yield Line(
+        "views/s", f"{per_s:,.0f}",
+        f"SimCLR on digits, one thread; {needed / 1e6:.1f} MFLOP per view make {100 * per_s * needed / matmul:.0f} % "
+        f"of the {matmul / 1e9:.0f} GFLOP/s of a 1024 matmul; copies run at {copied / 1e9:.1f} GB/s",
+    )  # fmt: skip
+
+
+def on_gpu(quick: bool) -> Iterator[Line]:
+    """Time SimCLR on a GPU: ResNet-18 at 32 px beside the ceiling, and a network too small to fill the device."""
+    if not torch.cuda.is_available():
+        yield Line("GPU", "not measured", "no GPU is visible here")
+        return
+    name, batch = torch.cuda.get_device_name(), 512
+    cifar = load_spec("cifar10").tasks[0]
+    ours = Ours(
+        random_images(4 * batch, 3, 32), Budget(cifar.encoder, batch, 1), in_bfloat16=True, device="cuda"
+    )
+    ours.epoch()
+    taken = statistics.median(seconds(ours.epoch) for _ in range(3 if quick else 7))
+    per_s, needed = 2 * batch * ours.steps / taken, flops_per_view(build_encoder(cifar.encoder, 3, 0), 3, 32)
+    matmul = _gpu_matmul()
+    yield Line(
+        "GPU, views/s", f"{per_s:,.0f}",
+        f"SimCLR on ResNet-18, 32 px, bfloat16, deterministic, {name}; {100 * per_s * needed / matmul:.0f} % of the "
+        f"{matmul / 1e12:.0f} TFLOP/s of an 8192 matmul; peak {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB",
+        "70,000",
+    )  # fmt: skip
+    tiny = Budget(small(8), 128, 1)
+    alone, family = (Ours(random_images(1280, 1, 8), tiny, device="cuda", siblings=n) for n in (1, SIBLINGS))
+    alone_s, family_s = alternate(alone.epoch, family.epoch, 3 if quick else 7)
+    each_s = [each / SIBLINGS for each in family_s]
+    basis = f"models per second, {SIBLINGS} of digits' size one after the other against one alone, {name}"
+    yield Line("GPU, population", ratio(alone_s, each_s), basis, "5x")
+
+
+def _gpu_matmul() -> float:
+    matrix = torch.rand(8192, 8192, device="cuda", dtype=torch.bfloat16)
+
+    def multiply() -> None:
+        torch.mm(matrix, matrix)
+        torch.cuda.synchronize()
+
+    multiply()
+    return 2 * 8192**3 / statistics.median(seconds(multiply) for _ in range(20))
