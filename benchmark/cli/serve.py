@@ -21,8 +21,9 @@ def serve_leaderboard(port: int, trusted_keys: Path | None = None) -> int:
     entry = Path(leaderboard.__file__).with_name("app.py")
     places = {"FMN_HOME": Home.from_environment().root, "FMN_CONFIG": config_folder()}
     places["FMN_TRUSTED_KEYS"] = list_path(trusted_keys)
-    if shipped := os.environ.get("FMN_RESULTS"):
-        places["FMN_RESULTS"] = Path(shipped).absolute()
+    for name in ("FMN_RESULTS", "FMN_CACHE"):
+        if named := os.environ.get(name):
+            places[name] = Path(named).absolute()
     environment = {**os.environ, **{name: str(place) for name, place in places.items()}}
     command = [sys.executable, "-m", "streamlit", "run", str(entry), "--server.port", str(port)]
     command += ["--server.address", "localhost"]
