@@ -69,10 +69,15 @@ def _reader(folders: tuple[str, ...]) -> _Reader:
 
 
 def open_board() -> Opened:
+    """Give the current board of this server's stores to a visitor, who sees that something is being read."""
+    with st.spinner("Reading records ...", show_time=True):
+        return read_board()
+
+
+def read_board() -> Opened:
     """Give the current board of this server's stores."""
     folders = shelf.homes()
-    with st.spinner("Reading records ...", show_time=True):
-        return _reader(tuple(map(str, folders))).open(folders, load_trust())
+    return _reader(tuple(map(str, folders))).open(folders, load_trust())
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -12,8 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmark.recording.archive import signature_path
-from benchmark.recording.keys import SigningKey
+from benchmark.recording.keys import SigningKey, signing_key
 from benchmark.recording.record import Failure
+from benchmark.recording.signature import sign
 from benchmark.recording.trust import Trust, load_trust
 from benchmark.recording.verify import Sealed, open_sealed, unseal
 from leaderboard import index, shelf
@@ -297,9 +298,6 @@ def test_a_seed_that_no_table_can_hold_is_a_reason_and_not_a_crash(home: Path) -
 
 def write_text_signed(path: Path, text: str) -> None:
     """Sign a record as it is spelled here."""
-    from benchmark.recording.keys import signing_key
-    from benchmark.recording.signature import sign
-
     attachments = {".parquet": "0" * 64}
     path.write_text(text)
     signature_path(path).write_bytes(sign(text.encode(), attachments, "none", signing_key("unisolated")))
