@@ -17,7 +17,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit  # and nothing of scipy.stats, whose import takes half a second of the first page
 
 Direction = Literal["higher", "lower"]
 
@@ -191,6 +190,8 @@ def interval_over_seeds(samples_K: NDArray[np.float64], confidence: float = 0.95
         samples_K: float64 (K,), one number per model.
         confidence: nominal coverage in (0, 1).
     """
+    from scipy.special import stdtrit  # here, because the first page of a server does without it and would wait
+
     mean = float(samples_K.mean())
     if len(samples_K) < 2:
         return Interval(mean, mean, mean)
