@@ -18,9 +18,14 @@ POLL_S = 0.05
 
 
 def warm() -> None:
-    """Import what the first page needs and open the board, once there is a server (whose memory it is to be in)."""
+    """Prepare once there is a server, in whose memory the board is to be."""
     while not runtime.exists():
         time.sleep(POLL_S)
+    prepare()
+
+
+def prepare() -> None:
+    """Import what the first page needs, and read the board."""
     for module in ("figures", "table", "downloads", "stability", "controls"):
         import_module(f"leaderboard.{module}")
     import_module("leaderboard.opening").read_board()
