@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.recording.trust import Signer
@@ -123,31 +125,50 @@ class Board:
         return list(dict.fromkeys(e.name for e in sorted(self.entries.values(), key=lambda e: (e.created, e.name))))
 
 
+NUMBERS = pa.schema(
+    [("task", pa.string()), ("schedule", pa.string()), ("sparsity", pa.float64()), ("metric", pa.string()),
+     ("value", pa.float64()), ("low", pa.float64()), ("high", pa.float64())]
+)  # fmt: skip
+SEEDS = pa.schema(
+    [("task", pa.string()), ("schedule", pa.string()), ("sparsity", pa.float64()), ("seed", pa.int64()),
+     ("accuracy", pa.float64())]
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Condensed:
-    """What a board keeps of one record."""
+    """What a board keeps of one record: its facts, and its share of `Board.numbers` and `Board.seeds`, less the path.
+
+    Tables and not rows, because putting together what hundreds of records have is then a matter of milliseconds.
+    """
 
     entry: Entry
-    numbers: tuple[tuple[Any, ...], ...]
-    seeds: tuple[tuple[Any, ...], ...]
-
-
-NUMBER_FIELDS = ("path", "task", "schedule", "sparsity", "metric", "value", "low", "high")
-SEED_FIELDS = ("path", "task", "schedule", "sparsity", "seed", "accuracy")
+    numbers: pa.Table
+    seeds: pa.Table
 
 
 def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
-    """Take from one record what a board needs."""
-    return Condensed(entry_of(path, record, signer), tuple(_number_rows(record)), tuple(_seed_rows(record)))
+    """Take from one record what a board needs.
+
+    Raises:
+        ValueError: a number in it is beyond what a table can hold.
+    """
+    try:
+        return Condensed(
+            entry_of(path, record, signer), _table(_number_rows(record), NUMBERS), _table(_seed_rows(record), SEEDS)
+        )
+    except OverflowError:
+        raise ValueError("expected seeds of at most 64 bits, got a larger one") from None
 
 
 def assemble(condensed: Iterable[Condensed]) -> Board:
     """Build a board from condensed records."""
     condensed = tuple(condensed)
+    paths = [each.entry.path for each in condensed]
     return Board(
         {each.entry.path: each.entry for each in condensed},
-        _frame([(each.entry.path, *row) for each in condensed for row in each.numbers], NUMBER_FIELDS),
-        _frame([(each.entry.path, *row) for each in condensed for row in each.seeds], SEED_FIELDS),
+        _frame(paths, [each.numbers for each in condensed], NUMBERS),
+        _frame(paths, [each.seeds for each in condensed], SEEDS),
     )
 
 
@@ -218,12 +239,25 @@ def _seed_rows(record: EvaluationRecord) -> Iterable[tuple[Any, ...]]:
             yield (run.task, run.schedule, run.sparsity, run.seed, accuracy)
 
 
-def _frame(rows: list[tuple[Any, ...]], fields: tuple[str, ...]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=list(fields))
-    for field in ("sparsity", "value", "low", "high", "accuracy"):
-        if field in fields:
-            frame[field] = frame[field].astype("float64")
-    return frame.astype({field: "category" for field in ("path", "task", "schedule", "metric") if field in fields})
+def _table(rows: Iterable[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _frame(paths: list[str], tables: list[pa.Table], schema: pa.Schema) -> pd.DataFrame:
+    """Put tables one below the other, each with its path in front; texts become categories, in alphabetical order."""
+    whose = np.repeat(np.arange(len(paths)), [table.num_rows for table in tables])
+    path = pa.array(paths, pa.string()).take(pa.array(whose, pa.int64()))
+    table = pa.concat_tables([schema.empty_table(), *tables]).add_column(0, "path", path)
+    made: dict[str, Any] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_string(column.type):
+            texts = column.dictionary_encode().to_pandas().cat
+            made[name] = texts.reorder_categories(sorted(texts.categories))
+        else:
+            made[name] = column.to_pandas()
+    return pd.DataFrame(made)
 
 
 def _failed(run: RunRecord) -> FailedRun:

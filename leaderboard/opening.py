@@ -1,8 +1,9 @@
 """Keeps one board in memory for all visitors and re-reads only the records that changed.
 
 Checking costs two `stat` per record on every rerun; unchanged records are never opened or verified again, unless the
-list of trusted keys changes. The board is shared and
-must not be modified, which is why it is a cached resource and not cached data (copied for every visitor).
+list of trusted keys changes. What an earlier server has parsed comes from the index once its signature was checked.
+The board is shared and must not be modified, which is why it is a cached resource and not cached data (copied for
+every visitor).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import streamlit as st
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust, load_trust
 from leaderboard import shelf
-from leaderboard.board import Board, Condensed, assemble, condense, own_before_shipped
+from leaderboard.board import Board, Condensed, assemble, own_before_shipped
+from leaderboard.index import Index
 from leaderboard.palette import Look, looks
 
 
@@ -42,6 +44,7 @@ class _Reader:
 
     known: Known = field(default_factory=Known)
     opened: Opened | None = None
+    index: Index | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self, folders: tuple[Path, ...], trust: Trust) -> Opened:
@@ -52,8 +55,10 @@ class _Reader:
                 self.known, self.opened = Known(), None
             if self.opened is None or set(stamps) != set(self.known):
                 with _without_garbage_collection():
-                    self.known = {stamp: self.known.get(stamp) or _condense(stamp, trust) for stamp in stamps}
+                    index = self.index = self.index or Index.of(folders)
+                    self.known = {stamp: self.known.get(stamp) or _condense(stamp, trust, index) for stamp in stamps}
                     self.opened = _opened(tuple(self.known.values()), trust)
+                index.save()
             return self.opened
 
 
@@ -64,10 +69,15 @@ def _reader(folders: tuple[str, ...]) -> _Reader:
 
 
 def open_board() -> Opened:
+    """Give the current board of this server's stores to a visitor, who sees that something is being read."""
+    with st.spinner("Reading records ...", show_time=True):
+        return read_board()
+
+
+def read_board() -> Opened:
     """Give the current board of this server's stores."""
     folders = shelf.homes()
-    with st.spinner("Reading records ...", show_time=True):
-        return _reader(tuple(map(str, folders))).open(folders, load_trust())
+    return _reader(tuple(map(str, folders))).open(folders, load_trust())
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -90,9 +100,8 @@ def _without_garbage_collection() -> Generator[None]:
             gc.enable()
 
 
-def _condense(stamp: shelf.Stamp, trust: Trust) -> Condensed | shelf.Rejected:
-    found = shelf.read(Path(stamp.path), trust)
-    return found if isinstance(found, shelf.Rejected) else condense(stamp.path, found.record, found.signer)
+def _condense(stamp: shelf.Stamp, trust: Trust, index: Index) -> Condensed | shelf.Rejected:
+    return shelf.take(Path(stamp.path), trust, lambda sealed: index.condensed(stamp.path, sealed))
 
 
 def _opened(known: tuple[Condensed | shelf.Rejected, ...], trust: Trust) -> Opened:

@@ -1,19 +1,22 @@
 """Where records are found and how they are read: `FMN_HOME` (default `runs/`) and the shipped `results/`.
 
-It owns the only place of the leaderboard that opens files. It refuses to write, gives away only records whose signature
-holds, and a bad one is counted and named, never fatal.
+It owns the only place of the leaderboard that opens records. It refuses to write, gives away only records whose
+signature holds, and a bad one is counted and named, never fatal.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from benchmark.recording.archive import signature_path
 from benchmark.recording.trust import Trust
-from benchmark.recording.verify import UNSIGNED, Believed, in_words, open_record
+from benchmark.recording.verify import UNSIGNED, Believed, Sealed, in_words, open_sealed, unseal
+
+Taken = TypeVar("Taken")
 
 SHIPPED = Path(__file__).resolve().parent.parent / "results"
 
@@ -77,7 +80,12 @@ def read(path: Path, trust: Trust) -> Believed | Rejected:
     Files beside a record are checked against the digests in it when they are used; hashing all of them at once would
     keep visitors waiting.
     """
+    return take(path, trust, unseal)
+
+
+def take(path: Path, trust: Trust, unsealed: Callable[[Sealed], Taken]) -> Taken | Rejected:
+    """Check the signature of one record and give what `unsealed` makes of it, or the reason why there is nothing."""
     try:
-        return open_record(path, trust)
+        return unsealed(open_sealed(path, trust))
     except (OSError, ValueError, RecursionError) as error:
         return Rejected(str(path), in_words(error))

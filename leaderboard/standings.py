@@ -127,8 +127,8 @@ def cell_scores(
     numbers = board.numbers
     here = np.isclose(numbers["sparsity"], sparsity)
     chosen = numbers.loc[numbers["path"].isin(paths) & numbers["schedule"].isin(list(schedules)) & here]
-    means = chosen.groupby(["path", "metric"], observed=True)[["value", "low", "high"]]
-    return _by_metric(means.agg(lambda cells: cells.mean(skipna=False)).reset_index())
+    cells = chosen.groupby(["path", "metric"], observed=True)[["value", "low", "high"]]
+    return _by_metric(cells.mean(skipna=False).reset_index())
 
 
 def selection_scores(

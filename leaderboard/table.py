@@ -5,8 +5,8 @@ All foreign text sits in text columns, which draw it on a canvas, literally.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -43,6 +43,7 @@ def frame(
         curves: per path the accuracy by sparsity, drawn in the cell.
         intervals: whether every number gets a column with its bounds.
     """
+    shipped = f"{homes()[1]}{os.sep}"
     table: dict[str, list[Any]] = {
         "rank": [row.standing.rank_text for row in rows],
         "submission": [one_line(row.entry.name, 80) for row in rows],
@@ -58,7 +59,7 @@ def frame(
             table[f"{metric} interval"] = [bounds(row.scores.get(metric)) for row in rows]
     table |= {
         "models": [row.entry.num_models for row in rows],
-        "isolation": [_isolation(row.entry.isolation, row.entry.path) for row in rows],
+        "isolation": [_isolation(row.entry.isolation, row.entry.path, shipped) for row in rows],
         "tier": [one_line(row.entry.tier, 40) for row in rows],
         "signed": [one_line(row.entry.signed_by, 60) for row in rows],
         "date": [row.entry.created[:10] for row in rows],
@@ -115,5 +116,5 @@ def _older(row: Row) -> str:
     return f"{count} other evaluation{'s' * (count > 1)}" if count else ""
 
 
-def _isolation(isolation: str, path: str) -> str:
-    return f"{isolation}, shipped" if Path(path).is_relative_to(homes()[1]) else isolation
+def _isolation(isolation: str, path: str, shipped: str) -> str:
+    return f"{isolation}, shipped" if path.startswith(shipped) else isolation

@@ -67,6 +67,7 @@ def _a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep every test and every process it starts away from the user's states, records, keys and MLflow; one thread."""
     os.environ["FMN_HOME"] = str(tmp_path_factory.mktemp("unused-home"))
     os.environ["FMN_CONFIG"] = str(tmp_path_factory.mktemp("config"))
+    os.environ["FMN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["FMN_RESULTS"] = str(tmp_path_factory.mktemp("unused-results"))
     os.environ.pop("FMN_TRUSTED_KEYS", None)
     os.environ["OMP_NUM_THREADS"] = "1"

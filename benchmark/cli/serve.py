@@ -1,4 +1,4 @@
-"""Serving the leaderboard: Streamlit in a child process, on localhost."""
+"""Serving the leaderboard: a child process on localhost."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def serve_leaderboard(port: int, trusted_keys: Path | None = None) -> int:
 
     Streamlit reads its settings from the folder it is started in, the root of the project; so paths become absolute.
     """
-    entry = Path(leaderboard.__file__).with_name("app.py")
+    root = Path(leaderboard.__file__).parents[1]
     places = {"FMN_HOME": Home.from_environment().root, "FMN_CONFIG": config_folder()}
     places["FMN_TRUSTED_KEYS"] = list_path(trusted_keys)
-    if shipped := os.environ.get("FMN_RESULTS"):
-        places["FMN_RESULTS"] = Path(shipped).absolute()
+    for name in ("FMN_RESULTS", "FMN_CACHE"):
+        if named := os.environ.get(name):
+            places[name] = Path(named).absolute()
     environment = {**os.environ, **{name: str(place) for name, place in places.items()}}
-    command = [sys.executable, "-m", "streamlit", "run", str(entry), "--server.port", str(port)]
-    command += ["--server.address", "localhost"]
-    return subprocess.run(command, check=False, cwd=entry.parents[1], env=environment).returncode
+    command = [sys.executable, "-m", "leaderboard", "--server.port", str(port), "--server.address", "localhost"]
+    return subprocess.run(command, check=False, cwd=root, env=environment).returncode

@@ -11,10 +11,19 @@ from pathlib import Path
 from benchmark.recording.archive import MAX_RECORD_BYTES, parse_record, sha256_of, signature_path
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.regular import read_regular
-from benchmark.recording.signature import MAX_SIGNATURE_BYTES, BadSignature, check
+from benchmark.recording.signature import MAX_SIGNATURE_BYTES, BadSignature, Statement, check
 from benchmark.recording.trust import Signer, Trust
 
 UNSIGNED = "no signature beside it; `fmn evaluate` again signs what this machine can measure again"
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """The bytes of a record, exactly as somebody trusted has signed them; nothing of them has been parsed."""
+
+    content: bytes
+    statement: Statement
+    signer: Signer
 
 
 @dataclass(frozen=True)
@@ -48,13 +57,33 @@ def open_record(path: Path, trust: Trust) -> Believed:
         ValueError: it is signed, and not a record of a known layout.
         OSError: it cannot be read.
     """
+    return unseal(open_sealed(path, trust))
+
+
+def open_sealed(path: Path, trust: Trust) -> Sealed:
+    """Read the bytes of a record and check who signed them; nothing of a stranger's record is ever parsed.
+
+    Raises:
+        BadSignature: it is not signed, was altered, or whoever signed it is not trusted with it.
+        ValueError: it is no regular file of a bearable size.
+        OSError: it cannot be read.
+    """
     content = read_regular(path, MAX_RECORD_BYTES)
     statement = check(content, _read_signature(path))
-    signer = trust.signer_of(statement)
-    record = parse_record(content)  # nothing of a stranger's record is parsed
+    return Sealed(content, statement, trust.signer_of(statement))
+
+
+def unseal(sealed: Sealed) -> Believed:
+    """Parse a record that somebody trusted has signed.
+
+    Raises:
+        BadSignature: the signature speaks of something else than the record.
+        ValueError: it is not a record of a known layout.
+    """
+    record, statement = parse_record(sealed.content), sealed.statement
     if (record.isolation, record.attachments) != (statement.isolation, statement.attachments):
         raise BadSignature("the signature speaks of another isolation or of other files than the record")
-    return Believed(record, signer)
+    return Believed(record, sealed.signer)
 
 
 def check_attachments(path: Path, record: EvaluationRecord) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -95,13 +95,16 @@ def show_table(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str, 
 
 
 def show_downloads(scene: Scene, numbers: Numbers, ranking: Sequence[Row]) -> None:
-    """Offer the ranking as files."""
+    """Offer the ranking as files, which are made when somebody asks for one."""
     stem = f"forget-me-not-{scene.arena.identity}"
+    kinds: dict[str, tuple[Callable[[], str], str, str]] = {
+        "CSV": (lambda: as_csv(ranking, list(numbers.columns)), "csv", "text/csv"),
+        "JSON": (lambda: as_json(ranking, numbers.columns), "json", "application/json"),
+        "BibTeX": (lambda: as_bibtex(ranking), "bib", "text/plain"),
+    }
     with st.container(horizontal=True):
-        icon = ":material/download:"
-        st.download_button("CSV", as_csv(ranking, list(numbers.columns)), f"{stem}.csv", "text/csv", icon=icon)
-        st.download_button("JSON", as_json(ranking, numbers.columns), f"{stem}.json", "application/json", icon=icon)
-        st.download_button("BibTeX", as_bibtex(ranking), f"{stem}.bib", "text/plain", icon=icon)
+        for label, (make, suffix, kind) in kinds.items():
+            st.download_button(label, make, f"{stem}.{suffix}", kind, icon=":material/download:")
 
 
 def show_intervals(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.recording.trust import THIS_MACHINE, Trust
+from benchmark.recording.verify import unseal
 from leaderboard import shelf
 from leaderboard.board import Board, Condensed, assemble, condense, own_before_shipped
 from leaderboard.palette import Look, looks
@@ -28,16 +29,14 @@ def gather(trust: Trust) -> Gathered:
     """Read all records of the user's store and those that ship with the code, as the served board does."""
     trust = _as_publisher(trust)
     folders = shelf.homes()
-    good: list[Condensed] = []
-    rejected: list[shelf.Rejected] = []
-    for stamp in shelf.stamps(folders):
-        found = shelf.read(Path(stamp.path), trust)
-        if isinstance(found, shelf.Rejected):
-            rejected.append(found)
-        else:
-            good.append(condense(stamp.path, found.record, found.signer))
-    board = assemble(own_before_shipped(good, folders[1]))
-    return Gathered(board, tuple(rejected), trust, looks(board.names_by_age))
+    found = [_condensed(stamp.path, trust) for stamp in shelf.stamps(folders)]
+    board = assemble(own_before_shipped([each for each in found if isinstance(each, Condensed)], folders[1]))
+    rejected = tuple(each for each in found if isinstance(each, shelf.Rejected))
+    return Gathered(board, rejected, trust, looks(board.names_by_age))
+
+
+def _condensed(path: str, trust: Trust) -> Condensed | shelf.Rejected:
+    return shelf.take(Path(path), trust, lambda sealed: condense(path, unseal(sealed).record, sealed.signer))
 
 
 def _as_publisher(trust: Trust) -> Trust:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import kendalltau, t
 
 from leaderboard.ranking import (
     Direction,
@@ -163,3 +165,21 @@ def test_the_interval_over_models_is_students_t() -> None:
     found = interval_over_seeds(samples_K)
     half = 4.302652729911275 * 0.1 / math.sqrt(3)
     assert (found.value, found.low, found.high) == pytest.approx((0.8, 0.8 - half, 0.8 + half))
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=30))
+def test_agreement_is_kendalls_tau_b_ties_included(pairs: list[tuple[float, float]]) -> None:
+    first, second = ({f"{n}": Interval.of(pair[side]) for n, pair in enumerate(pairs)} for side in (0, 1))
+    oracle: Any = kendalltau(*zip(*pairs, strict=True))
+    found, expected = agreement(first, second), float(oracle.statistic)
+    if math.isnan(expected):
+        assert found is None
+    else:
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_interval_over_models_is_students() -> None:
+    samples_K = np.array([0.81, 0.79, 0.84, 0.8])
+    found = interval_over_seeds(samples_K, 0.9)
+    expected = t.interval(0.9, 3, samples_K.mean(), samples_K.std(ddof=1) / 2)
+    assert (found.low, found.high) == pytest.approx(expected)

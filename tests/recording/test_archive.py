@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from benchmark.recording.archive import find_records, maps_path, outcomes_path, read_record, record_path, write_record
+from benchmark.recording.archive import (
+    find_records,
+    maps_path,
+    outcomes_path,
+    parse_record,
+    read_record,
+    record_path,
+    write_record,
+)
 from benchmark.recording.record import Cost
 from tests.recording.synthetic import KEY, MAPS, OUTCOMES, UNISOLATED_KEY, record
 
@@ -110,6 +118,28 @@ def test_bad_records_are_named_with_a_reason_and_never_fatal(tmp_path: Path) -> 
     assert found == [(record(), good)]
     assert {each.path.stem for each in rejected} == {*BAD, "folder", "nowhere"}
     assert all(each.why for each in rejected)
+
+
+def test_a_number_that_is_none_is_refused_wherever_it_stands_and_its_name_is_not(tmp_path: Path) -> None:
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    facts = json.loads(path.read_bytes())
+    for word in ("NaN", "Infinity", "-Infinity"):
+        path.write_text(json.dumps({**facts, "spec": {"population": float(word)}}))
+        with pytest.raises(ValueError, match=f"expected finite numbers, got {word}"):
+            read_record(path)
+    path.write_text(json.dumps({**facts, "spec": {"description": "NaN, Infinity"}}))
+    assert read_record(path).spec == {"description": "NaN, Infinity"}
+
+
+def test_both_ways_to_parse_a_record_agree(tmp_path: Path) -> None:
+    path = write_record(tmp_path, record(complete=True), OUTCOMES, MAPS, key=KEY)
+    spelled = json.loads(path.read_bytes())
+    quick = json.dumps({**spelled, "environment": {"big": 2**80, "text": "caf\u00e9", "list": [1, 1.0, None, True]}})
+    thorough = json.dumps({**json.loads(quick), "provenance": {"says": "NaN"}})
+    first, second = parse_record(quick.encode()), parse_record(thorough.encode())
+    assert first.model_dump(exclude={"provenance"}) == second.model_dump(exclude={"provenance"})
+    assert repr(first.environment) == repr(second.environment)
+    assert first.runs == record(complete=True).runs
 
 
 def test_a_record_is_found_where_it_lies_whatever_its_file_is_called(tmp_path: Path) -> None:
