@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.recording.archive import signature_path
+from benchmark.recording.status import Unfinished, read_unfinished
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import UNSIGNED, Believed, in_words, open_record
 
@@ -47,6 +48,11 @@ def homes() -> tuple[Path, ...]:
     """Folders that hold records: the user's store first, then what ships with the code (`FMN_RESULTS`)."""
     shipped = os.environ.get("FMN_RESULTS")
     return Path(os.environ.get("FMN_HOME", "runs")).absolute(), Path(shipped).absolute() if shipped else SHIPPED
+
+
+def unfinished() -> list[Unfinished]:
+    """Tell what is being evaluated in the user's store, or was interrupted there; never anything to be ranked."""
+    return read_unfinished(homes()[0])
 
 
 def stamps(folders: Sequence[Path]) -> tuple[Stamp, ...]:
