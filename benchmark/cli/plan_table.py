@@ -16,7 +16,7 @@ from benchmark.execution.home import Home
 from benchmark.execution.prepare import checkpoint_interval, missing_segments
 from benchmark.execution.store import Store
 from benchmark.plan import Subtree
-from benchmark.plan.cost import UpdateCost, longest_first, makespan, shortest_makespan
+from benchmark.plan.cost import UpdateCost, makespan, shortest_makespan, starting_order
 from benchmark.recording.status import roughly
 
 
@@ -104,7 +104,7 @@ def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float]) -> list[str
     if not seeds_s:
         return []
     workers = trainers_at_once(prepared.device, default_workers())
-    wall_s = makespan([seeds_s[position] for position in longest_first(seeds_s)], workers)
+    wall_s = makespan([seeds_s[position] for position in starting_order(seeds_s, workers)], workers)
     least_s = shortest_makespan(seeds_s, workers)
     bound = f" (no order does it in less than {roughly(least_s)})" if roughly(least_s) != roughly(wall_s) else ""
     spec = prepared.spec

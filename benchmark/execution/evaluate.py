@@ -217,8 +217,8 @@ def _train(
     total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
     told.reporter.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
     learned, tasks = learn_by_task(plan.subtrees, store), {subtree.root: subtree.task for subtree in plan.subtrees}
-    jobs, courses = start_longest_first(jobs, courses_of(jobs, tasks, learned))
     at_once = trainers_at_once(prepared.device, workers)
+    jobs, courses = start_longest_first(jobs, courses_of(jobs, tasks, learned), at_once)
     forecast = Forecast(courses, at_once, in_seconds=bool(learned))
 
     def on_progress(standing: Standing) -> None:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from benchmark.execution.executor import PreparedJob
 from benchmark.execution.store import Store
 from benchmark.plan import Subtree
-from benchmark.plan.cost import Course, Observed, UpdateCost, fit, lockstep, longest_first, observe
+from benchmark.plan.cost import Course, Observed, UpdateCost, fit, lockstep, observe, starting_order
 from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.training.job import SegmentReport
@@ -91,10 +91,10 @@ def courses_of(
 
 
 def start_longest_first(
-    jobs: Sequence[PreparedJob], courses: Sequence[Course]
+    jobs: Sequence[PreparedJob], courses: Sequence[Course], workers: int
 ) -> tuple[list[PreparedJob], list[Course]]:
     """Order jobs so that the one with most work left is started first."""
-    order = longest_first([course.total_s for course in courses])
+    order = starting_order([course.total_s for course in courses], workers)
     return [jobs[position] for position in order], [courses[position] for position in order]
 
 

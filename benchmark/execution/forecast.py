@@ -16,8 +16,8 @@ from benchmark.plan.cost import Course, makespan
 WINDOW_S = 60.0
 """What counts as lately."""
 _SAMPLE_EVERY_S = 1.0
-_ENOUGH_S = 5.0
-"""Seconds that must have been watched before their speed is believed."""
+_ENOUGH = 8
+"""Moments of progress that a speed is taken from at least; where updates are slow, lately is longer ago."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class Forecast:
         done_s = sum(
             course.spent_s(job.updates) for job, course in zip(standing.jobs, self._courses, strict=True) if job.updates
         )
-        if not done_s or (self._watched and now - self._watched[-1][0] < _SAMPLE_EVERY_S):
-            return
-        self._watched.append((now, done_s, self._trainer_s))
-        while now - self._watched[0][0] > WINDOW_S:
+        moved = not self._watched or done_s > self._watched[-1][1]
+        if done_s and moved and (not self._watched or now - self._watched[-1][0] >= _SAMPLE_EVERY_S):
+            self._watched.append((now, done_s, self._trainer_s))
+        while len(self._watched) > _ENOUGH and now - self._watched[0][0] > WINDOW_S:
             self._watched.popleft()
-        then, done_then_s, trainer_then_s = self._watched[0]
-        if now - then >= _ENOUGH_S:
-            worked_s, waited_s = done_s - done_then_s, self._trainer_s - trainer_then_s
-            self._speed = worked_s / waited_s if worked_s > 0 and waited_s > 0 else None
+        if len(self._watched) >= _ENOUGH:
+            _, done_then_s, trainer_then_s = self._watched[0]
+            waited_s = self._trainer_s - trainer_then_s
+            self._speed = (done_s - done_then_s) / waited_s if waited_s > 0 else self._speed

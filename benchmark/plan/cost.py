@@ -140,13 +140,17 @@ def _non_negative(parts: NDArray[np.float64], seconds: NDArray[np.float64]) -> l
     return best
 
 
-def longest_first(durations: Sequence[float]) -> list[int]:
+def starting_order(durations: Sequence[float], workers: int) -> list[int]:
     """Order jobs so that the last worker does not stand alone: positions, longest first, equals as they came.
 
-    Source: Graham 1969, Bounds on multiprocessing timing anomalies: started in this order, m workers are done within
+    Where the order in which they came ends sooner, which happens by luck, it is kept.
+
+    Source: Graham 1969, Bounds on multiprocessing timing anomalies: started longest first, m workers are done within
     (4 - 1/m) / 3 times the shortest possible time.
     """
-    return sorted(range(len(durations)), key=lambda position: (-durations[position], position))
+    came = list(range(len(durations)))
+    longest_first = sorted(came, key=lambda position: -durations[position])
+    return min(longest_first, came, key=lambda order: makespan([durations[position] for position in order], workers))
 
 
 def makespan(waiting: Sequence[float], workers: int, running: Sequence[float] = ()) -> float:
