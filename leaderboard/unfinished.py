@@ -32,7 +32,7 @@ def show_unfinished() -> None:
 def mention_unfinished(submission: str) -> None:
     """Say in a line per specification that a submission is being evaluated again."""
     for each in of_submission(shelf.unfinished(), submission)[:MAX_SHOWN]:
-        line = f"In progress on {one_line(each.status.spec_identity, 80)}: {progress(each, time.time())}"
+        line = f"Without a record yet on {one_line(each.status.spec_identity, 80)}: {progress(each, time.time())}"
         st.caption(f":material/pending: {inert(line)}")
 
 

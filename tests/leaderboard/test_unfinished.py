@@ -96,10 +96,10 @@ def test_a_submission_page_mentions_its_own_evaluation_and_no_other(visit: Visit
     keep(tmp_path, submission=hostile)
     app = visit("submission")
     app.selectbox(key="submission").set_value(hostile).run()
-    (said,) = [each.value for each in app.caption if "In progress on" in each.value.replace("\\", "")]
+    (said,) = [each.value for each in app.caption if "Without a record yet on" in each.value.replace("\\", "")]
     assert "interrupted" in said
     app.selectbox(key="submission").set_value("supcon").run()
-    assert not [each.value for each in app.caption if "In progress on" in each.value.replace("\\", "")]
+    assert not [each.value for each in app.caption if "Without a record yet on" in each.value.replace("\\", "")]
 
 
 @pytest.mark.parametrize(
