@@ -15,6 +15,7 @@ import streamlit as st
 from leaderboard.board import Entry
 from leaderboard.opening import Opened, open_board
 from leaderboard.standings import Arena, arenas, competitors
+from leaderboard.unfinished import show_unfinished
 from leaderboard.wording import TIERS, TRACKS, inert, one_line
 
 URL = "query-params"
@@ -76,6 +77,7 @@ def _empty(opened: Opened) -> None:
         st.info("No records yet. Evaluate a first submission, then reload this page:", icon=":material/inbox:")
         st.code("make evaluate SUBMISSION=simclr", language="bash")
         st.text("It trains and prunes a small population on handwritten digits: minutes on two CPU cores, no download.")
+    show_unfinished()
     st.caption("Records are looked for in the folder that FMN_HOME names (default: runs) and in the shipped results.")
     name_rejected(opened, expanded=True)
     st.stop()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmark.recording.archive import signature_path
+from benchmark.recording.status import Unfinished, read_unfinished
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import UNSIGNED, Believed, Sealed, in_words, open_sealed, unseal
 
@@ -50,6 +51,11 @@ def homes() -> tuple[Path, ...]:
     """Folders that hold records: the user's store first, then what ships with the code (`FMN_RESULTS`)."""
     shipped = os.environ.get("FMN_RESULTS")
     return Path(os.environ.get("FMN_HOME", "runs")).absolute(), Path(shipped).absolute() if shipped else SHIPPED
+
+
+def unfinished() -> list[Unfinished]:
+    """Tell what is being evaluated in the user's store, or was interrupted there; never anything to be ranked."""
+    return read_unfinished(homes()[0])
 
 
 def stamps(folders: Sequence[Path]) -> tuple[Stamp, ...]:

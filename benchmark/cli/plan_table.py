@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from benchmark.execution.check import TrialFailed, time_submission
-from benchmark.execution.evaluate import Prepared
+from benchmark.execution.evaluate import Prepared, default_workers, trainers_at_once
 from benchmark.execution.executor import Executor
+from benchmark.execution.experience import Experience, learn, usual_scoring_s
 from benchmark.execution.home import Home
 from benchmark.execution.prepare import checkpoint_interval, missing_segments
 from benchmark.execution.store import Store
 from benchmark.plan import Subtree
+from benchmark.plan.cost import UpdateCost, makespan, shortest_makespan, starting_order
+from benchmark.recording.status import roughly
 
 
 def plan_table(prepared: Prepared, home: Home, executor: Executor) -> Group:
@@ -21,14 +26,17 @@ def plan_table(prepared: Prepared, home: Home, executor: Executor) -> Group:
     table = Table(title=f"{prepared.admitted.name} on {prepared.spec.identity}", title_justify="left")
     for heading in ("task", "seeds", "runs", "segments", "updates, each run alone", "shared", "saved"):
         table.add_column(heading, justify="left" if heading == "task" else "right")
-    lines = [_grid(prepared)]
+    lines, seeds_s = [_grid(prepared)], list[float]()
     for task in prepared.facts:
         subtrees = [subtree for subtree in plan.subtrees if subtree.task == task]
         naive = sum(subtree.total_steps * len(subtree.runs) for subtree in subtrees)
         shared = sum(segment.num_steps for subtree in subtrees for segment in subtree.segments)
         counts = (len(subtrees), sum(len(each.runs) for each in subtrees), sum(len(each.segments) for each in subtrees))
         table.add_row(task, *map(str, counts), f"{naive:,}", f"{shared:,}", f"{naive / shared:.2f}x")
-        lines += _cost(prepared, task, subtrees, store, executor)
+        estimate = _estimate(prepared, task, subtrees, store, executor)
+        lines += estimate.lines
+        seeds_s += estimate.seeds_s
+    lines += _wall_time(prepared, home, seeds_s)
     return Group(table, Text("\n".join(lines)))
 
 
@@ -39,44 +47,71 @@ def _grid(prepared: Prepared) -> str:
     return f"grid: dense, and {schedules} at sparsity {sparsities}; {spec.population.models} models per cell"
 
 
-def _cost(
+@dataclass(frozen=True)
+class _Estimate:
+    """What is left of one task: in words, and the seconds of every seed that has something left, where known."""
+
+    lines: list[str]
+    seeds_s: list[float]
+
+
+def _estimate(
     prepared: Prepared, task: str, subtrees: list[Subtree], store: Store, executor: Executor
-) -> list[str]:
-    left = [
-        segment
-        for subtree in subtrees
-        for segment in missing_segments(subtree, store, checkpoint_interval(subtree.total_steps))
-    ]
-    steps = sum(segment.num_steps for segment in left)
+) -> _Estimate:
+    left = [missing_segments(subtree, store, checkpoint_interval(subtree.total_steps)) for subtree in subtrees]
+    left = [segments for segments in left if segments]
+    steps = sum(segment.num_steps for segments in left for segment in segments)
     where = f"{task}: " if len(prepared.facts) > 1 else ""
-    lines = [f"{where}left to train: {steps:,} updates in {len(left)} segments"]
+    lines = [f"{where}left to train: {steps:,} updates in {sum(map(len, left))} segments"]
     if task not in prepared.data:
         name = prepared.spec.tasks[subtrees[0].task_index].dataset.name
         lines.append(f"{name} is not here yet: planned with its published counts; evaluating downloads it (FMN_DATA)")
-    if cost := _as_measured(subtrees, store):
-        lines.append(f"about {_duration(cost * steps)}, at {cost * 1e3:.1f} ms per update as measured")
-    elif steps:
-        lines.append(_timed_now(prepared, task, subtrees[0].task_index, steps, executor))
-    return lines
-
-
-def _as_measured(subtrees: list[Subtree], store: Store) -> float | None:
-    """Seconds per update of everything of this plan that is trained already."""
-    keys = [segment.key for subtree in subtrees for segment in subtree.segments]
-    reports = [store.report(key) for key in keys if store.has(key)]
-    updates = sum(report.step - report.start for report in reports)
-    return sum(report.train_s for report in reports) / updates if updates else None
-
-
-def _timed_now(prepared: Prepared, task: str, index: int, steps: int, executor: Executor) -> str:
-    budget = prepared.spec.tasks[index]
+    if experience := learn(subtrees, store):
+        seeds_s = [experience.cost.seconds(segments) for segments in left]
+        return _Estimate([*lines, _learned(prepared, experience, sum(seeds_s), steps)], seeds_s)
+    if not steps:
+        return _Estimate(lines, [])
     try:
-        cost, images = time_submission(prepared.admitted, budget, prepared.facts[task], prepared.device, executor)
+        cost, basis = _timed_now(prepared, task, subtrees[0].task_index, executor)
     except TrialFailed as failed:
-        return f"cost: not known, the submission could not be timed ({failed}); `fmn check` says more"
+        lines.append(f"cost: not known, the submission could not be timed ({failed}); `fmn check` says more")
+        return _Estimate(lines, [])
+    seeds_s = [cost.seconds(segments) for segments in left]
+    return _Estimate([*lines, f"{_duration(sum(seeds_s))} of one {_device(prepared)}, at {basis}"], seeds_s)
+
+
+def _learned(prepared: Prepared, experience: Experience, total_s: float, steps: int) -> str:
+    cost, count = experience.cost, experience.num_segments
+    price = f"{cost.model_s * 1e3:.1f} ms per update"
+    if cost.batch_s:
+        price += f" and {cost.batch_s * 1e3:.1f} ms per batch, which models in lockstep share"
+    basis = f"{price}, as measured: from {count} finished segment{'s' * (count > 1)} of this submission"
+    memory = f"a trainer took up to {experience.peak_memory_bytes / 2**30:.2f} GiB"
+    what = f"{_duration(total_s)} of one {_device(prepared)}, at" if steps else "its cost:"
+    return f"{what} {basis}; {memory}"
+
+
+def _timed_now(prepared: Prepared, task: str, index: int, executor: Executor) -> tuple[UpdateCost, str]:
+    budget = prepared.spec.tasks[index]
+    cost, images = time_submission(prepared.admitted, budget, prepared.facts[task], prepared.device, executor)
     of = f"{images} of {budget.training.batch_size}" if images < budget.training.batch_size else f"{images}"
     basis = f"{cost * 1e3:.1f} ms per update, timed just now with {of} images per update, views included"
-    return f"about {_duration(cost * steps)} of one {_device(prepared)}, at {basis}; scoring comes on top"
+    return UpdateCost(cost), basis
+
+
+def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float]) -> list[str]:
+    """Say when the last of the seeds ends, started longest first, and what scoring adds."""
+    if not seeds_s:
+        return []
+    workers = trainers_at_once(prepared.device, default_workers())
+    wall_s = makespan([seeds_s[position] for position in starting_order(seeds_s, workers)], workers)
+    least_s = shortest_makespan(seeds_s, workers)
+    bound = f" (no order does it in less than {roughly(least_s)})" if roughly(least_s) != roughly(wall_s) else ""
+    spec = prepared.spec
+    usual_s = usual_scoring_s(home.records, spec.model_dump(mode="json"), spec.identity, prepared.environment)
+    scoring = "scoring comes on top" if usual_s is None else f"then scoring, which took {roughly(usual_s)} before"
+    at_once = f"{workers} trainer{'s' * (workers > 1)} at a time"
+    return [f"about {roughly(wall_s)} until the last of {len(seeds_s)} seeds is trained, {at_once}{bound}; {scoring}"]
 
 
 def _device(prepared: Prepared) -> str:
@@ -87,5 +122,5 @@ def _device(prepared: Prepared) -> str:
 def _duration(seconds: float) -> str:
     for unit, length in (("days", 86_400), ("hours", 3_600)):
         if seconds >= 2 * length:
-            return f"{seconds / length:,.1f} device {unit}"
-    return f"{seconds / 60:.1f} device minutes"
+            return f"about {seconds / length:,.1f} device {unit}"
+    return f"about {seconds / 60:.1f} device minutes"

@@ -14,10 +14,10 @@ from rich.progress import (
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
-from benchmark.execution.evaluate import Reporter
+from benchmark.execution.reporting import Reporter, TrainingProgress
+from benchmark.recording.status import roughly
 
 _LINE_EVERY_S = 10.0
 
@@ -38,10 +38,11 @@ class LiveReporter:
         """Print a line above the bar."""
         self._progress.console.print(f"note: {text}", markup=False)
 
-    def training(self, updates: int, total_updates: int, runs: int, total_runs: int, loss: float | None) -> None:
+    def training(self, progress: TrainingProgress) -> None:
         """Move the bar."""
-        note = f"runs {runs}/{total_runs}" + ("" if loss is None else f"  loss {loss:.3f}")
-        self._progress.update(self._task, total=total_updates, completed=updates, note=note)
+        loss = "" if progress.loss is None else f"  loss {progress.loss:.3f}"
+        note = f"runs {progress.runs}/{progress.total_runs}{loss}  {time_left(progress)}"
+        self._progress.update(self._task, total=progress.total_updates, completed=progress.updates, note=note)
 
     def waiting(self) -> None:
         """Nothing to add: the bar moves by itself."""
@@ -52,32 +53,39 @@ class PlainReporter:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._started = self._last = time.monotonic()
+        self._last = time.monotonic()
 
     def stage(self, text: str) -> None:
         """Print the new station."""
-        self._started = time.monotonic()
         self._print(text)
 
     def warn(self, text: str) -> None:
         """Print a line."""
         self._print(f"note: {text}")
 
-    def training(self, updates: int, total_updates: int, runs: int, total_runs: int, loss: float | None) -> None:
+    def training(self, progress: TrainingProgress) -> None:
         """Print where training is, now and then."""
         now = time.monotonic()
         if now - self._last < _LINE_EVERY_S:
             return
         self._last = now
-        left = f"{(now - self._started) * (total_updates / updates - 1):.0f} s left" if updates else "starting"
-        shown_loss = "" if loss is None else f", loss {loss:.3f}"
-        self._print(f"runs {runs}/{total_runs}, updates {updates}/{total_updates}{shown_loss}, {left}")
+        runs, updates = f"{progress.runs}/{progress.total_runs}", f"{progress.updates}/{progress.total_updates}"
+        loss = "" if progress.loss is None else f", loss {progress.loss:.3f}"
+        self._print(f"runs {runs}, updates {updates}{loss}, {time_left(progress)}")
 
     def waiting(self) -> None:
         """Say nothing."""
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def time_left(progress: TrainingProgress) -> str:
+    """Say how long training still takes, and scoring after it where an earlier record tells."""
+    if progress.left_s is None:
+        return "starting" if not progress.updates else "time left not known yet"
+    scoring = "" if progress.scoring_s is None else f", then {roughly(progress.scoring_s)} of scoring"
+    return f"{roughly(progress.left_s)} of training left{scoring}"
 
 
 @contextmanager
@@ -88,7 +96,7 @@ def make_reporter(console: Console) -> Generator[Reporter]:
         return
     columns = (
         SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}", markup=False), TimeElapsedColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False), TimeElapsedColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as progress:
         yield LiveReporter(progress)

@@ -13,9 +13,10 @@ from rich.console import Console
 from benchmark.cli.progress import make_reporter
 from benchmark.cli.tables import failure_lines, result_table
 from benchmark.execution.choice import choose_executor
-from benchmark.execution.evaluate import Prepared, Reporter, evaluate, prepare
+from benchmark.execution.evaluate import Prepared, evaluate, prepare
 from benchmark.execution.executor import ExecutorChoice
 from benchmark.execution.home import Home
+from benchmark.execution.reporting import Reporter
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import BenchmarkSpec, Problem
 from benchmark.spec.validation import InvalidDocument

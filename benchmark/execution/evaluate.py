@@ -5,25 +5,32 @@ admit -> load data -> plan -> train what is missing -> score -> record -> projec
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from benchmark.data.datasets import DatasetFacts, MissingData, declared_facts
 from benchmark.encoder import layer_sizes
 from benchmark.execution.compose import compose_record
 from benchmark.execution.executor import Executor
+from benchmark.execution.experience import (
+    courses_of,
+    learn_by_task,
+    start_longest_first,
+    usual_scoring_s,
+)
+from benchmark.execution.forecast import Forecast, Standing
 from benchmark.execution.home import Home, remove_unfinished
+from benchmark.execution.lock import only_one
 from benchmark.execution.outbox import remove_tree
 from benchmark.execution.prepare import TaskData, TransferData, prepare_jobs, write_task_data, write_transfer_data
-from benchmark.execution.score import run_scorer
+from benchmark.execution.reporting import Audience, Reporter, StatusFile
+from benchmark.execution.score import Answer, run_scorer
 from benchmark.execution.store import Store
 from benchmark.execution.supervise import Ended, adopt_leftovers, supervise
 from benchmark.method.admission import MANIFEST, Admitted, admit, submission_digest
@@ -32,6 +39,7 @@ from benchmark.plan.plan import task_name
 from benchmark.recording.archive import read_record, write_record
 from benchmark.recording.keys import role_of, signing_key
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.status import status_name
 from benchmark.spec import BenchmarkSpec, Problem
 from benchmark.spec.canonical import digest
 from benchmark.spec.validation import InvalidDocument
@@ -39,22 +47,6 @@ from benchmark.training.environment import TRAINER_THREADS
 
 STALL_S = 900.0
 """Seconds without a single update after which a trainer is ended."""
-
-
-class Reporter(Protocol):
-    """Who is told how an evaluation goes."""
-
-    def stage(self, text: str) -> None:
-        """A new station has been reached."""
-
-    def warn(self, text: str) -> None:
-        """Something to look at."""
-
-    def training(self, updates: int, total_updates: int, runs: int, total_runs: int, loss: float | None) -> None:
-        """Training goes on."""
-
-    def waiting(self) -> None:
-        """Something else goes on."""
 
 
 @dataclass(frozen=True)
@@ -178,49 +170,76 @@ def evaluate(
         InvalidDocument: rescoring was asked for, and not a single state is stored; or there is no key to sign with.
     """
     key = signing_key(role_of(executor.isolation), away_from=home.root)  # before anything that costs hours
-    workers = workers or max(1, len(os.sched_getaffinity(0)) // TRAINER_THREADS)
+    workers = workers or default_workers()
     store = Store(home.segments)
-    with _only_one(home, reporter):
+    with only_one(home, reporter, status_name(prepared.admitted.name, prepared.spec.identity)):
         executor.recover()  # first of all: what still runs would go on writing into what is adopted next
         remove_unfinished(home)
         adopt_leftovers(home, store)
         if not train:
             _demand_something_trained(prepared, store)
-        ended = _train(prepared, home, store, executor, reporter, workers) if train else []
-        reporter.stage("scoring")
-        started = time.monotonic()
-        answer = run_scorer(prepared, home, store, executor, workers, reporter.waiting)
-        scoring_s = time.monotonic() - started
+        status = StatusFile(home.root, prepared.admitted.name, prepared.spec.identity, prepared.plan.num_updates)
+        leaves = [store.path(run.state_key) for run in prepared.plan.runs]
+        told = Audience(reporter, status, leaves, _usual_scoring_s(prepared, home))
+        ended = _train(prepared, home, store, executor, told, workers) if train else []
+        answer, scoring_s = _score(prepared, home, store, executor, told, workers)
         record = compose_record(prepared, store, executor, ended, answer, scoring_s)
         path = write_record(home.records, record, answer.outcomes, answer.maps, key=key)
+        status.remove()
         _drop_spent_states(prepared, store)
     return read_record(path), path
 
 
+def default_workers() -> int:
+    """Give the number of processes that work at the same time: one per core."""
+    return max(1, len(os.sched_getaffinity(0)) // TRAINER_THREADS)
+
+
+def trainers_at_once(device: Literal["cpu", "cuda"], workers: int) -> int:
+    """Give the number of trainers at the same time: one on a GPU, where two would compete for its memory."""
+    return 1 if device == "cuda" else workers
+
+
+def _usual_scoring_s(prepared: Prepared, home: Home) -> float | None:
+    spec = prepared.spec
+    return usual_scoring_s(home.records, spec.model_dump(mode="json"), spec.identity, prepared.environment)
+
+
 def _train(
-    prepared: Prepared, home: Home, store: Store, executor: Executor, reporter: Reporter, workers: int
+    prepared: Prepared, home: Home, store: Store, executor: Executor, told: Audience, workers: int
 ) -> Sequence[Ended]:
-    manifest = prepared.admitted.manifest
+    manifest, plan = prepared.admitted.manifest, prepared.plan
     jobs = prepare_jobs(
-        home, store, prepared.plan, prepared.spec.tasks, prepared.data, prepared.admitted.directory,
+        home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted.directory,
         {task: prepared.hyperparameters(task) for task in prepared.data},
         with_labels=manifest.supervision == "labels", device=prepared.device,
     )  # fmt: skip
     total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
-    reporter.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
-    leaves = [run.state_key for run in prepared.plan.runs]
+    told.reporter.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
+    learned, tasks = learn_by_task(plan.subtrees, store), {subtree.root: subtree.task for subtree in plan.subtrees}
+    at_once = trainers_at_once(prepared.device, workers)
+    jobs, courses = start_longest_first(jobs, courses_of(jobs, tasks, learned), at_once)
+    forecast = Forecast(courses, at_once, in_seconds=bool(learned))
 
-    def on_progress(updates: int, loss: float | None) -> None:
-        done = sum(store.path(key).exists() for key in leaves)
-        reporter.training(updates, total, done, len(leaves), loss)
+    def on_progress(standing: Standing) -> None:
+        told.training(standing.updates, total, standing.loss, forecast.left_s(standing, time.monotonic()))
 
     try:
-        # At most one trainer per device on a GPU: two processes would compete for its memory.
-        at_once = 1 if prepared.device == "cuda" else workers
+        if jobs:
+            told.training(0, total, None, None)
         return supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
     finally:
         for job in jobs:
             remove_tree(job.job_file.parent)
+
+
+def _score(
+    prepared: Prepared, home: Home, store: Store, executor: Executor, told: Audience, workers: int
+) -> tuple[Answer, float]:
+    """Score what is stored; gives the answer and how many seconds it took."""
+    goes_on, started = told.scoring(), time.monotonic()
+    answer = run_scorer(prepared, home, store, executor, workers, goes_on)
+    return answer, time.monotonic() - started
 
 
 def _demand_something_trained(prepared: Prepared, store: Store) -> None:
@@ -238,16 +257,3 @@ def _drop_spent_states(prepared: Prepared, store: Store) -> None:
             for segment in subtree.segments:
                 if (segment.applied or segment.events) and store.has(segment.key):
                     store.drop_method_state(segment.key)
-
-
-@contextmanager
-def _only_one(home: Home, reporter: Reporter) -> Generator[None]:
-    """Let one dispatcher at a time work in a home: a second one says so and waits for the first."""
-    home.root.mkdir(parents=True, exist_ok=True)
-    with (home.root / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            reporter.stage(f"waiting: another evaluation is at work in {home.root}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

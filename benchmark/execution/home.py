@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.data.decoded import DataFolders
+from benchmark.recording.status import LOCK_FILE, STATUS_FOLDER
 
 SCORING_PREFIX = ".scoring-"
 """Beginning of the names of folders in which a scorer works."""
@@ -64,6 +65,16 @@ class Home:
         return self.root / "records"
 
     @property
+    def status(self) -> Path:
+        """How far evaluations without a record are."""
+        return self.root / STATUS_FOLDER
+
+    @property
+    def lock(self) -> Path:
+        """Held by the dispatcher at work; says which status is its own."""
+        return self.root / LOCK_FILE
+
+    @property
     def logs(self) -> Path:
         """What trainers printed."""
         return self.root / "logs"
@@ -74,7 +85,7 @@ def remove_unfinished(home: Home) -> None:
 
     Data and copies of submissions are written outside of the lock: of these, only what is older than an hour.
     """
-    locked = [path for folder in (home.segments, home.outcomes) for path in folder.glob(".*.unfinished")]
+    locked = [path for folder in (home.segments, home.outcomes, home.status) for path in folder.glob(".*.unfinished")]
     shared = [path for folder in (home.submissions, home.data) for path in folder.rglob(".*.unfinished")]
     old = [path for path in shared if time.time() - path.lstat().st_mtime > _OLD_S]
     for path in [*home.root.glob(f"{SCORING_PREFIX}*"), *locked, *old]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from benchmark.execution.executor import Executor, PreparedJob, Trainer
 from benchmark.execution.failure import Evidence
+from benchmark.execution.forecast import JobStanding, Standing
 from benchmark.execution.home import Home
 from benchmark.execution.outbox import NotHeld, pinned, remove_tree
 from benchmark.execution.store import RefusedFile, Store, read_bounded
@@ -43,6 +44,7 @@ class Ended:
 
 @dataclass
 class _Running:
+    position: int
     prepared: PreparedJob
     trainer: Trainer
     wanted: frozenset[str]
@@ -53,9 +55,9 @@ class _Running:
 
 def supervise(
     executor: Executor, jobs: Sequence[PreparedJob], store: Store, *, workers: int, stall_s: float,
-    on_progress: Callable[[int, float | None], None],
+    on_progress: Callable[[Standing], None],
 ) -> list[Ended]:  # fmt: skip
-    """Run jobs, `workers` at a time, until all have ended.
+    """Run jobs, `workers` at a time, in their order, until all have ended.
 
     Args:
         executor: where they run.
@@ -63,31 +65,33 @@ def supervise(
         store: where finished states go, as soon as they appear in an outbox.
         workers: how many at a time.
         stall_s: seconds without progress after which a trainer is ended.
-        on_progress: told the updates made by all jobs so far, and a recent loss.
+        on_progress: told how far every job is, several times per second.
 
     Returns:
         How each job ended, in order of ending. Whatever happens, no trainer is left running.
     """
-    waiting, running, ended = list(jobs), list[_Running](), list[Ended]()
-    updates_of_ended = 0
+    waiting, running, ended = list(enumerate(jobs)), list[_Running](), list[Ended]()
+    standings = [JobStanding("waiting", 0)] * len(jobs)
     try:
         while waiting or running:
             while waiting and len(running) < workers:
-                prepared = waiting.pop(0)
+                position, prepared = waiting.pop(0)
                 try:
-                    running.append(_Running(prepared, executor.start(prepared), names_to_collect(prepared.job)))
+                    trainer = executor.start(prepared)
                 except OSError as error:
+                    standings[position] = JobStanding("ended", 0)
                     ended.append(Ended(prepared, Evidence(exit_code=None, start_error=str(error)), {}))
+                else:
+                    running.append(_Running(position, prepared, trainer, names_to_collect(prepared.job)))
             time.sleep(POLL_EVERY_S)
             for each in list(running):
                 evidence = _look_after(each, store, stall_s)
+                standings[each.position] = JobStanding("ended" if evidence else "running", each.progress.num_updates)
                 if evidence is not None:
                     running.remove(each)
-                    updates_of_ended += each.progress.num_updates
                     ended.append(Ended(each.prepared, evidence, _read_failures(each.prepared)))
             losses = [each.progress.loss for each in running if each.progress.loss is not None]
-            done = updates_of_ended + sum(each.progress.num_updates for each in running)
-            on_progress(done, losses[-1] if losses else None)
+            on_progress(Standing(tuple(standings), losses[-1] if losses else None))
     finally:
         for each in running:
             each.trainer.kill()

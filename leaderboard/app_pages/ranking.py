@@ -21,6 +21,7 @@ from leaderboard.standings import (
     selection_scores,
 )
 from leaderboard.table import column_config, default_columns, frame
+from leaderboard.unfinished import show_unfinished
 from leaderboard.wording import heading, inert, one_line, percent
 
 
@@ -158,6 +159,7 @@ def page() -> None:
     show_table(scene, numbers, ranking, by, shown, every)
     explain(numbers, by, ranking)
     show_downloads(scene, numbers, ranking)
+    show_unfinished()
     show_intervals(scene, numbers, ranking, by)
     show_stability(scene, numbers, ranking, by)
     show_failures(ranking)

@@ -23,6 +23,7 @@ from leaderboard.lines import levels, lines_of_submission
 from leaderboard.mlflow_link import whereabouts
 from leaderboard.opening import full_record
 from leaderboard.standings import SCORE, columns_of, describe, rows, summary_scores
+from leaderboard.unfinished import mention_unfinished
 from leaderboard.wording import heading, inert, one_line, percent, web_address
 
 HEADLINES = (SCORE, "robustness/dense", "robustness/retention", "robustness/score_high")
@@ -52,6 +53,7 @@ def show_head(scene: Scene, entry: Entry) -> None:
     st.text(one_line(entry.description, 1000) or "No description.")
     if address := web_address(entry.paper):
         st.link_button("Paper", address, icon=":material/article:")
+    mention_unfinished(entry.name)
     if entry.barred:
         st.warning(f"Not ranked: {inert(entry.barred)}.", icon=":material/error:")
     columns = columns_of([entry])

@@ -419,7 +419,25 @@ def test_plan_shows_what_sharing_saves_and_what_is_left(
         "digits/resnet8", "2", "14", "18", "280", "176", "1.59x",
     ]  # fmt: skip
     assert "left to train: 0 updates in 0 segments" in ended.out
-    assert "as measured" in ended.out
+    assert "as measured: from 18 finished segments of this submission" in " ".join(ended.out.split())
+    assert "until the last" not in ended.out
+
+
+def test_plan_says_when_the_last_seed_ends_and_how_long_scoring_took_before(
+    fmn: Fmn, home: Path, evaluated: Evaluated, plain: Path, tiny_spec_file: Path, tmp_path: Path
+) -> None:
+    copy_home(evaluated.root, home)
+    shutil.copytree(evaluated.root / "records", home / "records")
+    leaves = [run.state_key for run in evaluated.record.runs if run.schedule == "shot"]
+    for key in leaves:
+        shutil.rmtree(home / "segments" / key[:2] / key)
+    ended = fmn("plan", plain, "--spec", tiny_spec_file)
+    printed = " ".join(ended.out.split())
+    assert "left to train: 40 updates in 4 segments" in printed
+    assert "as measured: from 14 finished segments of this submission" in printed
+    assert re.search(r"a trainer took up to 0\.\d+ GiB", printed)
+    assert re.search(r"about \d+ s until the last of 2 seeds is trained, \d+ trainers? at a time", printed)
+    assert re.search(r"then scoring, which took \d+ s before", printed)
 
 
 def test_plan_of_something_new_trains_nothing_and_times_an_update(
@@ -430,6 +448,7 @@ def test_plan_of_something_new_trains_nothing_and_times_an_update(
     assert "left to train: 176 updates in 18 segments" in ended.out
     assert re.search(r"about \d.* device minutes of one core", " ".join(ended.out.split()))
     assert "timed just now with 64 of 128 images per update" in " ".join(ended.out.split())
+    assert "scoring comes on top" in ended.out
     assert not (home / "segments").exists()
 
 

@@ -20,6 +20,7 @@ from benchmark.execution import evaluate as road
 from benchmark.execution.executor import PreparedJob
 from benchmark.execution.failure import Evidence
 from benchmark.execution.home import Home
+from benchmark.execution.lock import only_one
 from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.validation import InvalidDocument
@@ -342,13 +343,12 @@ def test_killed_at_random_moments_and_called_again_it_ends_in_the_same_bits(
 
 def test_a_second_dispatcher_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
     home, notes, order = Home(tmp_path / "home"), Notes(), list[str]()
-    only_one = road._only_one  # pyright: ignore[reportPrivateUsage]
 
     def second() -> None:
-        with only_one(home, notes):
+        with only_one(home, notes, "second"):
             order.append("second")
 
-    with only_one(home, Notes()):
+    with only_one(home, Notes(), "first"):
         thread = threading.Thread(target=second)
         thread.start()
         wait_until(lambda: notes.stages)

@@ -14,6 +14,7 @@ import pytest
 
 from benchmark.execution.executor import Executor, PreparedJob
 from benchmark.execution.failure import Evidence, decide
+from benchmark.execution.forecast import Standing
 from benchmark.execution.home import Home
 from benchmark.execution.process import ProcessExecutor
 from benchmark.execution.store import Store
@@ -140,7 +141,7 @@ def test_progress_that_makes_no_sense_is_no_progress(job: PreparedJob, root: Pat
     (job.outbox / "progress.json").write_text(told)
     seen: list[int] = []
     executor, store = FakeExecutor(), store_of(root)
-    supervise(executor, [job], store, workers=1, stall_s=60, on_progress=lambda updates, loss: seen.append(updates))
+    supervise(executor, [job], store, workers=1, stall_s=60, on_progress=lambda standing: seen.append(standing.updates))
     assert seen == [0]
 
 
@@ -162,7 +163,7 @@ def test_no_trainer_outlives_the_supervisor_even_when_nothing_can_be_collected(
     jobs = jobs_of(request(tiny_spec, plain, root), root)
     executor = FakeExecutor(act=lambda job: None)
 
-    def interrupt(updates: int, loss: float | None) -> None:
+    def interrupt(standing: Standing) -> None:
         for job in jobs:
             key = job.job.segments[0].key
             fill(job.outbox / key, key)

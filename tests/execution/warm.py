@@ -25,6 +25,7 @@ from benchmark.execution.executor import PreparedJob, ScorerFailed, TrialEnd
 from benchmark.execution.failure import Evidence
 from benchmark.execution.home import Home
 from benchmark.execution.process import ProcessExecutor
+from benchmark.execution.reporting import TrainingProgress
 from benchmark.execution.score import run_scorer
 from benchmark.execution.store import Store
 from benchmark.recording.record import EvaluationRecord
@@ -144,10 +145,10 @@ class Notes:
         """Remember it."""
         self.warnings.append(text)
 
-    def training(self, updates: int, total_updates: int, runs: int, total_runs: int, loss: float | None) -> None:
+    def training(self, progress: TrainingProgress) -> None:
         """Check that progress makes sense."""
-        assert 0 <= updates <= total_updates
-        assert 0 <= runs <= total_runs
+        assert 0 <= progress.updates <= progress.total_updates
+        assert 0 <= progress.runs <= progress.total_runs
 
     def waiting(self) -> None:
         """Nothing to remember."""

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.leaderboard.records import HOSTILE_NAMES
+from tests.recording.test_status import at_work, keep
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -205,3 +206,25 @@ def test_no_page_scrolls_sideways_on_a_phone(browser: Browser, address: str, pat
         arg=background,
     )
     context.close()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_progress_moves_without_a_reload_and_an_interruption_is_noticed(
+    browser: Browser, address: str, store: Path, size: ViewportSize
+) -> None:
+    hostile = HOSTILE_NAMES[0]
+    page = browser.new_page(viewport=size)
+    try:
+        with at_work(store, keep(store, submission=hostile, heard=time.time(), updates=1200)):
+            _open(page, f"{address}/?{SPEC}")
+            page.get_by_text("1,200 of 9,000 updates").wait_for()
+            page.get_by_text(f"{hostile} on digits-1.0", exact=True).wait_for()
+            keep(store, submission=hostile, heard=time.time(), updates=4500)
+            page.get_by_text("4,500 of 9,000 updates").wait_for()
+            assert page.evaluate("window.hacked") is None
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.get_by_text("interrupted; run the same command again to continue").wait_for()
+    finally:
+        shutil.rmtree(store / "status")
+        (store / ".lock").unlink()
+        page.close()

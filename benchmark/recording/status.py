@@ -1,0 +1,156 @@
+"""The status of an evaluation that has no record yet: a small file that is overwritten, never evidence, never ranked.
+
+It owns the file's layout and the question whether its writer still lives. That is decided by the lock of the home and
+by nothing that anybody wrote. It refuses to keep a status durable: one that is lost is written again within a second.
+Only a local home is covered: locks and files of other machines are not looked for.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from benchmark.recording.regular import read_regular
+from benchmark.spec.canonical import digest
+
+STATUS_FOLDER, LOCK_FILE = "status", ".lock"
+"""Under a home: one file per evaluation, and the lock that its dispatcher holds."""
+
+MAX_STATUS_BYTES = 8192
+MAX_TEXT_CHARACTERS = 200
+_MAX_FILES = 200
+_NAME = re.compile(r"[0-9a-f]{16}")
+_Count = Annotated[int, Field(ge=0, le=2**53)]
+_Seconds = Annotated[float, Field(ge=0, le=2**53, allow_inf_nan=False)]
+_Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)]
+
+
+class EvaluationStatus(BaseModel):
+    """How far an evaluation is; texts in it are a user's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    status_version: Literal[1] = 1
+    submission: _Text
+    """Name of the submission."""
+    spec_identity: _Text
+    """`name-version` of the specification."""
+    stage: Literal["training", "scoring"]
+    """Where it is."""
+    runs: _Count
+    """Runs whose final state is stored."""
+    total_runs: _Count
+    """Runs of the whole evaluation."""
+    updates: _Count
+    """Updates made, those of earlier calls included."""
+    total_updates: _Count
+    """Updates of the whole evaluation."""
+    left_s: _Seconds | None
+    """Seconds that the stage is expected to take yet; None where that is not known."""
+    scoring_s: _Seconds | None
+    """Seconds of scoring that come after training, as an earlier record tells; None where that is not known."""
+    heard: _Seconds
+    """When this was written, in seconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """An evaluation without a record; interrupted where it is not running."""
+
+    status: EvaluationStatus
+    is_running: bool
+
+
+def status_name(submission: str, spec_identity: str) -> str:
+    """Name the status of a submission on a specification: what is evaluated again after a change takes its place."""
+    return digest({"submission": submission, "spec": spec_identity})[:16]
+
+
+def status_path(home: Path, name: str) -> Path:
+    """Where the status of that name is."""
+    return home / STATUS_FOLDER / f"{name}.json"
+
+
+def write_status(path: Path, status: EvaluationStatus) -> None:
+    """Write a status so that readers see the old or the new one.
+
+    Without fsync, which would make trainers wait for the disk every second: after a power failure it may be gone.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(status.model_dump_json().encode())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def read_unfinished(home: Path) -> list[Unfinished]:
+    """Read the status of every evaluation in a home, running ones first, then the most recent; bad files are ignored.
+
+    One is running while the lock of the home is held by who wrote its name into it.
+    """
+    try:
+        paths = [path for path in islice((home / STATUS_FOLDER).iterdir(), _MAX_FILES) if _is_status(path)]
+    except OSError:
+        return []
+    at_work = name_at_work(home) if paths else None
+    found: list[Unfinished] = []
+    for path in paths:
+        try:
+            status = EvaluationStatus.model_validate_json(read_regular(path, MAX_STATUS_BYTES))
+        except (OSError, ValueError, RecursionError):
+            continue
+        found.append(Unfinished(status, path.stem == at_work))
+    return sorted(found, key=lambda each: (not each.is_running, -each.status.heard))
+
+
+def _is_status(path: Path) -> bool:
+    return path.suffix == ".json" and _NAME.fullmatch(path.stem) is not None
+
+
+def name_at_work(home: Path) -> str | None:
+    """Tell which status belongs to the process that holds the lock of a home; None where nobody holds it.
+
+    Asking takes the lock for a moment, shared, where it is free; whoever wants it for good tries more than once.
+    """
+    try:
+        descriptor = os.open(home / LOCK_FILE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(descriptor, 64, 0).decode(errors="replace")
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def of_submission(found: Sequence[Unfinished], submission: str) -> list[Unfinished]:
+    """Choose what belongs to one submission."""
+    return [each for each in found if each.status.submission == submission[:MAX_TEXT_CHARACTERS]]
+
+
+def roughly(seconds: float) -> str:
+    """Say how long something takes, as exactly as an estimate deserves.
+
+    >>> roughly(7), roughly(100), roughly(1500), roughly(5000), roughly(400_000)
+    ('7 s', '100 s', '25 min', '1.4 h', '4.6 days')
+    """
+    if seconds < 120:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
