@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.execution.check import TrialFailed, time_submission
+from benchmark.execution.check import TrialFailed, try_submission
 from benchmark.execution.evaluate import Prepared, default_workers, trainers_at_once
 from benchmark.execution.executor import Executor
 from benchmark.execution.experience import Experience, learn, usual_scoring_s
@@ -16,7 +17,7 @@ from benchmark.execution.home import Home
 from benchmark.execution.prepare import checkpoint_interval, missing_segments
 from benchmark.execution.store import Store
 from benchmark.plan import Subtree
-from benchmark.plan.cost import UpdateCost, makespan, shortest_makespan, starting_order
+from benchmark.plan.cost import UpdateCost, lockstep, makespan, shortest_makespan, starting_order
 from benchmark.recording.status import roughly
 
 
@@ -72,12 +73,13 @@ def _estimate(
     if not steps:
         return _Estimate(lines, [])
     try:
-        cost, basis = _timed_now(prepared, task, subtrees[0].task_index, executor)
+        cost, basis, memory = _tried_now(prepared, task, subtrees, executor)
     except TrialFailed as failed:
         lines.append(f"cost: not known, the submission could not be timed ({failed}); `fmn check` says more")
         return _Estimate(lines, [])
     seeds_s = [cost.seconds(segments) for segments in left]
-    return _Estimate([*lines, f"{_duration(sum(seeds_s))} of one {_device(prepared)}, at {basis}"], seeds_s)
+    lines += [f"{_duration(sum(seeds_s))} of one {_device(prepared)}, at {basis}", memory]
+    return _Estimate(lines, seeds_s)
 
 
 def _learned(prepared: Prepared, experience: Experience, total_s: float, steps: int) -> str:
@@ -91,12 +93,21 @@ def _learned(prepared: Prepared, experience: Experience, total_s: float, steps: 
     return f"{what} {basis}; {memory}"
 
 
-def _timed_now(prepared: Prepared, task: str, index: int, executor: Executor) -> tuple[UpdateCost, str]:
-    budget = prepared.spec.tasks[index]
-    cost, images = time_submission(prepared.admitted, budget, prepared.facts[task], prepared.device, executor)
-    of = f"{images} of {budget.training.batch_size}" if images < budget.training.batch_size else f"{images}"
-    basis = f"{cost * 1e3:.1f} ms per update, timed just now with {of} images per update, views included"
-    return UpdateCost(cost), basis
+def _tried_now(
+    prepared: Prepared, task: str, subtrees: list[Subtree], executor: Executor
+) -> tuple[UpdateCost, str, str]:
+    """Make a few updates; give their cost, on what it stands, and what a trainer will take of memory."""
+    budget, facts = prepared.spec.tasks[subtrees[0].task_index], prepared.facts[task]
+    trial = try_submission(prepared.admitted, budget, facts, prepared.device, executor)
+    batch = budget.training.batch_size
+    of = f"{trial.images} of {batch}" if trial.images < batch else f"{trial.images}"
+    basis = f"{trial.seconds * 1e3:.1f} ms per update, tried just now with {of} images per update, views included"
+    due = max(stretch.width for subtree in subtrees for stretch in lockstep(subtree.segments))
+    predicted = trial.predicted_bytes(due, facts.num_train * math.prod(facts.image_shape)) / 2**30
+    most = f"{trial.most_models} of " if trial.most_models < due else ""
+    each = trial.model_bytes / 2**20
+    memory = f"a trainer takes about {predicted:.2f} GiB: {most}{due} models alive at once, {each:.1f} MiB each at rest"
+    return UpdateCost(trial.seconds), basis, memory
 
 
 def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float]) -> list[str]:

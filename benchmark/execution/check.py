@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from benchmark.data.datasets import DatasetFacts, declared_facts, load_dataset
 from benchmark.execution.executor import Executor
@@ -20,9 +20,29 @@ from benchmark.training.job import TrainingJob
 REHEARSAL_LIMIT_S = 120
 
 
-class _Timed(BaseModel):
-    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    images: Annotated[int, Field(ge=1)]
+_MOST = 2**53
+"""Largest number that a submission, which may lie, can make anybody calculate with."""
+
+
+class Trial(BaseModel):
+    """What some updates of one model cost here; numbers that the submission may have made up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    seconds: Annotated[float, Field(gt=0, le=_MOST)]
+    """Seconds per update of the task's batch, views included."""
+    images: Annotated[int, Field(ge=1, le=_MOST)]
+    """Images per update that were tried."""
+    peak_bytes: Annotated[int, Field(ge=0, le=_MOST)]
+    """Largest memory of the trainer during an update of the task's batch."""
+    model_bytes: Annotated[int, Field(ge=0, le=_MOST)]
+    """Memory that one more model alive at the same time takes."""
+    most_models: Annotated[int, Field(ge=1, le=_MOST)]
+    """How many models a trainer keeps alive at once at most."""
+
+    def predicted_bytes(self, models: int, image_bytes: int) -> int:
+        """Predict the largest memory of a trainer in which `models` are due at once, with its training images."""
+        return self.peak_bytes + (min(models, self.most_models) - 1) * self.model_bytes + image_bytes
 
 
 _FINDINGS = TypeAdapter(list[tuple[str, str, str]])
@@ -61,23 +81,19 @@ def _rehearse(admitted: Admitted, task: Task, executor: Executor) -> list[Proble
     return [Problem(where, expected, came) for where, expected, came in found]
 
 
-def time_submission(
+def try_submission(
     admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"], executor: Executor
-) -> tuple[float, int]:
-    """Time a submission's updates on this machine.
-
-    Returns:
-        Seconds per update of the task's batch, and the number of images per update that were timed.
+) -> Trial:
+    """Make some updates of a submission on this machine.
 
     Raises:
         TrialFailed: it did not work; says why.
         ExecutorProblem: it could not be tried where it was asked for.
     """
     try:
-        timed = _Timed.model_validate(_try("timing", admitted, task, facts, device, executor))
+        return Trial.model_validate(_try("timing", admitted, task, facts, device, executor))
     except ValidationError:
         raise TrialFailed("an answer of another form") from None
-    return timed.seconds, timed.images
 
 
 def _try(

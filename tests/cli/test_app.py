@@ -447,7 +447,7 @@ def test_plan_of_something_new_trains_nothing_and_times_an_update(
     assert ended.code == 0
     assert "left to train: 176 updates in 18 segments" in ended.out
     assert re.search(r"about \d.* device minutes of one core", " ".join(ended.out.split()))
-    assert "timed just now with 64 of 128 images per update" in " ".join(ended.out.split())
+    assert "tried just now with 64 of 128 images per update" in " ".join(ended.out.split())
     assert "scoring comes on top" in ended.out
     assert not (home / "segments").exists()
 
