@@ -14,7 +14,7 @@ import streamlit as st
 
 from leaderboard.board import Entry
 from leaderboard.opening import Opened, open_board
-from leaderboard.standings import Arena, arenas, competitors
+from leaderboard.standings import SCORE, Arena, arenas, competitors, rows, summary_scores
 from leaderboard.unfinished import show_unfinished
 from leaderboard.wording import TIERS, TRACKS, inert, one_line
 
@@ -68,6 +68,17 @@ def pick_submissions(names: Sequence[str], default: int) -> list[str]:
     chosen = st.multiselect("Submissions", list(names), default=list(names[:default]), key="submissions", bind=URL,
                             placeholder="Choose submissions")  # fmt: skip
     return list(chosen)
+
+
+def pick_submission(scene: Scene) -> str:
+    """Let people pick a submission by name; the most robust one until they do.
+
+    That one is no default value of the box, which an address would leave out: a link to it has to name it.
+    """
+    names = sorted(scene.groups)
+    scores = summary_scores(scene.opened.board, [entry.path for entry in scene.entries.values()])
+    best = rows(scene.groups, scores, SCORE, "higher", each_track=False)[0].entry.name
+    return st.selectbox("Submission", names, None, key="submission", bind=URL, placeholder=best, width=300) or best
 
 
 def _empty(opened: Opened) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,8 @@ from leaderboard.board import Entry
 from leaderboard.ranking import Interval
 from leaderboard.standings import describe
 from leaderboard.wording import bounds, heading, inert, one_line, percent
+
+_PROJECT = Path(__file__).resolve().parents[1]
 
 
 def cell_frame(
@@ -114,6 +117,13 @@ def reproduce_command(record: EvaluationRecord) -> str:
     """Give the shell command that evaluates the submission again; foreign words are quoted."""
     name, spec = record.submission.name, record.spec_identity.rpartition("-")[0]
     return f"make evaluate SUBMISSION={shlex.quote(one_line(name))} SPEC={shlex.quote(one_line(spec))}"
+
+
+def repeat_command(path: str) -> str:
+    """Give the shell command that evaluates what a record tells of again and compares, from the project's folder."""
+    record = Path(path)
+    here = record.relative_to(_PROJECT) if record.is_relative_to(_PROJECT) else record
+    return f"make reproduce RESULT={shlex.quote(one_line(str(here), 1000))}"
 
 
 def pretty(value: Mapping[str, Any]) -> str:

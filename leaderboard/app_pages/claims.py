@@ -37,9 +37,9 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
         column_config={
             "submission": "Submission", "first": "First", "second": "Second", "verdict": "Verdict",
             "difference": st.column_config.NumberColumn("First - second", format="%+.4f", help="In robustness score."),
-            "p_holm": st.column_config.NumberColumn("p (Holm)", format="%.4f",
+            "p_holm": st.column_config.NumberColumn("p (Holm)", format="%.2g",
                                                     help=f"Adjusted for all {mine[0].family} tests of this board."),
-            "p": st.column_config.NumberColumn("p alone", format="%.4f", help="As if it were the only test."),
+            "p": st.column_config.NumberColumn("p alone", format="%.2g", help="As if it were the only test."),
         },
     )  # fmt: skip
     if len(mine) > MAX_ROWS:

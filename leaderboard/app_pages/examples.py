@@ -9,7 +9,7 @@ import streamlit as st
 from benchmark.data.image_set import ImageSet
 from benchmark.recording.record import EvaluationRecord
 from leaderboard.board import DENSE, Entry
-from leaderboard.controls import URL, Scene, open_scene
+from leaderboard.controls import URL, Scene, open_scene, pick_submission
 from leaderboard.exemplars import Exemplar, also_forgotten_by, exemplars, reading_rows, votes
 from leaderboard.forgetting_views import NO_OUTCOMES, chart, class_names
 from leaderboard.opening import full_record
@@ -25,13 +25,6 @@ NO_PICTURES = (
     "The images themselves are not here: no store on this board has the test set of this record. "
     "`make evaluate` keeps it below FMN_HOME. Everything else about each image is shown."
 )
-
-
-def choose_submission(scene: Scene) -> Entry:
-    """Let people pick a submission."""
-    names = sorted(scene.groups)
-    name = st.selectbox("Submission", names, key="submission", bind=URL, width=300) or names[0]
-    return scene.entries[name]
 
 
 def choose_cell(entry: Entry, outcomes: dict[CellKey, Predictions]) -> CellKey | None:
@@ -154,7 +147,7 @@ def page() -> None:
     """Lay out the page."""
     scene = open_scene("Examples", "The images that pruning forgets, the most strongly forgotten first.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        entry = choose_submission(scene)
+        entry = scene.entries[pick_submission(scene)]
         record, outcomes = full_record(entry.path, entry.created), outcomes_of(entry) or {}
         key = choose_cell(entry, outcomes)
         if key is None:

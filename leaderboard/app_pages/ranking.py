@@ -95,6 +95,22 @@ def show_table(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str, 
             st.page_link("app_pages/submission.py", label="Open this submission", icon=":material/arrow_forward:")
 
 
+QUESTIONS = (
+    ("compare", "Is a difference real?", "compare_arrows"),
+    ("claims", "Does early pruning hurt more?", "balance"),
+    ("examples", "Which images are forgotten?", "image_search"),
+    ("submission", "What did it cost, how do I reproduce it?", "description"),
+)
+"""What people ask next, and the page that answers it: (file, question, icon)."""
+
+
+def show_questions() -> None:
+    """Lead to the pages that answer what a ranking leaves open."""
+    with st.container(horizontal=True, gap="medium"):
+        for page_file, question, icon in QUESTIONS:
+            st.page_link(f"app_pages/{page_file}.py", label=question, icon=f":material/{icon}:")
+
+
 def show_downloads(scene: Scene, numbers: Numbers, ranking: Sequence[Row]) -> None:
     """Offer the ranking as files, which are made when somebody asks for one."""
     stem = f"forget-me-not-{scene.arena.identity}"
@@ -158,6 +174,7 @@ def page() -> None:
     ranking = rows(scene.groups, numbers.scores, by, direction(numbers.columns[by]), each_track=scene.track == "each")
     show_table(scene, numbers, ranking, by, shown, every)
     explain(numbers, by, ranking)
+    show_questions()
     show_downloads(scene, numbers, ranking)
     show_unfinished()
     show_intervals(scene, numbers, ranking, by)

@@ -6,12 +6,13 @@ import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
 from leaderboard.board import DENSE, Entry
-from leaderboard.controls import URL, Scene, name_rejected, open_scene
+from leaderboard.controls import Scene, name_rejected, open_scene, pick_submission
 from leaderboard.facts import (
     cell_frame,
     facts_frame,
     layer_frame,
     pretty,
+    repeat_command,
     reproduce_command,
     run_frame,
     summary_frame,
@@ -31,10 +32,8 @@ HEADLINES = (SCORE, "robustness/dense", "robustness/retention", "robustness/scor
 
 def choose(scene: Scene) -> Entry:
     """Let people pick a submission, and an older evaluation of it where there is one."""
-    names = sorted(scene.groups)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Submission", names, key="submission", bind=URL, width=300) or names[0]
-        entries = scene.groups[name]
+        entries = scene.groups[pick_submission(scene)]
         if len(entries) == 1:
             return entries[0]
         return st.selectbox("Evaluation", entries, width=360, format_func=_evaluation_label)
@@ -74,7 +73,8 @@ def show_head(scene: Scene, entry: Entry) -> None:
 def show_reproduction(entry: Entry, record: EvaluationRecord) -> None:
     """Give the command and the digest that must match, and where the record and its MLflow run are."""
     st.subheader("Reproduce")
-    st.code(reproduce_command(record), language="bash", wrap_lines=True)
+    st.text("Train and score it again, from nothing, and compare with this record; or evaluate it as your own:")
+    st.code(f"{repeat_command(entry.path)}\n{reproduce_command(record)}", language="bash", wrap_lines=True)
     st.text(f"Code digest {entry.digest}\nEvaluation  {entry.evaluation_key}\nRecord      {entry.path}\n"
             f"Signed by   {one_line(entry.signed_by, 60)}, key {entry.key_id}; check it with: fmn verify", wrap=True)
     show_mlflow(entry)

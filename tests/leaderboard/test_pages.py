@@ -185,7 +185,10 @@ def test_a_submission_shows_how_to_reproduce_it_and_why_it_failed(visit: Visit) 
     app = visit("submission")
     app.selectbox(key="submission").set_value("vicreg").run()
     codes = [each.value for each in app.code]
-    assert "make evaluate SUBMISSION=vicreg SPEC=digits" in codes
+    [commands] = [code for code in codes if code.startswith("make reproduce")]
+    repeat, evaluate = commands.splitlines()
+    assert repeat.endswith(".json")
+    assert evaluate == "make evaluate SUBMISSION=vicreg SPEC=digits"
     assert "Traceback ...\nnan" in codes
     assert any("Not ranked" in each.value for each in app.warning)
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from leaderboard.board import assemble, condense
 from leaderboard.downloads import as_bibtex, as_csv, as_json
-from leaderboard.facts import reproduce_command
+from leaderboard.facts import repeat_command, reproduce_command
 from leaderboard.figures import Bar, Line, curves, interval_plot
 from leaderboard.palette import MARKERS, OKABE_ITO, Look, looks
 from leaderboard.ranking import Interval
@@ -41,6 +42,12 @@ def test_every_mark_that_markdown_could_use_is_escaped(text: str) -> None:
         recovered += plain[position]
         position += 1
     assert recovered == text.replace("\u2060", "")
+
+
+def test_a_record_of_the_project_is_repeated_by_its_path_from_there_and_any_other_by_its_whole_path() -> None:
+    project = Path(__file__).resolve().parents[2]
+    assert repeat_command(str(project / "results" / "a-1.0" / "b.json")) == "make reproduce RESULT=results/a-1.0/b.json"
+    assert shlex.split(repeat_command("/else where/$(b).json")) == ["make", "reproduce", "RESULT=/else where/$(b).json"]
 
 
 @pytest.mark.parametrize("text", ["javascript:alert(1)", "data:text/html,x", "arXiv 2002.05709", "//host/x", "http://",
