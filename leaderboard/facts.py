@@ -15,7 +15,7 @@ from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring.instrument import Column
 from leaderboard.board import Entry
 from leaderboard.ranking import Interval
-from leaderboard.standings import describe
+from leaderboard.standings import describe, in_order
 from leaderboard.wording import bounds, heading, inert, one_line, percent
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -26,7 +26,7 @@ def cell_frame(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Lay out every number of every cell of a task, each with its bounds; returns the frame and its column config."""
     cells = [cell for cell in record.cells if cell.task == task]
-    names = list(dict.fromkeys(name for cell in cells for name in cell.metrics))
+    names = in_order(dict.fromkeys(name for cell in cells for name in cell.metrics), columns)
     table: dict[str, list[Any]] = {
         "Schedule": [one_line(cell.schedule, 40) for cell in cells],
         "Sparsity": [percent(cell.sparsity) for cell in cells],
@@ -49,7 +49,7 @@ def cell_frame(
 
 def summary_frame(record: EvaluationRecord, columns: Mapping[str, Column]) -> pd.DataFrame:
     """List every described number of the whole submission with its bounds."""
-    found = [(describe(name, columns), each) for name, each in record.summary.items()]
+    found = [(describe(name, columns), record.summary[name]) for name in in_order(record.summary, columns)]
     return pd.DataFrame(
         [
             {"Number": heading(column), "Value": each.value,

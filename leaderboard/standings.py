@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +108,18 @@ def describe(name: str, columns: Mapping[str, Column]) -> Column | None:
     if not part or whole not in columns:
         return None
     return columns[whole].model_copy(update={"name": name, "title": f"{columns[whole].title}, {part}"})
+
+
+def in_order(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
+    """Order numbers as the instruments are read: those of whole submissions, of dense models, of pruned cells."""
+    groups, places = ["", *_PREFIXES], {name: place for place, name in enumerate(columns)}
+
+    def place(name: str) -> tuple[int, int, str]:
+        left, _, right = name.partition(":")
+        group, whole = (left, right) if left in _PREFIXES else ("", left)
+        return groups.index(group), places.get(whole, len(places)), name
+
+    return sorted(names, key=place)
 
 
 def summary_scores(board: Board, paths: Sequence[str]) -> dict[str, dict[str, Interval | None]]:

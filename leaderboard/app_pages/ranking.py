@@ -95,13 +95,13 @@ def show_table(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str, 
             st.page_link("app_pages/submission.py", label="Open this submission", icon=":material/arrow_forward:")
 
 
+# What people ask next, and the page that answers it: (file, question, icon).
 QUESTIONS = (
     ("compare", "Is a difference real?", "compare_arrows"),
     ("claims", "Does early pruning hurt more?", "balance"),
     ("examples", "Which images are forgotten?", "image_search"),
     ("submission", "What did it cost, how do I reproduce it?", "description"),
 )
-"""What people ask next, and the page that answers it: (file, question, icon)."""
 
 
 def show_questions() -> None:

@@ -16,7 +16,7 @@ from leaderboard.export.ranked import Ranked, track_title
 from leaderboard.export.tables import Cell, Heading, Table, from_frame, number, unbroken
 from leaderboard.facts import facts_frame, pretty, reproduce_command, summary_frame
 from leaderboard.ranking import Interval
-from leaderboard.standings import columns_of, describe
+from leaderboard.standings import columns_of, describe, in_order
 from leaderboard.wording import bounds, heading, one_line, percent, web_address
 
 HEADLINES = ("robustness/score", "robustness/dense", "robustness/retention", "robustness/score_high")
@@ -101,7 +101,7 @@ def submission_view(
 def cell_table(record: EvaluationRecord, task: str, columns: Mapping[str, Column]) -> Table:
     """Lay out every number of every cell of a task, each above its interval."""
     cells = [cell for cell in record.cells if cell.task == task]
-    names = list(dict.fromkeys(name for cell in cells for name in cell.metrics))
+    names = in_order(dict.fromkeys(name for cell in cells for name in cell.metrics), columns)
     described = {name: column for name in names if (column := describe(name, columns))}
     headings = [Heading("Cell"), Heading("Models", is_number=True)]
     headings += [Heading(unbroken(heading(column)), column.description, True) for column in described.values()]

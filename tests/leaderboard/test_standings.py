@@ -16,6 +16,7 @@ from benchmark.recording.record import EvaluationRecord, Failure
 from benchmark.recording.signature import sign
 from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import Believed
+from benchmark.scoring.instrument import Column
 from leaderboard import shelf
 from leaderboard.board import Board, assemble, condense
 from leaderboard.duel import fight
@@ -30,6 +31,7 @@ from leaderboard.standings import (
     columns_of,
     competitors,
     describe,
+    in_order,
     mean_curves,
     rows,
     selection_scores,
@@ -251,3 +253,16 @@ def test_a_missing_run_leaves_cells_comparable_and_scores_not() -> None:
 def test_entries_hold_only_plain_values_so_that_a_board_can_be_shared() -> None:
     (entry,) = _board(evaluation()).entries.values()
     assert json.loads(json.dumps(dataclasses.asdict(dataclasses.replace(entry, columns=()))))["name"] == "simclr"
+
+
+def test_numbers_are_listed_as_the_instruments_are_read_whole_submissions_before_dense_models_and_pruned_cells() -> None:
+    columns = {
+        name: Column(name=name, title=name, better="higher", description="")
+        for name in ("linear/accuracy", "knn/accuracy", "robustness/score")
+    }
+    names = ["dense:knn/accuracy", "pruned:linear/accuracy", "robustness/score:late", "unknown/number",
+             "dense:linear/accuracy", "robustness/score", "knn/accuracy"]  # fmt: skip
+    assert in_order(names, columns) == [
+        "knn/accuracy", "robustness/score", "robustness/score:late", "unknown/number", "dense:linear/accuracy",
+        "dense:knn/accuracy", "pruned:linear/accuracy",
+    ]  # fmt: skip
