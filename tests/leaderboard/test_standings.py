@@ -255,7 +255,7 @@ def test_entries_hold_only_plain_values_so_that_a_board_can_be_shared() -> None:
     assert json.loads(json.dumps(dataclasses.asdict(dataclasses.replace(entry, columns=()))))["name"] == "simclr"
 
 
-def test_numbers_are_listed_as_the_instruments_are_read_whole_submissions_before_dense_models_and_pruned_cells() -> None:
+def test_numbers_are_listed_as_the_instruments_are_read_whole_submissions_before_dense_and_pruned_models() -> None:
     columns = {
         name: Column(name=name, title=name, better="higher", description="")
         for name in ("linear/accuracy", "knn/accuracy", "robustness/score")
