@@ -11,10 +11,10 @@ import heapq
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.optimize import nnls  # pyright: ignore[reportUnknownVariableType]
 
 from benchmark.plan.tree import Segment
 
@@ -122,22 +122,8 @@ def fit(observed: Sequence[Observed]) -> UpdateCost | None:
     if len(widths) < _MIN_WIDTHS:
         return UpdateCost(sum(each.seconds for each in seen) / sum(each.updates for each in seen))
     parts = np.array([(each.updates, each.batches, each.starts) for each in seen], dtype=np.float64)
-    model_s, batch_s, start_s = _non_negative(parts, np.array([each.seconds for each in seen]))
-    return UpdateCost(model_s, batch_s, start_s)
-
-
-def _non_negative(parts: NDArray[np.float64], seconds: NDArray[np.float64]) -> list[float]:
-    """Least squares with no negative coefficient: with three columns, every choice of them is tried."""
-    best, best_error = [0.0, 0.0, 0.0], float("inf")
-    for count in (1, 2, 3):
-        for chosen in combinations(range(3), count):
-            coefficients, *_ = np.linalg.lstsq(parts[:, chosen], seconds)
-            error = float(((parts[:, chosen] @ coefficients - seconds) ** 2).sum())
-            if (coefficients >= 0).all() and error < best_error:
-                best, best_error = [0.0, 0.0, 0.0], error
-                for column, value in zip(chosen, coefficients, strict=True):
-                    best[column] = float(value)
-    return best
+    model_s, batch_s, start_s = nnls(parts, np.array([each.seconds for each in seen]))[0]
+    return UpdateCost(float(model_s), float(batch_s), float(start_s))
 
 
 def starting_order(durations: Sequence[float], workers: int) -> list[int]:
