@@ -81,8 +81,8 @@ LABEL org.opencontainers.image.title="Forget-Me-Not scorer" org.forget-me-not.co
 # The board and the log of a site (compose.yaml): no torch, no submission, no scorer.
 FROM sources AS site-libraries
 RUN python3 -m venv /opt/fmn \
-    && /opt/fmn/bin/pip install --quiet mlflow streamlit altair numpy pandas pillow pyarrow pydantic pyyaml safetensors \
-       scipy statsmodels cryptography psycopg2-binary==2.9.13 \
+    && /opt/fmn/bin/pip install --quiet mlflow streamlit altair jinja2 markupsafe numpy pandas pillow pyarrow pydantic pyyaml \
+       safetensors scipy statsmodels cryptography psycopg2-binary==2.9.13 \
     && echo /opt/code > "$(echo /opt/fmn/lib/python3*/site-packages)/forget-me-not.pth" \
     && /opt/fmn/bin/pip uninstall --quiet --yes pip
 
