@@ -70,7 +70,7 @@ def _against(peer: list[PeerCell], record: EvaluationRecord, wall_s: float, core
         "whole grid", f"{mean_s * runs / cores / wall_s:.1f}x [{ratios[0]:.1f}, {ratios[-1]:.1f}]",
         f"{runs} runs of SimCLR on digits, all instruments, in {wall_s:.0f} s; the peer's {runs} with linear probe, "
         f"kNN and depth alone, from {len(peer)} whole processes of {mean_s:.1f} s ({train_s:.1f} s of training, "
-        f"{read_s:.1f} s of reading, the rest starts Python), {cores} at a time", "12x",
+        f"{read_s:.1f} s of reading, the rest starts Python), {min(cores, len(peer))} at a time", "12x",
     )  # fmt: skip
 
 
@@ -107,6 +107,7 @@ def _peer_cells(cells: list[tuple[str, str]], at_once: int) -> list[PeerCell]:
 
 def _fmn(arguments: list[str], home: str) -> None:
     command, environment = [sys.executable, "-m", "benchmark", *arguments], {**os.environ, "FMN_HOME": home}
+    environment.pop("MLFLOW_TRACKING_URI", None)  # nobody's server is to hold what is only timed
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     if done.returncode:
         raise SystemExit(f"fmn {' '.join(arguments)} failed:\n{done.stderr.decode()[-2000:]}")

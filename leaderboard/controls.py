@@ -101,8 +101,8 @@ def name_rejected(opened: Opened, *, expanded: bool = False) -> None:
     if not opened.rejected:
         return
     count, unsigned = len(opened.rejected), sum(each.is_unsigned for each in opened.rejected)
-    label = f"{count} record{'s are' if count > 1 else ' is'} not shown: no signature of a trusted key holds for "
-    with st.expander(label + ("them" if count > 1 else "it"), icon=":material/report:", expanded=expanded):
+    label = f"{count} record{'s are' if count > 1 else ' is'} not shown, for the reason named beside each"
+    with st.expander(label, icon=":material/report:", expanded=expanded):
         st.dataframe(
             [{"Record": one_line("/".join(Path(each.path).parts[-2:])), "Why": one_line(each.why, 400),
               "Place": one_line(each.path, 400)} for each in opened.rejected[:500]],

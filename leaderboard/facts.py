@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,9 @@ from leaderboard.standings import describe, in_order
 from leaderboard.wording import bounds, heading, inert, one_line, percent
 
 _PROJECT = Path(__file__).resolve().parents[1]
+_FMN = ".venv/bin/fmn"
+_HARMLESS = re.compile(r"\w[\w.+/-]*|/[\w.+/-]+", re.ASCII)
+"""Words that may be given to make, which runs what is in `$(...)` and quotes nothing; any other word goes past it."""
 
 
 def cell_frame(
@@ -115,15 +119,17 @@ def facts_frame(record: EvaluationRecord, entry: Entry) -> pd.DataFrame:
 
 def reproduce_command(record: EvaluationRecord) -> str:
     """Give the shell command that evaluates the submission again; foreign words are quoted."""
-    name, spec = record.submission.name, record.spec_identity.rpartition("-")[0]
-    return f"make evaluate SUBMISSION={shlex.quote(one_line(name))} SPEC={shlex.quote(one_line(spec))}"
+    name, spec = one_line(record.submission.name), one_line(record.spec_identity.rpartition("-")[0])
+    if _HARMLESS.fullmatch(name) and _HARMLESS.fullmatch(spec):
+        return f"make evaluate SUBMISSION={name} SPEC={spec}"
+    return f"{_FMN} evaluate --spec {shlex.quote(spec)} -- {shlex.quote(name)}"
 
 
 def repeat_command(path: str) -> str:
     """Give the shell command that evaluates what a record tells of again and compares, from the project's folder."""
     record = Path(path)
-    here = record.relative_to(_PROJECT) if record.is_relative_to(_PROJECT) else record
-    return f"make reproduce RESULT={shlex.quote(one_line(str(here), 1000))}"
+    here = one_line(str(record.relative_to(_PROJECT) if record.is_relative_to(_PROJECT) else record), 1000)
+    return f"make reproduce RESULT={here}" if _HARMLESS.fullmatch(here) else f"{_FMN} reproduce -- {shlex.quote(here)}"
 
 
 def pretty(value: Mapping[str, Any]) -> str:

@@ -22,9 +22,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pydantic
 from pydantic import TypeAdapter
 
-from benchmark.recording import archive, record
+from benchmark.recording import archive, record, verify
 from benchmark.recording.durable import write_atomically
 from benchmark.recording.regular import read_regular
 from benchmark.recording.signature import Statement
@@ -99,8 +100,9 @@ def cache_folder() -> Path:
 @cache
 def made_by() -> bytes:
     """Digest of the code that turns a record into what a board keeps, so that other code never meets this one's."""
-    sources = [Path(str(module.__file__)) for module in (board, archive, record, instrument)]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in [*sources, Path(__file__)])).digest()
+    sources = [Path(str(module.__file__)) for module in (board, archive, record, verify, instrument)]
+    texts = [path.read_bytes() for path in [*sources, Path(__file__)]]
+    return hashlib.sha256(b"\0".join([*texts, pydantic.VERSION.encode()])).digest()
 
 
 def _place(stores: Sequence[Path]) -> Path | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmark.recording.archive import signature_path
-from benchmark.recording.status import Unfinished, read_unfinished
+from benchmark.recording.status import LOCK_FILE, Unfinished, read_unfinished
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import UNSIGNED, Believed, Sealed, in_words, open_sealed, unseal
 
@@ -63,6 +63,8 @@ def stamps(folders: Sequence[Path]) -> tuple[Stamp, ...]:
     found: list[Stamp] = []
     for folder in folders:
         root = folder / "records" if (folder / "records").is_dir() else folder
+        if root == folder and (folder / LOCK_FILE).exists():
+            continue  # a home in which the first evaluation is still at work: what lies there is no record
         for path in sorted(root.glob("*/*.json")):
             try:
                 facts = _facts(path)

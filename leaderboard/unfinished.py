@@ -18,6 +18,7 @@ from leaderboard.wording import inert, one_line
 
 REFRESH_S = 2.0
 MAX_SHOWN = 12
+UNKNOWN = "not known whether it still runs, as the lock of the store cannot be asked"
 INTERRUPTED = "interrupted; run the same command again to continue"
 
 
@@ -43,6 +44,8 @@ def progress(each: Unfinished, now: float) -> str:
         f"{status.runs:,} of {status.total_runs:,} runs trained, {status.updates:,} of {status.total_updates:,} updates"
     )
     heard = f"last heard of {roughly(max(1.0, now - status.heard))} ago"
+    if each.is_running is None:
+        return f"{UNKNOWN}. {status.stage}: {done}; {heard}"
     if not each.is_running:
         return f"{INTERRUPTED}. It was {status.stage}: {done}; {heard}"
     return f"{status.stage}: {done}; {_left(status)}; {heard}"

@@ -63,10 +63,10 @@ class EvaluationStatus(BaseModel):
 
 @dataclass(frozen=True)
 class Unfinished:
-    """An evaluation without a record; interrupted where it is not running."""
+    """An evaluation without a record; interrupted where it is not running. None where the lock cannot be asked."""
 
     status: EvaluationStatus
-    is_running: bool
+    is_running: bool | None
 
 
 def status_name(submission: str, spec_identity: str) -> str:
@@ -103,14 +103,14 @@ def read_unfinished(home: Path) -> list[Unfinished]:
         paths = [path for path in islice((home / STATUS_FOLDER).iterdir(), _MAX_FILES) if _is_status(path)]
     except OSError:
         return []
-    at_work = name_at_work(home) if paths else None
+    at_work = name_at_work(home) if paths else ""
     found: list[Unfinished] = []
     for path in paths:
         try:
             status = EvaluationStatus.model_validate_json(read_regular(path, MAX_STATUS_BYTES))
         except (OSError, ValueError, RecursionError):
             continue
-        found.append(Unfinished(status, path.stem == at_work))
+        found.append(Unfinished(status, None if at_work is None else path.stem == at_work))
     return sorted(found, key=lambda each: (not each.is_running, -each.status.heard))
 
 
@@ -119,12 +119,15 @@ def _is_status(path: Path) -> bool:
 
 
 def name_at_work(home: Path) -> str | None:
-    """Tell which status belongs to the process that holds the lock of a home; None where nobody holds it.
+    """Tell which status belongs to the process that holds the lock of a home; empty where nobody holds it.
 
+    None where that cannot be known: the lock may not be opened, or the file system knows no locks.
     Asking takes the lock for a moment, shared, where it is free; whoever wants it for good tries more than once.
     """
     try:
         descriptor = os.open(home / LOCK_FILE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return ""
     except OSError:
         return None
     try:
@@ -135,7 +138,7 @@ def name_at_work(home: Path) -> str | None:
         return None
     finally:
         os.close(descriptor)
-    return None
+    return ""
 
 
 def of_submission(found: Sequence[Unfinished], submission: str) -> list[Unfinished]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from benchmark.training.trainee import Trainee
 
 STATES_SHARE = 0.25
-"""Share of the memory that models at rest may take; activations, views and images need the rest."""
+"""Share of a trainer's memory that models at rest may take; activations, views and images need the rest."""
 
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -41,11 +41,14 @@ def most_models(trainee: Trainee, device: torch.device) -> int:
 
 
 def total_bytes(device: torch.device) -> int:
-    """Give the memory of a GPU, or what this process may take of the machine's (a container has a limit of its own)."""
+    """Give the memory of a GPU; or one trainer's part of the machine's, where one may run on every core.
+
+    A container has a limit of its own, which is shared out alike: a bound that is too low costs time, never a bit.
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *_container_limits()])
+    return min([machine, *_container_limits()]) // len(os.sched_getaffinity(0))
 
 
 def peak_memory(device: torch.device) -> int:

@@ -76,6 +76,8 @@ def test_a_first_evaluation_is_seen_before_there_is_any_record(visit: Visit, tmp
     with at_work(tmp_path, keep(tmp_path, heard=time.time())):
         app = visit()
         assert app.code[0].value == "make evaluate SUBMISSION=simclr"
+        assert any("No records yet" in each.value for each in app.info)
+        assert not app.expander  # its status is no record that somebody failed to sign
         assert "In progress" in headings(app)
         assert len(lines(app)) == 1
 
@@ -118,3 +120,4 @@ def test_the_words_fit_what_is_known(changes: dict[str, object], says: str) -> N
     status = EvaluationStatus.model_validate({**FACTS, **changes})
     assert says in progress(Unfinished(status, is_running=True), FACTS["heard"] + 1)
     assert progress(Unfinished(status, is_running=False), FACTS["heard"]).startswith(INTERRUPTED)
+    assert progress(Unfinished(status, is_running=None), FACTS["heard"]).startswith("not known whether it still runs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -55,7 +56,7 @@ def test_only_what_holds_the_lock_is_running_whatever_the_file_says(tmp_path: Pa
         assert [(each.status.submission, each.is_running) for each in found] == [("simclr", True), ("supcon", False)]
         assert name_at_work(tmp_path) == running
     assert (tmp_path / ".lock").read_text() == running
-    assert name_at_work(tmp_path) is None
+    assert name_at_work(tmp_path) == ""
     assert [each.is_running for each in read_unfinished(tmp_path)] == [False, False]
 
 
@@ -135,3 +136,18 @@ def test_what_belongs_to_a_submission_is_found_under_every_specification(tmp_pat
     keep(tmp_path, submission="other")
     mine = of_submission(read_unfinished(tmp_path), "simclr")
     assert [each.status.spec_identity for each in mine] == ["cifar10-1.0", "digits-1.0"]
+
+
+def test_where_the_lock_cannot_be_asked_nothing_is_called_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems know no locks, and a lock may be somebody else's to open."""
+    keep(tmp_path)
+    (tmp_path / ".lock").touch()
+
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("benchmark.recording.status.fcntl.flock", no_locks)
+    assert name_at_work(tmp_path) is None
+    assert [each.is_running for each in read_unfinished(tmp_path)] == [None]
