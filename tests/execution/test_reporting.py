@@ -147,7 +147,7 @@ def test_an_evaluation_that_was_killed_is_seen_interrupted_until_it_is_called_ag
     assert status_of(root).is_running
     dispatcher.kill()
     dispatcher.join()
-    wait_until(lambda: name_at_work(root) is None)  # forked trainers hold it a moment longer
+    wait_until(lambda: name_at_work(root) == "")  # forked trainers hold it a moment longer
     assert not status_of(root).is_running
     evaluate_warm(tiny_spec, plain, root)
     assert read_unfinished(root) == []
