@@ -13,7 +13,8 @@ from pathlib import Path
 import streamlit as st
 
 from leaderboard.board import Entry
-from leaderboard.opening import Opened, open_board
+from leaderboard.opened import Opened
+from leaderboard.opening import open_board
 from leaderboard.standings import SCORE, Arena, arenas, competitors, rows, summary_scores
 from leaderboard.unfinished import show_unfinished
 from leaderboard.wording import TIERS, TRACKS, inert, one_line

@@ -20,20 +20,9 @@ import streamlit as st
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust, load_trust
 from leaderboard import shelf
-from leaderboard.board import Board, Condensed, assemble, own_before_shipped
+from leaderboard.board import Condensed
 from leaderboard.index import Index
-from leaderboard.palette import Look, looks
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A board as of one moment."""
-
-    board: Board
-    rejected: tuple[shelf.Rejected, ...]
-    trust: Trust
-    looks: dict[str, Look]
-
+from leaderboard.opened import Opened, put_together
 
 Known = dict[shelf.Stamp, Condensed | shelf.Rejected]
 
@@ -57,7 +46,7 @@ class _Reader:
                 with _without_garbage_collection():
                     index = self.index = self.index or Index.of(folders)
                     self.known = {stamp: self.known.get(stamp) or _condense(stamp, trust, index) for stamp in stamps}
-                    self.opened = _opened(tuple(self.known.values()), trust)
+                    self.opened = put_together(tuple(self.known.values()), trust)
                 index.save()
             return self.opened
 
@@ -102,9 +91,3 @@ def _without_garbage_collection() -> Generator[None]:
 
 def _condense(stamp: shelf.Stamp, trust: Trust, index: Index) -> Condensed | shelf.Rejected:
     return shelf.take(Path(stamp.path), trust, lambda sealed: index.condensed(stamp.path, sealed))
-
-
-def _opened(known: tuple[Condensed | shelf.Rejected, ...], trust: Trust) -> Opened:
-    board = assemble(own_before_shipped([each for each in known if isinstance(each, Condensed)], shelf.homes()[1]))
-    rejected = tuple(each for each in known if isinstance(each, shelf.Rejected))
-    return Opened(board, rejected, trust, looks(board.names_by_age))

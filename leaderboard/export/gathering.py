@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from benchmark.recording.trust import THIS_MACHINE, Trust
 from benchmark.recording.verify import unseal
 from leaderboard import shelf
-from leaderboard.board import Board, Condensed, assemble, condense, own_before_shipped
-from leaderboard.palette import Look, looks
+from leaderboard.board import Condensed, condense
+from leaderboard.opened import Opened, put_together
 
 PUBLISHER = "the publisher"
 """Who signed with a key of the exporting machine; "this machine" would be that of the reader."""
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """A board as of one moment."""
-
-    board: Board
-    rejected: tuple[shelf.Rejected, ...]
-    trust: Trust
-    looks: dict[str, Look]
-
-
-def gather(trust: Trust) -> Gathered:
+def gather(trust: Trust) -> Opened:
     """Read all records of the user's store and those that ship with the code, as the served board does."""
     trust = _as_publisher(trust)
-    folders = shelf.homes()
-    found = [_condensed(stamp.path, trust) for stamp in shelf.stamps(folders)]
-    board = assemble(own_before_shipped([each for each in found if isinstance(each, Condensed)], folders[1]))
-    rejected = tuple(each for each in found if isinstance(each, shelf.Rejected))
-    return Gathered(board, rejected, trust, looks(board.names_by_age))
+    return put_together([_condensed(stamp.path, trust) for stamp in shelf.stamps(shelf.homes())], trust)
 
 
 def _condensed(path: str, trust: Trust) -> Condensed | shelf.Rejected:

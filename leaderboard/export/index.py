@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leaderboard.claims import SECTIONS, Claim, claim_frame, claims
-from leaderboard.export.gathering import Gathered
 from leaderboard.export.panels import Curves, Intervals, interval_plot, schedule_curves
 from leaderboard.export.places import Place
 from leaderboard.export.ranked import Ranked, ranked_table, track_title
 from leaderboard.export.tables import Table, from_frame, listing, number
 from leaderboard.measures import resampled
+from leaderboard.opened import Opened
 from leaderboard.shelf import Rejected
 from leaderboard.stability import leaders
 from leaderboard.standings import SCORE, rows
@@ -55,7 +55,7 @@ class Section:
 
 
 def section(
-    gathered: Gathered, ranked: Ranked, name: str, places: Mapping[str, Place], downloads: Mapping[str, str]
+    gathered: Opened, ranked: Ranked, name: str, places: Mapping[str, Place], downloads: Mapping[str, str]
 ) -> Section:
     """Arrange everything that the page shows of an arena.
 

@@ -12,7 +12,7 @@ from benchmark.recording.trust import Trust
 from leaderboard.downloads import as_bibtex, as_csv, as_document, as_json
 from leaderboard.export.copying import copy_record, keys_document
 from leaderboard.export.folder import check_replaceable, replacing
-from leaderboard.export.gathering import Gathered, gather
+from leaderboard.export.gathering import gather
 from leaderboard.export.index import rejected_table, section
 from leaderboard.export.pages import Pages
 from leaderboard.export.places import INDEX, KEYS, METHODS, RANKING, Place, places, stems
@@ -21,6 +21,7 @@ from leaderboard.export.submission import submission_view
 from leaderboard.export.tables import listing
 from leaderboard.guide import COMMANDS, RULES, SUBMITTING
 from leaderboard.measures import resampled
+from leaderboard.opened import Opened
 from leaderboard.sources import instruments
 from leaderboard.standings import arenas, columns_of
 from leaderboard.wording import one_line
@@ -51,7 +52,7 @@ class _Site:
     """
 
     folder: Path
-    gathered: Gathered
+    gathered: Opened
     arenas: tuple[tuple[Ranked, str], ...]
     places: Mapping[str, Place]
     pages: Pages
