@@ -19,11 +19,12 @@ import torch
 import typer
 from rich.console import Console
 
+from bench.gpu import on_gpu
 from bench.grids import mini_grid, whole_grid
 from bench.growth import growth
 from bench.paired import Line
 from bench.reading import reading
-from bench.updates import on_gpu, per_epoch, throughput
+from bench.updates import per_epoch, throughput
 from benchmark.training.environment import cpu_model
 
 SECTIONS = {

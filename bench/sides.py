@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.peer import Budget
 from benchmark.data.batches import Batches
-from benchmark.data.streams import enter_stream
 from benchmark.encoder import feature_dim
 from benchmark.method.contract import Method, Setting
 from benchmark.method.loading import load_method_class
 from benchmark.spec import SmallResNet
+from benchmark.training.aside import ViewMaker
+from benchmark.training.capture import GraphPool
+from benchmark.training.promise import demand_kept_promise
 from benchmark.training.trainee import Recipe, Trainee
 
 SIMCLR = Path(__file__).resolve().parents[1] / "submissions" / "simclr"
@@ -34,7 +36,7 @@ class Ours:
 
     def __init__(
         self, images: NDArray[np.uint8], budget: Budget, *, in_bfloat16: bool = False, siblings: int = 1,
-        device: str = "cpu",
+        device: str = "cpu", captured: bool = False, compiled: bool = False,
     ) -> None:  # fmt: skip
         self.batches = Batches(torch.from_numpy(images).to(device), None, budget.batch_size, seed=0)
         self.steps = self.batches.steps_per_epoch
@@ -44,21 +46,23 @@ class Ours:
             feature_dim=feature_dim(budget.encoder), batch_size=budget.batch_size, steps_per_epoch=self.steps,
             total_steps=budget.epochs * self.steps, hyperparameters=HYPERPARAMETERS,
         )  # fmt: skip
-        method: type[Method] = load_method_class(SIMCLR)
-        recipe = Recipe(budget.encoder, method, setting, 0, torch.device(device), in_bfloat16=in_bfloat16)
+        recipe = Recipe(
+            budget.encoder, self.method(), setting, 0, torch.device(device), in_bfloat16=in_bfloat16,
+            graph_pool=GraphPool(torch.device(device)) if captured else None, is_compiled=compiled,
+        )  # fmt: skip
+        if captured:
+            demand_kept_promise(recipe, self.batches)
         self.trainees = [Trainee(recipe) for _ in range(siblings)]
+        self._maker = ViewMaker(self.batches)
 
-    def views(self, images_BCHW: Tensor) -> Tensor:
-        """Augment as the method does."""
-        return self.trainees[0].method.views(images_BCHW)
+    def method(self) -> type[Method]:
+        """Load SimCLR."""
+        return load_method_class(SIMCLR)
 
     def epoch(self) -> None:
         """Train every sibling one pass over the images."""
         for step in range(self.steps):
-            batch = self.batches.at(step)
-            enter_stream(0, "views", step)
-            with torch.no_grad():
-                views_VBCHW = self.views(batch.images_BCHW)
+            views_VBCHW, _ = self._maker.views(self.trainees[0].method, step)
             for trainee in self.trainees:
                 trainee.update(views_VBCHW.clone(), None)
         if self.batches.images.is_cuda:
@@ -68,19 +72,14 @@ class Ours:
 class WithoutAugmentation(Ours):
     """The same, each image twice as it is: no augmentation could be faster."""
 
-    def views(self, images_BCHW: Tensor) -> Tensor:
-        """Repeat the images."""
-        return images_BCHW.repeat(2, 1, 1, 1, 1)
+    def method(self) -> type[Method]:
+        """Give a SimCLR that repeats its images."""
 
+        class Bare(super().method()):
+            def views(self, images_BCHW: Tensor) -> Tensor:
+                return images_BCHW.repeat(2, 1, 1, 1, 1)
 
-def flops_per_view(encoder: nn.Module, channels: int, size: int) -> int:
-    """Count floating-point operations of one view, forward and backward."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    counter = FlopCounterMode(display=False)
-    with counter:
-        encoder(torch.rand(2, channels, size, size)).sum().backward()
-    return counter.get_total_flops() // 2
+        return Bare
 
 
 def small(width: int) -> SmallResNet:

@@ -9,13 +9,13 @@ import torch
 
 from bench.paired import Line, alternate, milliseconds, ratio, seconds
 from bench.peer import Budget, NaiveRun
-from bench.sides import Ours, WithoutAugmentation, flops_per_view, random_images, small
+from bench.sides import Ours, WithoutAugmentation, random_images
 from benchmark.data.datasets import Dataset, load_dataset
-from benchmark.encoder import build_encoder
+from benchmark.encoder import flops_per_view
 from benchmark.execution.home import Home
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.loading import load_spec
-from benchmark.training.environment import configure, has_native_bfloat16
+from benchmark.training.environment import has_native_bfloat16
 
 SIBLINGS = 10
 """Models of a seed that are alive at an update, on average over the digits grid: 19,110 updates in 6 x 300 steps."""
@@ -77,49 +77,9 @@ def throughput(quick: bool) -> Iterator[Line]:
     block = torch.rand(16 * 2**20)
     target = torch.empty_like(block)
     copied = 2 * block.nbytes / statistics.median(seconds(lambda: target.copy_(block)) for _ in range(10))
-    needed = flops_per_view(build_encoder(budget.encoder, 1, 0), 1, 8)
+    needed = flops_per_view(budget.encoder, (1, 8, 8))
     yield Line(
         "views/s", f"{per_s:,.0f}",
         f"SimCLR on digits, one thread; {needed / 1e6:.1f} MFLOP per view make {100 * per_s * needed / matmul:.0f} % "
         f"of the {matmul / 1e9:.0f} GFLOP/s of a 1024 matmul; copies run at {copied / 1e9:.1f} GB/s",
     )  # fmt: skip
-
-
-def on_gpu(quick: bool) -> Iterator[Line]:
-    """Time SimCLR on a GPU: ResNet-18 at 32 px beside the ceiling, and a network too small to fill the device."""
-    if not torch.cuda.is_available():
-        yield Line("GPU", "not measured", "no GPU is visible here")
-        return
-    configure(torch.device("cuda"))  # deterministic, as trainers are
-    name, batch = torch.cuda.get_device_name(), 512
-    cifar = load_spec("cifar10").tasks[0]
-    ours = Ours(
-        random_images(4 * batch, 3, 32), Budget(cifar.encoder, batch, 1), in_bfloat16=True, device="cuda"
-    )
-    ours.epoch()
-    taken = statistics.median(seconds(ours.epoch) for _ in range(3 if quick else 7))
-    per_s, needed = 2 * batch * ours.steps / taken, flops_per_view(build_encoder(cifar.encoder, 3, 0), 3, 32)
-    matmul = _gpu_matmul()
-    yield Line(
-        "GPU, views/s", f"{per_s:,.0f}",
-        f"SimCLR on ResNet-18, 32 px, bfloat16, deterministic, {name}; {100 * per_s * needed / matmul:.0f} % of the "
-        f"{matmul / 1e12:.0f} TFLOP/s of an 8192 matmul; peak {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB",
-        "70,000",
-    )  # fmt: skip
-    tiny = Budget(small(8), 128, 1)
-    alone, family = (Ours(random_images(1280, 1, 8), tiny, device="cuda", siblings=n) for n in (1, SIBLINGS))
-    alone_s, family_s = alternate(alone.epoch, family.epoch, 3 if quick else 7)
-    each_s = [each / SIBLINGS for each in family_s]
-    basis = f"models per second, {SIBLINGS} of digits' size one after the other against one alone, {name}"
-    yield Line("GPU, population", ratio(alone_s, each_s), basis, "5x")
-
-
-def _gpu_matmul() -> float:
-    matrix = torch.rand(8192, 8192, device="cuda", dtype=torch.bfloat16)
-
-    def multiply() -> None:
-        torch.mm(matrix, matrix)
-        torch.cuda.synchronize()
-
-    multiply()
-    return 2 * 8192**3 / statistics.median(seconds(multiply) for _ in range(20))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.data.streams import enter_stream
 from benchmark.spec import EncoderSpec, ResNet18, SmallResNet, WideResNet16x2
@@ -135,6 +136,13 @@ def layer_sizes(spec: EncoderSpec, in_channels: int) -> tuple[int, ...]:
         encoder = _build(spec, in_channels)
     weights = dict(encoder.named_parameters())
     return tuple(weights[name].numel() for name in prunable_names(encoder))
+
+
+def flops_per_view(spec: EncoderSpec, image_shape: tuple[int, int, int]) -> int:
+    """Count the floating-point operations that one view costs, forward and backward, without making any."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        _build(spec, image_shape[0]).probe_points(torch.rand(1, *image_shape))["features"].sum().backward()
+    return counter.get_total_flops()
 
 
 def feature_dim(spec: EncoderSpec) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmark.data.streams import enter_stream
 from benchmark.data.torchvision_import import import_torchvision
-from benchmark.encoder import Encoder, build_encoder, feature_dim, layer_sizes, prunable_names
+from benchmark.encoder import Encoder, build_encoder, feature_dim, flops_per_view, layer_sizes, prunable_names
 from benchmark.spec import EncoderSpec, ResNet18, SmallResNet, WideResNet16x2
 
 
@@ -95,6 +95,22 @@ def test_counting_layers_draws_no_random_numbers() -> None:
     before = torch.get_rng_state()
     layer_sizes(spec_of(2), 1)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("spec", [SmallResNet(name="resnet8", width=2), ResNet18(name="resnet18")])
+def test_operations_of_a_view_are_those_of_its_convolutions_three_times_but_for_the_images(spec: EncoderSpec) -> None:
+    """Forward, for the weights, for the inputs: 2 x k x k x C_in x C_out per position; images need no gradient."""
+    encoder = build_encoder(spec, 3, seed=0)
+    forward: list[int] = []
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], maps: Tensor) -> None:
+        forward.append(2 * module.get_parameter("weight").numel() * maps.shape[2] * maps.shape[3])
+
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    encoder(torch.rand(1, 3, 16, 16))
+    assert flops_per_view(spec, (3, 16, 16)) == 3 * sum(forward) - forward[0]
 
 
 def test_first_weights_are_a_function_of_the_seed_alone() -> None:

@@ -9,8 +9,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.execution.at_once import default_workers, trainers_at_once
 from benchmark.execution.check import TrialFailed, try_submission
-from benchmark.execution.evaluate import Prepared, default_workers, trainers_at_once
+from benchmark.execution.evaluate import Prepared
 from benchmark.execution.executor import Executor
 from benchmark.execution.experience import Experience, learn, usual_scoring_s
 from benchmark.execution.home import Home
@@ -114,7 +115,7 @@ def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float]) -> list[str
     """Say when the last of the seeds ends, started longest first, and what scoring adds."""
     if not seeds_s:
         return []
-    workers = trainers_at_once(prepared.device, default_workers())
+    workers = trainers_at_once(prepared, default_workers())
     wall_s = makespan([seeds_s[position] for position in starting_order(seeds_s, workers)], workers)
     least_s = shortest_makespan(seeds_s, workers)
     bound = f" (no order does it in less than {roughly(least_s)})" if roughly(least_s) != roughly(wall_s) else ""

@@ -106,7 +106,7 @@ def _try(
         root="rehearsal", seed=0, encoder=task.encoder, dataset=task.dataset.name, flip=facts.flip, device=device,
         segments=(), num_classes=facts.num_classes if admitted.manifest.supervision == "labels" else None,
         batch_size=task.training.batch_size, total_steps=total_steps, precision=task.training.precision,
-        checkpoint_interval=1, checkpoint_every_s=60,
+        checkpoint_interval=1, checkpoint_every_s=60, capturable=admitted.manifest.capturable,
         hyperparameters=dict(admitted.manifest.resolved(task.dataset.name)),
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,6 @@ admit -> load data -> plan -> train what is missing -> score -> record -> projec
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import uuid
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 from benchmark.data.datasets import DatasetFacts, MissingData, declared_facts
 from benchmark.encoder import layer_sizes
+from benchmark.execution.at_once import default_workers, trainers_at_once
 from benchmark.execution.compose import compose_record
 from benchmark.execution.executor import Executor
 from benchmark.execution.experience import (
@@ -43,7 +43,6 @@ from benchmark.recording.status import status_name
 from benchmark.spec import BenchmarkSpec, Problem
 from benchmark.spec.canonical import digest
 from benchmark.spec.validation import InvalidDocument
-from benchmark.training.environment import TRAINER_THREADS
 
 STALL_S = 900.0
 """Seconds without a single update after which a trainer is ended."""
@@ -190,16 +189,6 @@ def evaluate(
     return read_record(path), path
 
 
-def default_workers() -> int:
-    """Give the number of processes that work at the same time: one per core."""
-    return max(1, len(os.sched_getaffinity(0)) // TRAINER_THREADS)
-
-
-def trainers_at_once(device: Literal["cpu", "cuda"], workers: int) -> int:
-    """Give the number of trainers at the same time: one on a GPU, where two would compete for its memory."""
-    return 1 if device == "cuda" else workers
-
-
 def _usual_scoring_s(prepared: Prepared, home: Home) -> float | None:
     spec = prepared.spec
     return usual_scoring_s(home.records, spec.model_dump(mode="json"), spec.identity, prepared.environment)
@@ -208,16 +197,14 @@ def _usual_scoring_s(prepared: Prepared, home: Home) -> float | None:
 def _train(
     prepared: Prepared, home: Home, store: Store, executor: Executor, told: Audience, workers: int
 ) -> Sequence[Ended]:
-    manifest, plan = prepared.admitted.manifest, prepared.plan
+    plan = prepared.plan
     jobs = prepare_jobs(
-        home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted.directory,
-        {task: prepared.hyperparameters(task) for task in prepared.data},
-        with_labels=manifest.supervision == "labels", device=prepared.device,
-    )  # fmt: skip
+        home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted, prepared.device
+    )
     total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
     told.reporter.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
     learned, tasks = learn_by_task(plan.subtrees, store), {subtree.root: subtree.task for subtree in plan.subtrees}
-    at_once = trainers_at_once(prepared.device, workers)
+    at_once = trainers_at_once(prepared, workers)
     jobs, courses = start_longest_first(jobs, courses_of(jobs, tasks, learned), at_once)
     forecast = Forecast(courses, at_once, in_seconds=bool(learned))
 

@@ -18,6 +18,7 @@ from benchmark.execution.executor import PreparedJob
 from benchmark.execution.home import Home
 from benchmark.execution.store import Store
 from benchmark.execution.supervise import checkpoint_steps
+from benchmark.method.admission import Admitted
 from benchmark.plan import Plan, Segment, Subtree, path_to
 from benchmark.recording.durable import write_atomically
 from benchmark.spec import BenchmarkSpec, Task
@@ -135,11 +136,13 @@ def checkpoint_interval(total_steps: int) -> int:
 
 
 def prepare_jobs(
-    home: Home, store: Store, plan: Plan, tasks: Sequence[Task], data: Mapping[str, TaskData], submission: Path,
-    hyperparameters: Mapping[str, Mapping[str, Any]], *, with_labels: bool, device: Literal["cpu", "cuda"],
-) -> list[PreparedJob]:  # fmt: skip
+    home: Home, store: Store, plan: Plan, tasks: Sequence[Task], data: Mapping[str, TaskData], admitted: Admitted,
+    device: Literal["cpu", "cuda"],
+) -> list[PreparedJob]:
     """Write one job per seed that has something left to train."""
     jobs: list[PreparedJob] = []
+    manifest = admitted.manifest
+    with_labels = manifest.supervision == "labels"
     for subtree in plan.subtrees:
         task = tasks[subtree.task_index]
         finetune = task.training.finetune
@@ -153,11 +156,11 @@ def prepare_jobs(
             flip=task.dataset.flip, num_classes=task_data.dataset.num_classes if with_labels else None,
             batch_size=task.training.batch_size, total_steps=subtree.budget_steps, precision=task.training.precision,
             finetune_rate=finetune.learning_rate if finetune else None,
-            hyperparameters=dict(hyperparameters[subtree.task]), device=device,
+            hyperparameters=manifest.resolved(task_data.dataset.name), capturable=manifest.capturable, device=device,
             segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,
         )  # fmt: skip
         images = task_data.labelled if with_labels else task_data.unlabelled
-        jobs.append(_write_job(home, store, job, submission, images))
+        jobs.append(_write_job(home, store, job, admitted.directory, images))
     return jobs
 
 

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from benchmark.data.batches import Batches
-from benchmark.data.streams import enter_stream
 from benchmark.plan.events import PruneEvent
 from benchmark.plan.tree import Segment
+from benchmark.training.aside import ViewMaker
 from benchmark.training.state import TrainState
 from benchmark.training.trainee import Trainee
 
@@ -72,12 +72,10 @@ def advance(
         on_update: told the step, the number of models updated in it and the last loss.
     """
     training = [each for each in live if each.error is None]
+    maker = ViewMaker(batches)
     for step in range(training[0].trainee.step if training else until, until):
         try:
-            batch = batches.at(step)
-            enter_stream(batches.seed, "views", step)
-            with torch.no_grad():
-                views_VBCHW = training[0].trainee.method.views(batch.images_BCHW)
+            views_VBCHW, labels_B = maker.views(training[0].trainee.method, step)
         except Exception:
             for each in training:
                 each.error = traceback.format_exc()
@@ -86,7 +84,7 @@ def advance(
         for each in training:
             try:
                 each.prune_if_due()
-                loss = each.trainee.update(*_own_copies(views_VBCHW, batch.labels_B))
+                loss = each.trainee.update(*_own_copies(views_VBCHW, labels_B))
                 each.record_loss(step // batches.steps_per_epoch, loss)
             except Exception:
                 each.error = traceback.format_exc()

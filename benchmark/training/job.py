@@ -42,6 +42,8 @@ class TrainingJob(BaseModel):
     """Constant learning rate of updates after the budget, where the specification has any."""
     hyperparameters: dict[str, Any]
     """The manifest's, resolved for the dataset."""
+    capturable: bool = False
+    """Whether the manifest promises that updates can be captured as CUDA graphs."""
     device: Literal["cpu", "cuda"]
     """Where to train."""
     segments: tuple[Segment, ...]

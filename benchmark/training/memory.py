@@ -31,7 +31,7 @@ def bytes_at_rest(trainee: Trainee) -> int:
     states = trainee.optimizer.state.values()
     moments = [value for state in states for value in state.values() if isinstance(value, Tensor)]
     buffers = [*trainee.encoder.buffers(), *trainee.method.buffers()]
-    at_rest = sum(map(_size, [*weights, *buffers, *trainee.mask.kept.values()]))
+    at_rest = sum(map(_size, [*weights, *buffers, *trainee.mask.kept.values(), *trainee.masked.values()]))
     return at_rest + trained + (sum(map(_size, moments)) if moments else 2 * trained)
 
 
@@ -52,9 +52,9 @@ def total_bytes(device: torch.device) -> int:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Give the largest memory of this process so far: allocated on a GPU, resident on a CPU."""
+    """Give the largest memory of this process so far: kept from others on a GPU, resident on a CPU."""
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
+        return torch.cuda.max_memory_reserved(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

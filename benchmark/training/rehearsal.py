@@ -22,13 +22,12 @@ from torch import Tensor
 
 from benchmark.data.batches import Batch, Batches
 from benchmark.data.streams import enter_stream
-from benchmark.encoder import feature_dim
-from benchmark.method.contract import Setting
 from benchmark.method.loading import MethodLoadError, load_method_class
 from benchmark.plan import PruneEvent
 from benchmark.spec import Problem
 from benchmark.training.environment import configure
 from benchmark.training.job import TrainingJob
+from benchmark.training.recipes import setting_of
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.trainee import Recipe, Trainee
 
@@ -164,11 +163,7 @@ def rehearse(job: TrainingJob, submission: Path, image_shape: tuple[int, int, in
         method = load_method_class(submission)
     except MethodLoadError as error:
         return [Problem("method.py", "code that can be imported", str(error))]
-    setting = Setting(
-        dataset=job.dataset, image_shape=image_shape, flip=job.flip, num_classes=job.num_classes,
-        feature_dim=feature_dim(job.encoder), batch_size=job.batch_size, steps_per_epoch=NUM_UPDATES,
-        total_steps=job.total_steps, hyperparameters=job.hyperparameters,
-    )  # fmt: skip
+    setting = setting_of(job, image_shape, steps_per_epoch=NUM_UPDATES)
     return Rehearsal(Recipe(job.encoder, method, setting, job.seed, device), image_shape, job.num_classes).problems()
 
 

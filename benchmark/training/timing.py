@@ -18,14 +18,13 @@ from pathlib import Path
 import torch
 
 from benchmark.data.batches import Batches
-from benchmark.data.streams import enter_stream
-from benchmark.encoder import feature_dim
-from benchmark.method.contract import Setting
 from benchmark.method.loading import load_method_class
-from benchmark.training.environment import configure, has_native_bfloat16
+from benchmark.training.aside import ViewMaker
+from benchmark.training.environment import configure
 from benchmark.training.job import TrainingJob
 from benchmark.training.memory import bytes_at_rest, most_models, peak_memory
-from benchmark.training.trainee import Recipe, Trainee
+from benchmark.training.recipes import recipe_of, setting_of
+from benchmark.training.trainee import Trainee
 
 CPU_BATCH = 64
 """Images per timed update on a CPU, where time is proportional to them; a GPU is timed with whole batches."""
@@ -41,7 +40,7 @@ class Trial:
     Attributes:
         seconds: the fastest update, its views included, scaled to the job's batch.
         images: images per update it was seen with.
-        peak_bytes: largest memory during an update, scaled to the job's batch: resident on a CPU, allocated on a GPU.
+        peak_bytes: largest memory during an update, scaled to the job's batch: resident on a CPU, kept on a GPU.
         model_bytes: memory that one more model alive at the same time takes between updates.
         most_models: how many are alive at once here at most.
     """
@@ -61,20 +60,15 @@ def try_updates(job: TrainingJob, submission: Path, image_shape: tuple[int, int,
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (2 * batch_size, *image_shape), dtype=torch.uint8, generator=generator)
     labels = torch.randint(0, job.num_classes, (len(images),), generator=generator) if job.num_classes else None
-    setting = Setting(
-        dataset=job.dataset, image_shape=image_shape, flip=job.flip, num_classes=job.num_classes,
-        feature_dim=feature_dim(job.encoder), batch_size=batch_size, steps_per_epoch=2, total_steps=job.total_steps,
-        hyperparameters=job.hyperparameters,
-    )  # fmt: skip
-    in_bfloat16 = job.precision == "bfloat16" and has_native_bfloat16(device)
-    method = load_method_class(submission)
-    trainee = Trainee(Recipe(job.encoder, method, setting, job.seed, device, in_bfloat16=in_bfloat16))
+    setting = setting_of(job, image_shape, 2, batch_size)
     batches = Batches(images.to(device), None if labels is None else labels.to(device), batch_size, job.seed)
+    trainee = Trainee(recipe_of(job, load_method_class(submission), setting, batches))
+    maker, at_a_time = ViewMaker(batches), 5 if job.device == "cuda" else 1  # a GPU makes views beside updates
     before_bytes = peak_memory(device)
     taken: list[float] = []
     started = time.monotonic()
     while len(taken) < 2 or (len(taken) < _MOST_UPDATES and time.monotonic() - started < _LIMIT_S):
-        taken.append(_timed_update(trainee, batches, len(taken)))
+        taken.append(_timed_updates(trainee, maker, at_a_time))
     scale = job.batch_size / batch_size
     return Trial(
         seconds=min(taken[1:]) * scale, images=batch_size,
@@ -83,14 +77,12 @@ def try_updates(job: TrainingJob, submission: Path, image_shape: tuple[int, int,
     )  # fmt: skip
 
 
-def _timed_update(trainee: Trainee, batches: Batches, step: int) -> float:
-    batch = batches.at(step)
+def _timed_updates(trainee: Trainee, maker: ViewMaker, count: int) -> float:
+    """Make some updates; gives seconds for one."""
     started = time.perf_counter()
-    enter_stream(batches.seed, "views", step)
-    with torch.no_grad():
-        views_VBCHW = trainee.method.views(batch.images_BCHW)
-    float(trainee.update(views_VBCHW, batch.labels_B))  # waits for a GPU
-    return time.perf_counter() - started
+    losses = [trainee.update(*maker.views(trainee.method, trainee.step)) for _ in range(count)]
+    float(losses[-1])  # waits for a GPU
+    return (time.perf_counter() - started) / count
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from benchmark.plan.events import PruneEvent
 from benchmark.pruning.criteria import magnitude_scores, prune, random_scores
 from benchmark.pruning.mask import Mask
 from benchmark.spec import EncoderSpec
+from benchmark.training.capture import CapturedDescent, GraphPool
 from benchmark.training.state import TrainState
 
 
@@ -31,6 +32,8 @@ class Recipe:
     device: torch.device
     finetune_rate: float | None = None
     in_bfloat16: bool = False
+    graph_pool: GraphPool | None = None  # memory of CUDA graphs, where updates are captured
+    is_compiled: bool = False
 
     def initial_state(self) -> TrainState:
         """Give the state before the first update: the start of the seed's trunk."""
@@ -59,8 +62,13 @@ class Trainee:
         self.prunable: dict[str, nn.Parameter] = {
             name: self.encoder.get_parameter(name) for name in prunable_names(self.encoder)
         }
+        if recipe.is_compiled:
+            self.encoder.compile(dynamic=False)
         self.mask = Mask.dense(self.prunable)
+        # The mask the other way round, changed in place: captured updates read it where it was.
+        self.masked = {name: torch.zeros_like(kept) for name, kept in self.mask.kept.items()}
         self.is_pruned = False
+        self._capture = CapturedDescent(recipe.graph_pool) if recipe.graph_pool is not None else None
         if state is not None:
             self._restore(state)
 
@@ -78,9 +86,9 @@ class Trainee:
         self._load(state)
         self.step, self.logical_step = state.step, state.logical_step
         # in the encoder's order, which files do not keep: layerwise counts and ties go by it
-        self.mask = Mask({name: state.mask.kept[name] for name in self.prunable})
-        self.is_pruned = self.mask.num_pruned > 0
-        self._enforce_mask()
+        mask = Mask({name: state.mask.kept[name] for name in self.prunable})
+        if mask.num_pruned > 0:
+            self._wear(mask)
 
     def snapshot(self) -> TrainState:
         """Copy everything that decides the future."""
@@ -100,27 +108,36 @@ class Trainee:
             scores = magnitude_scores(self.prunable)
         else:
             scores = random_scores(self.prunable, self.recipe.seed, event.step)
-        self.mask = prune(self.mask, scores, event.num_pruned, event.allocation)
-        self.is_pruned = True
+        mask = prune(self.mask, scores, event.num_pruned, event.allocation)
         if event.rewind == "weights":
             assert anchor is not None  # the sweep brings it
             self._load(anchor)
         if event.rewind_to is not None:
             self.logical_step = event.rewind_to
-        self._enforce_mask()
+        self._wear(mask)
         for name, parameter in self.prunable.items():
             for moment in self.optimizer.state.get(parameter, {}).values():
                 if isinstance(moment, Tensor) and moment.shape == parameter.shape:
-                    moment.masked_fill_(~self.mask.kept[name], 0)
+                    moment.masked_fill_(self.masked[name], 0)
+
+    def _wear(self, mask: Mask) -> None:
+        """Take a mask that leaves some weights out, and zero these wherever the method keeps them."""
+        self.mask = mask
+        for name, kept in mask.kept.items():
+            self.masked[name].copy_(~kept)
+        if not self.is_pruned and self._capture is not None:
+            self._capture.forget()  # what is captured masks no gradient
+        self.is_pruned = True
+        self._enforce_mask()
 
     def update(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
         """Make one optimizer update; returns the detached loss, a scalar on the device."""
         self._set_learning_rates()
         enter_stream(self.recipe.seed, "loss", self.step)
-        loss = _checked_loss(self.method.loss(self.encoder, views_VBCHW, labels_B))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self._mask_gradients()
+        if self._capture is not None:
+            loss = self._capture.replay(self._descend, views_VBCHW, labels_B)
+        else:
+            loss = self._descend(views_VBCHW, labels_B)
         self.optimizer.step()
         enter_stream(self.recipe.seed, "after_step", self.step)
         with torch.no_grad():
@@ -128,6 +145,17 @@ class Trainee:
         self._enforce_mask()
         self.step += 1
         self.logical_step += 1
+        return loss
+
+    def _descend(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
+        """Leave the masked gradients of one update in the parameters; gives the detached loss."""
+        loss = _checked_loss(self.method.loss(self.encoder, views_VBCHW, labels_B))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.is_pruned:
+            for name, parameter in self.prunable.items():
+                if parameter.grad is not None:
+                    parameter.grad.masked_fill_(self.masked[name], 0)
         return loss.detach()
 
     def _set_learning_rates(self) -> None:
@@ -137,22 +165,16 @@ class Trainee:
         for group, base_rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
             group["lr"] = self.recipe.finetune_rate if is_finetuning else base_rate * factor
 
-    def _mask_gradients(self) -> None:
-        if not self.is_pruned:
-            return
-        for name, parameter in self.prunable.items():
-            if parameter.grad is not None:
-                parameter.grad.masked_fill_(~self.mask.kept[name], 0)
-
     @torch.no_grad()
     def _enforce_mask(self) -> None:
         """Zero masked weights in the encoder and in every encoder-shaped teacher that the method keeps."""
         if not self.is_pruned:
             return
-        self.mask.apply(self.prunable)
-        for module in self.method.modules():
-            if isinstance(module, Encoder):
-                self.mask.apply({name: module.get_parameter(name) for name in self.mask.kept})
+        teachers = [module for module in self.method.modules() if isinstance(module, Encoder)]
+        for name, masked in self.masked.items():
+            self.prunable[name].masked_fill_(masked, 0)
+            for teacher in teachers:
+                teacher.get_parameter(name).masked_fill_(masked, 0)
 
 
 def _checked_loss(loss: Any) -> Tensor:

@@ -20,17 +20,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmark.data.batches import Batches
-from benchmark.encoder import feature_dim
-from benchmark.method.contract import Setting
 from benchmark.method.loading import load_method_class
 from benchmark.plan.tree import Segment
 from benchmark.training.advance import LiveSegment
-from benchmark.training.environment import configure, has_native_bfloat16
+from benchmark.training.environment import configure
 from benchmark.training.job import Progress, SegmentFailure, SegmentReport, TrainingJob
 from benchmark.training.memory import most_models, peak_memory
+from benchmark.training.recipes import recipe_of, setting_of
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.sweep import Sweep
-from benchmark.training.trainee import Recipe, Trainee
+from benchmark.training.trainee import Trainee
 
 REPORT_FILE, PROGRESS_FILE, FAILURES_FILE = "report.json", "progress.json", "failures.jsonl"
 """Beside the states: a report in each state's folder; progress and failures at the top of the outbox."""
@@ -122,11 +121,9 @@ def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox:
         tensors = load_file(data, device=job.device)
         images, labels = tensors["images"], tensors.get("labels") if job.num_classes is not None else None
         batches = Batches(images, labels, job.batch_size, job.seed)
-        method, setting = load_method_class(submission), _setting(job, images, batches)
-        recipe = Recipe(
-            job.encoder, method, setting, job.seed, device, job.finetune_rate,
-            in_bfloat16=job.precision == "bfloat16" and has_native_bfloat16(device),
-        )  # fmt: skip
+        channels, height, width = images.shape[1:]
+        setting = setting_of(job, (channels, height, width), batches.steps_per_epoch)
+        recipe = recipe_of(job, load_method_class(submission), setting, batches)
         bound = most_models(Trainee(recipe), device)
     except Exception:
         for segment in job.segments:
@@ -138,15 +135,6 @@ def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox:
 
     Sweep(job.root, recipe, job.segments, load_parent, batches, job.checkpoint_interval, outbox, bound).run()
     outbox.write_progress(None)
-
-
-def _setting(job: TrainingJob, images: Tensor, batches: Batches) -> Setting:
-    channels, height, width = images.shape[1:]
-    return Setting(
-        dataset=job.dataset, image_shape=(channels, height, width), flip=job.flip, num_classes=job.num_classes,
-        feature_dim=feature_dim(job.encoder), batch_size=job.batch_size, steps_per_epoch=batches.steps_per_epoch,
-        total_steps=job.total_steps, hyperparameters=job.hyperparameters,
-    )  # fmt: skip
 
 
 def main() -> None:

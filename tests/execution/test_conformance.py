@@ -51,9 +51,8 @@ def job_of(executor: Executor, home: Home, spec: BenchmarkSpec, submission: Path
     """Prepare the job of the first seed."""
     prepared = prepare(spec, submission, home, executor, "cpu")
     jobs = prepare_jobs(
-        home, Store(home.segments), prepared.plan, spec.tasks, prepared.data, prepared.admitted.directory,
-        {task: prepared.hyperparameters(task) for task in prepared.data}, with_labels=True, device="cpu",
-    )  # fmt: skip
+        home, Store(home.segments), prepared.plan, spec.tasks, prepared.data, prepared.admitted, "cpu"
+    )
     return prepared, jobs[0]
 
 

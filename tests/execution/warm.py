@@ -217,10 +217,8 @@ def jobs_of(prepared: Prepared, root: Path) -> list[PreparedJob]:
     """Write the jobs of everything that is not trained yet, one per seed."""
     home, admitted = Home(root), prepared.admitted
     return preparation.prepare_jobs(
-        home, Store(home.segments), prepared.plan, prepared.spec.tasks, prepared.data, admitted.directory,
-        {task: prepared.hyperparameters(task) for task in prepared.data},
-        with_labels=admitted.manifest.supervision == "labels", device="cpu",
-    )  # fmt: skip
+        home, Store(home.segments), prepared.plan, prepared.spec.tasks, prepared.data, admitted, "cpu"
+    )
 
 
 class _Capture(WarmExecutor):

@@ -201,10 +201,8 @@ def run(case: Case, room: Room, *, changed: str = "") -> Came:
 def train_one_seed(prepared: Prepared, home: Home, store: Store, executor: DockerExecutor) -> Ended:
     """Train the first seed as an evaluation does."""
     jobs = prepare_jobs(
-        home, store, prepared.plan, prepared.spec.tasks, prepared.data, prepared.admitted.directory,
-        {task: prepared.hyperparameters(task) for task in prepared.data},
-        with_labels=prepared.admitted.manifest.supervision == "labels", device="cpu",
-    )  # fmt: skip
+        home, store, prepared.plan, prepared.spec.tasks, prepared.data, prepared.admitted, "cpu"
+    )
     try:
         (ended,) = supervise(executor, jobs[:1], store, workers=1, stall_s=120, on_progress=lambda *_: None)
         return ended

@@ -16,10 +16,10 @@ from .tiny import CPU, batches_of, recipe_of
 
 
 def counted(trainee: Trainee) -> int:
-    """Add up everything by hand: float32 except masks (1 byte) and the norms' int64 counters (8 bytes)."""
+    """Add up everything by hand: float32 except two masks (1 byte) and the norms' int64 counters (8 bytes)."""
     weights = sum(p.numel() for m in (trainee.encoder, trainee.method) for p in m.parameters() if p.requires_grad)
     buffers = sum(b.numel() * b.element_size() for m in (trainee.encoder, trainee.method) for b in m.buffers())
-    return 4 * weights + 4 * weights + buffers + sum(kept.numel() for kept in trainee.mask.kept.values())
+    return 4 * weights + 4 * weights + buffers + 2 * sum(kept.numel() for kept in trainee.mask.kept.values())
 
 
 def test_before_the_first_update_two_moments_per_weight_are_foreseen() -> None:

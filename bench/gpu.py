@@ -1,0 +1,137 @@
+"""What a GPU gives: views per second beside its ceilings, small networks in populations, and what exactness costs."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.grids import evaluate_anew
+from bench.paired import Line, alternate, ratio, seconds
+from bench.peer import Budget
+from bench.sides import Ours, random_images, small
+from bench.updates import SIBLINGS
+from benchmark.data.datasets import MissingData, load_dataset
+from benchmark.encoder import flops_per_view
+from benchmark.execution.home import Home
+from benchmark.spec.loading import load_spec
+from benchmark.spec.validation import InvalidDocument
+from benchmark.training.environment import configure
+
+BATCH = 512
+FEW_SIBLINGS = 5
+"""Models of a large network that are trained side by side in the bench."""
+
+
+def on_gpu(quick: bool) -> Iterator[Line]:
+    """Time SimCLR: ResNet-18 at 32 px, networks too small to fill the device, and a whole grid where its images are."""
+    if not torch.cuda.is_available():
+        yield Line("GPU", "not measured", "no GPU is visible here")
+        return
+    configure(torch.device("cuda"))  # deterministic, as trainers are
+    repeats = 3 if quick else 7
+    yield _ceilings()
+    yield from _large_network(repeats)
+    yield from _small_network("8 px", random_images(1280, 1, 8), Budget(small(8), 128, 1), repeats)
+    yield from _small_network("16 px, bfloat16", random_images(1280, 3, 16), Budget(small(16), 128, 1), repeats)
+    yield _whole_mini()
+
+
+def _ceilings() -> Line:
+    block = torch.rand(2**28, device="cuda")
+    target = torch.empty_like(block)
+    copied_per_s = 2 * block.nbytes / _device_s(lambda: target.copy_(block))
+    basis = f"8192 matmul in bfloat16 on {torch.cuda.get_device_name()}; copies run at {copied_per_s / 1e12:.1f} TB/s"
+    return Line("GPU, ceiling", f"{_matmul_per_s() / 1e12:.0f} TFLOP/s", basis)
+
+
+def _large_network(repeats: int) -> Iterator[Line]:
+    encoder = load_spec("cifar10").tasks[0].encoder
+    side = partial(Ours, random_images(10 * BATCH, 3, 32), Budget(encoder, BATCH, 1), in_bfloat16=True, device="cuda")
+    plain = side()
+    plain_per_s = _views_per_s(plain, repeats)
+    any_order_s, exact_s = alternate(_in_any_order(plain.epoch), plain.epoch, repeats)
+    over = statistics.median(exact / taken for taken, exact in zip(any_order_s, exact_s, strict=True))
+    yield Line("GPU, deterministic mode", f"{100 * (over - 1):.0f} %", f"time over epochs in any order, n = {repeats}")
+    del plain
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    one_per_s = _views_per_s(side(captured=True, compiled=True), repeats)
+    share = one_per_s * flops_per_view(encoder, (3, 32, 32)) / _matmul_per_s()
+    kept = torch.cuda.max_memory_reserved() / 2**30
+    yield Line(
+        "GPU, views/s", f"{one_per_s:,.0f}",
+        f"SimCLR on ResNet-18, 32 px, bfloat16, deterministic, captured and compiled, one model; {100 * share:.0f} % of "
+        f"the matmul ceiling; {plain_per_s:,.0f} neither captured nor compiled; {kept:.1f} GiB kept; n = {repeats}",
+        "70,000",
+    )  # fmt: skip
+    family = side(captured=True, compiled=True, siblings=FEW_SIBLINGS)
+    per_s = FEW_SIBLINGS * _views_per_s(family, max(2, repeats // 2))
+    yield Line("GPU, views/s, siblings", f"{per_s:,.0f}", f"the same, {FEW_SIBLINGS} models on each batch", "100,000")
+
+
+def _small_network(name: str, images: NDArray[np.uint8], budget: Budget, repeats: int) -> Iterator[Line]:
+    side = partial(Ours, images, budget, in_bfloat16="bfloat16" in name, device="cuda")
+    plain, alone, family = side(), side(captured=True), side(captured=True, siblings=SIBLINGS)
+    plain_s, captured_s = alternate(plain.epoch, alone.epoch, repeats)
+    yield Line(
+        f"GPU, captured, {name}", ratio(plain_s, captured_s),
+        f"one model against its plain updates: {_per_update(captured_s, alone)} with its views, n = {repeats}",
+    )  # fmt: skip
+    alone_s, family_s = alternate(alone.epoch, family.epoch, repeats)
+    each_s = [taken / SIBLINGS for taken in family_s]
+    basis = f"models per second, {SIBLINGS} on each batch against one alone, captured: {_per_update(each_s, family)}"
+    yield Line(f"GPU, population, {name}", ratio(alone_s, each_s), f"{basis} and model, n = {repeats}", "5x")
+
+
+def _per_update(epochs_s: list[float], side: Ours) -> str:
+    return f"{statistics.median(epochs_s) / side.steps * 1e3:.2f} ms per update"
+
+
+def _whole_mini() -> Line:
+    for name in ("cifar10-mini", "cifar10-mini-jpeg"):
+        try:
+            load_dataset(load_spec(name).tasks[0].dataset, Home.from_environment().folders, download=False)
+        except (MissingData, InvalidDocument):
+            continue
+        with tempfile.TemporaryDirectory() as home:
+            wall_s = seconds(lambda name=name, home=home: evaluate_anew(name, Path(home), "cuda"))
+        basis = f"`fmn evaluate simclr --spec {name}`, nothing stored: start-up, training, scoring; {os.cpu_count()} cores"
+        return Line("GPU, whole cifar10-mini", f"{wall_s:.0f} s", basis, "180 s")
+    return Line("GPU, whole cifar10-mini", "not measured", "its images are not here")
+
+
+def _views_per_s(side: Ours, repeats: int) -> float:
+    side.epoch()
+    taken = [seconds(side.epoch) for _ in range(repeats)]
+    return 2 * BATCH * side.steps / statistics.median(taken)
+
+
+def _in_any_order(act: Callable[[], object]) -> Callable[[], None]:
+    def acting() -> None:
+        torch.use_deterministic_algorithms(mode=False)
+        act()
+        torch.use_deterministic_algorithms(mode=True)
+
+    return acting
+
+
+def _matmul_per_s() -> float:
+    matrix = torch.rand(8192, 8192, device="cuda", dtype=torch.bfloat16)
+    return 2 * 8192**3 / _device_s(lambda: torch.mm(matrix, matrix))
+
+
+def _device_s(act: Callable[[], object]) -> float:
+    def waiting() -> None:
+        act()
+        torch.cuda.synchronize()
+
+    waiting()
+    return statistics.median(seconds(waiting) for _ in range(20))

@@ -1,0 +1,44 @@
+"""From a job to what all its models have in common: precision, capture and compilation where the device has them."""
+
+from __future__ import annotations
+
+import torch
+
+from benchmark.data.batches import Batches
+from benchmark.encoder import feature_dim
+from benchmark.method.contract import Method, Setting
+from benchmark.training.capture import GraphPool
+from benchmark.training.compilation import is_worth_compiling
+from benchmark.training.environment import has_native_bfloat16
+from benchmark.training.job import TrainingJob
+from benchmark.training.promise import demand_kept_promise
+from benchmark.training.trainee import Recipe
+
+
+def setting_of(
+    job: TrainingJob, image_shape: tuple[int, int, int], steps_per_epoch: int, batch_size: int | None = None
+) -> Setting:
+    """Say what the benchmark tells a method about a job's task; `batch_size` where a trial takes fewer images."""
+    return Setting(
+        dataset=job.dataset, image_shape=image_shape, flip=job.flip, num_classes=job.num_classes,
+        feature_dim=feature_dim(job.encoder), batch_size=batch_size or job.batch_size, steps_per_epoch=steps_per_epoch,
+        total_steps=job.total_steps, hyperparameters=job.hyperparameters,
+    )  # fmt: skip
+
+
+def recipe_of(job: TrainingJob, method: type[Method], setting: Setting, batches: Batches) -> Recipe:
+    """Decide how the models of a job are trained on its device.
+
+    Raises:
+        ValueError: the submission promises to be capturable, and is not on these batches.
+    """
+    device = torch.device(job.device)
+    recipe = Recipe(
+        job.encoder, method, setting, job.seed, device, job.finetune_rate,
+        in_bfloat16=job.precision == "bfloat16" and has_native_bfloat16(device),
+        graph_pool=GraphPool(device) if job.capturable and device.type == "cuda" else None,
+        is_compiled=is_worth_compiling(job, setting.image_shape, device),
+    )  # fmt: skip
+    if recipe.graph_pool is not None:
+        demand_kept_promise(recipe, batches)
+    return recipe
