@@ -68,8 +68,8 @@ def _large_network(repeats: int) -> Iterator[Line]:
     kept = torch.cuda.max_memory_reserved() / 2**30
     yield Line(
         "GPU, views/s", f"{one_per_s:,.0f}",
-        f"SimCLR on ResNet-18, 32 px, bfloat16, deterministic, captured and compiled, one model; {100 * share:.0f} % of "
-        f"the matmul ceiling; {plain_per_s:,.0f} neither captured nor compiled; {kept:.1f} GiB kept; n = {repeats}",
+        f"SimCLR on ResNet-18, 32 px, bfloat16, deterministic, captured and compiled, one model; {100 * share:.0f} % "
+        f"of the ceiling; {plain_per_s:,.0f} neither captured nor compiled; {kept:.1f} GiB kept; n = {repeats}",
         "70,000",
     )  # fmt: skip
     family = side(captured=True, compiled=True, siblings=FEW_SIBLINGS)
@@ -103,7 +103,7 @@ def _whole_mini() -> Line:
             continue
         with tempfile.TemporaryDirectory() as home:
             wall_s = seconds(lambda name=name, home=home: evaluate_anew(name, Path(home), "cuda"))
-        basis = f"`fmn evaluate simclr --spec {name}`, nothing stored: start-up, training, scoring; {os.cpu_count()} cores"
+        basis = f"`fmn evaluate simclr --spec {name}`, nothing stored, training and scoring; {os.cpu_count()} cores"
         return Line("GPU, whole cifar10-mini", f"{wall_s:.0f} s", basis, "180 s")
     return Line("GPU, whole cifar10-mini", "not measured", "its images are not here")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
+import shutil
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +33,9 @@ def configure(device: torch.device) -> None:
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
     """Describe the mode of `configure` on this machine as canonical JSON values."""
+    compiled_by = compiler(device)
     return {
+        **({} if compiled_by is None else {"compiler": compiled_by}),
         "python": ".".join(platform.python_version_tuple()[:2]),  # releases of one Python compute alike
         "machine": platform.machine(),
         "versions": {name: version(name) for name in LIBRARIES},
@@ -43,6 +47,14 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "memory_format": "channels_last",
         "native_bfloat16": has_native_bfloat16(device),
     }
+
+
+def compiler(device: torch.device) -> str | None:
+    """Name what compiles encoders for a device, if anything does: Triton, which needs a C compiler beside it."""
+    has_c = any(map(shutil.which, ("cc", "gcc", "clang")))
+    if device.type != "cuda" or not has_c or importlib.util.find_spec("triton") is None:
+        return None
+    return f"triton {version('triton')}"
 
 
 def has_native_bfloat16(device: torch.device) -> bool:

@@ -63,7 +63,7 @@ class Trainee:
             name: self.encoder.get_parameter(name) for name in prunable_names(self.encoder)
         }
         if recipe.is_compiled:
-            self.encoder.compile(dynamic=False)
+            self.encoder.compile(dynamic=False, fullgraph=True)  # or an error: what falls back has other bits
         self.mask = Mask.dense(self.prunable)
         # The mask the other way round, changed in place: captured updates read it where it was.
         self.masked = {name: torch.zeros_like(kept) for name, kept in self.mask.kept.items()}
