@@ -19,7 +19,6 @@ images of 8 x 8, or 64 of 32 x 32. Maps that stay in a processor's cache are rea
 as fast as those of 1024 images, with the same bits."""
 
 
-@torch.inference_mode()
 def extract_features(
     encoder: Encoder, images: NDArray[np.uint8], compute: Compute = ON_CPU, pixels_ND: Features | None = None
 ) -> dict[str, Features]:
@@ -34,19 +33,22 @@ def extract_features(
     Returns:
         float32 features per probe point, (N, D_p), from `input` to `features`.
     """
+    encoder.eval().to(compute.device)
     chunks: dict[str, list[Features]] = {}
-    for chunk in _chunks(encoder, images, compute):
-        for name, features in encoder.probe_points(chunk).items():
-            if name != INPUT:
-                chunks.setdefault(name, []).append(features.cpu().numpy())
+    with torch.inference_mode():
+        for chunk in _chunks(images, compute):
+            for name, features in encoder.probe_points(chunk).items():
+                if name != INPUT:
+                    chunks.setdefault(name, []).append(features.cpu().numpy())
     pixels_ND = pixels_of(images) if pixels_ND is None else pixels_ND
     return {INPUT: pixels_ND} | {name: np.concatenate(parts) for name, parts in chunks.items()}
 
 
-@torch.inference_mode()
 def extract_final_features(encoder: Encoder, images: NDArray[np.uint8], compute: Compute = ON_CPU) -> Features:
     """Encode images at the last probe point alone, float32 (N, D): what large sets leave room for."""
-    return np.concatenate([encoder(chunk).cpu().numpy() for chunk in _chunks(encoder, images, compute)])
+    encoder.eval().to(compute.device)
+    with torch.inference_mode():
+        return np.concatenate([encoder(chunk).cpu().numpy() for chunk in _chunks(images, compute)])
 
 
 def pixels_of(images: NDArray[np.uint8]) -> Features:
@@ -54,8 +56,7 @@ def pixels_of(images: NDArray[np.uint8]) -> Features:
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
-def _chunks(encoder: Encoder, images: NDArray[np.uint8], compute: Compute) -> Iterator[Tensor]:
-    encoder.eval().to(compute.device)
+def _chunks(images: NDArray[np.uint8], compute: Compute) -> Iterator[Tensor]:
     height, width = images.shape[2:]
     chunk = max(1, compute.chunk_bytes // (BYTES_PER_PIXEL * height * width))
     for start in range(0, len(images), chunk):

@@ -194,15 +194,17 @@ def _groups(ascending_nj: Tensor, step_n1: Tensor) -> Tensor:
 
 def _first_of_ties(distance_rM: Tensor, step_r1: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Give the columns, ascending, and groups of the k smallest per row; of the last group the first ones."""
-    ascending_rM, order_rM = distance_rM.sort(dim=1)
-    sorted_group_rM = _groups(ascending_rM, step_r1)
-    last_r1 = sorted_group_rM[:, k - 1 : k]
-    group_rM = torch.empty_like(order_rM).scatter_(1, order_rM, sorted_group_rM)
-    before_rM, tied_rM = group_rM < last_r1, group_rM == last_r1
-    missing_r1 = k - before_rM.sum(dim=1, keepdim=True)
-    chosen_rM = before_rM | (tied_rM & (tied_rM.cumsum(dim=1) <= missing_r1))
+    ascending_rM = distance_rM.sort(dim=1).values
+    group_rM = _groups(ascending_rM, step_r1)
+    last_r1 = group_rM[:, k - 1 : k].contiguous()
+    # Equal distances are of one group, so that the smallest and the largest of the last group tell who is in it.
+    first_r1, end_r1 = torch.searchsorted(group_rM, last_r1), torch.searchsorted(group_rM, last_r1, right=True)
+    tied_rM = distance_rM >= ascending_rM.gather(1, first_r1)
+    before_rM = ~tied_rM
+    tied_rM &= distance_rM <= ascending_rM.gather(1, end_r1 - 1)
+    chosen_rM = before_rM | (tied_rM & (tied_rM.cumsum(dim=1) <= k - first_r1))
     columns_rk = chosen_rM.nonzero()[:, 1].reshape(-1, k)
-    return columns_rk, group_rM.gather(1, columns_rk)
+    return columns_rk, group_rM.gather(1, torch.searchsorted(ascending_rM, distance_rM.gather(1, columns_rk)))
 
 
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:

@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
+from benchmark.scoring.compute import MIB
 from benchmark.scoring.crew import fill_cache, reader_of
 from benchmark.scoring.device import configure
 from benchmark.scoring.grid import Cell, average_over_tasks, grid_summary, score_cells, stack
@@ -37,6 +39,9 @@ from benchmark.scoring.reading import TaskReader
 from benchmark.scoring.references import reference_lines
 from benchmark.scoring.registry import all_columns
 from benchmark.scoring.weights import InvalidOutput
+
+REMEDY = "close what else uses it, choose less with FMN_SCORING_CHUNK_MIB (64, for instance), or use DEVICE=cpu"
+"""What helps a scorer whose GPU is full."""
 
 
 def score(job: ScoringJob, out: Path) -> ScoringResult:
@@ -122,7 +127,11 @@ def main() -> None:
     arguments = parser.parse_args()
     job = ScoringJob.model_validate_json(arguments.job.read_text(encoding="utf-8"))
     job.cache.mkdir(parents=True, exist_ok=True)
-    result = score(job, arguments.out)
+    try:
+        result = score(job, arguments.out)
+    except torch.OutOfMemoryError as error:
+        error.add_note(f"the GPU's memory is too small for pieces of {job.compute.chunk_bytes // MIB} MiB; {REMEDY}")
+        raise
     (arguments.out / RESULT_FILE).write_text(result.model_dump_json(), encoding="utf-8")
 
 
