@@ -58,7 +58,7 @@ class DockerExecutor:
 
     Args:
         home: whose jobs; containers of other homes are left alone.
-        gpu: id of the one GPU that trainers get with DEVICE=cuda.
+        gpu: id of the one GPU that trainers and the scorer get with DEVICE=cuda.
         limits: sizes of trainers.
 
     Raises:
@@ -212,7 +212,9 @@ class DockerExecutor:
         """Run the scorer in a container that holds states and data, and no submission."""
         with ScoringRoom(self._home, job_file, out) as room:
             command = _open_to_all("benchmark.scoring.scorer", "--job", room.job_inside, "--out", room.out_inside)
-            container = self._start("scorer", self._scorer, command, room.mounts, limit_s=_SCORING_S)
+            container = self._start(
+                "scorer", self._scorer, command, room.mounts, device=room.job.device, limit_s=_SCORING_S
+            )
             try:
                 while (ended := container.join(0.2)) is None:
                     on_wait()

@@ -30,7 +30,7 @@ from benchmark.execution.lock import only_one
 from benchmark.execution.outbox import remove_tree
 from benchmark.execution.prepare import TaskData, TransferData, prepare_jobs, write_task_data, write_transfer_data
 from benchmark.execution.reporting import Audience, Reporter, StatusFile
-from benchmark.execution.score import Answer, run_scorer
+from benchmark.execution.score import Answer, chosen_chunk_mib, run_scorer
 from benchmark.execution.store import Store
 from benchmark.execution.supervise import Ended, adopt_leftovers, supervise
 from benchmark.method.admission import MANIFEST, Admitted, admit, submission_digest
@@ -166,9 +166,12 @@ def evaluate(
         The record and where it is. Failed runs are in it with their reasons.
 
     Raises:
-        InvalidDocument: rescoring was asked for, and not a single state is stored; or there is no key to sign with.
+        InvalidDocument: rescoring was asked for, and not a single state is stored; or there is no key to sign with, or
+            FMN_SCORING_CHUNK_MIB is no size.
     """
-    key = signing_key(role_of(executor.isolation), away_from=home.root)  # before anything that costs hours
+    # Before anything that costs hours.
+    key = signing_key(role_of(executor.isolation), away_from=home.root)
+    chosen_chunk_mib()
     workers = workers or default_workers()
     store = Store(home.segments)
     with only_one(home, reporter, status_name(prepared.admitted.name, prepared.spec.identity)):

@@ -73,10 +73,10 @@ class Executor(Protocol):
     isolation: Literal["none", "docker"]
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
-        """Resolve `auto`, `cpu` or `cuda` to what trainers will have.
+        """Resolve `auto`, `cpu` or `cuda` to what trainers and the scorer will have.
 
         Raises:
-            ValueError: `cuda` was asked for and trainers cannot have one, in one sentence.
+            ValueError: `cuda` was asked for and they cannot have one, in one sentence.
         """
         ...
 
@@ -107,7 +107,7 @@ class Executor(Protocol):
         ...
 
     def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
-        """Run the scorer to its end, calling `on_wait` now and then.
+        """Run the scorer to its end on the device that its job names, calling `on_wait` now and then.
 
         Raises:
             ScorerFailed: it ended with an error; the message holds the end of what it printed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from benchmark.execution.store import Store
 from benchmark.plan import Run, Segment, Subtree, path_to
 from benchmark.scoring.job import (
     MAPS_FILE,
+    MAX_CHUNK_MIB,
     OUTCOMES_FILE,
     RESULT_FILE,
     BranchPoint,
@@ -24,9 +26,15 @@ from benchmark.scoring.job import (
     ScoringResult,
     TaskToScore,
 )
+from benchmark.spec import Problem
+from benchmark.spec.validation import InvalidDocument
 
 if TYPE_CHECKING:
     from benchmark.execution.evaluate import Prepared
+
+
+CHUNK_VARIABLE = "FMN_SCORING_CHUNK_MIB"
+"""Names the size of the scorer's pieces of work: less where memory is short, for instance on a small or shared GPU."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +46,25 @@ class Answer:
     maps: bytes
 
 
+def chosen_chunk_mib() -> int | None:
+    """Give how large the scorer's pieces of work are to be, as `FMN_SCORING_CHUNK_MIB` asks; None where nobody asks.
+
+    Raises:
+        InvalidDocument: it is no such number.
+    """
+    asked = os.environ.get(CHUNK_VARIABLE, "").strip()
+    if not asked:
+        return None
+    if not (asked.isascii() and asked.isdecimal() and len(asked) < 10 and 1 <= int(asked) <= MAX_CHUNK_MIB):
+        expected = f"a whole number of MiB from 1 to {MAX_CHUNK_MIB}, or nothing"
+        raise InvalidDocument([Problem(CHUNK_VARIABLE, expected, asked[:40])])
+    return int(asked)
+
+
 def run_scorer(
     prepared: Prepared, home: Home, store: Store, executor: Executor, workers: int, on_wait: Callable[[], None]
 ) -> Answer:
-    """Score every run whose state is stored."""
+    """Score every run whose state is stored, on the device that they were trained on."""
     tasks: list[TaskToScore] = []
     for name, data in prepared.data.items():
         subtrees = [subtree for subtree in prepared.plan.subtrees if subtree.task == name]
@@ -57,7 +80,10 @@ def run_scorer(
         )  # fmt: skip
         tasks.append(task)
     home.outcomes.mkdir(parents=True, exist_ok=True)
-    job = ScoringJob(spec=prepared.spec, tasks=tuple(tasks), cache=home.outcomes, workers=workers)
+    job = ScoringJob(
+        spec=prepared.spec, tasks=tuple(tasks), cache=home.outcomes, workers=workers, device=prepared.device,
+        chunk_mib=chosen_chunk_mib(),
+    )  # fmt: skip
     with tempfile.TemporaryDirectory(dir=home.root, prefix=SCORING_PREFIX) as folder:
         job_file, out = Path(folder) / "job.json", Path(folder) / "out"
         out.mkdir()

@@ -41,7 +41,8 @@ class ScoringRoom:
     """
 
     def __init__(self, home: Home, job_file: Path, out: Path) -> None:
-        self._home, self._job_file, self._out = home, job_file, out
+        self._home, self._out = home, out
+        self.job = ScoringJob.model_validate_json(job_file.read_bytes())
         self._folder = Path(tempfile.mkdtemp(dir=home.root, prefix=SCORING_PREFIX))  # mode 0700
         self._cache, self._answer = self._folder / "outcomes", self._folder / "out"
         self.job_inside, self.out_inside = str(_INSIDE / "job.json"), str(_INSIDE / "out")
@@ -80,13 +81,12 @@ class ScoringRoom:
         for known in self._home.outcomes.iterdir():
             if _OUTCOME_NAME.fullmatch(known.name):
                 os.link(known, self._cache / known.name)
-        job = ScoringJob.model_validate_json(self._job_file.read_bytes())
-        inside = job.model_copy(
-            update={"cache": _INSIDE / "outcomes", "tasks": tuple(self._moved(task) for task in job.tasks)}
+        inside = self.job.model_copy(
+            update={"cache": _INSIDE / "outcomes", "tasks": tuple(self._moved(task) for task in self.job.tasks)}
         )
         (self._folder / "job.json").write_text(inside.model_dump_json(), encoding="utf-8")
         let_nobody_read(self._folder / "job.json")
-        for task in job.tasks:
+        for task in self.job.tasks:
             others = (file for other in task.transfer for file in (other.train_file, other.test_file))
             for path in (task.train_file, task.test_file, *others, *_directories(task)):
                 let_nobody_read(path)

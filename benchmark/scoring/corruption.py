@@ -15,9 +15,9 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.scoring.compute import Device
 from benchmark.scoring.corruption_kinds import corrupt, digest_images
 from benchmark.scoring.instrument import (
-    FINAL_FEATURES,
     CellMetric,
     CellView,
     Column,
@@ -57,15 +57,17 @@ class CorruptedImages:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self._kept: OrderedDict[str, dict[tuple[str, float, int], Pixels]] = OrderedDict()
+        self._kept: OrderedDict[str, dict[tuple[str, float, int, Device], Pixels]] = OrderedDict()
 
-    def get(self, images_NCHW: Pixels, digest: str, corruption: Corruption, severity: int) -> Pixels:
-        """Give `corrupt(images, corruption, severity)`; `digest` is that of the images. Not to be written to."""
+    def get(
+        self, images_NCHW: Pixels, digest: str, corruption: Corruption, severity: int, device: Device = "cpu"
+    ) -> Pixels:
+        """Give `corrupt(images, corruption, severity, device)`; `digest` is of the images. Not to be written to."""
         known = self._kept.setdefault(digest, {})
         self._kept.move_to_end(digest)
-        key = (corruption.name, corruption.severities[severity - 1], severity)
+        key = (corruption.name, corruption.severities[severity - 1], severity, device)
         if key not in known:
-            made_NCHW = corrupt(images_NCHW, corruption, severity)
+            made_NCHW = corrupt(images_NCHW, corruption, severity, device)
             while len(self._kept) > 1 and self.num_bytes + made_NCHW.nbytes > self.max_bytes:
                 self._kept.popitem(last=False)
             if self.num_bytes + made_NCHW.nbytes > self.max_bytes:
@@ -98,10 +100,10 @@ def corrupted_correctness(view: ModelView, probe: LinearProbe, corruptions: Sequ
     """
     digest = digest_images(view.test_images)
     wanted = [(corruption, severity) for corruption in corruptions for severity in range(1, NUM_SEVERITIES + 1)]
-    arrays = (_IMAGES.get(view.test_images, digest, *each) for each in wanted)
+    arrays = (_IMAGES.get(view.test_images, digest, *each, view.compute.device) for each in wanted)
     predicted: list[Labels] = []
     for batch in _batches(arrays):
-        features_BD = view.encode_test(batch)[FINAL_FEATURES]
+        features_BD = view.encode_test(batch)
         if not np.isfinite(features_BD).all():
             raise InvalidOutput("features overflow on corrupted images; the training has diverged")
         predicted.append(probe.predict(features_BD))

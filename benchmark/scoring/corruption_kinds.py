@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from kornia.filters import filter2d, filter2d_separable, gaussian_blur2d
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmark.scoring.compute import Device
 from benchmark.spec.corruptions import NUM_SEVERITIES, Corruption
 
 CHUNK_IMAGES = 1024
@@ -30,20 +32,25 @@ LINE_POINTS = 65
 """Points by which the line of a motion blur is drawn."""
 
 Corrupt = Callable[[Tensor, float, np.random.Generator], Tensor]
-"""(images (B, C, H, W) float32 in [0, 1], strength, draws) to images of the same shape, any real values."""
+"""(images (B, C, H, W) float32 in [0, 1], strength, draws) to images of the same shape, any real values, on the device
+of the images."""
 
 
 @torch.inference_mode()
-def corrupt(images_NCHW: NDArray[np.uint8], corruption: Corruption, severity: int) -> NDArray[np.uint8]:
+def corrupt(
+    images_NCHW: NDArray[np.uint8], corruption: Corruption, severity: int, device: Device = "cpu"
+) -> NDArray[np.uint8]:
     """Corrupt images.
 
     Draws depend on the corruption's name, the severity and the sha256 of all images together, and on nothing else: the
-    same call gives the same pixels, whatever ran before it.
+    same call gives the same pixels, whatever ran before it. Nothing that is drawn depends on the device; arithmetic is
+    rounded otherwise there, which moves some values by one.
 
     Args:
         images_NCHW: uint8 (N, C, H, W), 1 or 3 channels.
         corruption: which corruption, with its five strengths.
         severity: 1 (mild) to 5.
+        device: where the arithmetic is done.
 
     Returns:
         uint8 (N, C, H, W): the corrupted light, cut to [0, 1], times 255, rounded half to even.
@@ -72,9 +79,9 @@ def corrupt(images_NCHW: NDArray[np.uint8], corruption: Corruption, severity: in
     corrupted = np.empty_like(images_NCHW)
     for start in range(0, len(images_NCHW), CHUNK_IMAGES):
         chunk = slice(start, start + CHUNK_IMAGES)
-        light = torch.from_numpy(images_NCHW[chunk]).to(torch.float32).div_(255)
+        light = torch.from_numpy(images_NCHW[chunk]).to(device).to(torch.float32).div_(255)
         changed = kind(light, strength, draws).clamp(0, 1).mul(255).round()
-        corrupted[chunk] = changed.to(torch.uint8).numpy()
+        corrupted[chunk] = changed.to(torch.uint8).cpu().numpy()
     return corrupted
 
 
@@ -91,15 +98,15 @@ def _named_draws(name: str, severity: int, images_NCHW: NDArray[np.uint8]) -> np
 
 
 def _gaussian_noise(light: Tensor, deviation: float, draws: np.random.Generator) -> Tensor:
-    return light + deviation * torch.from_numpy(draws.standard_normal(light.shape, np.float32))
+    return light + deviation * _beside(light, draws.standard_normal(light.shape, np.float32))
 
 
 def _shot_noise(light: Tensor, photons: float, draws: np.random.Generator) -> Tensor:
-    return torch.from_numpy(draws.poisson(light.numpy().astype(np.float64) * photons) / photons)
+    return _beside(light, draws.poisson(light.cpu().numpy().astype(np.float64) * photons) / photons)
 
 
 def _impulse_noise(light: Tensor, share: float, draws: np.random.Generator) -> Tensor:
-    fate = torch.from_numpy(draws.random(light.shape))
+    fate = _beside(light, draws.random(light.shape))
     return light.masked_fill(fate < share / 2, 0.0).masked_fill(fate >= 1 - share / 2, 1.0)
 
 
@@ -110,11 +117,11 @@ def _gaussian_blur(light: Tensor, deviation: float, draws: np.random.Generator) 
 
 
 def _motion_blur(light: Tensor, length: float, draws: np.random.Generator) -> Tensor:
-    angle_B = torch.from_numpy(draws.random(len(light)) * math.pi).to(light.dtype)
+    angle_B = _beside(light, draws.random(len(light)) * math.pi).to(light.dtype)
     scaled = _scaled(length, light)
     radius = _radius(math.floor(scaled / 2) + 1, light)
-    position_T = scaled * ((torch.arange(LINE_POINTS) + 0.5) / LINE_POINTS - 0.5)
-    pixel_G = torch.arange(-radius, radius + 1)
+    position_T = scaled * ((torch.arange(LINE_POINTS, device=light.device) + 0.5) / LINE_POINTS - 0.5)
+    pixel_G = torch.arange(-radius, radius + 1, device=light.device)
     # Every point of the line gives its weight to the four pixels around it, the nearer the more.
     across_BTG = (1 - (position_T[:, None] * angle_B.cos()[:, None, None] - pixel_G).abs()).clamp(min=0)
     down_BTG = (1 - (position_T[:, None] * angle_B.sin()[:, None, None] - pixel_G).abs()).clamp(min=0)
@@ -124,7 +131,7 @@ def _motion_blur(light: Tensor, length: float, draws: np.random.Generator) -> Te
 def _box_blur(light: Tensor, width: float, draws: np.random.Generator) -> Tensor:
     half = max(_scaled(width, light), 1.0) / 2
     radius = _radius(math.ceil(half - 0.5), light)
-    pixel_G = torch.arange(-radius, radius + 1, dtype=light.dtype)
+    pixel_G = torch.arange(-radius, radius + 1, dtype=light.dtype, device=light.device)
     covered_1G = ((pixel_G + 0.5).clamp(max=half) - (pixel_G - 0.5).clamp(min=-half)).clamp(min=0)[None]
     return filter2d_separable(light, covered_1G, covered_1G, "reflect", normalized=True)
 
@@ -138,12 +145,14 @@ def _contrast(light: Tensor, left: float, draws: np.random.Generator) -> Tensor:
 
 
 def _jpeg(light: Tensor, quality: float, draws: np.random.Generator) -> Tensor:
-    coded = jpeg_codec_differentiable(light.expand(-1, 3, -1, -1), torch.tensor([float(quality)]))
+    coded = jpeg_codec_differentiable(light.expand(-1, 3, -1, -1), torch.tensor([float(quality)], device=light.device))
     return coded if light.shape[1] == 3 else coded.mean(dim=1, keepdim=True)
 
 
 def _pixelate(light: Tensor, share: float, draws: np.random.Generator) -> Tensor:
-    down, across = (_overlaps(side, max(math.floor(share * side + 0.5), 1)) for side in light.shape[2:])
+    down, across = (
+        _overlaps(side, max(math.floor(share * side + 0.5), 1)).to(light.device) for side in light.shape[2:]
+    )
     larger = torch.einsum("ih,bchw,jw->bcij", down / down.sum(dim=1, keepdim=True), light, across)
     larger = larger / across.sum(dim=1)
     return torch.einsum("ih,bcij,jw->bchw", down, larger, across)
@@ -154,6 +163,11 @@ def _overlaps(side: int, fewer: int) -> Tensor:
     edge = torch.arange(fewer)[:, None] * (side / fewer)
     pixel = torch.arange(side)
     return (torch.minimum(edge + side / fewer, pixel + 1) - torch.maximum(edge, pixel)).clamp(min=0)
+
+
+def _beside(light: Tensor, drawn: NDArray[Any]) -> Tensor:
+    """Bring what was drawn to where the images are."""
+    return torch.from_numpy(drawn).to(light.device)
 
 
 def _scaled(length: float, light: Tensor) -> float:

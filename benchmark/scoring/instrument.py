@@ -16,10 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.scoring.compute import ON_CPU, Compute
 from benchmark.spec import Evaluation
 
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
+
+INPUT = "input"
+"""Name of the first probe point, the flattened image: the same for every model."""
 
 FINAL_FEATURES = "features"
 """Name of the last probe point: encoder output after global average pooling, the representation that is judged."""
@@ -92,13 +96,14 @@ class ModelView:
         num_classes: C.
         weights: the encoder's parameters and buffers by name, masks already applied.
         prunable: names of the weights that may be pruned.
-        encode_test: maps a transformation of uint8 test images (N, channels, H, W) to features per probe point, for
+        encode_test: maps a transformation of uint8 test images (N, channels, H, W) to their final features (N, D), for
             instruments that change the images (corruptions).
         test_images: uint8 (N, channels, H, W).
         dense_test: features of the *dense* model of the same seed on the test images, (N, D_p) per probe point; an
             empty mapping where that model has failed.
         other_dense_test: the same of the dense model of another seed.
         transfer: by name, datasets that the encoder was not trained on.
+        compute: where heavy arithmetic is done.
         shared: what one instrument has computed and another needs too, such as the fitted linear probe.
     """
 
@@ -110,10 +115,11 @@ class ModelView:
     weights: Mapping[str, NDArray[Any]]
     prunable: tuple[str, ...]
     test_images: NDArray[np.uint8]
-    encode_test: Callable[[NDArray[np.uint8]], Mapping[str, Features]]
+    encode_test: Callable[[NDArray[np.uint8]], Features]
     dense_test: Callable[[], Mapping[str, Features]]
     other_dense_test: Callable[[], Mapping[str, Features]]
     transfer: Mapping[str, Callable[[], OtherView]] = field(default_factory=dict[str, Callable[[], OtherView]])
+    compute: Compute = ON_CPU
     shared: dict[str, Any] = field(default_factory=dict[str, Any])
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.plan.events import PruneEvent
+from benchmark.scoring.compute import Compute, Device
 from benchmark.scoring.instrument import Column, Estimate
 from benchmark.spec import BenchmarkSpec
 
@@ -17,6 +18,9 @@ RESULT_FILE, OUTCOMES_FILE, MAPS_FILE = "result.json", "outcomes.parquet", "maps
 
 ENCODER_FILE, MASK_FILE = "encoder.safetensors", "mask.safetensors"
 """What a scorer reads of a state."""
+
+MAX_CHUNK_MIB = 2**16
+"""Most that a piece of work may take, in MiB: more than any device has."""
 
 
 class _Part(BaseModel):
@@ -106,6 +110,15 @@ class ScoringJob(_Part):
     """Where outcomes of single models are kept between scorings."""
     workers: int
     """Processes that read models at the same time."""
+    device: Device = "cpu"
+    """Where models are read."""
+    chunk_mib: Annotated[int, Field(ge=1, le=MAX_CHUNK_MIB)] | None = None
+    """Size of the pieces that work is cut into, in MiB; by default what suits the device."""
+
+    @property
+    def compute(self) -> Compute:
+        """Where, and in pieces of which size."""
+        return Compute.on(self.device, self.chunk_mib)
 
 
 class ScoredRun(_Part):

@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmark.scoring.compute import ON_CPU, Compute, Device
 from benchmark.scoring.instrument import FINAL_FEATURES, Column, Features, Labels, ModelMetric, ModelView, Outcome
 from benchmark.spec import Evaluation
 
 CHUNK_BYTES = 16 * 2**20
-"""Bytes of one chunk of the float64 distance matrix, of gathered neighbours, or of votes; settling ties takes up to six
-times as much."""
+"""Bytes of one chunk of gathered neighbours, or of votes."""
 
 RESOLUTION = 2.0**-40
 """Relative resolution of distances (9e-13): a gap to the next distance that is no larger makes a tie. Matrix products
@@ -28,18 +28,20 @@ of equal numbers differ by 1e-15 with the position in the matrix; such rounding 
 
 
 def nearest(
-    train_MD: Features, test_ND: Features, k: int, metric: Literal["cosine", "euclidean"]
+    train_MD: Features, test_ND: Features, k: int, metric: Literal["cosine", "euclidean"], compute: Compute = ON_CPU
 ) -> NDArray[np.int64]:
     """Find the k nearest training examples of every test example.
 
     `cosine` orders by `-<a, b> / (|a| |b|)`, `euclidean` by `|a - b|^2`, both in float64, exactly (all pairs, in
-    chunks of test examples). Ties go to the lower training index. A zero vector has similarity 0 to everything.
+    chunks of test examples). Ties go to the lower training index. A zero vector has similarity 0 to everything. The
+    neighbours are the same on every device and for every size of chunks.
 
     Args:
         train_MD: float32 (M, D), finite.
         test_ND: float32 (N, D), finite.
         k: number of neighbours, at least 1; M where that is less.
         metric: what is near.
+        compute: where, and how large a chunk of the float64 distance matrix is.
 
     Returns:
         int64 (N, min(k, M)), indices in [0, M), nearest first.
@@ -56,24 +58,24 @@ def nearest(
         raise ValueError(f"nearest: expected k >= 1, (M >= 1, D), (N, D), got {k}, {train_MD.shape}, {test_ND.shape}")
     # Distances do not depend on the origin; vectors from the mean are short, so that less of them cancels.
     origin_D = torch.from_numpy(train_MD.mean(axis=0, dtype=np.float64)) if metric == "euclidean" else None
-    train, k = _prepared(train_MD, origin_D), min(k, len(train_MD))
+    train, k = _prepared(train_MD, origin_D, compute.device), min(k, len(train_MD))
     squares_M = train.square().sum(dim=1)
     found_Nk = np.empty((len(test_ND), k), np.int64)
-    chunk = max(1, CHUNK_BYTES // (8 * len(train_MD)))
+    chunk = max(1, compute.chunk_bytes // (8 * len(train_MD)))
     for start in range(0, len(test_ND), chunk):
-        test = _prepared(test_ND[start : start + chunk], origin_D)
+        test = _prepared(test_ND[start : start + chunk], origin_D, compute.device)
         squares_n1 = test.square().sum(dim=1, keepdim=True)
         if metric == "cosine":
             distance_nM = test.neg() @ train.T
         else:
             distance_nM = torch.addmm(squares_M, test, train.T, alpha=-2).add_(squares_n1)
-        found_Nk[start : start + chunk] = _lowest(distance_nM, squares_n1, k).numpy()
+        found_Nk[start : start + chunk] = _lowest(distance_nM, squares_n1, k).cpu().numpy()
     return found_Nk
 
 
 def cosine_similarity(train_MD: Features, test_ND: Features, index_Nk: NDArray[np.int64]) -> NDArray[np.float64]:
     """Give the cosine of the angle between every test example and the training examples at `index_Nk`, (N, k)."""
-    train, test = _prepared(train_MD, None).numpy(), _prepared(test_ND, None).numpy()
+    train, test = (_prepared(features, None, "cpu").numpy() for features in (train_MD, test_ND))
     similarity_Nk = np.empty(index_Nk.shape)
     chunk = max(1, CHUNK_BYTES // (8 * max(1, index_Nk.shape[1] * train.shape[1])))
     for start in range(0, len(test), chunk):
@@ -98,8 +100,9 @@ def vote(
 
 
 def knn_predictions(
-    train_MD: Features, labels_M: Labels, test_ND: Features, num_classes: int, k: int = 20, temperature: float = 0.07
-) -> NDArray[np.int64]:
+    train_MD: Features, labels_M: Labels, test_ND: Features, num_classes: int, k: int = 20, temperature: float = 0.07,
+    compute: Compute = ON_CPU,
+) -> NDArray[np.int64]:  # fmt: skip
     """Predict by a vote of the k nearest training examples with weight `exp(cosine similarity / temperature)`.
 
     Edge cases: with M < k all M vote; a zero vector has similarity 0 to everything, so the first k training examples
@@ -112,6 +115,7 @@ def knn_predictions(
         num_classes: C.
         k: neighbours.
         temperature: positive, at least 0.01 or weights overflow.
+        compute: where neighbours are searched.
 
     Returns:
         int64 (N,), values in [0, C).
@@ -125,16 +129,16 @@ def knn_predictions(
         >>> knn_predictions(train, np.array([2, 2, 0]), np.array([[3.0, 1.0]], np.float32), 3, k=2).tolist()
         [2]
     """
-    index_Nk = nearest(train_MD, test_ND, k, "cosine")
+    index_Nk = nearest(train_MD, test_ND, k, "cosine", compute)
     weights_Nk = np.exp(cosine_similarity(train_MD, test_ND, index_Nk) / temperature)
     return vote(labels_M[index_Nk], weights_Nk, num_classes)
 
 
-def _prepared(features_ND: Features, origin_D: Tensor | None) -> Tensor:
-    """Convert to float64, relative to an origin, or of unit length if there is none."""
-    features = torch.from_numpy(features_ND.astype(np.float64))
+def _prepared(features_ND: Features, origin_D: Tensor | None, device: Device) -> Tensor:
+    """Convert to float64 there, relative to an origin, or of unit length if there is none."""
+    features = torch.from_numpy(features_ND).to(device).to(torch.float64, copy=True)
     if origin_D is not None:
-        return features.sub_(origin_D)
+        return features.sub_(origin_D.to(device))
     norm_N1 = features.norm(dim=1, keepdim=True)
     return features.div_(torch.where(norm_N1 > 0, norm_N1, 1.0))
 
@@ -170,8 +174,9 @@ def _smallest(distance_nM: Tensor, count: int) -> tuple[Tensor, Tensor]:
     dealt = per_block * num_blocks
     minimum_nb = distance_nM[:, :dealt].unflatten(1, (per_block, num_blocks)).amin(dim=1)
     block_nj = minimum_nb.topk(count, dim=1, largest=False, sorted=False).indices
-    in_blocks_nc = (block_nj[:, None, :] + num_blocks * torch.arange(per_block)[:, None]).flatten(1)
-    left_over_nr = torch.arange(dealt, num_columns).expand(len(distance_nM), -1)
+    row_b1 = torch.arange(per_block, device=distance_nM.device)[:, None]
+    in_blocks_nc = (block_nj[:, None, :] + num_blocks * row_b1).flatten(1)
+    left_over_nr = torch.arange(dealt, num_columns, device=distance_nM.device).expand(len(distance_nM), -1)
     column_nc = torch.cat([in_blocks_nc, left_over_nr], dim=1)
     found = distance_nM.gather(1, column_nc).topk(count, dim=1, largest=False)
     return found.values, column_nc.gather(1, found.indices)
@@ -189,22 +194,24 @@ def _groups(ascending_nj: Tensor, step_n1: Tensor) -> Tensor:
 
 def _first_of_ties(distance_rM: Tensor, step_r1: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Give the columns, ascending, and groups of the k smallest per row; of the last group the first ones."""
-    ascending_rM, order_rM = distance_rM.sort(dim=1)
-    sorted_group_rM = _groups(ascending_rM, step_r1)
-    last_r1 = sorted_group_rM[:, k - 1 : k]
-    group_rM = torch.empty_like(order_rM).scatter_(1, order_rM, sorted_group_rM)
-    before_rM, tied_rM = group_rM < last_r1, group_rM == last_r1
-    missing_r1 = k - before_rM.sum(dim=1, keepdim=True)
-    chosen_rM = before_rM | (tied_rM & (tied_rM.cumsum(dim=1) <= missing_r1))
+    ascending_rM = distance_rM.sort(dim=1).values
+    group_rM = _groups(ascending_rM, step_r1)
+    last_r1 = group_rM[:, k - 1 : k].contiguous()
+    # Equal distances are of one group, so that the smallest and the largest of the last group tell who is in it.
+    first_r1, end_r1 = torch.searchsorted(group_rM, last_r1), torch.searchsorted(group_rM, last_r1, right=True)
+    tied_rM = distance_rM >= ascending_rM.gather(1, first_r1)
+    before_rM = ~tied_rM
+    tied_rM &= distance_rM <= ascending_rM.gather(1, end_r1 - 1)
+    chosen_rM = before_rM | (tied_rM & (tied_rM.cumsum(dim=1) <= k - first_r1))
     columns_rk = chosen_rM.nonzero()[:, 1].reshape(-1, k)
-    return columns_rk, group_rM.gather(1, columns_rk)
+    return columns_rk, group_rM.gather(1, torch.searchsorted(ascending_rM, distance_rM.gather(1, columns_rk)))
 
 
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
     settings = evaluation.knn
     predicted_N = knn_predictions(
         view.train[FINAL_FEATURES], view.train_labels, view.test[FINAL_FEATURES], view.num_classes,
-        settings.k, settings.temperature,
+        settings.k, settings.temperature, view.compute,
     )  # fmt: skip
     prediction = predicted_N.astype(np.min_scalar_type(view.num_classes - 1))
     return Outcome({"knn/accuracy": float((predicted_N == view.test_labels).mean())}, {"knn/prediction": prediction})

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize  # pyright: ignore[reportUnknownVariableType]
 
+from benchmark.scoring.compute import ON_CPU, Compute
+from benchmark.scoring.cross_entropy import cross_entropy
 from benchmark.scoring.instrument import (
     FINAL_FEATURES,
     Column,
@@ -77,8 +79,9 @@ class LinearProbe:
 
 
 def fit_linear_probe(
-    train_features_MD: Features | Doubles, labels_M: Labels, num_classes: int, l2: float, tolerance: float
-) -> LinearProbe:
+    train_features_MD: Features | Doubles, labels_M: Labels, num_classes: int, l2: float, tolerance: float,
+    compute: Compute = ON_CPU,
+) -> LinearProbe:  # fmt: skip
     """Fit multinomial logistic regression on standardised features.
 
     With `z` the features minus their mean over their standard deviation, minimises over W (A, C) and b (C,)::
@@ -86,7 +89,7 @@ def fit_linear_probe(
         mean_i [ logsumexp_c(z_i W_c + b_c) - (z_i W_y + b_y) ]  +  l2 ||W||^2 / 2
 
     in float64 by L-BFGS from W = 0 and b = log class shares. Nothing is drawn at random: the same numbers on the same
-    machine, libraries and thread count give the same bits.
+    machine, device, libraries and thread count give the same bits.
 
     Edge cases: features that do not vary (see `CONSTANT_FEATURE_RATIO`) are dropped; if none varies the probe answers
     with the class shares. A class absent from `labels_M` is left out of the fit and gets probability 0, where its
@@ -98,6 +101,7 @@ def fit_linear_probe(
         num_classes: C, at least 1.
         l2: weight of the penalty, positive; the bias is free of it. scikit-learn's `C` is `1 / (l2 M)`.
         tolerance: largest absolute gradient entry, in standardised units, at which the fit counts as converged.
+        compute: where sums over examples are made, in float64 everywhere; L-BFGS itself stays on the processor.
 
     Raises:
         ValueError: if shapes disagree, there is no example, a label is out of range or a feature is not finite.
@@ -120,7 +124,7 @@ def fit_linear_probe(
     # Examples along the last axis: reductions over a handful of classes are then contiguous and five times faster.
     standardised_AM = np.ascontiguousarray(((raw_MD[:, varying_A] - mean_D[varying_A]) / deviation_D[varying_A]).T)
     present_P, targets_M = np.unique(labels_M, return_inverse=True)
-    objective = _Objective(standardised_AM, targets_M, len(present_P), l2)
+    objective = _Objective(standardised_AM, targets_M, len(present_P), l2, compute)
     solution = _minimise(objective, tolerance)
     gradient_norm = float(np.abs(objective(solution)[1]).max())
 
@@ -135,35 +139,27 @@ def fit_linear_probe(
 class _Objective:
     """Penalised mean cross-entropy and its gradient as functions of one flat vector, (P * (A + 1),): W then b."""
 
-    def __init__(self, standardised_AM: Doubles, targets_M: NDArray[np.intp], num_present: int, l2: float) -> None:
-        self.standardised_AM = standardised_AM
-        self.num_features, self.num_examples = standardised_AM.shape
-        self.one_hot_PM = (np.arange(num_present)[:, None] == targets_M).astype(np.float64)
-        self.l2 = l2
+    def __init__(
+        self, standardised_AM: Doubles, targets_M: NDArray[np.intp], num_present: int, l2: float, compute: Compute
+    ) -> None:
+        self.num_features, self.l2 = len(standardised_AM), l2
+        one_hot_PM = (np.arange(num_present)[:, None] == targets_M).astype(np.float64)
+        self.share_P = one_hot_PM.mean(axis=1)
+        self.cross_entropy = cross_entropy(standardised_AM, one_hot_PM, compute)
 
     def unpack(self, flat: Doubles) -> tuple[Doubles, Doubles]:
-        num_weights = len(self.one_hot_PM) * self.num_features
-        return flat[:num_weights].reshape(len(self.one_hot_PM), -1), flat[num_weights:]
+        num_weights = len(self.share_P) * self.num_features
+        return flat[:num_weights].reshape(len(self.share_P), -1), flat[num_weights:]
 
     def start(self) -> Doubles:
-        weights = np.zeros(len(self.one_hot_PM) * self.num_features)
-        return np.concatenate([weights, np.log(self.one_hot_PM.mean(axis=1))])
+        return np.concatenate([np.zeros(len(self.share_P) * self.num_features), np.log(self.share_P)])
 
     def __call__(self, flat: Doubles) -> tuple[float, Doubles]:
         weights_PA, bias_P = self.unpack(flat)
-        scores_PM = weights_PA @ self.standardised_AM
-        scores_PM += bias_P[:, None]
-        scores_PM -= scores_PM.max(axis=0)  # so that exp cannot overflow
-        target_score = np.vdot(self.one_hot_PM, scores_PM)
-        np.exp(scores_PM, out=scores_PM)
-        total_M = scores_PM.sum(axis=0)
-        cross_entropy = (np.log(total_M).sum() - target_score) / self.num_examples
+        loss, slope_PA, slope_P = self.cross_entropy(weights_PA, bias_P)
         penalty = self.l2 / 2 * np.vdot(weights_PA, weights_PA)
-        scores_PM /= total_M
-        scores_PM -= self.one_hot_PM
-        scores_PM /= self.num_examples
-        gradient_PA = scores_PM @ self.standardised_AM.T + self.l2 * weights_PA
-        return float(cross_entropy + penalty), np.concatenate([gradient_PA.ravel(), scores_PM.sum(axis=1)])
+        gradient_PA = slope_PA + self.l2 * weights_PA
+        return float(loss + penalty), np.concatenate([gradient_PA.ravel(), slope_P])
 
 
 def _minimise(objective: _Objective, tolerance: float) -> Doubles:
@@ -195,8 +191,9 @@ def probe_of(view: ModelView, settings: LinearProbeSpec) -> LinearProbe:
     name = f"linear probe {settings.model_dump_json()}"
     if name not in view.shared:
         view.shared[name] = fit_linear_probe(
-            view.train[FINAL_FEATURES], view.train_labels, view.num_classes, settings.l2, settings.tolerance
-        )
+            view.train[FINAL_FEATURES], view.train_labels, view.num_classes, settings.l2, settings.tolerance,
+            view.compute,
+        )  # fmt: skip
     return view.shared[name]
 
 

@@ -82,6 +82,7 @@ def _points(reader: TaskReader, run: RunToScore, beside: RunToScore | None, besi
         InvalidOutput: the run's files are not what was asked for.
     """
     names = {"map": VERSION, "state": run.state_key, "seed": run.seed, "test": reader.task.test_digest}
+    names |= reader.computed
     path = reader.cache / f"{digest({**names, 'beside': beside and beside.state_key})}.npz"
     known = read_outcome(path)
     if known is not None and "points" in known.examples:

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.scoring.compute import ON_CPU, Compute
 from benchmark.scoring.instrument import (
+    INPUT,
     CellMetric,
     CellView,
     Column,
@@ -29,9 +31,6 @@ from benchmark.scoring.instrument import (
 from benchmark.scoring.knn import nearest, vote
 from benchmark.scoring.pie_split import split_by_pie
 from benchmark.spec import Evaluation
-
-INPUT = "input"
-"""Name of the probe point that no weight has touched: its neighbours are the same for every model."""
 
 MAX_REMEMBERED = 2
 """Data sets whose input predictions are kept in a process."""
@@ -66,6 +65,7 @@ def probe_predictions(
     final_N: NDArray[Any],
     num_classes: int,
     k: int = 30,
+    compute: Compute = ON_CPU,
 ) -> NDArray[np.int64]:
     """Predict the test examples at every probe point, and put the linear probe's predictions last.
 
@@ -80,6 +80,7 @@ def probe_predictions(
         final_N: integer (N,), predictions of the linear probe.
         num_classes: C.
         k: neighbours.
+        compute: where they are searched.
 
     Returns:
         int64 (P, N), P the number of probe points + 1.
@@ -89,25 +90,25 @@ def probe_predictions(
         input, and the last probe is a linear probe instead of the network's softmax, which not every method has.
     """
     predictions = [
-        _input_prediction(train[name], test[name], labels_M, num_classes, k)
-        if name == INPUT
-        else _neighbour_prediction(train[name], test[name], labels_M, num_classes, k)
+        (_input_prediction if name == INPUT else _neighbour_prediction)(
+            train[name], test[name], labels_M, num_classes, k, compute
+        )
         for name in test
     ]
     return np.stack([*predictions, final_N.astype(np.int64)])
 
 
 def _neighbour_prediction(
-    train_MD: Features, test_ND: Features, labels_M: Labels, num_classes: int, k: int
+    train_MD: Features, test_ND: Features, labels_M: Labels, num_classes: int, k: int, compute: Compute
 ) -> NDArray[np.int64]:
-    return vote(labels_M[nearest(train_MD, test_ND, k, "euclidean")], None, num_classes)
+    return vote(labels_M[nearest(train_MD, test_ND, k, "euclidean", compute)], None, num_classes)
 
 
 _remembered: dict[str, NDArray[np.int64]] = {}
 
 
 def _input_prediction(
-    train_MD: Features, test_ND: Features, labels_M: Labels, num_classes: int, k: int
+    train_MD: Features, test_ND: Features, labels_M: Labels, num_classes: int, k: int, compute: Compute
 ) -> NDArray[np.int64]:
     """Search among raw images once per process: they have the most features, and all models share them."""
     hasher = hashlib.sha256(f"{train_MD.shape} {test_ND.shape} {num_classes} {k}".encode())
@@ -117,14 +118,16 @@ def _input_prediction(
     if key not in _remembered:
         if len(_remembered) >= MAX_REMEMBERED:
             _remembered.pop(next(iter(_remembered)))
-        _remembered[key] = _neighbour_prediction(train_MD, test_ND, labels_M, num_classes, k)
+        _remembered[key] = _neighbour_prediction(train_MD, test_ND, labels_M, num_classes, k, compute)
     return _remembered[key]
 
 
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
     final_N = earlier.examples["linear/prediction"]
     settings = evaluation.depth
-    predicted_PN = probe_predictions(view.train, view.test, view.train_labels, final_N, view.num_classes, settings.k)
+    predicted_PN = probe_predictions(
+        view.train, view.test, view.train_labels, final_N, view.num_classes, settings.k, view.compute
+    )
     depth_type = np.min_scalar_type(len(predicted_PN))
     pred_N, true_N = (depth(predicted_PN, reference).astype(depth_type) for reference in (final_N, view.test_labels))
     values = {

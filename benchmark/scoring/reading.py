@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 from safetensors.numpy import load_file
@@ -21,10 +17,13 @@ from safetensors.numpy import load_file
 from benchmark.encoder import Encoder, build_encoder, prunable_names
 from benchmark.pruning.mask import Mask
 from benchmark.scoring import linear_probe
+from benchmark.scoring.compute import ON_CPU, Compute
 from benchmark.scoring.derivation import DERIVATION_VERSION, demand_derived_mask
-from benchmark.scoring.features import extract_features, extract_final_features
+from benchmark.scoring.device import facts_that_change_bits, release
+from benchmark.scoring.features import extract_features, extract_final_features, pixels_of
 from benchmark.scoring.instrument import (
     FINAL_FEATURES,
+    INPUT,
     Features,
     Labels,
     ModelMetric,
@@ -56,12 +55,17 @@ class Images:
         tensors = load_file(path)
         return Images(tensors["images"], tensors["labels"])
 
+    @cached_property
+    def pixels(self) -> Features:
+        """The images as the first probe point shows them, the same for every model."""
+        return pixels_of(self.images)
+
 
 class TaskReader:
     """Reads the models of one task; features of dense models are kept, because every pruned one is compared to them."""
 
-    def __init__(self, spec: BenchmarkSpec, task: TaskToScore, cache: Path) -> None:
-        self.spec, self.task, self.cache = spec, task, cache
+    def __init__(self, spec: BenchmarkSpec, task: TaskToScore, cache: Path, compute: Compute = ON_CPU) -> None:
+        self.spec, self.task, self.cache, self.compute = spec, task, cache, compute
         self.dense_runs = {run.seed: run for run in task.runs if run.schedule == "dense"}
         self._dense_features: dict[int, Mapping[str, Features]] = {}
         self._others: dict[Path, Images] = {}
@@ -96,6 +100,8 @@ class TaskReader:
                 found = metric.measure(view, self.spec.evaluation, outcome)
                 write_outcome(path, found)
             outcome = Outcome({**outcome.values, **found.values}, {**outcome.examples, **found.examples})
+        if view is not None:
+            release(self.compute)
         return outcome
 
     def knows(self, run: RunToScore) -> bool:
@@ -108,7 +114,7 @@ class TaskReader:
         Raises:
             InvalidOutput: the run's files are not what was asked for, or its features are not finite.
         """
-        features = extract_features(self._load(run), self.test.images[example_n])
+        features = extract_features(self._load(run), self.test.images[example_n], self.compute)
         _demand_finite(features)
         return features[FINAL_FEATURES]
 
@@ -123,6 +129,11 @@ class TaskReader:
         write_cached(path, json.dumps(found).encode())
         return found
 
+    @cached_property
+    def computed(self) -> dict[str, str | int]:
+        """Whatever of the place of computation changes bits: part of every key of a number."""
+        return facts_that_change_bits(self.compute)
+
     def _key(self, run: RunToScore, metric: ModelMetric) -> str:
         settings = metric.settings(self.spec.evaluation)
         partners = (self.dense_runs.get(seed) for seed in (run.seed, self._next_seed(run.seed)))
@@ -130,6 +141,7 @@ class TaskReader:
         others = [[other.name, other.train_digest, other.test_digest] for other in self.task.transfer]
         return digest(
             {
+                **self.computed,
                 **({"transfer": others} if metric.reads_transfer else {}),
                 "state": run.state_key,
                 "derivation": DERIVATION_VERSION,
@@ -155,23 +167,27 @@ class TaskReader:
         encoder = self.encoder(run.seed)
         mask = self._load_into(encoder, run)
         demand_derived_mask(run, mask, lambda: self.encoder(run.seed))
-        train, test = extract_features(encoder, self.train.images), extract_features(encoder, self.test.images)
-        _demand_finite(train)
-        _demand_finite(test)
+        weights = _weights(encoder)  # before the encoder leaves for another device
         return ModelView(
-            train=train,
-            test=test,
+            train=self._finite_features(encoder, self.train),
+            test=self._finite_features(encoder, self.test),
             train_labels=self.train.labels,
             test_labels=self.test.labels,
             num_classes=self.task.num_classes,
-            weights=_weights(encoder),
+            weights=weights,
             prunable=prunable_names(encoder),
             test_images=self.test.images,
-            encode_test=lambda images: extract_features(encoder, images),
+            encode_test=lambda images: extract_final_features(encoder, images, self.compute),
             dense_test=lambda: self._dense(run.seed),
             other_dense_test=lambda: self._dense_of_another(run.seed),
             transfer={other.name: partial(self._read_other, encoder, other) for other in self.task.transfer},
+            compute=self.compute,
         )
+
+    def _finite_features(self, encoder: Encoder, data: Images) -> dict[str, Features]:
+        features = extract_features(encoder, data.images, self.compute, data.pixels)
+        _demand_finite(features)
+        return features
 
     def _read_other(self, encoder: Encoder, other: OtherDataset) -> OtherView:
         """Encode a dataset that the encoder was not trained on.
@@ -180,7 +196,7 @@ class TaskReader:
             InvalidOutput: its features are not finite.
         """
         train, test = self._other_images(other.train_file), self._other_images(other.test_file)
-        train_MD, test_ND = (extract_final_features(encoder, each.images) for each in (train, test))
+        train_MD, test_ND = (extract_final_features(encoder, each.images, self.compute) for each in (train, test))
         _demand_finite({f"the last probe point ({other.name}, training)": train_MD, f"it ({other.name})": test_ND})
         return OtherView(train_MD, test_ND, train.labels, test.labels, other.num_classes)
 
@@ -206,7 +222,9 @@ class TaskReader:
             except (KeyError, InvalidOutput):
                 self._dense_features[seed] = {}
             else:
-                self._dense_features[seed] = extract_features(encoder, self.test.images)
+                self._dense_features[seed] = extract_features(
+                    encoder, self.test.images, self.compute, self.test.pixels
+                )
         return self._dense_features[seed]
 
 
@@ -216,19 +234,5 @@ def _weights(encoder: Encoder) -> dict[str, NDArray[Any]]:
 
 def _demand_finite(features: Mapping[str, Features]) -> None:
     for name, values in features.items():
-        if not np.isfinite(values).all():
+        if name != INPUT and not np.isfinite(values).all():  # pixels always are
             raise InvalidOutput(f"features at {name} overflow on real images; the training has diverged")
-
-
-def start_reading() -> None:
-    """Prepare a process of a pool: one thread, and an end with the scorer, lest it waits for work for ever."""
-    torch.set_num_threads(1)
-    scorer = multiprocessing.parent_process()
-    assert scorer is not None
-    threading.Thread(target=lambda: (scorer.join(), os._exit(1)), daemon=True).start()
-
-
-def deal_seeds(runs: tuple[RunToScore, ...], workers: int) -> list[frozenset[int]]:
-    """Deal runs to workers by seed, so that each needs the dense features of few seeds."""
-    seeds = sorted({run.seed for run in runs})
-    return [frozenset(seeds[worker::workers]) for worker in range(min(workers, len(seeds)))]

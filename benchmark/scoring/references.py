@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from benchmark.scoring.features import extract_features
-from benchmark.scoring.instrument import FINAL_FEATURES, Estimate, Features
+from benchmark.scoring.features import extract_final_features
+from benchmark.scoring.instrument import Estimate, Features
 from benchmark.scoring.intervals import t_interval
 from benchmark.scoring.job import ScoredReference
 from benchmark.scoring.linear_probe import fit_linear_probe
@@ -35,6 +34,7 @@ def reference_lines(reader: TaskReader) -> tuple[ScoredReference, ScoredReferenc
 def _key(reader: TaskReader) -> str:
     return digest(
         {
+            **reader.computed,
             "references": 1,
             "task": reader.task.name,
             "encoder": reader.spec.tasks[reader.task.index].encoder.model_dump(mode="json"),
@@ -48,7 +48,7 @@ def _key(reader: TaskReader) -> str:
 
 
 def _raw_pixels(reader: TaskReader) -> ScoredReference:
-    accuracy = _probe_accuracy(reader, _pixels(reader.train.images), _pixels(reader.test.images))
+    accuracy = _probe_accuracy(reader, reader.train.pixels, reader.test.pixels)
     count = len(reader.test.labels)
     bounds = binomtest(round(accuracy * count), count).proportion_ci(
         reader.spec.evaluation.bootstrap.confidence, method="wilson"
@@ -57,16 +57,14 @@ def _raw_pixels(reader: TaskReader) -> ScoredReference:
     return ScoredReference(task=reader.task.name, name="raw-pixels", accuracy=estimate)
 
 
-def _pixels(images: NDArray[np.uint8]) -> Features:
-    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
-
-
 def _untrained(reader: TaskReader) -> ScoredReference:
     accuracies: list[float] = []
     for seed in range(reader.spec.population.models):
         encoder = reader.encoder(seed)
-        train = extract_features(encoder, reader.train.images)[FINAL_FEATURES]
-        accuracies.append(_probe_accuracy(reader, train, extract_features(encoder, reader.test.images)[FINAL_FEATURES]))
+        train, test = (
+            extract_final_features(encoder, each.images, reader.compute) for each in (reader.train, reader.test)
+        )
+        accuracies.append(_probe_accuracy(reader, train, test))
     bounds = t_interval(np.array(accuracies), reader.spec.evaluation.bootstrap.confidence)
     low, high = (None, None) if bounds is None else bounds
     estimate = Estimate(value=float(np.mean(accuracies)), low=low, high=high)
@@ -75,5 +73,7 @@ def _untrained(reader: TaskReader) -> ScoredReference:
 
 def _probe_accuracy(reader: TaskReader, train_MD: Features, test_ND: Features) -> float:
     settings = reader.spec.evaluation.linear
-    probe = fit_linear_probe(train_MD, reader.train.labels, reader.task.num_classes, settings.l2, settings.tolerance)
+    probe = fit_linear_probe(
+        train_MD, reader.train.labels, reader.task.num_classes, settings.l2, settings.tolerance, reader.compute
+    )
     return float((probe.predict(test_ND) == reader.test.labels).mean())

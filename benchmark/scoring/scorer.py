@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import argparse
 import math
-import multiprocessing
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
+from benchmark.scoring.compute import MIB
+from benchmark.scoring.crew import fill_cache, reader_of
+from benchmark.scoring.device import configure
 from benchmark.scoring.grid import Cell, average_over_tasks, grid_summary, score_cells, stack
 from benchmark.scoring.instrument import Estimate, Outcome
 from benchmark.scoring.job import (
@@ -31,22 +33,21 @@ from benchmark.scoring.job import (
     ScoredRun,
     ScoringJob,
     ScoringResult,
-    TaskToScore,
 )
 from benchmark.scoring.maps import SCHEMA, draw_maps
-from benchmark.scoring.reading import TaskReader, deal_seeds, start_reading
+from benchmark.scoring.reading import TaskReader
 from benchmark.scoring.references import reference_lines
 from benchmark.scoring.registry import all_columns
 from benchmark.scoring.weights import InvalidOutput
-from benchmark.spec import BenchmarkSpec
 
-_RUNS_WORTH_A_PROCESS = 8
-"""Starting another interpreter costs about as much as reading this many models."""
+REMEDY = "close what else uses it, choose less with FMN_SCORING_CHUNK_MIB (64, for instance), or use DEVICE=cpu"
+"""What helps a scorer whose GPU is full."""
 
 
 def score(job: ScoringJob, out: Path) -> ScoringResult:
     """Score everything in a job, and write the per-example outcomes of all runs and the maps."""
-    _fill_cache(job)
+    configure(job.device)
+    fill_cache(job)
     runs: list[ScoredRun] = []
     cells: list[ScoredCell] = []
     references: list[ScoredReference] = []
@@ -54,7 +55,7 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
     tables: list[pa.Table] = []
     maps: list[pa.Table] = [SCHEMA.empty_table()]
     for task in job.tasks:
-        reader = TaskReader(job.spec, task, job.cache)
+        reader = reader_of(job, task)
         outcomes: dict[Cell, dict[int, Outcome]] = {}
         for run in task.runs:
             scored, outcome = _scored_run(reader, run)
@@ -76,30 +77,6 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
     return ScoringResult(
         columns=all_columns(), runs=tuple(runs), cells=tuple(cells), references=tuple(references), summary=summary
     )
-
-
-def _fill_cache(job: ScoringJob) -> None:
-    """Read all models that no cache knows, in several processes where there is enough to do."""
-    if job.workers < 2 or sum(len(task.runs) for task in job.tasks) < _RUNS_WORTH_A_PROCESS * job.workers:
-        return
-    parts: list[tuple[BenchmarkSpec, TaskToScore, Path, frozenset[int]]] = []
-    for task in job.tasks:
-        reader = TaskReader(job.spec, task, job.cache)
-        unknown = tuple(run for run in task.runs if not reader.knows(run))
-        if len(unknown) >= _RUNS_WORTH_A_PROCESS:
-            parts += [(job.spec, task, job.cache, seeds) for seeds in deal_seeds(unknown, job.workers)]
-    if not parts:
-        return
-    with ProcessPoolExecutor(job.workers, multiprocessing.get_context("spawn"), start_reading) as pool:
-        for future in [pool.submit(_read_seeds, *part) for part in parts]:
-            future.result()
-
-
-def _read_seeds(spec: BenchmarkSpec, task: TaskToScore, cache: Path, seeds: frozenset[int]) -> None:
-    reader = TaskReader(spec, task, cache)
-    for run in task.runs:
-        if run.seed in seeds:
-            _scored_run(reader, run)
 
 
 def _scored_run(reader: TaskReader, run: RunToScore) -> tuple[ScoredRun, Outcome | None]:
@@ -150,7 +127,11 @@ def main() -> None:
     arguments = parser.parse_args()
     job = ScoringJob.model_validate_json(arguments.job.read_text(encoding="utf-8"))
     job.cache.mkdir(parents=True, exist_ok=True)
-    result = score(job, arguments.out)
+    try:
+        result = score(job, arguments.out)
+    except torch.OutOfMemoryError as error:
+        error.add_note(f"the GPU's memory is too small for pieces of {job.compute.chunk_bytes // MIB} MiB; {REMEDY}")
+        raise
     (arguments.out / RESULT_FILE).write_text(result.model_dump_json(), encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.geometry import centred_varying
-from benchmark.scoring.instrument import FINAL_FEATURES, Column, Features, ModelMetric, ModelView, Outcome
+from benchmark.scoring.instrument import FINAL_FEATURES, INPUT, Column, Features, ModelMetric, ModelView, Outcome
 from benchmark.spec import Evaluation
 
 Doubles = NDArray[np.float64]
@@ -62,7 +62,7 @@ def linear_cka(first_ND: Features | Doubles, second_NE: Features | Doubles) -> f
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
     """Compare this model with its dense parent at every probe point but the input, which all models share."""
     dense, other = view.dense_test(), view.other_dense_test()
-    points = [point for point in view.test if point != "input"]
+    points = [point for point in view.test if point != INPUT]
     values = {f"cka/{point}": linear_cka(view.test[point], dense[point]) if dense else math.nan for point in points}
     both = dense and other  # a dense model may have failed
     values["cka_other_seed/features"] = linear_cka(dense[FINAL_FEATURES], other[FINAL_FEATURES]) if both else math.nan

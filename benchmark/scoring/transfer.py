@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmark.scoring.compute import ON_CPU, Compute
 from benchmark.scoring.instrument import Column, ModelMetric, ModelView, OtherView, Outcome
 from benchmark.scoring.linear_probe import fit_linear_probe
 from benchmark.spec import Evaluation, LinearProbeSpec
 
 
-def transfer_accuracy(other: OtherView, settings: LinearProbeSpec) -> float:
+def transfer_accuracy(other: OtherView, settings: LinearProbeSpec, compute: Compute = ON_CPU) -> float:
     """Fit the benchmark's linear probe on the other dataset's training features, and score its test features.
 
     The encoder stays frozen; only the probe sees the other dataset, with the same penalty and tolerance as at home.
@@ -23,6 +24,7 @@ def transfer_accuracy(other: OtherView, settings: LinearProbeSpec) -> float:
     Args:
         other: final features and labels of the other dataset.
         settings: of the linear probe.
+        compute: where it is fitted.
 
     Returns:
         Share of the N' test images that are classified correctly, in [0, 1].
@@ -40,12 +42,14 @@ def transfer_accuracy(other: OtherView, settings: LinearProbeSpec) -> float:
         >>> transfer_accuracy(other, LinearProbeSpec())
         0.5
     """
-    probe = fit_linear_probe(other.train, other.train_labels, other.num_classes, settings.l2, settings.tolerance)
+    probe = fit_linear_probe(
+        other.train, other.train_labels, other.num_classes, settings.l2, settings.tolerance, compute
+    )
     return float((probe.predict(other.test) == other.test_labels).mean())
 
 
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
-    found = {name: transfer_accuracy(read(), evaluation.linear) for name, read in view.transfer.items()}
+    found = {name: transfer_accuracy(read(), evaluation.linear, view.compute) for name, read in view.transfer.items()}
     if not found:
         return Outcome({})
     each = {f"transfer/accuracy:{name}": accuracy for name, accuracy in found.items()}

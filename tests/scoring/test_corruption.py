@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmark.scoring import corruption
+from benchmark.scoring.compute import Device
 from benchmark.scoring.corruption import CELL_METRIC, METRIC, CorruptedImages
 from benchmark.scoring.corruption_kinds import corrupt, digest_images
 from benchmark.scoring.instrument import CellView, ModelView, Outcome, Population
@@ -37,16 +38,16 @@ def labelled_images(num_images: int, seed: int) -> tuple[Pixels, NDArray[np.int6
     return images.astype(np.uint8), labels_N
 
 
-def encode(images: Pixels) -> dict[str, Floats]:
+def encode(images: Pixels) -> Floats:
     halves_N2 = images.reshape(len(images), 2, 8).mean(axis=2)
-    return {"features": (halves_N2 / 255).astype(np.float32)}
+    return (halves_N2 / 255).astype(np.float32)
 
 
-def view_of(encode_test: Callable[[Pixels], dict[str, Floats]] = encode, num_test: int = 50) -> ModelView:
+def view_of(encode_test: Callable[[Pixels], Floats] = encode, num_test: int = 50) -> ModelView:
     (train, train_labels), (test, test_labels) = labelled_images(80, 0), labelled_images(num_test, 1)
     return ModelView(
-        train=encode(train),
-        test=encode(test),
+        train={"features": encode(train)},
+        test={"features": encode(test)},
         train_labels=train_labels,
         test_labels=test_labels,
         num_classes=2,
@@ -65,7 +66,7 @@ def test_every_corruption_is_read_by_the_probe_of_clean_features() -> None:
     right: dict[str, list[list[bool]]] = {}
     for each in EVALUATION.corruptions:
         for severity in range(1, 6):
-            predicted = probe.predict(encode(corrupt(view.test_images, each, severity))["features"])
+            predicted = probe.predict(encode(corrupt(view.test_images, each, severity)))
             answers = [int(p) == int(y) for p, y in zip(predicted, view.test_labels, strict=True)]
             right.setdefault(each.name, []).append(answers)
     outcome = METRIC.measure(view, EVALUATION, Outcome({}))
@@ -83,7 +84,7 @@ def test_every_corruption_is_read_by_the_probe_of_clean_features() -> None:
 
 
 def test_without_corruptions_nothing_is_measured_or_encoded() -> None:
-    def refuse(images: Pixels) -> dict[str, Floats]:
+    def refuse(images: Pixels) -> Floats:
         raise AssertionError("nothing to encode")
 
     assert METRIC.measure(view_of(refuse), Evaluation(), Outcome({})) == Outcome({})
@@ -93,7 +94,7 @@ def test_without_corruptions_nothing_is_measured_or_encoded() -> None:
 def test_batches_of_any_size_change_no_answer(batch: int, num_test: int) -> None:
     sizes: list[int] = []
 
-    def encode_and_count(images: Pixels) -> dict[str, Floats]:
+    def encode_and_count(images: Pixels) -> Floats:
         sizes.append(len(images))
         return encode(images)
 
@@ -109,8 +110,8 @@ def test_batches_of_any_size_change_no_answer(batch: int, num_test: int) -> None
 
 
 def test_an_encoder_that_overflows_on_corrupted_images_is_invalid_output() -> None:
-    def overflow(images: Pixels) -> dict[str, Floats]:
-        return {"features": np.full((len(images), 2), np.inf, np.float32)}
+    def overflow(images: Pixels) -> Floats:
+        return np.full((len(images), 2), np.inf, np.float32)
 
     with pytest.raises(InvalidOutput, match="corrupted images"):
         METRIC.measure(view_of(overflow), EVALUATION, Outcome({}))
@@ -126,7 +127,7 @@ def test_settings_name_the_probe_and_every_severity() -> None:
 def count_making(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     made: list[tuple[str, int]] = []
 
-    def counted(images: Pixels, kind: Brightness, severity: int) -> Pixels:
+    def counted(images: Pixels, kind: Brightness, severity: int, device: Device) -> Pixels:
         made.append((digest_images(images), severity))
         return corrupt(images, kind, severity)
 

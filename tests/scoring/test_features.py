@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from benchmark.encoder import Encoder, build_encoder
-from benchmark.scoring import features
-from benchmark.scoring.features import extract_features
+from benchmark.scoring.compute import Compute
+from benchmark.scoring.features import BYTES_PER_PIXEL, extract_features, extract_final_features, pixels_of
 from benchmark.spec import SmallResNet
 
 POINTS = {"input": 192, "stem": 3, "stage1_block1": 3, "stage2_block1": 6, "features": 12}
@@ -63,13 +63,30 @@ def test_points_are_ordered_from_the_input_to_the_features(encoder: Encoder, ima
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 12, 13, 14])
-def test_chunks_change_nothing_but_rounding(
-    encoder: Encoder, images: NDArray[np.uint8], chunk: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chunks_change_nothing_but_rounding(encoder: Encoder, images: NDArray[np.uint8], chunk: int) -> None:
     whole = extract_features(encoder, images)
-    monkeypatch.setattr(features, "CHUNK_PIXELS", chunk * images.shape[2] * images.shape[3])
-    for name, values in extract_features(encoder, images).items():
+    small = Compute(chunk_bytes=chunk * BYTES_PER_PIXEL * images.shape[2] * images.shape[3])
+    for name, values in extract_features(encoder, images, small).items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-5, atol=1e-6)
+
+
+def test_the_last_point_alone_is_the_last_of_all_bit_by_bit(encoder: Encoder, images: NDArray[np.uint8]) -> None:
+    found = extract_final_features(encoder, images)
+    np.testing.assert_array_equal(found, extract_features(encoder, images)["features"])
+
+
+def test_the_first_point_is_what_the_encoder_is_given_bit_by_bit(
+    encoder: Encoder, images: NDArray[np.uint8]
+) -> None:
+    given = torch.from_numpy(images).to(torch.float32).div_(255)
+    with torch.no_grad():
+        seen = encoder.eval().probe_points(given)["input"].numpy()
+    np.testing.assert_array_equal(pixels_of(images), seen)
+
+
+def test_kept_pixels_are_given_back_and_not_made_again(encoder: Encoder, images: NDArray[np.uint8]) -> None:
+    pixels = pixels_of(images)
+    assert extract_features(encoder, images, pixels_ND=pixels)["input"] is pixels
 
 
 def test_extracting_puts_the_encoder_into_evaluation_mode_and_leaves_its_statistics(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmark.scoring import knn
+from benchmark.scoring.compute import Compute
 from benchmark.scoring.instrument import ModelView, Outcome
 from benchmark.scoring.knn import METRIC, cosine_similarity, knn_predictions, nearest, vote
 from benchmark.spec import Evaluation
@@ -66,7 +67,7 @@ def view_of(train_MD: Features, test_ND: Features, num_classes: int = 3) -> Mode
         weights={},
         prunable=(),
         test_images=np.zeros((len(test_ND), 1, 1, 1), np.uint8),
-        encode_test=lambda images: {},
+        encode_test=lambda images: np.zeros((len(images), 0), np.float32),
         dense_test=lambda: {},
         other_dense_test=lambda: {},
     )
@@ -108,7 +109,7 @@ def test_chunks_do_not_change_anything(metric: Metric, monkeypatch: pytest.Monke
     similarity, winners = cosine_similarity(train_MD, test_ND, whole), vote(whole % 3, None, 3)
     for chunk_bytes in (1, 8 * len(train_MD) * 4):
         monkeypatch.setattr(knn, "CHUNK_BYTES", chunk_bytes)
-        np.testing.assert_array_equal(nearest(train_MD, test_ND, 7, metric), whole)
+        np.testing.assert_array_equal(nearest(train_MD, test_ND, 7, metric, Compute(chunk_bytes=chunk_bytes)), whole)
         np.testing.assert_array_equal(cosine_similarity(train_MD, test_ND, whole), similarity)
         np.testing.assert_array_equal(vote(whole % 3, None, 3), winners)
 

@@ -19,7 +19,7 @@ from benchmark.scoring import linear_probe, reading, sparsity_audit
 from benchmark.scoring.features import extract_features
 from benchmark.scoring.instrument import ModelMetric, ModelView, Outcome
 from benchmark.scoring.job import RunToScore, ScoringJob
-from benchmark.scoring.reading import TaskReader, deal_seeds
+from benchmark.scoring.reading import TaskReader
 from benchmark.scoring.references import reference_lines
 from benchmark.scoring.weights import InvalidOutput
 from benchmark.spec import BenchmarkSpec, Evaluation
@@ -118,9 +118,7 @@ def test_a_view_shows_the_stored_model_and_the_dense_ones(reader: TaskReader, jo
         assert list(found) == list(expected)
         for name, values in expected.items():
             np.testing.assert_array_equal(found[name], values)
-    encoded = view.encode_test(view.test_images)
-    for name, values in view.test.items():
-        np.testing.assert_array_equal(encoded[name], values)
+    np.testing.assert_array_equal(view.encode_test(view.test_images), view.test["features"])
     assert len(view.train["features"]) == len(view.train_labels) == 1352
     assert len(view.test["features"]) == len(view.test_labels) == 445
 
@@ -281,9 +279,3 @@ def test_raw_pixels_and_untrained_encoders_are_read_by_the_same_probe(reader: Ta
     raw, initial = reference_lines(reader)
     assert raw.accuracy.value == pytest.approx(probed(*pixels))
     assert initial.accuracy.value == pytest.approx(np.mean(untrained))
-
-
-def test_seeds_are_dealt_to_workers_once_each(job: ScoringJob) -> None:
-    assert deal_seeds(job.tasks[0].runs, 1) == [{0, 1}]
-    assert deal_seeds(job.tasks[0].runs, 2) == [{0}, {1}]
-    assert deal_seeds(job.tasks[0].runs, 5) == [{0}, {1}]

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from benchmark.execution.process import child_environment
-from benchmark.scoring import grid, linear_probe, reading, registry, scorer, sparsity_audit
+from benchmark.scoring import crew, grid, linear_probe, reading, registry, sparsity_audit
+from benchmark.scoring.crew import deal, start_reading
 from benchmark.scoring.job import RunToScore, ScoringJob, ScoringResult
-from benchmark.scoring.reading import start_reading
 from benchmark.scoring.scorer import score
 from benchmark.spec import BenchmarkSpec
 from tests.conftest import Evaluated
@@ -138,7 +138,7 @@ def test_several_processes_read_what_one_would(
     for module in (registry, reading):
         monkeypatch.setattr(module, "MODEL_METRICS", metrics)
     monkeypatch.setattr(grid, "CELL_METRICS", ())
-    monkeypatch.setattr(scorer, "_RUNS_WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(crew, "BYTES_WORTH_A_PROCESS", 1)
     dense = with_runs(job, lambda run: run if run.schedule == "dense" else None)
     results: list[ScoringResult] = []
     for workers in (1, 2):
@@ -148,6 +148,19 @@ def test_several_processes_read_what_one_would(
     assert results[0] == results[1]
     files = [{path.name for path in (tmp_path / f"cache-{workers}").iterdir()} for workers in (1, 2)]
     assert files[0] <= files[1]  # the other processes had every registered instrument
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 5, 100])
+def test_runs_are_dealt_to_workers_once_each_seed_after_seed(job: ScoringJob, workers: int) -> None:
+    runs = job.tasks[0].runs
+    parts = deal(runs, workers)
+    assert sorted(run.model_dump_json() for part in parts for run in part) == sorted(
+        run.model_dump_json() for run in runs
+    )
+    assert len(parts) == min(workers, len(runs))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    seeds = [run.seed for part in parts for run in part]
+    assert seeds == sorted(seeds)
 
 
 def _read_for_ever(told: Path) -> None:

@@ -91,7 +91,7 @@ def view_of(test: Mapping[str, Floats], dense: Mapping[str, Floats], other: Mapp
         weights={},
         prunable=(),
         test_images=np.zeros((20, 1, 1, 1), np.uint8),
-        encode_test=lambda images: test,
+        encode_test=lambda images: test["features"],
         dense_test=lambda: dense,
         other_dense_test=lambda: other,
     )

@@ -34,7 +34,7 @@ def view_of(weights: Mapping[str, NDArray[Any]], prunable: tuple[str, ...]) -> M
         weights=weights,
         prunable=prunable,
         test_images=np.zeros((1, 1, 1, 1), np.uint8),
-        encode_test=lambda images: features,
+        encode_test=lambda images: features["features"],
         dense_test=lambda: features,
         other_dense_test=lambda: features,
     )

@@ -121,8 +121,7 @@ def test_features_that_overflow_on_the_other_dataset_alone_are_invalid_output(
     job: ScoringJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = reader_of(job, tmp_path, other_dataset(tmp_path))
-    monkeypatch.setattr(
-        reading, "extract_final_features", lambda encoder, images: np.full((len(images), 8), np.inf, np.float32)
-    )
+    infinite = np.full((300, 8), np.inf, np.float32)
+    monkeypatch.setattr(reading, "extract_final_features", lambda encoder, images, compute: infinite)
     with pytest.raises(InvalidOutput, match="stripes"):
         read(reader, job.tasks[0].runs[0], monkeypatch)

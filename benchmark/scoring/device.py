@@ -1,0 +1,67 @@
+"""The mode in which a process reads models on a GPU, what its numbers depend on there, and how many may share it.
+
+It refuses to be fast at the cost of digits: float32 stays float32, and every sum is made in the same order every time.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from benchmark.scoring.compute import Compute, Device
+
+CONTEXT_BYTES = 2**29
+"""What a process takes of a GPU before it has computed anything."""
+
+CHUNKS_AT_ONCE = 6
+"""Pieces of work that are there at the same time, at worst: where ties are settled in all rows of a block."""
+
+
+def configure(device: Device) -> None:
+    """Put this process into the mode in which it reads models; on a CPU that is the mode it starts in.
+
+    Raises:
+        RuntimeError: a GPU is asked for and torch sees none here.
+    """
+    if device == "cpu":
+        return
+    if not torch.cuda.is_available():
+        raise RuntimeError("scorer: expected a visible CUDA GPU, found none; use DEVICE=cpu")
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def facts_that_change_bits(compute: Compute) -> dict[str, str | int]:
+    """Give what belongs into the key of a number that was computed there; nothing on a CPU, in pieces of usual size."""
+    facts: dict[str, str | int] = {}
+    if compute.device != "cpu":
+        facts["device"] = torch.cuda.get_device_name()
+    if compute != Compute.on(compute.device):
+        facts["chunk_bytes"] = compute.chunk_bytes
+    return facts
+
+
+def release(compute: Compute) -> None:
+    """Give memory that this process keeps for its next model back to the others that share a GPU."""
+    if compute.device != "cpu":
+        torch.cuda.empty_cache()
+
+
+def processes_that_fit(compute: Compute, wanted: int, num_largest: int) -> int:
+    """Give how many processes may read at the same time: as many as wanted, fewer where a GPU's memory is too small.
+
+    Args:
+        compute: where they read.
+        wanted: how many the processor has room for.
+        num_largest: numbers in the largest set of features whose neighbours are searched.
+    """
+    if compute.device == "cpu":
+        return wanted
+    free_bytes, _ = torch.cuda.mem_get_info()
+    features_bytes = num_largest * (4 + 8)  # they arrive in float32 and are searched in float64
+    each = CONTEXT_BYTES + CHUNKS_AT_ONCE * compute.chunk_bytes + features_bytes
+    return max(1, min(wanted, free_bytes // each))
