@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bench.grids import evaluate_anew
 from bench.paired import Line, alternate, ratio, seconds
 from bench.peer import Budget
+from bench.population import scored_population
 from bench.sides import Ours, random_images, small
 from bench.updates import SIBLINGS
 from benchmark.data.datasets import MissingData, load_dataset
@@ -41,6 +42,7 @@ def on_gpu(quick: bool) -> Iterator[Line]:
     yield from _large_network(repeats)
     yield from _small_network("8 px", random_images(1280, 1, 8), Budget(small(8), 128, 1), repeats)
     yield from _small_network("16 px, bfloat16", random_images(1280, 3, 16), Budget(small(16), 128, 1), repeats)
+    yield scored_population("cuda", quick=quick)
     yield _whole_mini()
 
 

@@ -1,0 +1,115 @@
+"""Scoring a population of WRN-16-2 as the scorer does, from files to numbers: how long 30 models take on a device."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import save_file
+
+from bench.paired import Line, seconds
+from benchmark.encoder import Encoder, build_encoder, prunable_names
+from benchmark.pruning.criteria import magnitude_scores, prune
+from benchmark.pruning.mask import Mask
+from benchmark.scoring.job import ENCODER_FILE, MASK_FILE, RunToScore, ScoringJob, TaskToScore
+from benchmark.spec import BenchmarkSpec
+from benchmark.spec.loading import load_spec
+
+SEEDS, SCHEDULE = range(5), "one-shot-global"
+NUM_TRAIN, NUM_TEST, NUM_CLASSES, SIDE = 50_000, 10_000, 10, 32
+
+
+def scored_population(device: Literal["cpu", "cuda"], *, quick: bool) -> Line:
+    """Time the scorer's whole process on 30 models (6 and a tenth of the images in a hurry), nothing cached."""
+    shrink, seeds = (10, SEEDS[:1]) if quick else (1, SEEDS)
+    with tempfile.TemporaryDirectory() as folder:
+        job = _job(Path(folder), device, list(seeds), NUM_TRAIN // shrink, NUM_TEST // shrink)
+        (Path(folder) / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
+        wall_s = seconds(lambda: _score(Path(folder)))
+    runs, images = len(job.tasks[0].runs), f"{NUM_TRAIN // shrink:,} and {NUM_TEST // shrink:,} images of {SIDE} px"
+    return Line(
+        f"{'GPU, ' if device == 'cuda' else ''}scoring a population", f"{wall_s:.0f} s",
+        f"{runs} untrained WRN-16-2, dense and pruned, {images}, all instruments with four corruptions, no transfer, "
+        f"{job.workers} processes", "120 s" if device == "cuda" and not quick else "",
+    )  # fmt: skip
+
+
+def _spec() -> BenchmarkSpec:
+    """Give the founding study's specification, with the corruptions of the full board."""
+    spec = load_spec("corti2022")
+    corruptions = load_spec("cifar10").evaluation.corruptions
+    return spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"corruptions": corruptions})})
+
+
+def _job(
+    folder: Path, device: Literal["cpu", "cuda"], seeds: list[int], num_train: int, num_test: int
+) -> ScoringJob:
+    spec = _spec()
+    images, labels = _pictures(num_train + num_test)
+    files = {"train": slice(num_train), "test": slice(num_train, None)}
+    for name, part in files.items():
+        save_arrays({"images": images[part], "labels": labels[part]}, folder / f"{name}.safetensors")
+    task = TaskToScore(
+        name="cifar10/wrn-16-2", index=0, num_classes=NUM_CLASSES, train_file=folder / "train.safetensors",
+        test_file=folder / "test.safetensors", train_digest="bench train", test_digest="bench test",
+        runs=tuple(_runs(spec, folder, seeds, torch.from_numpy(images[:512]).float().div_(255))),
+    )  # fmt: skip
+    (folder / "outcomes").mkdir()
+    workers = len(os.sched_getaffinity(0))
+    return ScoringJob(spec=spec, tasks=(task,), cache=folder / "outcomes", workers=workers, device=device)
+
+
+def _pictures(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Draw noisy pictures of ten coarse patterns, so that probes have something to find."""
+    random = np.random.default_rng(0)
+    labels = np.arange(count) % NUM_CLASSES
+    pattern = np.kron(random.uniform(80, 176, (NUM_CLASSES, 3, 4, 4)), np.ones((SIDE // 4, SIDE // 4)))
+    images = np.empty((count, 3, SIDE, SIDE), np.uint8)
+    for start in range(0, count, 5000):
+        part = labels[start : start + 5000]
+        noise = random.normal(0, 60, (len(part), 3, SIDE, SIDE)).astype(np.float32)
+        images[start : start + 5000] = np.clip(pattern[part] + noise, 0, 255)
+    return images, labels
+
+
+def _runs(spec: BenchmarkSpec, folder: Path, seeds: list[int], batch: torch.Tensor) -> Iterator[RunToScore]:
+    for seed in seeds:
+        encoder = build_encoder(spec.tasks[0].encoder, 3, seed).train()
+        with torch.no_grad():
+            encoder(batch)  # leaves the statistics that norms need
+        weights = {name: encoder.get_parameter(name) for name in prunable_names(encoder)}
+        total = sum(weight.numel() for weight in weights.values())
+        for sparsity in (Decimal(0), *spec.sparsities[1:]):
+            mask, counts = Mask.dense(weights), ()
+            if sparsity:
+                counts = (int(sparsity * total),)
+                mask = prune(mask, magnitude_scores(weights), counts, "global")
+            directory = folder / f"{seed}-{sparsity}"
+            _write(encoder, mask, directory)
+            yield RunToScore(
+                schedule=SCHEDULE if sparsity else "dense", sparsity=sparsity, seed=seed, state_key=directory.name,
+                num_pruned=counts, directory=directory,
+            )  # fmt: skip
+
+
+def _write(encoder: Encoder, mask: Mask, directory: Path) -> None:
+    directory.mkdir()
+    save_file(encoder.state_dict(), directory / ENCODER_FILE)
+    save_file(dict(mask.kept), directory / MASK_FILE)
+
+
+def _score(folder: Path) -> None:
+    command = [sys.executable, "-m", "benchmark.scoring.scorer", "--job", "job.json", "--out", "."]
+    path = os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, cwd=folder, env=environment, check=True)
