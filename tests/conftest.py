@@ -104,7 +104,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory, tiny_spec_file: Path, pl
     """`fmn evaluate PATH --spec PATH`, once, as a user runs it. Copy the home before changing anything in it."""
     root = tmp_path_factory.mktemp("evaluated") / "home"
     command = [sys.executable, "-m", "benchmark", "evaluate", str(plain), "--spec", str(tiny_spec_file)]
-    command += ["--executor", "process"]
+    command += ["--executor", "process", "--device", "cpu"]
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     done = subprocess.run(
         command, env=os.environ | {"FMN_HOME": str(root)}, cwd=elsewhere, capture_output=True, text=True, check=False

@@ -43,8 +43,8 @@ def corrupt(
     """Corrupt images.
 
     Draws depend on the corruption's name, the severity and the sha256 of all images together, and on nothing else: the
-    same call gives the same pixels, whatever ran before it. Nothing that is drawn depends on the device; arithmetic is
-    rounded otherwise there, which moves some values by one.
+    same call gives the same pixels, whatever ran before it. Draws do not depend on the device either; sums are rounded
+    otherwise there, which moves few values, nearly all of them by one.
 
     Args:
         images_NCHW: uint8 (N, C, H, W), 1 or 3 channels.
@@ -79,7 +79,8 @@ def corrupt(
     corrupted = np.empty_like(images_NCHW)
     for start in range(0, len(images_NCHW), CHUNK_IMAGES):
         chunk = slice(start, start + CHUNK_IMAGES)
-        light = torch.from_numpy(images_NCHW[chunk]).to(device).to(torch.float32).div_(255)
+        # Divided here, because a GPU divides otherwise, and draws of photons follow the light.
+        light = torch.from_numpy(images_NCHW[chunk]).to(torch.float32).div_(255).to(device)
         changed = kind(light, strength, draws).clamp(0, 1).mul(255).round()
         corrupted[chunk] = changed.to(torch.uint8).cpu().numpy()
     return corrupted
