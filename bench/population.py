@@ -44,17 +44,21 @@ def scored_population(device: Literal["cpu", "cuda"], *, quick: bool) -> Line:
     )  # fmt: skip
 
 
-def _spec() -> BenchmarkSpec:
-    """Give the founding study's specification, with the corruptions of the full board."""
+def _spec(num_seeds: int) -> BenchmarkSpec:
+    """Give the founding study's specification for so many seeds, with the corruptions of the full board."""
     spec = load_spec("corti2022")
     corruptions = load_spec("cifar10").evaluation.corruptions
-    return spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"corruptions": corruptions})})
+    changes = {
+        "evaluation": spec.evaluation.model_copy(update={"corruptions": corruptions}),
+        "population": spec.population.model_copy(update={"models": num_seeds}),
+    }
+    return spec.model_copy(update=changes)
 
 
 def _job(
     folder: Path, device: Literal["cpu", "cuda"], seeds: list[int], num_train: int, num_test: int
 ) -> ScoringJob:
-    spec = _spec()
+    spec = _spec(len(seeds))
     images, labels = _pictures(num_train + num_test)
     files = {"train": slice(num_train), "test": slice(num_train, None)}
     for name, part in files.items():

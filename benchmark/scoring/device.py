@@ -18,6 +18,11 @@ CHUNKS_AT_ONCE = 6
 """Pieces of work that are there at the same time, at worst: where ties are settled in all rows of a block."""
 
 
+MOST_PROCESSES = 8
+"""Processes that read on one GPU at most. They take turns on it, and it is busy with WRN-16-2 from the third on; more
+help only while small networks leave it waiting for the processor."""
+
+
 def configure(device: Device) -> None:
     """Put this process into the mode in which it reads models; on a CPU that is the mode it starts in.
 
@@ -64,4 +69,4 @@ def processes_that_fit(compute: Compute, wanted: int, num_largest: int) -> int:
     free_bytes, _ = torch.cuda.mem_get_info()
     features_bytes = num_largest * (4 + 8)  # they arrive in float32 and are searched in float64
     each = CONTEXT_BYTES + CHUNKS_AT_ONCE * compute.chunk_bytes + features_bytes
-    return max(1, min(wanted, free_bytes // each))
+    return max(1, min(wanted, MOST_PROCESSES, free_bytes // each))
