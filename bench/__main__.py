@@ -49,16 +49,18 @@ def page(lines: list[Line]) -> str:
 
 
 BEGIN, END = "<!-- measured: make bench -->\n", "<!-- end -->\n"
+BEGIN_GPU = '<!-- measured: make bench BENCH="--only gpu" -->\n'
+"""A page has two measured parts, because few machines have both quiet processors and a GPU."""
 
 
-def write_into(path: Path, lines: list[Line]) -> None:
-    """Replace the measured part of a page and keep the words around it."""
+def write_into(path: Path, lines: list[Line], begin: str = BEGIN) -> None:
+    """Replace a measured part of a page and keep the words around it."""
     text = path.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise SystemExit(f"{path}: expected the lines {BEGIN.strip()!r} and {END.strip()!r}, found none")
-    head, rest = text.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
-    path.write_text(f"{head}{BEGIN}Measured on {machine()}.\n\n{page(lines)}{END}{tail}", encoding="utf-8")
+    head, found, rest = text.partition(begin)
+    _, ended, tail = rest.partition(END)
+    if not found or not ended:
+        raise SystemExit(f"{path}: expected the lines {begin.strip()!r} and {END.strip()!r}, found none")
+    path.write_text(f"{head}{begin}Measured on {machine()}.\n\n{page(lines)}{END}{tail}", encoding="utf-8")
 
 
 def main(
@@ -70,21 +72,26 @@ def main(
     """Measure, and print one line per finding."""
     if only and only not in SECTIONS:
         raise SystemExit(f"--only: expected one of {', '.join(SECTIONS)}, got {only!r}")
-    if only and write is not None:
-        raise SystemExit("--write replaces the whole measured part of a page; leave out --only")
+    if only not in ("", "gpu") and write is not None:
+        raise SystemExit("--write replaces a whole measured part of a page; leave out --only, or say --only gpu")
     load = os.getloadavg()[0]
     if load > 0.5 and not busy:
         raise SystemExit(f"expected a quiet machine, found a load of {load:.1f}; wait, or say --busy")
     torch.set_num_threads(1)
     np.seterr(all="raise", under="ignore")
-    console, lines = Console(soft_wrap=True, highlight=False, markup=False), list[Line]()
+    console, found = Console(soft_wrap=True, highlight=False, markup=False), dict[str, list[Line]]()
     console.print(machine())
     for name, section in SECTIONS.items():
         for line in section(quick) if only in ("", name) else ():
-            lines.append(line)
+            found.setdefault(name, []).append(line)
             console.print(str(line))
-    if write is not None:
-        write_into(write, lines)
+    if write is None:
+        return
+    on_device = found.pop("gpu")
+    if found:
+        write_into(write, [line for lines in found.values() for line in lines])
+    if torch.cuda.is_available():
+        write_into(write, on_device, BEGIN_GPU)
 
 
 if __name__ == "__main__":

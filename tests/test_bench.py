@@ -13,10 +13,13 @@ from bench.gpu import on_gpu
 from bench.growth import growth, plan_of
 from bench.paired import Line, alternate, ratio
 from bench.peer import Budget, NaiveRun, events_of
+from bench.population import population_job
 from bench.reading import naively, ours
 from bench.sides import Ours, WithoutAugmentation, random_images, small
 from bench.updates import digits
 from benchmark.encoder import build_encoder, layer_sizes, prunable_names
+from benchmark.scoring.crew import reader_of
+from benchmark.scoring.job import ScoringJob
 from benchmark.spec.loading import load_spec
 
 TINY = Budget(small(2), 16, 5)
@@ -91,6 +94,15 @@ def test_sides_take_turns_and_the_ratio_is_the_median_of_pairs() -> None:
     assert ratio([2.0, 9.0, 4.0], [1.0, 3.0, 1.0]) == "3.0x [2.0, 4.0]"
 
 
+def test_the_population_that_is_scored_is_a_job_that_the_scorer_accepts(tmp_path: Path) -> None:
+    job = population_job(tmp_path, "cpu", [0, 1], 30, 20)
+    assert ScoringJob.model_validate_json(job.model_dump_json()) == job
+    reader = reader_of(job, job.tasks[0])
+    (dense, pruned), total = job.tasks[0].runs[:2], sum(layer_sizes(job.spec.tasks[0].encoder, 3))
+    for run, zeros in ((dense, 0), (pruned, int(pruned.sparsity * total))):
+        assert sum(each for _, _, each in reader.layers(run)) == zeros
+
+
 def test_the_plan_that_growth_is_measured_on_is_the_specification_itself() -> None:
     plan = plan_of(load_spec("digits"))
     assert (plan.num_updates_naive, plan.num_updates) == (37_800, 19_110)
@@ -106,6 +118,10 @@ def test_only_the_measured_part_of_a_page_is_replaced(tmp_path: Path) -> None:
     assert text.endswith(f"{bench.END}after\n")
     assert "| whole grid | 7.0x | 12x | why |" in text
     assert "old" not in text
+    page.write_text(f"{text}{bench.BEGIN_GPU}{bench.END}")
+    bench.write_into(page, [Line("GPU, views/s", "9", "why")], bench.BEGIN_GPU)
+    assert page.read_text().startswith(text)
+    assert page.read_text().endswith(f"| GPU, views/s | 9 |  | why |\n{bench.END}")
     page.write_text("nothing to replace")
     with pytest.raises(SystemExit, match="expected the lines"):
         bench.write_into(page, [])
