@@ -63,9 +63,15 @@ def _prune_half(trainee: Trainee) -> None:
 def same(ours: Any, theirs: Any) -> bool:
     """Whether two states are equal to the last bit: tensors, plain values, and what holds them."""
     if isinstance(ours, Tensor):
-        return isinstance(theirs, Tensor) and torch.equal(ours, theirs)
+        alike = isinstance(theirs, Tensor) and (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+        return alike and torch.equal(_bits(ours), _bits(theirs))
     if isinstance(ours, Mapping):
         return ours.keys() == theirs.keys() and all(same(ours[name], theirs[name]) for name in ours)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(ours, Sequence) and not isinstance(ours, str):
         return len(ours) == len(theirs) and all(map(same, ours, theirs))  # pyright: ignore[reportUnknownArgumentType]
     return bool(ours == theirs)
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    """Give a tensor's bytes, so that what has diverged equals itself."""
+    return tensor.detach().reshape(-1).contiguous().view(torch.uint8)

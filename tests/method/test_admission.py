@@ -116,6 +116,7 @@ def test_the_code_digest_follows_names_and_contents_of_all_files_but_the_manifes
         ("rate: 0.1}", "rate: 0.1, depth: 1}", True, True),
         ("rate: 0.1}", "rate: 0.7}", False, False),
         ("supervision: none", "supervision: labels", True, True),
+        ("supervision: none", "supervision: none\ncapturable: true", False, False),
     ],
 )
 def test_only_what_changes_training_on_a_dataset_changes_its_digest(

@@ -55,6 +55,13 @@ def test_the_shipped_manifests_are_valid_and_named_after_their_folder(path: Path
     assert read_manifest(path.read_bytes()).name == path.parent.name
 
 
+def test_a_promise_is_false_until_it_is_given_and_the_shipped_submissions_give_it() -> None:
+    assert read_manifest(HONEST.encode()).capturable is False
+    assert read_manifest(changed(capturable="capturable: true")).capturable is True
+    assert refusal(changed(capturable="capturable: perhaps"))
+    assert all(read_manifest(path.read_bytes()).capturable for path in SHIPPED)
+
+
 def test_every_field_has_a_sentence() -> None:
     assert all((field.description or "").endswith(".") for field in Manifest.model_fields.values())
 
