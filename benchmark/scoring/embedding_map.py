@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
-from sklearn.manifold import TSNE
 
 from benchmark.scoring.geometry import centred_varying
 from benchmark.scoring.instrument import Features
@@ -99,6 +98,8 @@ def _principal_plane(centred_ND: Doubles) -> Doubles:
 
 
 def _tsne(centred_ND: Doubles, start_N2: Doubles, seed: int) -> Doubles:
+    from sklearn.manifold import TSNE  # 1.6 s, which most processes of a scorer do without
+
     scaled_N2 = (start_N2 - start_N2.mean(axis=0)) * (START_SPREAD / start_N2.std(axis=0).max())
     embedding = TSNE(
         perplexity=min(PERPLEXITY, (len(centred_ND) - 1) / 3),

@@ -25,8 +25,8 @@ GPU = torch.device("cuda")
 def job(encoder: EncoderSpec = ENCODER, *, batch_size: int = BATCH_SIZE, total_steps: int = TOTAL_STEPS) -> TrainingJob:
     return TrainingJob(
         root="root", seed=0, encoder=encoder, dataset="tiny", flip=False, num_classes=NUM_CLASSES,
-        batch_size=batch_size, total_steps=total_steps, hyperparameters={"learning_rate": 0.1, "weight_decay": 0.0}, capturable=True,
-        device="cpu", segments=(), checkpoint_interval=1, checkpoint_every_s=60,
+        batch_size=batch_size, total_steps=total_steps, hyperparameters={"learning_rate": 0.1, "weight_decay": 0.0},
+        capturable=True, device="cpu", segments=(), checkpoint_interval=1, checkpoint_every_s=60,
     )  # fmt: skip
 
 
