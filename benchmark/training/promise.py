@@ -6,7 +6,8 @@ are replaced instead of changed - shows as other bits after a few updates beside
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import pickle
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -62,14 +63,14 @@ def _prune_half(trainee: Trainee) -> None:
 
 def same(ours: Any, theirs: Any) -> bool:
     """Whether two states are equal to the last bit: tensors, plain values, and what holds them."""
-    if isinstance(ours, Tensor):
-        alike = isinstance(theirs, Tensor) and (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+    if isinstance(ours, Tensor) and isinstance(theirs, Tensor):
+        alike = (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
         return alike and torch.equal(_bits(ours), _bits(theirs))
-    if isinstance(ours, Mapping):
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         return ours.keys() == theirs.keys() and all(same(ours[name], theirs[name]) for name in ours)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if isinstance(ours, Sequence) and not isinstance(ours, str):
+    if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple):
         return len(ours) == len(theirs) and all(map(same, ours, theirs))  # pyright: ignore[reportUnknownArgumentType]
-    return bool(ours == theirs)
+    return type(ours) is type(theirs) and pickle.dumps(ours) == pickle.dumps(theirs)  # NaN equals itself, as in tensors
 
 
 def _bits(tensor: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -78,6 +79,7 @@ def test_states_are_the_same_only_where_everything_in_them_is() -> None:
         assert [same(value, other) for other in VALUES] == [position == other for other in range(len(VALUES))]
     assert not same({"a": 1, "b": 2}, {"a": 1})
     assert not same([1], [1, 2])
+    assert same({"history": [math.nan, np.arange(3)]}, {"history": [math.nan, np.arange(3)]})
     assert not same(torch.tensor([1.0]), 1.0)
     assert not same(torch.tensor([math.nan]), torch.tensor([0.0]))
     assert same(torch.tensor(math.nan), torch.tensor(math.nan))
