@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.execution.at_once import default_workers, trainers_at_once
+from benchmark.execution.at_once import default_workers, sharing_of, trainers_at_once
 from benchmark.execution.check import TrialFailed, try_submission
 from benchmark.execution.evaluate import Prepared
 from benchmark.execution.executor import Executor
@@ -28,7 +28,7 @@ def plan_table(prepared: Prepared, home: Home, executor: Executor) -> Group:
     table = Table(title=f"{prepared.admitted.name} on {prepared.spec.identity}", title_justify="left")
     for heading in ("task", "seeds", "runs", "segments", "updates, each run alone", "shared", "saved"):
         table.add_column(heading, justify="left" if heading == "task" else "right")
-    lines, seeds_s = [_grid(prepared)], list[float]()
+    lines, seeds_s, tried = [_grid(prepared)], list[float](), False
     for task in prepared.facts:
         subtrees = [subtree for subtree in plan.subtrees if subtree.task == task]
         naive = sum(subtree.total_steps * len(subtree.runs) for subtree in subtrees)
@@ -38,7 +38,8 @@ def plan_table(prepared: Prepared, home: Home, executor: Executor) -> Group:
         estimate = _estimate(prepared, task, subtrees, store, executor)
         lines += estimate.lines
         seeds_s += estimate.seeds_s
-    lines += _wall_time(prepared, home, seeds_s)
+        tried |= estimate.is_tried
+    lines += _wall_time(prepared, home, seeds_s, tried=tried)
     return Group(table, Text("\n".join(lines)))
 
 
@@ -55,6 +56,7 @@ class _Estimate:
 
     lines: list[str]
     seeds_s: list[float]
+    is_tried: bool = False
 
 
 def _estimate(
@@ -80,7 +82,7 @@ def _estimate(
         return _Estimate(lines, [])
     seeds_s = [cost.seconds(segments) for segments in left]
     lines += [f"{_duration(sum(seeds_s))} of one {_device(prepared)}, at {basis}", memory]
-    return _Estimate(lines, seeds_s)
+    return _Estimate(lines, seeds_s, is_tried=True)
 
 
 def _learned(prepared: Prepared, experience: Experience, total_s: float, steps: int) -> str:
@@ -90,7 +92,8 @@ def _learned(prepared: Prepared, experience: Experience, total_s: float, steps: 
         price += f" and {cost.batch_s * 1e3:.1f} ms per batch, which models in lockstep share"
     basis = f"{price}, as measured: from {count} finished segment{'s' * (count > 1)} of this submission"
     memory = f"a trainer took up to {experience.peak_memory_bytes / 2**30:.2f} GiB"
-    what = f"{_duration(total_s)} of one {_device(prepared)}, at" if steps else "its cost:"
+    shared_s = total_s / sharing_of(prepared.device, trainers_at_once(prepared, default_workers()))
+    what = f"{_duration(shared_s)} of one {_device(prepared)}, at" if steps else "its cost:"
     return f"{what} {basis}; {memory}"
 
 
@@ -111,19 +114,25 @@ def _tried_now(
     return UpdateCost(trial.seconds), basis, memory
 
 
-def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float]) -> list[str]:
-    """Say when the last of the seeds ends, started longest first, and what scoring adds."""
+def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float], *, tried: bool) -> list[str]:
+    """Say when the last of the seeds ends, started longest first, and what scoring adds.
+
+    What was tried alone on a GPU is not done sooner by trainers that share it, as far as anybody knows beforehand.
+    """
     if not seeds_s:
         return []
-    workers = trainers_at_once(prepared, default_workers())
+    at_once = trainers_at_once(prepared, default_workers())
+    workers = 1 if tried and prepared.device == "cuda" else at_once
     wall_s = makespan([seeds_s[position] for position in starting_order(seeds_s, workers)], workers)
     least_s = shortest_makespan(seeds_s, workers)
     bound = f" (no order does it in less than {roughly(least_s)})" if roughly(least_s) != roughly(wall_s) else ""
     spec = prepared.spec
     usual_s = usual_scoring_s(home.records, spec.model_dump(mode="json"), spec.identity, prepared.environment)
     scoring = "scoring comes on top" if usual_s is None else f"then scoring, which took {roughly(usual_s)} before"
-    at_once = f"{workers} trainer{'s' * (workers > 1)} at a time"
-    return [f"about {roughly(wall_s)} until the last of {len(seeds_s)} seeds is trained, {at_once}{bound}; {scoring}"]
+    abreast = f"{at_once} trainer{'s' * (at_once > 1)} at a time"
+    about = "at most about" if workers < at_once else "about"
+    trained = f"until the last of {len(seeds_s)} seeds is trained"
+    return [f"{about} {roughly(wall_s)} {trained}, {abreast}{bound}; {scoring}"]
 
 
 def _device(prepared: Prepared) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchmark.encoder import flops_per_view
 from benchmark.plan.plan import task_name
@@ -36,3 +36,8 @@ def trainers_at_once(prepared: Prepared, workers: int) -> int:
         for task, shape in zip(spec.tasks, shapes, strict=True)
     ]
     return 1 if max(operations) >= FILLS_A_GPU else min(workers, SHARING_A_GPU)
+
+
+def sharing_of(device: Literal["cpu", "cuda"], at_once: int) -> int:
+    """Give how many trainers share one device: all of them the one GPU, none a core."""
+    return at_once if device == "cuda" else 1

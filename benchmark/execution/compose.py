@@ -17,7 +17,7 @@ import benchmark
 from benchmark.data.datasets import Dataset
 from benchmark.execution.executor import Executor
 from benchmark.execution.failure import Evidence, decide
-from benchmark.execution.score import Answer
+from benchmark.execution.score import Answer, chosen_chunk_mib
 from benchmark.execution.store import Store
 from benchmark.execution.supervise import Ended
 from benchmark.plan import Run, Subtree
@@ -68,7 +68,7 @@ def compose_record(
         tier=prepared.spec.tier,
         submission=_submission_facts(prepared),
         environment=dict(prepared.environment),
-        provenance=_provenance(executor),
+        provenance=_provenance(prepared, executor),
         isolation=executor.isolation,
         datasets={task: _dataset_facts(prepared, task) for task in prepared.data},
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -159,7 +159,7 @@ def _cost(prepared: Prepared, store: Store, scoring_s: float) -> Cost:
         for run in subtree.runs:
             reports |= {report.key: report for report in _reports(run, subtree, store)}
     return Cost(
-        train_s=sum(report.train_s for report in reports.values()),
+        train_s=sum(report.train_s / report.sharing for report in reports.values()),
         scoring_s=scoring_s,
         num_updates=prepared.plan.num_updates,
         num_updates_naive=prepared.plan.num_updates_naive,
@@ -195,9 +195,11 @@ def _counts(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _provenance(executor: Executor) -> dict[str, Any]:
+def _provenance(prepared: Prepared, executor: Executor) -> dict[str, Any]:
     return {
         "forget_me_not": benchmark.__version__,
+        "capturable": prepared.admitted.manifest.capturable,
+        "scoring_chunk_mib": chosen_chunk_mib(),
         "executor": executor.name,
         **executor.provenance(),
         "platform": platform.platform(),

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from benchmark.data.datasets import DatasetFacts, MissingData, declared_facts
 from benchmark.encoder import layer_sizes
-from benchmark.execution.at_once import default_workers, trainers_at_once
+from benchmark.execution.at_once import default_workers, sharing_of, trainers_at_once
 from benchmark.execution.compose import compose_record
 from benchmark.execution.executor import Executor
 from benchmark.execution.experience import (
@@ -200,14 +200,14 @@ def _usual_scoring_s(prepared: Prepared, home: Home) -> float | None:
 def _train(
     prepared: Prepared, home: Home, store: Store, executor: Executor, told: Audience, workers: int
 ) -> Sequence[Ended]:
-    plan = prepared.plan
+    plan, at_once = prepared.plan, trainers_at_once(prepared, workers)
     jobs = prepare_jobs(
-        home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted, prepared.device
-    )
+        home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted, prepared.device,
+        sharing=sharing_of(prepared.device, at_once),
+    )  # fmt: skip
     total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
     told.reporter.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
     learned, tasks = learn_by_task(plan.subtrees, store), {subtree.root: subtree.task for subtree in plan.subtrees}
-    at_once = trainers_at_once(prepared, workers)
     jobs, courses = start_longest_first(jobs, courses_of(jobs, tasks, learned), at_once)
     forecast = Forecast(courses, at_once, in_seconds=bool(learned))
 

@@ -137,9 +137,9 @@ def checkpoint_interval(total_steps: int) -> int:
 
 def prepare_jobs(
     home: Home, store: Store, plan: Plan, tasks: Sequence[Task], data: Mapping[str, TaskData], admitted: Admitted,
-    device: Literal["cpu", "cuda"],
-) -> list[PreparedJob]:
-    """Write one job per seed that has something left to train."""
+    device: Literal["cpu", "cuda"], sharing: int = 1,
+) -> list[PreparedJob]:  # fmt: skip
+    """Write one job per seed that has something left to train; `sharing` of them run on one device at a time."""
     jobs: list[PreparedJob] = []
     manifest = admitted.manifest
     with_labels = manifest.supervision == "labels"
@@ -157,6 +157,7 @@ def prepare_jobs(
             batch_size=task.training.batch_size, total_steps=subtree.budget_steps, precision=task.training.precision,
             finetune_rate=finetune.learning_rate if finetune else None,
             hyperparameters=manifest.resolved(task_data.dataset.name), capturable=manifest.capturable, device=device,
+            sharing=sharing,
             segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,
         )  # fmt: skip
         images = task_data.labelled if with_labels else task_data.unlabelled

@@ -92,7 +92,7 @@ class Manifest(Document):
     capturable: bool = False
     """Promise that `loss` queues the same work at every update, never waits for it, and changes tensors in place.
 
-    A GPU then replays updates as CUDA graphs: the same bits, up to ten times as fast for small networks. Tried before
+    A GPU then replays updates as CUDA graphs: the same bits, several times as fast for small networks. Tried before
     anything is trained; not part of the identity."""
 
     @classmethod

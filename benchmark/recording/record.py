@@ -91,7 +91,7 @@ class Cost(_Part):
     num_updates_naive: int
     """Updates that separate runs would have made."""
     peak_memory_bytes: int
-    """Largest resident memory of any trainer (device memory on a GPU)."""
+    """Largest memory of any trainer: resident on a CPU, kept from others on a GPU."""
 
 
 class ReferenceLine(_Part):

@@ -40,9 +40,9 @@ Pixels = NDArray[np.uint8]
 ENCODED_IMAGES = 4096
 """Images given to the encoder at once; many small ones share a forward pass, large test sets are cut."""
 
-KEPT_BYTES = 768 * 2**20
-"""Corrupted images that a process keeps, so that all models of a task see them without their being made again: CIFAR's
-10,000 test images under five corruptions."""
+KEPT_BYTES: Mapping[Device, int] = {"cpu": 256 * 2**20, "cuda": 768 * 2**20}
+"""Corrupted images that a process keeps, so that all models of a task see them without their being made again. Beside a
+GPU, which few processes share and which waits for them: CIFAR's 10,000 test images under five corruptions."""
 
 CORRECT = "corruption/correct"
 """Per example, the share of corruptions and severities under which it is classified correctly, float32 in [0, 1]."""
@@ -82,7 +82,7 @@ class CorruptedImages:
         return sum(images.nbytes for known in self._kept.values() for images in known.values())
 
 
-_IMAGES = CorruptedImages(KEPT_BYTES)
+_IMAGES: Mapping[Device, CorruptedImages] = {device: CorruptedImages(most) for device, most in KEPT_BYTES.items()}
 
 
 def corrupted_correctness(view: ModelView, probe: LinearProbe, corruptions: Sequence[Corruption]) -> NDArray[np.bool_]:
@@ -101,7 +101,8 @@ def corrupted_correctness(view: ModelView, probe: LinearProbe, corruptions: Sequ
     """
     digest = digest_images(view.test_images)
     wanted = [(corruption, severity) for corruption in corruptions for severity in range(1, NUM_SEVERITIES + 1)]
-    arrays = (_IMAGES.get(view.test_images, digest, *each, view.compute.device) for each in wanted)
+    device = view.compute.device
+    arrays = (_IMAGES[device].get(view.test_images, digest, *each, device) for each in wanted)
     predicted: list[Labels] = []
     for batch in _batches(arrays):
         features_BD = view.encode_test(batch)

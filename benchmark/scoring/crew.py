@@ -55,8 +55,12 @@ def fill_cache(job: ScoringJob) -> None:
     with ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), start_reading, (job.device,)
     ) as pool:
-        for future in [pool.submit(each) for each in work]:
-            future.result()
+        try:
+            for future in [pool.submit(each) for each in work]:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # begin nothing more before what is wrong is told
+            raise
 
 
 def deal(runs: Runs, workers: int) -> list[Runs]:
@@ -88,8 +92,8 @@ def _unknown(reader: TaskReader) -> Runs:
 
 
 def _processes(job: ScoringJob, tasks: Sequence[TaskToScore]) -> int:
-    if job.device == "cpu":
-        return job.workers
+    if job.device == "cpu":  # where each needs memory for a data set, and the dense models of its own seeds
+        return min(job.workers, max(len({run.seed for run in task.runs}) for task in tasks))
     # Images have more numbers than whatever an encoder makes of them.
     largest = max(reader_of(job, task).train.images.size for task in tasks)
     return processes_that_fit(job.compute, job.workers, largest)

@@ -67,6 +67,6 @@ def processes_that_fit(compute: Compute, wanted: int, num_largest: int) -> int:
     if compute.device == "cpu":
         return wanted
     free_bytes, _ = torch.cuda.mem_get_info()
-    features_bytes = num_largest * (4 + 8)  # they arrive in float32 and are searched in float64
+    features_bytes = num_largest * (4 + 8 + 8)  # as they arrive, in float64, and the squares of these
     each = CONTEXT_BYTES + CHUNKS_AT_ONCE * compute.chunk_bytes + features_bytes
     return max(1, min(wanted, MOST_PROCESSES, free_bytes // each))

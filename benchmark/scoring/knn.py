@@ -34,7 +34,7 @@ def nearest(
 
     `cosine` orders by `-<a, b> / (|a| |b|)`, `euclidean` by `|a - b|^2`, both in float64, exactly (all pairs, in
     chunks of test examples). Ties go to the lower training index. A zero vector has similarity 0 to everything. The
-    neighbours are the same on every device and for every size of chunks.
+    neighbours are the same on every device and for every size of chunks, unless a gap equals the resolution itself.
 
     Args:
         train_MD: float32 (M, D), finite.

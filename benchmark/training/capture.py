@@ -26,6 +26,14 @@ class GraphPool:
         torch.cuda.synchronize(device)
         with torch.cuda.graph(self._keeper, pool=self.handle):
             self._kept = torch.zeros(1, device=device)
+        self._inputs: dict[tuple[str, torch.Size, torch.dtype], Tensor] = {}
+
+    def input_like(self, name: str, tensor: Tensor) -> Tensor:
+        """Give the place from which all graphs read an input of that name, shape and dtype; each fills it first."""
+        key = (name, tensor.shape, tensor.dtype)
+        if key not in self._inputs:
+            self._inputs[key] = tensor.clone()
+        return self._inputs[key]
 
 
 Descend = Callable[[Tensor, Tensor | None], Tensor]
@@ -68,15 +76,26 @@ class CapturedDescent:
         return self._loss
 
     def _captured(self, descend: Descend, views_VBCHW: Tensor, labels_B: Tensor | None) -> torch.cuda.CUDAGraph:
-        self._views, self._labels = views_VBCHW.clone(), None if labels_B is None else labels_B.clone()
+        self._views = self._pool.input_like("views", views_VBCHW)
+        self._labels = None if labels_B is None else self._pool.input_like("labels", labels_B)
+        self._views.copy_(views_VBCHW)  # a method may look at what it is given, if only at its shape
         graph = torch.cuda.CUDAGraph()
         try:
-            with _no_collection(), torch.cuda.graph(graph, pool=self._pool.handle):
+            # The outer stream is entered again, because a capture that fails does not leave its own.
+            outer = torch.cuda.stream(torch.cuda.current_stream())
+            with _no_collection(), outer, torch.cuda.graph(graph, pool=self._pool.handle):
                 self._loss = descend(self._views, self._labels)
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
-            expected = "capturable: expected a loss that queues work on the device and never waits for it"
-            raise ValueError(f"{expected}, got {type(error).__name__}: {error}") from error
+            raise ValueError(cannot_be_captured(error)) from error
         return graph
+
+
+def cannot_be_captured(error: RuntimeError) -> str:
+    """Say on one line what was expected: errors of CUDA go on for several, and end in advice for others."""
+    came = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    return f"capturable: expected a loss that queues work on the device and never waits for it, got {came}"
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import importlib.util
 import os
 import platform
 import shutil
+import sysconfig
+import tempfile
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -50,11 +52,17 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 
 
 def compiler(device: torch.device) -> str | None:
-    """Name what compiles encoders for a device, if anything does: Triton, which needs a C compiler beside it."""
-    has_c = any(map(shutil.which, ("cc", "gcc", "clang")))
-    if device.type != "cuda" or not has_c or importlib.util.find_spec("triton") is None:
+    """Name what compiles encoders for a device, if anything does: Triton, where it can build and load its own C code.
+
+    For that it looks for gcc or clang, Python's headers, and places where what was built may be executed.
+    """
+    if device.type != "cuda" or importlib.util.find_spec("triton") is None:
         return None
-    return f"triton {version('triton')}"
+    scheme = sysconfig.get_default_scheme().replace("posix_local", "posix_prefix")  # as Triton asks
+    headers = Path(sysconfig.get_paths(scheme=scheme)["include"], "Python.h")
+    has_c = any(map(shutil.which, ("gcc", "clang"))) and headers.is_file()
+    executes = all(not os.statvfs(folder).f_flag & os.ST_NOEXEC for folder in (Path.home(), tempfile.gettempdir()))
+    return f"triton {version('triton')}" if has_c and executes else None
 
 
 def has_native_bfloat16(device: torch.device) -> bool:

@@ -46,6 +46,8 @@ class TrainingJob(BaseModel):
     """Whether the manifest promises that updates can be captured as CUDA graphs."""
     device: Literal["cpu", "cuda"]
     """Where to train."""
+    sharing: Annotated[int, Field(ge=1)] = 1
+    """Trainers that share the device at the same time, this one included; a core of a CPU is shared by none."""
     segments: tuple[Segment, ...]
     """What to train; a parent is another segment of the list or a stored state handed over beside the job."""
     checkpoint_interval: int
@@ -67,8 +69,10 @@ class SegmentReport(BaseModel):
     """Updates made before the segment; or before its rest, where it was continued from a checkpoint."""
     train_s: Annotated[float, Field(ge=0, le=_MOST)]
     """Seconds spent on these updates."""
+    sharing: Annotated[int, Field(ge=1, le=_MOST)] = 1
+    """Trainers that shared the device in these seconds."""
     peak_memory_bytes: Annotated[int, Field(ge=0, le=_MOST)]
-    """Largest memory of the trainer so far: resident on a CPU, allocated on a GPU."""
+    """Largest memory of the trainer so far: resident on a CPU, kept from others on a GPU."""
     losses: tuple[tuple[Annotated[int, Field(ge=0, le=_MOST)], float, Annotated[int, Field(ge=1, le=_MOST)]], ...]
     """(epoch, sum of losses, number of updates) of the segment or piece."""
 

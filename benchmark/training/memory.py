@@ -35,9 +35,16 @@ def bytes_at_rest(trainee: Trainee) -> int:
     return at_rest + trained + (sum(map(_size, moments)) if moments else 2 * trained)
 
 
-def most_models(trainee: Trainee, device: torch.device) -> int:
-    """Give how many models like this one may be alive at once on a device, at least one."""
-    return max(1, int(STATES_SHARE * total_bytes(device)) // max(1, bytes_at_rest(trainee)))
+def most_models(trainee: Trainee, device: torch.device, sharing: int = 1) -> int:
+    """Give how many models like this one a trainer may keep alive at once, at least one.
+
+    Args:
+        trainee: one of them.
+        device: where they are.
+        sharing: trainers that share the device.
+    """
+    share_bytes = int(STATES_SHARE * total_bytes(device)) // sharing
+    return max(1, share_bytes // max(1, bytes_at_rest(trainee)))
 
 
 def total_bytes(device: torch.device) -> int:

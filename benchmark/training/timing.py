@@ -73,7 +73,7 @@ def try_updates(job: TrainingJob, submission: Path, image_shape: tuple[int, int,
     return Trial(
         seconds=min(taken[1:]) * scale, images=batch_size,
         peak_bytes=round(before_bytes + scale * (peak_memory(device) - before_bytes)),
-        model_bytes=bytes_at_rest(trainee), most_models=most_models(trainee, device),
+        model_bytes=bytes_at_rest(trainee), most_models=most_models(trainee, device, job.sharing),
     )  # fmt: skip
 
 

@@ -41,8 +41,9 @@ _MAX_ERROR_CHARS = 20_000
 class Outbox:
     """Writes what a trainer hands out; the `Observer` of its sweep."""
 
-    def __init__(self, directory: Path, device: torch.device, checkpoint_every_s: float) -> None:
+    def __init__(self, directory: Path, device: torch.device, checkpoint_every_s: float, sharing: int = 1) -> None:
         self.directory, self.device, self.checkpoint_every_s = directory, device, checkpoint_every_s
+        self.sharing = sharing
         self.num_updates = 0
         self._last_update = self._last_progress = self._last_checkpoint = time.monotonic()
         self._cost_until: dict[int, float] = {}
@@ -97,7 +98,7 @@ class Outbox:
         report = SegmentReport(
             key=key, step=state.step, start=start,
             train_s=self._cost_until.get(state.step, 0.0) - self._cost_until.get(start, 0.0),
-            peak_memory_bytes=peak_memory(self.device), losses=live.losses(),
+            sharing=self.sharing, peak_memory_bytes=peak_memory(self.device), losses=live.losses(),
         )  # fmt: skip
         unfinished = self.directory / f"{key}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -124,7 +125,7 @@ def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox:
         channels, height, width = images.shape[1:]
         setting = setting_of(job, (channels, height, width), batches.steps_per_epoch)
         recipe = recipe_of(job, load_method_class(submission), setting, batches)
-        bound = most_models(Trainee(recipe), device)
+        bound = most_models(Trainee(recipe), device, job.sharing)
     except Exception:
         for segment in job.segments:
             outbox.failed(segment, traceback.format_exc())
@@ -144,7 +145,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     arguments = parser.parse_args()
     job = TrainingJob.model_validate_json(arguments.job.read_text(encoding="utf-8"))
-    outbox = Outbox(arguments.outbox, torch.device(job.device), job.checkpoint_every_s)
+    outbox = Outbox(arguments.outbox, torch.device(job.device), job.checkpoint_every_s, job.sharing)
     train(job, arguments.submission, arguments.data, arguments.parents, outbox)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 import pytest
 
 from benchmark.data.datasets import DatasetFacts
-from benchmark.execution.at_once import SHARING_A_GPU, default_workers, trainers_at_once
+from benchmark.execution.at_once import SHARING_A_GPU, default_workers, sharing_of, trainers_at_once
 from benchmark.execution.evaluate import Prepared
 from benchmark.plan.plan import task_name
 from benchmark.spec.loading import load_spec
@@ -37,3 +37,8 @@ def test_trainers_of_small_networks_share_a_gpu(name: str, most: int) -> None:
 @pytest.mark.parametrize("name", ["cifar10", "corti2022"])
 def test_a_large_network_has_a_gpu_to_itself(name: str) -> None:
     assert [trainers_at_once(prepared(name, "cuda"), workers) for workers in (1, 2, 64)] == [1, 1, 1]
+
+
+def test_all_trainers_share_the_one_gpu_and_none_a_core() -> None:
+    assert [sharing_of("cuda", at_once) for at_once in (1, 4)] == [1, 4]
+    assert [sharing_of("cpu", at_once) for at_once in (1, 4)] == [1, 1]

@@ -47,6 +47,7 @@ def test_the_bound_is_what_fits_into_the_share_for_models_and_never_less_than_on
         share = bytes_at_rest(trainee) * fitting + bytes_at_rest(trainee) // 2
         monkeypatch.setattr(memory, "total_bytes", lambda device, share=share: int(share / memory.STATES_SHARE) + 1)
         assert most_models(trainee, CPU) == max(1, fitting)
+        assert most_models(trainee, CPU, sharing=3) == max(1, fitting // 3)
 
 
 def test_a_container_with_a_limit_has_no_more_than_that(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ import torch
 
 from benchmark.spec import EncoderSpec, ResNet18, SmallResNet, WideResNet16x2
 from benchmark.training import compilation, environment
+from benchmark.training.capture import cannot_be_captured
 from benchmark.training.compilation import is_worth_compiling
 from benchmark.training.environment import compiler, describe_environment
 from benchmark.training.job import TrainingJob
@@ -57,13 +61,24 @@ def test_an_encoder_is_compiled_where_one_run_is_long_enough(
     assert not is_worth_compiling(asked, (3, side, side), CPU)
 
 
-def test_a_compiler_is_part_of_the_environment_of_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_is_part_of_the_environment_of_a_gpu_alone_and_only_where_it_works(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "Python.h").touch()
     monkeypatch.setattr(environment.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(environment.sysconfig, "get_paths", lambda scheme: {"include": str(tmp_path)})
+    monkeypatch.setattr(environment.os, "statvfs", lambda folder: SimpleNamespace(f_flag=0))
     monkeypatch.setattr(environment, "version", lambda name: "9.9")
     assert compiler(GPU) == "triton 9.9"
     assert compiler(CPU) is None
     assert "compiler" not in describe_environment(CPU)
+    monkeypatch.setattr(environment.os, "statvfs", lambda folder: SimpleNamespace(f_flag=os.ST_NOEXEC))
+    assert compiler(GPU) is None  # what Triton builds could not be loaded
+    monkeypatch.setattr(environment.os, "statvfs", lambda folder: SimpleNamespace(f_flag=0))
+    (tmp_path / "Python.h").unlink()
+    assert compiler(GPU) is None
+    (tmp_path / "Python.h").touch()
     monkeypatch.setattr(environment.shutil, "which", lambda name: None)
     assert compiler(GPU) is None
 
@@ -86,3 +101,10 @@ def test_states_are_the_same_only_where_everything_in_them_is() -> None:
     assert not same(torch.tensor([0.0]), torch.tensor([-0.0]))
     assert not same(torch.zeros(2, dtype=torch.int32), torch.zeros(2))
     assert not same(torch.zeros(2, 2), torch.zeros(4))
+
+
+def test_what_cannot_be_captured_is_said_on_one_line_that_ends_with_what_came() -> None:
+    error = RuntimeError("CUDA error: operation not permitted\nSearch for it\nCompile with `TORCH_USE_CUDA_DSA`\n")
+    said = cannot_be_captured(error)
+    assert said.startswith("capturable: expected a loss that queues work on the device and never waits for it, got")
+    assert said.endswith("RuntimeError: CUDA error: operation not permitted")
