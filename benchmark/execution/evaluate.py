@@ -203,7 +203,7 @@ def _train(
     plan, at_once = prepared.plan, trainers_at_once(prepared, workers)
     jobs = prepare_jobs(
         home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted, prepared.device,
-        sharing=sharing_of(prepared.device, at_once),
+        sharing=sharing_of(prepared.device, min(at_once, len(plan.subtrees))),
     )  # fmt: skip
     total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
     told.reporter.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")

@@ -24,7 +24,7 @@ class GraphPool:
         self.handle = torch.cuda.graph_pool_handle()
         self._keeper = torch.cuda.CUDAGraph()
         torch.cuda.synchronize(device)
-        with torch.cuda.graph(self._keeper, pool=self.handle):
+        with _no_collection(), torch.cuda.graph(self._keeper, pool=self.handle):
             self._kept = torch.zeros(1, device=device)
         self._inputs: dict[tuple[str, torch.Size, torch.dtype], Tensor] = {}
 
