@@ -109,9 +109,9 @@ def test_reports_add_up_to_all_updates_and_to_the_time_that_was_spent(
     bound: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With room for one model the trainer goes back in time; what passed before is no cost of those that had waited."""
-    monkeypatch.setattr(trainer, "most_models", lambda trainee, device: bound)
+    monkeypatch.setattr(trainer, "most_models", lambda trainee, device, sharing: bound)
     started = time.monotonic()
-    outbox = run(job_of(), tmp_path, Restless)
+    outbox = run(job_of().model_copy(update={"sharing": 3}), tmp_path, Restless)
     passed_s = time.monotonic() - started
     reports = {segment.key: report_of(outbox / segment.key) for segment in SEGMENTS}
     for segment in SEGMENTS:
@@ -123,6 +123,7 @@ def test_reports_add_up_to_all_updates_and_to_the_time_that_was_spent(
             assert count == len(set(steps) & set(range(segment.start, segment.stop)))
             assert 0 < total / count < 10
         assert report.train_s > 0
+        assert report.sharing == 3  # who asks what it cost divides by this
         assert report.peak_memory_bytes > 50e6
     assert sum(report.train_s for report in reports.values()) <= passed_s
     progress = Progress.model_validate_json((outbox / PROGRESS_FILE).read_bytes())
