@@ -77,7 +77,8 @@ def run(job: TrainingJob, folder: Path, method: type[Method] | str) -> Path:
     (submission / "methods.py").write_text(Path(methods.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     (submission / "method.py").write_text(text, encoding="utf-8")
     save_file({"images": IMAGES, "labels": LABELS}, folder / "data.safetensors")
-    train(job, submission, folder / "data.safetensors", folder / "parents", Outbox(outbox, CPU, job.checkpoint_every_s))
+    told = Outbox(outbox, CPU, job.checkpoint_every_s, job.sharing)
+    train(job, submission, folder / "data.safetensors", folder / "parents", told)
     return outbox
 
 
@@ -111,7 +112,7 @@ def test_reports_add_up_to_all_updates_and_to_the_time_that_was_spent(
     """With room for one model the trainer goes back in time; what passed before is no cost of those that had waited."""
     monkeypatch.setattr(trainer, "most_models", lambda trainee, device, sharing: bound)
     started = time.monotonic()
-    outbox = run(job_of().model_copy(update={"sharing": 3}), tmp_path, Restless)
+    outbox = run(job_of(sharing=3), tmp_path, Restless)
     passed_s = time.monotonic() - started
     reports = {segment.key: report_of(outbox / segment.key) for segment in SEGMENTS}
     for segment in SEGMENTS:
