@@ -51,7 +51,7 @@ ENV PATH=/opt/fmn/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 LAN
 WORKDIR /tmp
 
 FROM runtime AS trainer
-COPY benchmark/__init__.py benchmark/encoder.py /opt/code/benchmark/
+COPY benchmark/__init__.py benchmark/collector.py benchmark/encoder.py /opt/code/benchmark/
 COPY benchmark/spec /opt/code/benchmark/spec
 COPY benchmark/plan /opt/code/benchmark/plan
 COPY benchmark/data/__init__.py benchmark/data/batches.py benchmark/data/streams.py benchmark/data/views.py /opt/code/benchmark/data/

@@ -7,13 +7,12 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.grids import evaluate_anew
+from bench.grids import evaluate
 from bench.paired import Line, alternate, ratio, seconds
 from bench.peer import Budget
 from bench.population import scored_population
@@ -38,23 +37,24 @@ def on_gpu(quick: bool) -> Iterator[Line]:
         return
     configure(torch.device("cuda"))  # deterministic, as trainers are
     repeats = 3 if quick else 7
-    yield _ceilings()
-    yield from _large_network(repeats)
+    matmul_per_s = _matmul_per_s()
+    yield _ceilings(matmul_per_s)
+    yield from _large_network(repeats, matmul_per_s)
     yield from _small_network("8 px", random_images(1280, 1, 8), Budget(small(8), 128, 1), repeats)
     yield from _small_network("16 px, bfloat16", random_images(1280, 3, 16), Budget(small(16), 128, 1), repeats)
     yield scored_population("cuda", quick=quick)
     yield _whole_mini()
 
 
-def _ceilings() -> Line:
+def _ceilings(matmul_per_s: float) -> Line:
     block = torch.rand(2**28, device="cuda")
     target = torch.empty_like(block)
     copied_per_s = 2 * block.nbytes / _device_s(lambda: target.copy_(block))
     basis = f"8192 matmul in bfloat16 on {torch.cuda.get_device_name()}; copies run at {copied_per_s / 1e12:.1f} TB/s"
-    return Line("GPU, ceiling", f"{_matmul_per_s() / 1e12:.0f} TFLOP/s", basis)
+    return Line("GPU, ceiling", f"{matmul_per_s / 1e12:.0f} TFLOP/s", basis)
 
 
-def _large_network(repeats: int) -> Iterator[Line]:
+def _large_network(repeats: int, matmul_per_s: float) -> Iterator[Line]:
     encoder = load_spec("cifar10").tasks[0].encoder
     side = partial(Ours, random_images(10 * BATCH, 3, 32), Budget(encoder, BATCH, 1), in_bfloat16=True, device="cuda")
     plain = side()
@@ -66,7 +66,7 @@ def _large_network(repeats: int) -> Iterator[Line]:
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     one_per_s = _views_per_s(side(captured=True, compiled=True), repeats)
-    share = one_per_s * flops_per_view(encoder, (3, 32, 32)) / _matmul_per_s()
+    share = one_per_s * flops_per_view(encoder, (3, 32, 32)) / matmul_per_s
     kept = torch.cuda.max_memory_reserved() / 2**30
     yield Line(
         "GPU, views/s", f"{one_per_s:,.0f}",
@@ -104,7 +104,7 @@ def _whole_mini() -> Line:
         except (MissingData, InvalidDocument):
             continue
         with tempfile.TemporaryDirectory() as home:
-            wall_s = seconds(lambda name=name, home=home: evaluate_anew(name, Path(home), "cuda"))
+            wall_s = seconds(partial(evaluate, name, home, "cuda"))
         basis = f"`fmn evaluate simclr --spec {name}`, nothing stored, training and scoring; {os.cpu_count()} cores"
         return Line("GPU, whole cifar10-mini", f"{wall_s:.0f} s", basis, "180 s")
     return Line("GPU, whole cifar10-mini", "not measured", "its images are not here")

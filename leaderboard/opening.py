@@ -8,15 +8,13 @@ every visitor).
 
 from __future__ import annotations
 
-import gc
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
 
+from benchmark.collector import without_garbage_collection
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust, load_trust
 from leaderboard import shelf
@@ -43,7 +41,8 @@ class _Reader:
             if self.opened is None or trust != self.opened.trust:
                 self.known, self.opened = Known(), None
             if self.opened is None or set(stamps) != set(self.known):
-                with _without_garbage_collection():
+                # Millions of fresh objects, none in a cycle: looking for cycles more than doubles the time.
+                with without_garbage_collection():
                     index = self.index = self.index or Index.of(folders)
                     self.known = {stamp: self.known.get(stamp) or _condense(stamp, trust, index) for stamp in stamps}
                     self.opened = put_together(tuple(self.known.values()), trust)
@@ -75,18 +74,6 @@ def full_record(path: str, created: str) -> EvaluationRecord | None:
     del created
     found = shelf.read(Path(path), load_trust())
     return None if isinstance(found, shelf.Rejected) else found.record
-
-
-@contextmanager
-def _without_garbage_collection() -> Generator[None]:
-    """Millions of fresh objects, none in a cycle: looking for cycles more than doubles the time to read records."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _condense(stamp: shelf.Stamp, trust: Trust, index: Index) -> Condensed | shelf.Rejected:

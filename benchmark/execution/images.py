@@ -25,7 +25,9 @@ TRAINER_IMAGE, SCORER_IMAGE = "forget-me-not/trainer:latest", "forget-me-not/sco
 CODE_LABEL = "org.forget-me-not.code"
 
 _PACKAGE = Path(benchmark.__file__).parent
-_PACKED = ("__init__.py", "encoder.py", "data", "method", "plan", "pruning", "scoring", "spec", "training")
+_PACKED = (
+    "__init__.py", "collector.py", "encoder.py", "data", "method", "plan", "pruning", "scoring", "spec", "training"
+)  # fmt: skip
 """Parts of the package that the Dockerfile copies from."""
 _BESIDE = ("Dockerfile", ".dockerignore", "constraints.txt")
 

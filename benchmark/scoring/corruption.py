@@ -56,19 +56,18 @@ class CorruptedImages:
     recently used first, and what does not fit beside the current test set's is made anew each time.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, device: Device = "cpu") -> None:
         self.max_bytes = max_bytes
-        self._kept: OrderedDict[str, dict[tuple[str, float, int, Device], Pixels]] = OrderedDict()
+        self.device: Device = device
+        self._kept: OrderedDict[str, dict[tuple[str, float, int], Pixels]] = OrderedDict()
 
-    def get(
-        self, images_NCHW: Pixels, digest: str, corruption: Corruption, severity: int, device: Device = "cpu"
-    ) -> Pixels:
-        """Give `corrupt(images, corruption, severity, device)`; `digest` is of the images. Not to be written to."""
+    def get(self, images_NCHW: Pixels, digest: str, corruption: Corruption, severity: int) -> Pixels:
+        """Give `corrupt(images, corruption, severity)`; `digest` is that of the images. Not to be written to."""
         known = self._kept.setdefault(digest, {})
         self._kept.move_to_end(digest)
-        key = (corruption.name, corruption.severities[severity - 1], severity, device)
+        key = (corruption.name, corruption.severities[severity - 1], severity)
         if key not in known:
-            made_NCHW = corrupt(images_NCHW, corruption, severity, device)
+            made_NCHW = corrupt(images_NCHW, corruption, severity, self.device)
             while len(self._kept) > 1 and self.num_bytes + made_NCHW.nbytes > self.max_bytes:
                 self._kept.popitem(last=False)
             if self.num_bytes + made_NCHW.nbytes > self.max_bytes:
@@ -82,7 +81,9 @@ class CorruptedImages:
         return sum(images.nbytes for known in self._kept.values() for images in known.values())
 
 
-_IMAGES: Mapping[Device, CorruptedImages] = {device: CorruptedImages(most) for device, most in KEPT_BYTES.items()}
+_IMAGES: Mapping[Device, CorruptedImages] = {
+    "cpu": CorruptedImages(KEPT_BYTES["cpu"]), "cuda": CorruptedImages(KEPT_BYTES["cuda"], "cuda")
+}  # fmt: skip
 
 
 def corrupted_correctness(view: ModelView, probe: LinearProbe, corruptions: Sequence[Corruption]) -> NDArray[np.bool_]:
@@ -101,8 +102,8 @@ def corrupted_correctness(view: ModelView, probe: LinearProbe, corruptions: Sequ
     """
     digest = digest_images(view.test_images)
     wanted = [(corruption, severity) for corruption in corruptions for severity in range(1, NUM_SEVERITIES + 1)]
-    device = view.compute.device
-    arrays = (_IMAGES[device].get(view.test_images, digest, *each, device) for each in wanted)
+    corrupted = _IMAGES[view.compute.device]
+    arrays = (corrupted.get(view.test_images, digest, *each) for each in wanted)
     predicted: list[Labels] = []
     for batch in _batches(arrays):
         features_BD = view.encode_test(batch)

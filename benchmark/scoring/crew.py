@@ -94,8 +94,8 @@ def _unknown(reader: TaskReader) -> Runs:
 def _processes(job: ScoringJob, tasks: Sequence[TaskToScore]) -> int:
     if job.device == "cpu":  # where each needs memory for a data set, and the dense models of its own seeds
         return min(job.workers, max(len({run.seed for run in task.runs}) for task in tasks))
-    # Images have more numbers than whatever an encoder makes of them.
-    largest = max(reader_of(job, task).train.images.size for task in tasks)
+    # Images have more numbers than whatever an encoder makes of them, a byte each.
+    largest = max(task.train_file.stat().st_size for task in tasks)
     return processes_that_fit(job.compute, job.workers, largest)
 
 

@@ -6,12 +6,12 @@ submission promises in its manifest (`capturable`), and `benchmark.training.prom
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from benchmark.collector import without_garbage_collection
 
 
 class GraphPool:
@@ -24,7 +24,7 @@ class GraphPool:
         self.handle = torch.cuda.graph_pool_handle()
         self._keeper = torch.cuda.CUDAGraph()
         torch.cuda.synchronize(device)
-        with _no_collection(), torch.cuda.graph(self._keeper, pool=self.handle):
+        with without_garbage_collection(), torch.cuda.graph(self._keeper, pool=self.handle):
             self._kept = torch.zeros(1, device=device)
         self._inputs: dict[tuple[str, torch.Size, torch.dtype], Tensor] = {}
 
@@ -81,9 +81,10 @@ class CapturedDescent:
         self._views.copy_(views_VBCHW)  # a method may look at what it is given, if only at its shape
         graph = torch.cuda.CUDAGraph()
         try:
-            # The outer stream is entered again, because a capture that fails does not leave its own.
+            # The outer stream is entered again, because a capture that fails does not leave its own; and the collector
+            # might destroy the graph of an earlier model, which would end the capture.
             outer = torch.cuda.stream(torch.cuda.current_stream())
-            with _no_collection(), outer, torch.cuda.graph(graph, pool=self._pool.handle):
+            with without_garbage_collection(), outer, torch.cuda.graph(graph, pool=self._pool.handle):
                 self._loss = descend(self._views, self._labels)
         except torch.OutOfMemoryError:
             raise
@@ -96,15 +97,3 @@ def cannot_be_captured(error: RuntimeError) -> str:
     """Say on one line what was expected: errors of CUDA go on for several, and end in advice for others."""
     came = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     return f"capturable: expected a loss that queues work on the device and never waits for it, got {came}"
-
-
-@contextmanager
-def _no_collection() -> Generator[None]:
-    """Keep the garbage collector from destroying the graph of an earlier model, which would end the capture."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
