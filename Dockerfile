@@ -8,7 +8,7 @@
 #
 # `make image` builds both. By hand (the label ties an image to the code in it; without it the executor refuses the image):
 #
-#   docker build --target trainer -t forget-me-not/trainer --build-arg CODE_DIGEST=$(python -m benchmark.execution.images --digest) .
+#   docker build --target trainer -t forget-me-not/trainer --build-arg CODE_DIGEST=$(python -m benchmark.executors.docker.images --digest) .
 #
 # CPU only (a tenth of the size):   --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Another base image:               --build-arg BASE_IMAGE=...   (Debian with python3, venv and pip; nothing else is used)
@@ -51,11 +51,11 @@ ENV PATH=/opt/fmn/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 LAN
 WORKDIR /tmp
 
 FROM runtime AS trainer
-COPY benchmark/__init__.py benchmark/collector.py benchmark/encoder.py /opt/code/benchmark/
+COPY benchmark/__init__.py benchmark/gc_pause.py benchmark/encoder.py /opt/code/benchmark/
 COPY benchmark/spec /opt/code/benchmark/spec
 COPY benchmark/plan /opt/code/benchmark/plan
-COPY benchmark/data/__init__.py benchmark/data/batches.py benchmark/data/streams.py benchmark/data/views.py /opt/code/benchmark/data/
-COPY benchmark/method/__init__.py benchmark/method/contract.py benchmark/method/loading.py /opt/code/benchmark/method/
+COPY benchmark/data /opt/code/benchmark/data
+COPY benchmark/method /opt/code/benchmark/method
 COPY benchmark/pruning /opt/code/benchmark/pruning
 COPY benchmark/training /opt/code/benchmark/training
 # Compiling proves nothing; importing does: the image is not built when training code needs what it must not have.
@@ -70,7 +70,7 @@ ENV PATH=/opt/scorer/bin:$PATH
 COPY benchmark/__init__.py benchmark/encoder.py /opt/code/benchmark/
 COPY benchmark/spec /opt/code/benchmark/spec
 COPY benchmark/plan /opt/code/benchmark/plan
-COPY benchmark/data/__init__.py benchmark/data/streams.py /opt/code/benchmark/data/
+COPY benchmark/data /opt/code/benchmark/data
 COPY benchmark/pruning /opt/code/benchmark/pruning
 COPY benchmark/scoring /opt/code/benchmark/scoring
 RUN python -m compileall -q /opt/code && python -I -c "import benchmark.scoring.scorer"

@@ -31,7 +31,7 @@ new: $(INSTALLED)  ## scaffold a submission from the template: SUBMISSION=my_met
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn new "$(SUBMISSION)"
 
 image: $(INSTALLED)  ## build the images of EXECUTOR=docker, once per version of the benchmark
-	@$(BIN)/python -m benchmark.execution.images
+	@$(BIN)/python -m benchmark.executors.docker.images
 
 serve:  ## serve MLflow on PostgreSQL and the leaderboard on localhost, in containers (compose.yaml)
 	@docker compose version >/dev/null 2>&1 || { echo "make serve needs Docker with its compose plugin"; exit 1; }

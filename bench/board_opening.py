@@ -2,9 +2,10 @@
 
 Writes a synthetic store (about 140 MB) into HOME or a temporary folder, which it leaves there, and an index beside it.
 Then it times, in a new process each, as a server does: the first opening ever, which parses every record; the first
-page of a server that finds what an earlier one has parsed (`leaderboard/index.py`), both with importing what a page
-needs, as under `streamlit run`; and the first page of a server that has prepared itself, as `fmn leaderboard` does in
-about two seconds from its start. Then, in one process: the page for the next visitor, re-ranking, and the Curves page.
+page of a server that finds what an earlier one has parsed (`leaderboard/reading/board_cache.py`), both with importing
+what a page needs, as under `streamlit run`; and the first page of a server that has prepared itself, as
+`fmn leaderboard` does in about two seconds from its start. Then, in one process: the page for the next visitor,
+re-ranking, and the Curves page.
 The reach is an open page in less than 2 s. Without a browser, which takes its own time.
 
 Measured 2026-11-26 on a shared 2-core cloud machine (Xeon, CPython 3.11, Streamlit 1.67, OMP_NUM_THREADS=1), where
@@ -44,7 +45,7 @@ from leaderboard.__main__ import prepare
 
 NUM_SUBMISSIONS, NUM_MODELS = 500, 8
 SPARSITIES = (0.3, 0.5, 0.8, 0.9, 0.95, 0.98)
-APP = Path(__file__).resolve().parents[1] / "leaderboard" / "app.py"
+APP = Path(__file__).resolve().parents[1] / "leaderboard" / "app" / "main.py"
 
 
 class Spent(NamedTuple):
@@ -122,7 +123,7 @@ def main() -> None:
     report("the same page for the next visitor", [spent(visit) for _ in range(5)])
     tracks = ["all", "each", "all", "each", "all"]
     report("re-rank", [spent(app.segmented_control(key="track").set_value(track).run) for track in tracks])
-    report("open Curves", [spent(app.switch_page("app_pages/curves.py").run) for _ in range(3)])
+    report("open Curves", [spent(app.switch_page("pages/curves.py").run) for _ in range(3)])
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ from bench.peer import Budget
 from bench.population import scored_population
 from bench.sides import Ours, random_images, small
 from bench.updates import SIBLINGS
-from benchmark.data.datasets import MissingData, load_dataset
+from benchmark.datasets.dataset import MissingData, load_dataset
 from benchmark.encoder import flops_per_view
-from benchmark.execution.home import Home
-from benchmark.spec.loading import load_spec
-from benchmark.spec.validation import InvalidDocument
+from benchmark.spec.documents.loading import load_spec
+from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.store.layout import Home
 from benchmark.training.environment import configure
 
 BATCH = 512

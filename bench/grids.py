@@ -18,7 +18,7 @@ from bench.growth import plan_of
 from bench.paired import Line, alternate, ratio, seconds
 from bench.updates import mini_sides
 from benchmark.recording.record import EvaluationRecord
-from benchmark.spec.loading import load_spec
+from benchmark.spec.documents.loading import load_spec
 
 CELLS = [("dense", "0.5"), ("early", "0.98"), ("late", "0.9"), ("one-shot", "0.8")]
 """Cells of the digits grid that the peer trains; every cell costs it the same number of updates."""

@@ -12,8 +12,8 @@ from bench.sides import Ours, random_images, small
 from benchmark.encoder import layer_sizes
 from benchmark.plan import Plan, TaskFacts, make_plan
 from benchmark.spec import BenchmarkSpec
-from benchmark.spec.loading import load_spec
-from benchmark.spec.validation import parse_document
+from benchmark.spec.documents.loading import load_spec
+from benchmark.spec.documents.validation import parse_document
 
 MORE_SPARSITIES = ("0.6", "0.7", "0.85", "0.93", "0.97")
 

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy.stats import norm
 
-from benchmark.scoring import pies, robustness
-from benchmark.scoring.instrument import CellView, Estimate, GridView, Population
-from benchmark.scoring.robustness import PREDICTION, area_weights, chance_corrected
+from benchmark.scoring.metric import CellView, Estimate, GridView, Population
+from benchmark.scoring.metrics import pies, robustness
+from benchmark.scoring.metrics.robustness import PREDICTION, area_weights, chance_corrected
 from benchmark.spec import BenchmarkSpec
-from benchmark.spec.loading import load_spec
-from leaderboard.pairing import difference, paired_draws
+from benchmark.spec.documents.loading import load_spec
+from leaderboard.board.pairing import difference, paired_draws
 
 CLASSES = 10
 SPARSITIES = tuple(Decimal(each) for each in ("0.5", "0.8", "0.9", "0.95", "0.98"))

@@ -29,7 +29,7 @@ from torch.nn.utils import prune
 from torch.utils.data import DataLoader, Dataset
 
 from bench.peer_scoring import features_of, read_naively
-from benchmark.data.torchvision_import import import_torchvision
+from benchmark.datasets.torchvision_import import import_torchvision
 from benchmark.encoder import build_encoder, feature_dim, layer_sizes, prunable_names
 from benchmark.plan import PruneEvent, compile_events
 from benchmark.spec import BenchmarkSpec, EncoderSpec
@@ -137,9 +137,9 @@ def main(
     epochs: Annotated[int, typer.Option(help="Epochs to train.")] = 30,
 ) -> None:
     """Train and probe one cell of the digits grid; print seconds and accuracy as JSON."""
-    from benchmark.data.datasets import load_dataset
-    from benchmark.execution.home import Home
-    from benchmark.spec.loading import load_spec
+    from benchmark.datasets.dataset import load_dataset
+    from benchmark.spec.documents.loading import load_spec
+    from benchmark.store.layout import Home
 
     torch.set_num_threads(1)
     spec = load_spec("digits")

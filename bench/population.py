@@ -21,9 +21,9 @@ from bench.paired import Line, seconds
 from benchmark.encoder import Encoder, build_encoder, prunable_names
 from benchmark.pruning.criteria import magnitude_scores, prune
 from benchmark.pruning.mask import Mask
-from benchmark.scoring.job import ENCODER_FILE, MASK_FILE, RunToScore, ScoringJob, TaskToScore
+from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, RunToScore, ScoringJob, TaskToScore
 from benchmark.spec import BenchmarkSpec
-from benchmark.spec.loading import load_spec
+from benchmark.spec.documents.loading import load_spec
 
 SEEDS, SCHEDULE = range(6), "one-shot-global"
 NUM_TRAIN, NUM_TEST, NUM_CLASSES, SIDE = 50_000, 10_000, 10, 32

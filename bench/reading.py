@@ -9,13 +9,13 @@ import numpy as np
 from bench.paired import Line, alternate, milliseconds, ratio
 from bench.peer_scoring import Reading, features_of, read_naively
 from bench.updates import digits
-from benchmark.data.datasets import Dataset
+from benchmark.datasets.dataset import Dataset
 from benchmark.encoder import Encoder, build_encoder
-from benchmark.scoring.features import extract_features
-from benchmark.scoring.instrument import FINAL_FEATURES
-from benchmark.scoring.knn import knn_predictions
-from benchmark.scoring.linear_probe import fit_linear_probe
-from benchmark.scoring.prediction_depth import depth, probe_predictions
+from benchmark.scoring.metric import FINAL_FEATURES
+from benchmark.scoring.metrics.prediction_depth import depth, probe_predictions
+from benchmark.scoring.probes.knn import knn_predictions
+from benchmark.scoring.probes.linear_probe import fit_linear_probe
+from benchmark.scoring.reading.features import extract_features
 from benchmark.spec import Evaluation
 
 

@@ -15,10 +15,10 @@ from benchmark.encoder import feature_dim
 from benchmark.method.contract import Method, Setting
 from benchmark.method.loading import load_method_class
 from benchmark.spec import SmallResNet
-from benchmark.training.aside import ViewMaker
-from benchmark.training.capture import GraphPool
-from benchmark.training.promise import demand_kept_promise
-from benchmark.training.trainee import Recipe, Trainee
+from benchmark.training.acceleration.capture import GraphPool
+from benchmark.training.acceleration.capture_check import demand_kept_promise
+from benchmark.training.acceleration.prefetch import ViewMaker
+from benchmark.training.live_model import Recipe, Trainee
 
 SIMCLR = Path(__file__).resolve().parents[1] / "submissions" / "simclr"
 HYPERPARAMETERS = {

@@ -10,11 +10,11 @@ import torch
 from bench.paired import Line, alternate, milliseconds, ratio, seconds
 from bench.peer import Budget, NaiveRun
 from bench.sides import Ours, WithoutAugmentation, random_images
-from benchmark.data.datasets import Dataset, load_dataset
+from benchmark.datasets.dataset import Dataset, load_dataset
 from benchmark.encoder import flops_per_view
-from benchmark.execution.home import Home
 from benchmark.spec import BenchmarkSpec
-from benchmark.spec.loading import load_spec
+from benchmark.spec.documents.loading import load_spec
+from benchmark.store.layout import Home
 from benchmark.training.environment import has_native_bfloat16
 
 SIBLINGS = 10

@@ -26,15 +26,15 @@ def warm() -> None:
 
 def prepare() -> None:
     """Import what the first page needs, and read the board."""
-    for module in ("figures", "table", "downloads", "stability", "controls"):
+    for module in ("figures.charts", "text.downloads", "board.stability", "app.table", "app.controls"):
         import_module(f"leaderboard.{module}")
-    import_module("leaderboard.opening").read_board()
+    import_module("leaderboard.app.open_board").read_board()
 
 
 def main() -> None:
     """Serve until interrupted."""
     threading.Thread(target=warm, name="warm", daemon=True).start()
-    cli.main(["run", str(Path(__file__).with_name("app.py")), *sys.argv[1:]], prog_name="streamlit")
+    cli.main(["run", str(Path(__file__).with_name("app") / "main.py"), *sys.argv[1:]], prog_name="streamlit")
 
 
 if __name__ == "__main__":

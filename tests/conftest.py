@@ -18,11 +18,11 @@ from threadpoolctl import threadpool_limits
 from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import BenchmarkSpec
-from benchmark.spec.loading import load_spec
+from benchmark.spec.documents.loading import load_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))  # so that tests import one another's helpers as `tests.execution.warm`
+    sys.path.insert(0, str(ROOT))  # so that tests import one another's helpers as `tests.executors.warm`
 
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
@@ -94,7 +94,7 @@ def tiny_spec(tiny_spec_file: Path) -> BenchmarkSpec:
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A submission that learns: cross-entropy without augmentation."""
-    from tests.execution.submissions import write_submission
+    from tests.executors.submissions import write_submission
 
     return write_submission(tmp_path_factory.mktemp("submissions") / "plain")
 

@@ -18,9 +18,9 @@ from bench.reading import naively, ours
 from bench.sides import Ours, WithoutAugmentation, random_images, small
 from bench.updates import digits
 from benchmark.encoder import build_encoder, layer_sizes, prunable_names
-from benchmark.scoring.crew import reader_of
-from benchmark.scoring.job import ScoringJob
-from benchmark.spec.loading import load_spec
+from benchmark.scoring.reading.worker_pool import reader_of
+from benchmark.scoring.scoring_job import ScoringJob
+from benchmark.spec.documents.loading import load_spec
 
 TINY = Budget(small(2), 16, 5)
 IMAGES = random_images(64, 1, 8)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.data.streams import enter_stream
-from benchmark.data.torchvision_import import import_torchvision
+from benchmark.datasets.torchvision_import import import_torchvision
 from benchmark.encoder import Encoder, build_encoder, feature_dim, flops_per_view, layer_sizes, prunable_names
 from benchmark.spec import EncoderSpec, ResNet18, SmallResNet, WideResNet16x2
 

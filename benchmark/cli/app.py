@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from benchmark.execution.executor import ExecutorChoice
-from benchmark.execution.home import Home
-from benchmark.execution.problem import ExecutorProblem
-from benchmark.spec.loading import load_spec
-from benchmark.spec.validation import InvalidDocument
+from benchmark.executors.base import ExecutorChoice
+from benchmark.executors.problem import ExecutorProblem
+from benchmark.spec.documents.loading import load_spec
+from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.store.layout import Home
 
 app = typer.Typer(
     name="fmn", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
@@ -86,7 +86,7 @@ def reproduce(
 def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName = "auto") -> None:
     """Validate a submission in seconds, before any compute: every problem at once, with file and line."""
     from benchmark.cli.session import Session, submission_directory
-    from benchmark.execution.check import check_submission
+    from benchmark.evaluation.check import check_submission
 
     document = load_spec(spec)
     with Session(executor, "cpu") as session:
@@ -186,7 +186,7 @@ def verify(
 def keys() -> None:
     """Show the public keys of this machine and what others add to trusted_keys.yaml; makes them on first use."""
     from benchmark.cli.verdicts import keys_text
-    from benchmark.recording.keys import ROLES, config_folder, signing_key
+    from benchmark.recording.signing_keys import ROLES, config_folder, signing_key
 
     root = Home.from_environment().root
     print(keys_text({role: signing_key(role, away_from=root).public for role in ROLES}, config_folder()))

@@ -9,17 +9,17 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.execution.at_once import default_workers, sharing_of, trainers_at_once
-from benchmark.execution.check import TrialFailed, try_submission
-from benchmark.execution.evaluate import Prepared
-from benchmark.execution.executor import Executor
-from benchmark.execution.experience import Experience, learn, usual_scoring_s
-from benchmark.execution.home import Home
-from benchmark.execution.prepare import checkpoint_interval, missing_segments
-from benchmark.execution.store import Store
+from benchmark.evaluation.check import TrialFailed, try_submission
+from benchmark.evaluation.evaluate import Prepared
+from benchmark.evaluation.scheduling.concurrency import default_workers, sharing_of, trainers_at_once
+from benchmark.evaluation.scheduling.cost_history import Experience, learn, usual_scoring_s
+from benchmark.evaluation.scheduling.jobs import checkpoint_interval, missing_segments
+from benchmark.executors.base import Executor
 from benchmark.plan import Subtree
 from benchmark.plan.cost import UpdateCost, lockstep, makespan, shortest_makespan, starting_order
 from benchmark.recording.status import roughly
+from benchmark.store.layout import Home
+from benchmark.store.state_store import Store
 
 
 def plan_table(prepared: Prepared, home: Home, executor: Executor) -> Group:

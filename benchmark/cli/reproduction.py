@@ -9,15 +9,15 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.cli.progress import make_reporter
+from benchmark.cli.live_progress import make_reporter
 from benchmark.cli.session import Session
-from benchmark.execution.executor import ExecutorChoice
-from benchmark.execution.home import Home
+from benchmark.executors.base import ExecutorChoice
 from benchmark.recording.agreement import Agreement, compare
 from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import BenchmarkSpec, Problem
-from benchmark.spec.validation import InvalidDocument, parse_document
+from benchmark.spec.documents.validation import InvalidDocument, parse_document
+from benchmark.store.layout import Home
 
 
 def reproduce(path: Path, submission: str | None, executor: ExecutorChoice, device: str) -> bool:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from benchmark.spec import Problem
-from benchmark.spec.validation import InvalidDocument
+from benchmark.spec.documents.validation import InvalidDocument
 
 TEMPLATE = "_template"
 

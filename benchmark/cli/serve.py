@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import leaderboard
-from benchmark.execution.home import Home
-from benchmark.recording.keys import config_folder
+from benchmark.recording.signing_keys import config_folder
 from benchmark.recording.trust import list_path
+from benchmark.store.layout import Home
 
 
 def serve_leaderboard(port: int, trusted_keys: Path | None = None) -> int:

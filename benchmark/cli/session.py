@@ -10,16 +10,16 @@ from typing import Literal, Self
 
 from rich.console import Console
 
-from benchmark.cli.progress import make_reporter
+from benchmark.cli.live_progress import make_reporter
 from benchmark.cli.tables import failure_lines, result_table
-from benchmark.execution.choice import choose_executor
-from benchmark.execution.evaluate import Prepared, evaluate, prepare
-from benchmark.execution.executor import ExecutorChoice
-from benchmark.execution.home import Home
-from benchmark.execution.reporting import Reporter
+from benchmark.evaluation.evaluate import Prepared, evaluate, prepare
+from benchmark.evaluation.scheduling.progress import Reporter
+from benchmark.executors.base import ExecutorChoice
+from benchmark.executors.select import choose_executor
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import BenchmarkSpec, Problem
-from benchmark.spec.validation import InvalidDocument
+from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.store.layout import Home
 
 
 def submission_directory(name_or_path: str) -> Path:

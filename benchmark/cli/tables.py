@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.recording.record import CellRecord, EvaluationRecord, RunRecord
-from benchmark.scoring.instrument import Estimate
+from benchmark.scoring.metric import Estimate
 
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 _INSTRUMENTS = (

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.recording.keys import PublicKey, Role
+from benchmark.recording.signing_keys import PublicKey, Role
 from benchmark.recording.verify import Verdict
 from benchmark.spec import Problem
-from benchmark.spec.validation import InvalidDocument
+from benchmark.spec.documents.validation import InvalidDocument
 
 _SIGNS = {"isolated": "runs in containers", "unisolated": "runs without a sandbox"}
 

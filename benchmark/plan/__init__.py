@@ -1,8 +1,8 @@
 """From a grid to a radix tree of training segments: pure functions of numbers, no torch, no files."""
 
 from benchmark.plan.events import PruneEvent, compile_events
-from benchmark.plan.keys import KEY_VERSION, root_key, state_key
 from benchmark.plan.plan import Plan, Run, Subtree, TaskFacts, make_plan
+from benchmark.plan.state_keys import KEY_VERSION, root_key, state_key
 from benchmark.plan.tree import Segment, build_tree, path_to
 
 __all__ = [

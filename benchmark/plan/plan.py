@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from benchmark.plan.events import PruneEvent, compile_events
-from benchmark.plan.keys import root_key, state_key
+from benchmark.plan.state_keys import root_key, state_key
 from benchmark.plan.tree import Segment, build_tree
 from benchmark.spec import BenchmarkSpec, Problem
-from benchmark.spec.validation import InvalidDocument
+from benchmark.spec.documents.validation import InvalidDocument
 
 DENSE = "dense"
 """Schedule name of the unpruned runs."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.plan.events import PruneEvent
-from benchmark.plan.keys import state_key
+from benchmark.plan.state_keys import state_key
 
 
 class Segment(BaseModel):

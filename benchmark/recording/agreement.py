@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.recording.record import EvaluationRecord
-from benchmark.scoring.instrument import Estimate
+from benchmark.scoring.metric import Estimate
 
 HEADLINES = ("robustness/score", "robustness/retention", "robustness/dense")
 """Numbers whose intervals a repetition elsewhere must meet."""

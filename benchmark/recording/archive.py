@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmark.recording.durable import write_atomically
-from benchmark.recording.keys import SigningKey
+from benchmark.files.atomic import write_atomically
+from benchmark.files.bounded import read_regular
 from benchmark.recording.record import MAPS_SUFFIX, OUTCOMES_SUFFIX, SCHEMA_VERSION, EvaluationRecord
-from benchmark.recording.regular import read_regular
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check, sign
+from benchmark.recording.signing_keys import SigningKey
 from benchmark.spec.canonical import canonical_json
 
 MAX_RECORD_BYTES = 256 * 2**20

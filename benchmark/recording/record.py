@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchmark.scoring.instrument import Column, Estimate
+from benchmark.scoring.metric import Column, Estimate
 
 SCHEMA_VERSION = 1
 """Raised when the layout of a record changes; a reader refuses newer layouts by name."""
@@ -18,7 +18,7 @@ OUTCOMES_SUFFIX, MAPS_SUFFIX = ".parquet", ".maps.parquet"
 """Of the files beside a record: what every model said of every test example, and where maps place them."""
 
 Reason = Literal["submission", "environment", "timeout", "out_of_memory", "invalid_output"]
-"""Why a run has no score; `benchmark.execution.failure` holds the table that decides it."""
+"""Why a run has no score; `benchmark.executors.failure` holds the table that decides it."""
 
 
 class _Part(BaseModel):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from benchmark.files.atomic import write_atomically
+from benchmark.files.bounded import read_regular
 from benchmark.recording.archive import MAX_RECORD_BYTES, signature_path
-from benchmark.recording.durable import write_atomically
-from benchmark.recording.regular import read_regular
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, open_record
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmark.recording.keys import KEY_PATTERN, Isolation, PublicKey, SigningKey, role_of
+from benchmark.recording.signing_keys import KEY_PATTERN, Isolation, PublicKey, SigningKey, role_of
 from benchmark.spec.canonical import canonical_json
 
 MAX_SIGNATURE_BYTES = 16 * 1024

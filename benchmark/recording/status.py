@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchmark.recording.regular import read_regular
+from benchmark.files.bounded import read_regular
 from benchmark.spec.canonical import digest
 
 STATUS_FOLDER, LOCK_FILE = "status", ".lock"

@@ -13,13 +13,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from benchmark.recording.keys import KEY_PATTERN, ROLES, PublicKey, Role, key_path, role_of, signing_key
-from benchmark.recording.regular import read_regular
+from benchmark.files.bounded import read_regular
 from benchmark.recording.signature import BadSignature, Statement
+from benchmark.recording.signing_keys import KEY_PATTERN, ROLES, PublicKey, Role, key_path, role_of, signing_key
 from benchmark.spec.base import Document, Problem
-from benchmark.spec.loading import read_document
-from benchmark.spec.validation import InvalidDocument
-from benchmark.spec.yaml_text import MAX_BYTES
+from benchmark.spec.documents.loading import read_document
+from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec.documents.yaml_text import MAX_BYTES
 
 SHIPPED_LIST = Path(__file__).parents[1] / "trusted_keys.yaml"
 THIS_MACHINE = "this machine"

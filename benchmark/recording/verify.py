@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.files.bounded import read_regular
 from benchmark.recording.archive import MAX_RECORD_BYTES, parse_record, sha256_of, signature_path
 from benchmark.recording.record import EvaluationRecord
-from benchmark.recording.regular import read_regular
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, BadSignature, Statement, check
 from benchmark.recording.trust import Signer, Trust
 

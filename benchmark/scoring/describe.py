@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-from benchmark.scoring.instrument import CellMetric, GridMetric, ModelMetric
+from benchmark.scoring.metric import CellMetric, GridMetric, ModelMetric
 from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS, MODEL_METRICS
 
 _HEADER = """# Metrics

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from benchmark.scoring import (
+from benchmark.scoring.metric import CellMetric, Column, GridMetric, ModelMetric
+from benchmark.scoring.metrics import (
     calibration,
     class_impact,
     corruption,
     geometry,
-    knn,
     label_change,
-    linear_probe,
     pies,
     prediction_depth,
     prune_potential,
@@ -17,9 +16,8 @@ from benchmark.scoring import (
     robustness,
     similarity,
     sparsity_audit,
-    transfer,
 )
-from benchmark.scoring.instrument import CellMetric, Column, GridMetric, ModelMetric
+from benchmark.scoring.probes import knn, linear_probe, transfer
 
 MODEL_METRICS: tuple[ModelMetric, ...] = (
     linear_probe.METRIC,

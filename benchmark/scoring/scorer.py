@@ -18,12 +18,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from benchmark.scoring.aggregate import Cell, average_over_tasks, grid_summary, score_cells, stack
 from benchmark.scoring.compute import MIB
-from benchmark.scoring.crew import fill_cache, reader_of
-from benchmark.scoring.device import configure
-from benchmark.scoring.grid import Cell, average_over_tasks, grid_summary, score_cells, stack
-from benchmark.scoring.instrument import Estimate, Outcome
-from benchmark.scoring.job import (
+from benchmark.scoring.metric import Estimate, Outcome
+from benchmark.scoring.reading.device import configure
+from benchmark.scoring.reading.maps import SCHEMA, draw_maps
+from benchmark.scoring.reading.model_reader import TaskReader
+from benchmark.scoring.reading.references import reference_lines
+from benchmark.scoring.reading.weights import InvalidOutput
+from benchmark.scoring.reading.worker_pool import fill_cache, reader_of
+from benchmark.scoring.registry import all_columns
+from benchmark.scoring.scoring_job import (
     MAPS_FILE,
     OUTCOMES_FILE,
     RESULT_FILE,
@@ -34,11 +39,6 @@ from benchmark.scoring.job import (
     ScoringJob,
     ScoringResult,
 )
-from benchmark.scoring.maps import SCHEMA, draw_maps
-from benchmark.scoring.reading import TaskReader
-from benchmark.scoring.references import reference_lines
-from benchmark.scoring.registry import all_columns
-from benchmark.scoring.weights import InvalidOutput
 
 REMEDY = "close what else uses it, choose less with FMN_SCORING_CHUNK_MIB (64, for instance), or use DEVICE=cpu"
 """What helps a scorer whose GPU is full."""

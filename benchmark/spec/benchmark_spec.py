@@ -16,7 +16,7 @@ from benchmark.spec.base import Document, Problem, PrunedSparsity
 from benchmark.spec.corruptions import Corruption, repeated_corruptions
 from benchmark.spec.datasets import AnyPublished, DatasetSpec, DigitsDataset, ImageFolder, TransferDataset
 from benchmark.spec.encoders import EncoderSpec
-from benchmark.spec.instruments import CalibrationSpec, DepthSpec, KnnSpec
+from benchmark.spec.metric_settings import CalibrationSpec, DepthSpec, KnnSpec
 from benchmark.spec.schedules import Gradual, Iterative, OneShot, Schedule
 
 

@@ -1,6 +1,6 @@
 """How test images are corrupted: a tagged union, one model per corruption, five severities written out in each.
 
-Pure data. It refuses to import torch and to know how a corruption is made: see `benchmark.scoring.corruption_kinds`.
+Pure data. It refuses to import torch and to know how a corruption is made: see `scoring.metrics.corruption_kinds`.
 Lengths are in pixels of a 32-pixel image and shrink with the square root of the side, `length * sqrt(side / 32)`:
 half as long on 8 pixels, where strokes are wider in proportion. Light runs from 0 (black) to 1 (white).
 """

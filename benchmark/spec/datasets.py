@@ -1,6 +1,6 @@
 """Which images are trained on and scored: a tagged union, one model per dataset, with what is known of each beforehand.
 
-Pure data. It refuses to load anything: see `benchmark.data.datasets`.
+Pure data. It refuses to load anything: see `benchmark.datasets.dataset`.
 """
 
 from __future__ import annotations

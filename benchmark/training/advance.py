@@ -17,9 +17,9 @@ from torch import Tensor
 from benchmark.data.batches import Batches
 from benchmark.plan.events import PruneEvent
 from benchmark.plan.tree import Segment
-from benchmark.training.aside import ViewMaker
+from benchmark.training.acceleration.prefetch import ViewMaker
+from benchmark.training.live_model import Trainee
 from benchmark.training.state import TrainState
-from benchmark.training.trainee import Trainee
 
 
 @dataclass

@@ -15,8 +15,8 @@ from benchmark.data.batches import Batches
 from benchmark.plan.events import PruneEvent
 from benchmark.plan.tree import Segment, anchor_key
 from benchmark.training.advance import LiveSegment, advance
+from benchmark.training.live_model import Recipe, Trainee
 from benchmark.training.state import TrainState
-from benchmark.training.trainee import Recipe, Trainee
 
 
 class Observer(Protocol):

@@ -22,14 +22,14 @@ from torch import Tensor
 from benchmark.data.batches import Batches
 from benchmark.method.loading import load_method_class
 from benchmark.plan.tree import Segment
+from benchmark.training.acceleration.memory import most_models, peak_memory
 from benchmark.training.advance import LiveSegment
 from benchmark.training.environment import configure
-from benchmark.training.job import Progress, SegmentFailure, SegmentReport, TrainingJob
-from benchmark.training.memory import most_models, peak_memory
+from benchmark.training.live_model import Trainee
 from benchmark.training.recipes import recipe_of, setting_of
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.sweep import Sweep
-from benchmark.training.trainee import Trainee
+from benchmark.training.training_job import Progress, SegmentFailure, SegmentReport, TrainingJob
 
 REPORT_FILE, PROGRESS_FILE, FAILURES_FILE = "report.json", "progress.json", "failures.jsonl"
 """Beside the states: a report in each state's folder; progress and failures at the top of the outbox."""

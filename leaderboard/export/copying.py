@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.files.bounded import read_regular
 from benchmark.recording.archive import MAX_RECORD_BYTES, sha256_of, signature_path
 from benchmark.recording.record import EvaluationRecord
-from benchmark.recording.regular import read_regular
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES
 from benchmark.recording.trust import Signer, Trust
 from benchmark.recording.verify import open_record
-from leaderboard.board import Entry
+from leaderboard.board.board import Entry
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.recording.durable import sync_folder
-from benchmark.recording.regular import read_regular
+from benchmark.files.atomic import sync_folder
+from benchmark.files.bounded import read_regular
 
 MARKER = "export.json"
 """Lists what an export wrote, so that the next one knows what it may replace."""

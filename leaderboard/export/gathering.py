@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmark.recording.trust import THIS_MACHINE, Trust
 from benchmark.recording.verify import unseal
-from leaderboard import shelf
-from leaderboard.board import Condensed, condense
-from leaderboard.opened import Opened, put_together
+from leaderboard.board.board import Condensed, condense
+from leaderboard.reading import record_store as shelf
+from leaderboard.reading.opened import Opened, put_together
 
 PUBLISHER = "the publisher"
 """Who signed with a key of the exporting machine; "this machine" would be that of the reader."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from leaderboard.board import Entry
-from leaderboard.standings import Arena
+from leaderboard.board.board import Entry
+from leaderboard.board.standings import Arena
 
 INDEX, METHODS = "index.html", "methods.html"
 RANKING, KEYS = "data/ranking.json", "data/trusted_keys.yaml"

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from leaderboard.board import PROBE_ACCURACY, Board, Entry
-from leaderboard.export.charts import spark
+from leaderboard.app.table import RANK_HELP, SIGNED_HELP, TIE_HELP, default_columns, frame
+from leaderboard.board.board import PROBE_ACCURACY, Board, Entry
+from leaderboard.board.measures import Numbers, collect, direction, middle_sparsity
+from leaderboard.board.standings import Arena, Row, competitors, mean_curves, rows
+from leaderboard.board.wording import TRACKS, decimals, heading, one_line
 from leaderboard.export.places import Place
+from leaderboard.export.svg_charts import spark
 from leaderboard.export.tables import Cell, Heading, Table, number, unbroken
-from leaderboard.measures import Numbers, collect, direction, middle_sparsity
-from leaderboard.palette import Look
-from leaderboard.standings import Arena, Row, competitors, mean_curves, rows
-from leaderboard.table import RANK_HELP, SIGNED_HELP, TIE_HELP, default_columns, frame
-from leaderboard.wording import TRACKS, decimals, heading, one_line
+from leaderboard.figures.palette import Look
 
 CURVE_HELP = "Linear-probe accuracy by sparsity, mean over schedules and tasks; one scale for all rows."
 

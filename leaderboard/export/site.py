@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.recording.trust import Trust
-from leaderboard.downloads import as_bibtex, as_csv, as_document, as_json
+from leaderboard.board.measures import resampled
+from leaderboard.board.standings import arenas, columns_of
+from leaderboard.board.wording import one_line
 from leaderboard.export.copying import copy_record, keys_document
+from leaderboard.export.first_page import rejected_table, section
 from leaderboard.export.folder import check_replaceable, replacing
 from leaderboard.export.gathering import gather
-from leaderboard.export.index import rejected_table, section
 from leaderboard.export.pages import Pages
 from leaderboard.export.places import INDEX, KEYS, METHODS, RANKING, Place, places, stems
 from leaderboard.export.ranked import Ranked, rank_arena
 from leaderboard.export.submission import submission_view
 from leaderboard.export.tables import listing
-from leaderboard.guide import COMMANDS, RULES, SUBMITTING
-from leaderboard.measures import resampled
-from leaderboard.opened import Opened
-from leaderboard.sources import instruments
-from leaderboard.standings import arenas, columns_of
-from leaderboard.wording import one_line
+from leaderboard.reading.opened import Opened
+from leaderboard.text.downloads import as_bibtex, as_csv, as_document, as_json
+from leaderboard.text.guide import COMMANDS, RULES, SUBMITTING
+from leaderboard.text.metric_docs import instruments
 
 
 class NothingToShow(ValueError):  # noqa: N818 - says in plain words why no site was written

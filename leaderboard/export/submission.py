@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from benchmark.recording.record import CellRecord, EvaluationRecord
-from benchmark.scoring.instrument import Column
-from leaderboard.board import Board, Entry
+from benchmark.scoring.metric import Column
+from leaderboard.board.board import Board, Entry
+from leaderboard.board.ranking import Interval
+from leaderboard.board.standings import columns_of, describe, in_order
+from leaderboard.board.wording import bounds, heading, one_line, percent, web_address
 from leaderboard.export.copying import Copied
 from leaderboard.export.panels import Curves, own_curves
 from leaderboard.export.places import KEYS, Place
 from leaderboard.export.ranked import Ranked, track_title
 from leaderboard.export.tables import Cell, Heading, Table, from_frame, number, unbroken
-from leaderboard.facts import facts_frame, pretty, reproduce_command, summary_frame
-from leaderboard.ranking import Interval
-from leaderboard.standings import columns_of, describe, in_order
-from leaderboard.wording import bounds, heading, one_line, percent, web_address
+from leaderboard.text.facts import facts_frame, pretty, reproduce_command, summary_frame
 
 HEADLINES = ("robustness/score", "robustness/dense", "robustness/retention", "robustness/score_high")
 MAX_FAILURES, MAX_LOG_CHARACTERS = 50, 20_000

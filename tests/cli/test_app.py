@@ -19,14 +19,14 @@ import typer
 from mlflow import MlflowClient
 
 from benchmark.cli.app import app, main
-from benchmark.execution import choice
-from benchmark.execution import store as store_module
+from benchmark.executors import select as choice
 from benchmark.recording.archive import read_record
-from benchmark.recording.keys import config_folder
 from benchmark.recording.mlflow_projection import tracking_uri
+from benchmark.recording.signing_keys import config_folder
+from benchmark.store import state_store as store_module
 from tests.conftest import TINY, Evaluated
-from tests.execution.submissions import write_submission
-from tests.execution.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
+from tests.executors.submissions import write_submission
+from tests.executors.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
 
 VERBS = ["check", "evaluate", "export", "keys", "leaderboard", "new", "plan", "rebuild-mlflow", "reproduce", "rescore",
          "ship", "verify"]  # fmt: skip

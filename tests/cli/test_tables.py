@@ -8,7 +8,7 @@ from rich.console import Console
 
 from benchmark.cli.tables import failure_lines, result_table
 from benchmark.recording.record import EvaluationRecord, Failure, RunRecord
-from benchmark.scoring.instrument import Estimate
+from benchmark.scoring.metric import Estimate
 from tests.conftest import Evaluated
 from tests.recording.synthetic import FAILED, record
 

@@ -14,24 +14,24 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from benchmark.execution.containment import Limits
-from benchmark.execution.docker_executor import DockerExecutor
-from benchmark.execution.evaluate import Prepared, prepare
-from benchmark.execution.executor import Executor
-from benchmark.execution.failure import decide
-from benchmark.execution.home import Home
-from benchmark.execution.outbox import remove_tree
-from benchmark.execution.prepare import prepare_jobs
-from benchmark.execution.score import run_scorer
-from benchmark.execution.store import Store
-from benchmark.execution.supervise import Ended, supervise
-from benchmark.method.admission import admit
+from benchmark.admission.gate import admit
+from benchmark.evaluation.evaluate import Prepared, prepare
+from benchmark.evaluation.scheduling.jobs import prepare_jobs
+from benchmark.evaluation.scheduling.supervisor import Ended, supervise
+from benchmark.evaluation.scorer_client import run_scorer
+from benchmark.executors.base import Executor
+from benchmark.executors.docker.executor import DockerExecutor
+from benchmark.executors.docker.limits import Limits
+from benchmark.executors.failure import decide
 from benchmark.plan import Run
-from benchmark.scoring.job import ScoredRun
+from benchmark.scoring.scoring_job import ScoredRun
 from benchmark.spec import BenchmarkSpec
-from benchmark.spec.loading import InvalidDocument
-from tests.execution.engine import left_behind, require_engine
-from tests.execution.warm import WarmExecutor
+from benchmark.spec.documents.loading import InvalidDocument
+from benchmark.store.layout import Home
+from benchmark.store.outbox import remove_tree
+from benchmark.store.state_store import Store
+from tests.executors.engine import left_behind, require_engine
+from tests.executors.warm import WarmExecutor
 from tests.hostile.cases import Case, load_cases
 
 CASES = load_cases()

@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from benchmark.data.image_set import ImageSet
+from benchmark.datasets.image_set import ImageSet
 from benchmark.recording.archive import maps_path, outcomes_path, signature_path
-from benchmark.recording.keys import PublicKey, SigningKey, role_of, signing_key
 from benchmark.recording.record import (
     CellRecord,
     Cost,
@@ -29,8 +28,9 @@ from benchmark.recording.record import (
     SubmissionFacts,
 )
 from benchmark.recording.signature import sign
+from benchmark.recording.signing_keys import PublicKey, SigningKey, role_of, signing_key
 from benchmark.recording.trust import Signer
-from benchmark.scoring.instrument import Column, Estimate
+from benchmark.scoring.metric import Column, Estimate
 
 SIGNER = Signer("a lab", PublicKey(f"ed25519:{'ab' * 32}"), frozenset({"unisolated"}))
 SCHEDULES = ("early", "late", "one-shot", "one-shot-random")

@@ -13,7 +13,7 @@ from benchmark.plan import build_tree, compile_events, state_key
 from benchmark.plan.events import round_half_up
 from benchmark.plan.tree import anchor_key
 from benchmark.spec import BenchmarkSpec, Iterative
-from benchmark.spec.loading import load_spec
+from benchmark.spec.documents.loading import load_spec
 
 LADDER = ("0.5", "0.8", "0.9")
 SIZES = (40, 61)

@@ -6,7 +6,6 @@ import hashlib
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from benchmark.recording.keys import SigningKey
 from benchmark.recording.record import (
     CellRecord,
     Cost,
@@ -17,7 +16,8 @@ from benchmark.recording.record import (
     RunRecord,
     SubmissionFacts,
 )
-from benchmark.scoring.instrument import Column, Estimate
+from benchmark.recording.signing_keys import SigningKey
+from benchmark.scoring.metric import Column, Estimate
 
 OUTCOMES, MAPS = b"PAR1 as far as the archive is concerned", b"PAR1 with maps"
 KEY = SigningKey("isolated", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.recording.agreement import HEADLINES, compare
 from benchmark.recording.record import EvaluationRecord
-from benchmark.scoring.instrument import Estimate
+from benchmark.scoring.metric import Estimate
 from tests.leaderboard.records import Knobs, evaluation
 
 RECORD = evaluation(Knobs())

@@ -15,7 +15,7 @@ from benchmark.recording import mlflow_projection
 from benchmark.recording.archive import find_records, write_record
 from benchmark.recording.mlflow_projection import project, rebuild, tracking_uri
 from benchmark.recording.record import EvaluationRecord
-from tests.execution.warm import exit_code_of
+from tests.executors.warm import exit_code_of
 from tests.recording.synthetic import KEY, MAPS, OUTCOMES, record
 
 

@@ -10,7 +10,7 @@ from benchmark.recording.archive import outcomes_path
 from benchmark.recording.shipping import ship
 from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import judge
-from leaderboard.pictures import read_pictures
+from leaderboard.reading.pictures import read_pictures
 from tests.leaderboard.records import PICTURES, Knobs, add_outcomes, evaluation, keep_pictures, shelve
 
 

@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmark.recording.archive import maps_path, outcomes_path, read_record, signature_path, write_record
-from benchmark.recording.keys import ROLES, SigningKey, signing_key
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signature import sign
+from benchmark.recording.signing_keys import ROLES, SigningKey, signing_key
 from benchmark.recording.trust import SHIPPED_LIST, THIS_MACHINE, Signer, Trust, load_trust
 from benchmark.recording.verify import judge, open_record
 from tests.recording.synthetic import KEY, MAPS, OUTCOMES, UNISOLATED_KEY, record

@@ -13,23 +13,23 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.encoder import Encoder, build_encoder
-from benchmark.scoring import crew
 from benchmark.scoring.compute import MIB, Compute
-from benchmark.scoring.corruption_kinds import corrupt
-from benchmark.scoring.cross_entropy import OnDevice, OnProcessor
-from benchmark.scoring.device import configure
-from benchmark.scoring.features import extract_features, extract_final_features
-from benchmark.scoring.instrument import Outcome
-from benchmark.scoring.job import ScoringJob
-from benchmark.scoring.knn import nearest
-from benchmark.scoring.linear_probe import fit_linear_probe
-from benchmark.scoring.reading import TaskReader
-from benchmark.scoring.references import reference_lines
+from benchmark.scoring.metric import Outcome
+from benchmark.scoring.metrics.corruption_kinds import corrupt
+from benchmark.scoring.probes.cross_entropy import OnDevice, OnProcessor
+from benchmark.scoring.probes.knn import nearest
+from benchmark.scoring.probes.linear_probe import fit_linear_probe
+from benchmark.scoring.reading import worker_pool as crew
+from benchmark.scoring.reading.device import configure
+from benchmark.scoring.reading.features import extract_features, extract_final_features
+from benchmark.scoring.reading.model_reader import TaskReader
+from benchmark.scoring.reading.references import reference_lines
 from benchmark.scoring.scorer import score
+from benchmark.scoring.scoring_job import ScoringJob
 from benchmark.spec import BenchmarkSpec, EncoderSpec, SmallResNet, WideResNet16x2
 from benchmark.spec.corruptions import ALL_CORRUPTIONS, Corruption
 from tests.conftest import Evaluated
-from tests.execution.warm import request, scoring_job
+from tests.executors.warm import request, scoring_job
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 

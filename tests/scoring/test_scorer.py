@@ -13,14 +13,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.execution.process import child_environment
-from benchmark.scoring import crew, grid, linear_probe, reading, registry, sparsity_audit
-from benchmark.scoring.crew import deal, start_reading
-from benchmark.scoring.job import RunToScore, ScoringJob, ScoringResult
+from benchmark.executors.process import child_environment
+from benchmark.scoring import aggregate as grid
+from benchmark.scoring import registry
+from benchmark.scoring.metrics import sparsity_audit
+from benchmark.scoring.probes import linear_probe
+from benchmark.scoring.reading import model_reader as reading
+from benchmark.scoring.reading import worker_pool as crew
+from benchmark.scoring.reading.worker_pool import deal, start_reading
 from benchmark.scoring.scorer import score
+from benchmark.scoring.scoring_job import RunToScore, ScoringJob, ScoringResult
 from benchmark.spec import BenchmarkSpec
 from tests.conftest import Evaluated
-from tests.execution.warm import request, scoring_job, wait_until, warm_context
+from tests.executors.warm import request, scoring_job, wait_until, warm_context
 
 
 @pytest.fixture(scope="module")

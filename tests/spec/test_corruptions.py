@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from benchmark.spec import Evaluation
 from benchmark.spec.corruptions import ALL_CORRUPTIONS, NUM_SEVERITIES, Jpeg
-from benchmark.spec.validation import InvalidDocument, parse_document
+from benchmark.spec.documents.validation import InvalidDocument, parse_document
 
 
 def problems_of(corruptions: object) -> list[str]:

@@ -24,9 +24,9 @@ from torch import Tensor
 from benchmark.method.contract import Method
 from benchmark.plan import Segment
 from benchmark.training.advance import LiveSegment
-from benchmark.training.job import TrainingJob
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.trainer import Outbox
+from benchmark.training.training_job import TrainingJob
 
 from . import methods
 from .methods import Adaptive, Restless, Supervised, Taught

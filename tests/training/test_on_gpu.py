@@ -19,13 +19,13 @@ from benchmark.encoder import build_encoder
 from benchmark.method.contract import Method, Setting
 from benchmark.plan import Segment
 from benchmark.spec import SmallResNet
-from benchmark.training.capture import GraphPool
+from benchmark.training.acceleration.capture import GraphPool
+from benchmark.training.acceleration.capture_check import demand_kept_promise
+from benchmark.training.acceleration.memory import peak_memory
 from benchmark.training.environment import configure
-from benchmark.training.memory import peak_memory
-from benchmark.training.promise import demand_kept_promise
+from benchmark.training.live_model import Recipe, Trainee
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.sweep import Sweep
-from benchmark.training.trainee import Recipe, Trainee
 
 from .tiny import (
     BATCH_SIZE,
@@ -247,7 +247,7 @@ _COMPILED = """
 import hashlib, sys, torch
 sys.path.insert(0, {root!r})
 from tests.training.test_on_gpu import GPU, Labelled, batches, configure, recipe_of, replace
-from benchmark.training.trainee import Trainee
+from benchmark.training.live_model import Trainee
 configure(GPU)
 trainee = Trainee(replace(recipe_of(Labelled, captured=False, in_bfloat16=True), is_compiled=True))
 for step in range(5):

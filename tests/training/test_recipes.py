@@ -13,13 +13,14 @@ import pytest
 import torch
 
 from benchmark.spec import EncoderSpec, ResNet18, SmallResNet, WideResNet16x2
-from benchmark.training import compilation, environment
-from benchmark.training.capture import cannot_be_captured
-from benchmark.training.compilation import is_worth_compiling
+from benchmark.training import environment
+from benchmark.training.acceleration import compilation
+from benchmark.training.acceleration.capture import cannot_be_captured
+from benchmark.training.acceleration.capture_check import same
+from benchmark.training.acceleration.compilation import is_worth_compiling
 from benchmark.training.environment import compiler, describe_environment
-from benchmark.training.job import TrainingJob
-from benchmark.training.promise import same
 from benchmark.training.recipes import recipe_of, setting_of
+from benchmark.training.training_job import TrainingJob
 
 from .methods import Supervised
 from .tiny import BATCH_SIZE, CPU, ENCODER, NUM_CLASSES, STEPS_PER_EPOCH, TOTAL_STEPS, batches_of

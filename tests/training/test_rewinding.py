@@ -16,8 +16,8 @@ from benchmark.encoder import layer_sizes
 from benchmark.plan import Segment, compile_events
 from benchmark.pruning.criteria import magnitude_scores, prune
 from benchmark.spec import Iterative
+from benchmark.training.live_model import Recipe, Trainee
 from benchmark.training.state import TrainState, load_state, save_state
-from benchmark.training.trainee import Recipe, Trainee
 
 from .methods import Adaptive, Restless, Taught
 from .tiny import (

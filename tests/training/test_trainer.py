@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from benchmark.method.contract import Method
 from benchmark.plan import Segment
 from benchmark.training import trainer
-from benchmark.training.job import Progress, SegmentFailure, SegmentReport, TrainingJob
 from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE, load_state
 from benchmark.training.trainer import FAILURES_FILE, PROGRESS_FILE, REPORT_FILE, Outbox, train
+from benchmark.training.training_job import Progress, SegmentFailure, SegmentReport, TrainingJob
 
 from . import methods
 from .methods import BreaksWhenPruned, Diverges, Restless, Supervised

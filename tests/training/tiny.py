@@ -18,9 +18,9 @@ from benchmark.method.contract import Method, Setting
 from benchmark.plan import PruneEvent, Segment, build_tree, compile_events, state_key
 from benchmark.spec import Gradual, Iterative, OneShot, Schedule, SmallResNet
 from benchmark.training.advance import LiveSegment
+from benchmark.training.live_model import Recipe
 from benchmark.training.state import METHOD_FILE, TrainState, load_state
 from benchmark.training.sweep import Observer, Sweep
-from benchmark.training.trainee import Recipe
 
 Events = tuple[PruneEvent, ...]
 

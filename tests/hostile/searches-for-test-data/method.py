@@ -13,7 +13,7 @@ if not pathlib.Path("/fmn/outbox").is_dir():
     raise RuntimeError("this submission attacks whatever runs it: only a trainer's container may")
 
 FOUND = [f"the module {name}" for name in ("sklearn", "mlflow", "torchvision", "scipy", "pandas", "streamlit", "docker",
-         "benchmark.scoring", "benchmark.recording", "benchmark.execution", "benchmark.data.datasets", "leaderboard")
+         "benchmark.scoring", "benchmark.recording", "benchmark.execution", "benchmark.datasets.dataset", "leaderboard")
          if importlib.util.find_spec(name.split(".")[0]) and importlib.util.find_spec(name)]
 SUSPECTS = (".npz", ".npy", ".csv", ".csv.gz", ".parquet", ".safetensors", ".pt", ".h5", ".db", ".mat", ".arff")
 SEEN = ("proc", "sys", "dev")

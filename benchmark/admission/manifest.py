@@ -1,0 +1,130 @@
+"""What a submission says about itself: `submission.yaml`.
+
+Pure data. It refuses numbers that no method needs (negative, huge, not finite): hyperparameters are part of the
+submission's identity and travel into keys, records and tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from benchmark.spec.base import Document, Problem
+from benchmark.spec.documents.loading import read_document
+from benchmark.spec.documents.wording import nearest_word, path_to, quoted
+
+MAX_MANIFEST_BYTES = 64 << 10
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable() or not text.strip():
+        raise ValueError("text on one line")
+    return text
+
+
+def _bounded(value: bool | int | float | str) -> bool | int | float | str:
+    """Keep hyperparameters in ranges where every reader of records agrees on them (doubles hold 10^12 exactly)."""
+    if isinstance(value, str):
+        if len(value) > 200 or not value.isprintable():
+            raise ValueError("text of at most 200 characters on one line")
+    elif not 0 <= value <= 10**12:
+        raise ValueError("a number from 0 to 10^12")
+    return value
+
+
+Hyperparameter = Annotated[
+    bool | int | float | str,
+    Field(description="true or false, a number from 0 to 10^12, or text of at most 200 characters on one line"),
+    AfterValidator(_bounded),
+]
+"""A setting of a method; negative numbers are not needed (write the sign in the method)."""
+
+HyperparameterName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_]{0,63}$",
+        description="lower-case letters, digits and underscores, at most 64 characters, a letter first",
+    ),
+]
+DatasetName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+        description="names of datasets: lower-case letters, digits, hyphens and underscores, at most 64 characters",
+    ),
+]
+Author = Annotated[
+    str,
+    Field(min_length=1, max_length=200, description="a name on one line, 1 to 200 characters"),
+    AfterValidator(_one_line),
+]
+
+
+class Manifest(Document):
+    """Who submits what, which labels it needs, and its hyperparameters."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    """Name of the submission: lower-case letters, digits, hyphens and underscores, at most 64 characters."""
+    authors: Annotated[tuple[Author, ...], Field(min_length=1, max_length=32)]
+    """Who made the method: 1 to 32 names of at most 200 characters."""
+    description: Annotated[str, Field(max_length=2000)]
+    """What the method does, for people, at most 2,000 characters; not part of the identity."""
+    paper: Annotated[
+        str,
+        Field(
+            pattern=r"^(https://[A-Za-z0-9][A-Za-z0-9./_~:?#!$&*+,;=%()-]{2,300}"
+            r"|(arXiv:)?[0-9]{4}\.[0-9]{4,5}(v[0-9]{1,2})?)?$"
+        ),
+    ] = ""
+    """Address of the paper (https://...) or arXiv identifier (arXiv:2002.05709), or empty; not part of the identity."""
+    supervision: Literal["none", "labels"]
+    """Whether the method sees training `labels` or `none`: it decides the track, and what the trainer is given."""
+    hyperparameters: Annotated[dict[HyperparameterName, Hyperparameter], Field(max_length=128)] = {}  # noqa: RUF012
+    """Settings of the method, at most 128: true, false, numbers from 0 to 10^12, text of at most 200 characters."""
+    overrides: Annotated[
+        dict[DatasetName, Annotated[dict[HyperparameterName, Hyperparameter], Field(max_length=128)]],
+        Field(max_length=64),
+    ] = {}  # noqa: RUF012
+    """Per dataset name, hyperparameters that take another value there; each must exist under `hyperparameters`."""
+
+    capturable: bool = False
+    """Promise that `loss` queues the same work at every update, never waits for it, and changes tensors in place.
+
+    A GPU then replays updates as CUDA graphs: the same bits, several times as fast for small networks. Tried before
+    anything is trained; not part of the identity."""
+
+    @classmethod
+    def contradictions(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Refuse overrides of hyperparameters that do not exist, or by values of another kind."""
+        known = values.get("hyperparameters")
+        if known is None:
+            return
+        for dataset, changed in (values.get("overrides") or {}).items():
+            for name, value in (changed or {}).items():
+                where = path_to(path_to("overrides", dataset), name)
+                if name not in known:
+                    expected = "the name of a hyperparameter that is set under hyperparameters"
+                    yield Problem(where, expected, quoted(name), nearest_word(name, known))
+                elif None not in (value, known[name]) and _kind(value) != _kind(known[name]):
+                    yield Problem(where, f"{_kind(known[name])}, as under hyperparameters", _kind(value))
+
+    def resolved(self, dataset_name: str) -> dict[str, bool | int | float | str]:
+        """Give the hyperparameters for one dataset: those of every dataset, with its overrides applied."""
+        return {**self.hyperparameters, **self.overrides.get(dataset_name, {})}
+
+
+def _kind(value: bool | int | float | str) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    return "text" if isinstance(value, str) else "a number"
+
+
+def read_manifest(data: bytes, file: str = "submission.yaml") -> Manifest:
+    """Read a manifest from the bytes of `submission.yaml`, at most 64 KiB.
+
+    Raises:
+        InvalidDocument: with every problem, each with file, line and field.
+    """
+    return read_document(Manifest, data, file, MAX_MANIFEST_BYTES)

@@ -1,0 +1,77 @@
+"""Decoded images by the content of what they were decoded from: a picture is never decoded twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from benchmark.datasets.image_set import ImageSet, Splits
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """Where datasets live on this machine.
+
+    Attributes:
+        downloads: what was downloaded, laid out as torchvision does (`FMN_DATA`).
+        decoded: decoded images.
+    """
+
+    downloads: Path
+    decoded: Path
+
+
+def decoded_once(folders: DataFolders, key: str, decode: Callable[[], Splits]) -> Splits:
+    """Give what `decode` gives, from the file of that name where one is whole.
+
+    Args:
+        folders: says where the file is kept.
+        key: names the content of the files that are decoded, and how they are.
+        decode: called where no file of that name is there, or a damaged one.
+    """
+    path = folders.decoded / f"{key}.safetensors"
+    known = _read(path)
+    if known is None:
+        known = decode()
+        _write(path, known)
+    return known
+
+
+def _read(path: Path) -> Splits | None:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator here
+            said = file.metadata()
+        train = ImageSet(tensors["train.images"], tensors["train.labels"])
+        test = ImageSet(tensors["test.images"], tensors["test.labels"])
+        whole = said["train"] == train.digest and said["test"] == test.digest
+        return Splits(tuple(json.loads(said["class_names"])), train, test) if whole else None
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _write(path: Path, splits: Splits) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        "train.images": splits.train.images, "train.labels": splits.train.labels,
+        "test.images": splits.test.images, "test.labels": splits.test.labels,
+    }  # fmt: skip
+    tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # any other layout is written wrong
+    digests = {"train": splits.train.digest, "test": splits.test.digest}
+    said = {"class_names": json.dumps(splits.class_names), **digests}
+    aside = path.with_name(f".{uuid.uuid4().hex}.unfinished")
+    try:
+        save_file(tensors, aside, metadata=said)
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,123 @@
+"""Trying a submission in seconds, before any compute, where trainers run: does it work, and what does it cost."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from benchmark.admission.gate import Admitted, admit
+from benchmark.datasets.dataset import DatasetFacts, declared_facts, load_dataset
+from benchmark.executors.base import Executor
+from benchmark.spec import BenchmarkSpec, Problem, Task
+from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.store.layout import Home
+from benchmark.training.training_job import TrainingJob
+
+REHEARSAL_LIMIT_S = 120
+
+
+_MOST = 2**53
+"""Largest number that a submission, which may lie, can make anybody calculate with."""
+
+
+class Trial(BaseModel):
+    """What some updates of one model cost here; numbers that the submission may have made up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    seconds: Annotated[float, Field(gt=0, le=_MOST)]
+    """Seconds per update of the task's batch, views included."""
+    images: Annotated[int, Field(ge=1, le=_MOST)]
+    """Images per update that were tried."""
+    peak_bytes: Annotated[int, Field(ge=0, le=_MOST)]
+    """Largest memory of the trainer during an update of the task's batch."""
+    model_bytes: Annotated[int, Field(ge=0, le=_MOST)]
+    """Memory that one more model alive at the same time takes."""
+    most_models: Annotated[int, Field(ge=1, le=_MOST)]
+    """How many models a trainer keeps alive at once at most."""
+
+    def predicted_bytes(self, models: int, image_bytes: int) -> int:
+        """Predict the largest memory of a trainer in which `models` are due at once, with its training images."""
+        return self.peak_bytes + (min(models, self.most_models) - 1) * self.model_bytes + image_bytes
+
+
+_FINDINGS = TypeAdapter(list[tuple[str, str, str]])
+
+
+class TrialFailed(RuntimeError):  # noqa: N818 - says what happened
+    """A trial gave no answer; the message says why, for people."""
+
+
+def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) -> tuple[str, ...]:
+    """Check a submission against a specification.
+
+    Returns:
+        What a reviewer should look at.
+
+    Raises:
+        InvalidDocument: with every problem, each with its file and, where there is one, its line.
+        ExecutorProblem: it could not be tried where it was asked for.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        admitted = admit(submission, Path(folder) / "submission")
+        problems = [problem for task in spec.tasks for problem in _rehearse(admitted, task, executor)]
+    if problems:
+        raise InvalidDocument(problems)
+    return admitted.warnings
+
+
+def _rehearse(admitted: Admitted, task: Task, executor: Executor) -> list[Problem]:
+    facts = declared_facts(task.dataset) or load_dataset(task.dataset, Home.from_environment().folders).facts
+    try:
+        found = _FINDINGS.validate_python(_try("rehearsal", admitted, task, facts, "cpu", executor))
+    except ValidationError:
+        return [Problem("method.py", "a rehearsal that answers for itself", "an answer of another form")]
+    except TrialFailed as failed:
+        return [Problem("method.py", f"four updates within {REHEARSAL_LIMIT_S} s", str(failed))]
+    return [Problem(where, expected, came) for where, expected, came in found]
+
+
+def try_submission(
+    admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"], executor: Executor
+) -> Trial:
+    """Make some updates of a submission on this machine.
+
+    Raises:
+        TrialFailed: it did not work; says why.
+        ExecutorProblem: it could not be tried where it was asked for.
+    """
+    try:
+        return Trial.model_validate(_try("timing", admitted, task, facts, device, executor))
+    except ValidationError:
+        raise TrialFailed("an answer of another form") from None
+
+
+def _try(
+    module: str, admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"],
+    executor: Executor,
+) -> object:  # fmt: skip
+    """Run a trial, and give the JSON that it answers with: text that the submission may have made up."""
+    total_steps = max(1, facts.num_train // task.training.batch_size) * task.training.epochs
+    job = TrainingJob(
+        root="rehearsal", seed=0, encoder=task.encoder, dataset=task.dataset.name, flip=facts.flip, device=device,
+        segments=(), num_classes=facts.num_classes if admitted.manifest.supervision == "labels" else None,
+        batch_size=task.training.batch_size, total_steps=total_steps, precision=task.training.precision,
+        checkpoint_interval=1, checkpoint_every_s=60, capturable=admitted.manifest.capturable,
+        hyperparameters=dict(admitted.manifest.resolved(task.dataset.name)),
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        job_file = Path(folder) / "job.json"
+        job_file.write_text(job.model_dump_json(), encoding="utf-8")
+        shape = ["--image-shape", *map(str, facts.image_shape)]
+        ended = executor.try_out(module, job_file, admitted.directory, shape, device, REHEARSAL_LIMIT_S)
+    if ended.exit_code is None:
+        raise TrialFailed("no end")
+    try:
+        return json.loads(ended.answer)
+    except (ValueError, RecursionError):
+        last_words = ended.complaint.strip().splitlines()[-1:] or ["nothing"]
+        raise TrialFailed(f"exit {ended.exit_code}: {last_words[0]}") from None

@@ -1,0 +1,183 @@
+"""From a plan to jobs: what is not in the store yet, and the files a trainer needs for it."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from benchmark.admission.gate import Admitted
+from benchmark.datasets.dataset import Dataset, ImageSet, load_dataset
+from benchmark.evaluation.scheduling.supervisor import checkpoint_steps
+from benchmark.executors.base import PreparedJob
+from benchmark.files.atomic import write_atomically
+from benchmark.plan import Plan, Segment, Subtree, path_to
+from benchmark.spec import BenchmarkSpec, Task
+from benchmark.store.layout import Home
+from benchmark.store.state_store import Store
+from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE
+from benchmark.training.training_job import TrainingJob
+
+CHECKPOINTS_PER_RUN = 20
+"""Positions in a run where a state inside a segment may be saved."""
+
+CHECKPOINT_EVERY_S = 30.0
+"""Seconds of training after which such a state is saved: the most work that a crash can lose."""
+
+
+@dataclass(frozen=True)
+class TransferData:
+    """A dataset that nothing is trained on, and its files: only the scorer gets them."""
+
+    dataset: Dataset
+    train: Path
+    test: Path
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task's dataset, and its files: trainers get one of the first two, the scorer the first and the last."""
+
+    dataset: Dataset
+    labelled: Path
+    unlabelled: Path
+    test: Path
+
+
+def write_task_data(home: Home, task: Task, *, download: bool = True) -> TaskData:
+    """Load a dataset and write its tensors where processes can read them, once per content.
+
+    Raises:
+        InvalidDocument: it cannot be loaded; says why.
+    """
+    dataset = load_dataset(task.dataset, home.folders, download=download)
+    train, test = home.data / dataset.train.digest, home.data / dataset.test.digest
+    data = TaskData(
+        dataset, train / "labelled.safetensors", train / "unlabelled.safetensors", test / "labelled.safetensors"
+    )
+    _write_tensors(data.labelled, dataset.train, with_labels=True)
+    _write_tensors(data.unlabelled, dataset.train, with_labels=False)
+    _write_tensors(data.test, dataset.test, with_labels=True)
+    return data
+
+
+def write_transfer_data(home: Home, spec: BenchmarkSpec) -> tuple[TransferData, ...]:
+    """Load the datasets to which encoders are transferred, and write them where the scorer can read them.
+
+    Raises:
+        InvalidDocument: one cannot be loaded; says why.
+    """
+    found: list[TransferData] = []
+    for each in spec.evaluation.transfer:
+        dataset = load_dataset(each, home.folders)
+        files = [home.data / part.digest / "labelled.safetensors" for part in (dataset.train, dataset.test)]
+        for path, part in zip(files, (dataset.train, dataset.test), strict=True):
+            _write_tensors(path, part, with_labels=True)
+        found.append(TransferData(dataset, *files))
+    return tuple(found)
+
+
+def _write_tensors(path: Path, image_set: ImageSet, *, with_labels: bool) -> None:
+    """Write a data file, unless it is there with every byte right: a damaged disk must not change what is trained."""
+    tensors: dict[str, NDArray[Any]] = {"images": np.ascontiguousarray(image_set.images)}
+    if with_labels:
+        tensors["labels"] = np.ascontiguousarray(image_set.labels)
+    content = save(tensors)
+    if not (path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content):
+        write_atomically(path, content)
+
+
+def missing_segments(subtree: Subtree, store: Store, interval: int) -> list[Segment]:
+    """List what has to be trained so that every run of a seed ends in a stored state, parents first.
+
+    The states from which a run's mask is derived are part of what is asked for, for the scorer derives it again.
+
+    A segment whose end is stored is needed again only where something missing has to continue from it and its method
+    state is gone. A segment of which a checkpoint is stored starts from there.
+    """
+    by_key = {segment.key: segment for segment in subtree.segments}
+    needed: dict[str, Segment] = {}
+
+    def need(segment: Segment, *, resumable: bool) -> None:
+        if segment.key in needed or store.has(segment.key, resumable=resumable):
+            return
+        rest = _from_latest_checkpoint(segment, subtree.root, store, interval)
+        needed[segment.key] = rest
+        for continued in (rest.parent, *rest.anchors(subtree.root)):
+            if continued in by_key:
+                need(by_key[continued], resumable=True)
+
+    for segment in subtree.segments:
+        if segment.is_leaf:
+            need(segment, resumable=False)
+            for step in path_to(subtree.segments, segment.key):
+                if step.is_derivable and step.parent is not None:
+                    need(by_key[step.parent], resumable=False)
+    return [needed[segment.key] for segment in subtree.segments if segment.key in needed]
+
+
+def _from_latest_checkpoint(segment: Segment, root: str, store: Store, interval: int) -> Segment:
+    for step in reversed(checkpoint_steps(segment, interval)):
+        if store.has(segment.key_at(root, step), resumable=True):
+            return segment.from_checkpoint(root, step)
+    return segment
+
+
+def checkpoint_interval(total_steps: int) -> int:
+    """Steps between the positions where checkpoints may be taken."""
+    return max(1, total_steps // CHECKPOINTS_PER_RUN)
+
+
+def prepare_jobs(
+    home: Home, store: Store, plan: Plan, tasks: Sequence[Task], data: Mapping[str, TaskData], admitted: Admitted,
+    device: Literal["cpu", "cuda"], sharing: int = 1,
+) -> list[PreparedJob]:  # fmt: skip
+    """Write one job per seed that has something left to train; `sharing` of them run on one device at a time."""
+    jobs: list[PreparedJob] = []
+    manifest = admitted.manifest
+    with_labels = manifest.supervision == "labels"
+    for subtree in plan.subtrees:
+        task = tasks[subtree.task_index]
+        finetune = task.training.finetune
+        interval = checkpoint_interval(subtree.total_steps)
+        segments = missing_segments(subtree, store, interval)
+        if not segments:
+            continue
+        task_data = data[subtree.task]
+        job = TrainingJob(
+            root=subtree.root, seed=subtree.seed, encoder=task.encoder, dataset=task.dataset.name,
+            flip=task.dataset.flip, num_classes=task_data.dataset.num_classes if with_labels else None,
+            batch_size=task.training.batch_size, total_steps=subtree.budget_steps, precision=task.training.precision,
+            finetune_rate=finetune.learning_rate if finetune else None,
+            hyperparameters=manifest.resolved(task_data.dataset.name), capturable=manifest.capturable, device=device,
+            sharing=sharing,
+            segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,
+        )  # fmt: skip
+        images = task_data.labelled if with_labels else task_data.unlabelled
+        jobs.append(_write_job(home, store, job, admitted.directory, images))
+    return jobs
+
+
+def _write_job(home: Home, store: Store, job: TrainingJob, submission: Path, data: Path) -> PreparedJob:
+    folder = home.jobs / f"{job.root[:12]}-{uuid.uuid4().hex[:8]}"
+    parents, outbox = folder / "parents", folder / "outbox"
+    parents.mkdir(parents=True)
+    outbox.mkdir()
+    own_keys = {segment.key for segment in job.segments}
+    continued = {key for segment in job.segments for key in (segment.parent, *segment.anchors(job.root))}
+    for parent in continued - own_keys - {None}:
+        assert parent is not None
+        (parents / parent).mkdir()
+        for name in (ENCODER_FILE, MASK_FILE, METHOD_FILE):
+            shutil.copyfile(store.path(parent) / name, parents / parent / name)
+    home.logs.mkdir(parents=True, exist_ok=True)
+    job_file = folder / "job.json"
+    job_file.write_text(job.model_dump_json(), encoding="utf-8")
+    return PreparedJob(job, job_file, submission, data, parents, outbox, home.logs / f"{job.root}.log")

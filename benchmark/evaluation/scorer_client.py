@@ -1,0 +1,117 @@
+"""Handing what was trained to the scorer, in its own process or container, and reading its answer."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.evaluation.scheduling.jobs import TransferData
+from benchmark.executors.base import Executor
+from benchmark.plan import Run, Segment, Subtree, path_to
+from benchmark.scoring.scoring_job import (
+    MAPS_FILE,
+    MAX_CHUNK_MIB,
+    OUTCOMES_FILE,
+    RESULT_FILE,
+    BranchPoint,
+    OtherDataset,
+    RunToScore,
+    ScoringJob,
+    ScoringResult,
+    TaskToScore,
+)
+from benchmark.spec import Problem
+from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.store.layout import SCORING_PREFIX, Home
+from benchmark.store.state_store import Store
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.evaluate import Prepared
+
+
+CHUNK_VARIABLE = "FMN_SCORING_CHUNK_MIB"
+"""Names the size of the scorer's pieces of work: less where memory is short, for instance on a small or shared GPU."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a scorer answers: its numbers, and two parquet files that are kept beside the record."""
+
+    result: ScoringResult
+    outcomes: bytes
+    maps: bytes
+
+
+def chosen_chunk_mib() -> int | None:
+    """Give how large the scorer's pieces of work are to be, as `FMN_SCORING_CHUNK_MIB` asks; None where nobody asks.
+
+    Raises:
+        InvalidDocument: it is no such number.
+    """
+    asked = os.environ.get(CHUNK_VARIABLE, "").strip()
+    if not asked:
+        return None
+    if not (asked.isascii() and asked.isdecimal() and len(asked) < 10 and 1 <= int(asked) <= MAX_CHUNK_MIB):
+        expected = f"a whole number of MiB from 1 to {MAX_CHUNK_MIB}, or nothing"
+        raise InvalidDocument([Problem(CHUNK_VARIABLE, expected, asked[:40])])
+    return int(asked)
+
+
+def run_scorer(
+    prepared: Prepared, home: Home, store: Store, executor: Executor, workers: int, on_wait: Callable[[], None]
+) -> Answer:
+    """Score every run whose state is stored, on the device that they were trained on."""
+    tasks: list[TaskToScore] = []
+    for name, data in prepared.data.items():
+        subtrees = [subtree for subtree in prepared.plan.subtrees if subtree.task == name]
+        task = TaskToScore(
+            name=name, index=subtrees[0].task_index, num_classes=data.dataset.num_classes,
+            train_file=data.labelled, test_file=data.test,
+            train_digest=data.dataset.train.digest, test_digest=data.dataset.test.digest,
+            runs=tuple(
+                _to_score(run, subtree, store)
+                for subtree in subtrees for run in subtree.runs if store.has(run.state_key)
+            ),
+            transfer=tuple(_other(each) for each in prepared.transfer),
+        )  # fmt: skip
+        tasks.append(task)
+    home.outcomes.mkdir(parents=True, exist_ok=True)
+    job = ScoringJob(
+        spec=prepared.spec, tasks=tuple(tasks), cache=home.outcomes, workers=workers, device=prepared.device,
+        chunk_mib=chosen_chunk_mib(),
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory(dir=home.root, prefix=SCORING_PREFIX) as folder:
+        job_file, out = Path(folder) / "job.json", Path(folder) / "out"
+        out.mkdir()
+        job_file.write_text(job.model_dump_json(), encoding="utf-8")
+        executor.score(job_file, out, on_wait)
+        result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
+        return Answer(result, (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes())
+
+
+def _other(data: TransferData) -> OtherDataset:
+    dataset = data.dataset
+    return OtherDataset(
+        name=dataset.name, num_classes=dataset.num_classes, train_file=data.train, test_file=data.test,
+        train_digest=dataset.train.digest, test_digest=dataset.test.digest,
+    )  # fmt: skip
+
+
+def _to_score(run: Run, subtree: Subtree, store: Store) -> RunToScore:
+    path = path_to(subtree.segments, run.state_key)
+    return RunToScore(
+        schedule=run.schedule, sparsity=run.sparsity, seed=run.seed, state_key=run.state_key,
+        num_pruned=run.events[-1].num_pruned if run.events else (), directory=store.path(run.state_key),
+        branch_points=tuple(_branch_point(segment, store) for segment in path if segment.is_derivable),
+    )  # fmt: skip
+
+
+def _branch_point(segment: Segment, store: Store) -> BranchPoint:
+    return BranchPoint(
+        directory=store.path(segment.parent) if segment.parent is not None else None,
+        num_pruned=segment.applied[-1].num_pruned if segment.applied else (), event=segment.events[0],
+    )  # fmt: skip

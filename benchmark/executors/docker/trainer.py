@@ -1,0 +1,83 @@
+"""A trainer in a container: what ended it is taken from the engine and the clock, never from what it printed."""
+
+from __future__ import annotations
+
+import time
+
+from benchmark.executors.base import PreparedJob
+from benchmark.executors.docker.engine import Container, EngineProblem, Exit
+from benchmark.executors.docker.limits import Limits
+from benchmark.executors.failure import Evidence
+from benchmark.store.outbox import outbox_excess, remove_depths
+
+_LOOK_EVERY_S = 1.0
+"""How often the size of an outbox is looked at."""
+
+
+class NotStarted:
+    """A trainer that the engine would not start."""
+
+    def __init__(self, problem: EngineProblem) -> None:
+        self._evidence = Evidence(exit_code=None, start_error=str(problem))
+
+    def poll(self) -> Evidence:
+        """Say why."""
+        return self._evidence
+
+    def kill(self) -> None:
+        """Nothing is there to be ended."""
+
+
+class DockerTrainer:
+    """A trainer in a container.
+
+    Args:
+        container: where it runs.
+        prepared: its job.
+        limits: its sizes.
+        deadline: when its time is over, in seconds since 1970.
+    """
+
+    def __init__(self, container: Container, prepared: PreparedJob, limits: Limits, deadline: float) -> None:
+        self._container, self._prepared, self._limits, self._deadline = container, prepared, limits, deadline
+        self._next_look = 0.0
+        self._evidence: Evidence | None = None
+
+    def poll(self) -> Evidence | None:
+        """Say how it ended, or None while it runs; one that is over its time or its outbox is ended here."""
+        if self._evidence is None:
+            ended = self._container.poll()
+            found = self._judge(ended) if ended else self._look()
+            if found is not None:
+                self._finish(found)
+        return self._evidence
+
+    def _judge(self, ended: Exit) -> Evidence:
+        if ended.lost is not None:
+            return Evidence(exit_code=None, lost=ended.lost)
+        if ended.code == 137 and time.time() > self._deadline:
+            return Evidence(exit_code=None, past_deadline=True)  # the sweep was faster than we
+        # A child that the kernel killed leaves the flag as well: only an end by SIGKILL is an end by the kernel.
+        return Evidence(exit_code=ended.code, memory_event=ended.memory_event and ended.code == 137)
+
+    def _look(self) -> Evidence | None:
+        if time.time() > self._deadline:
+            return Evidence(exit_code=None, past_deadline=True)
+        if time.monotonic() < self._next_look:
+            return None
+        excess = outbox_excess(self._prepared.outbox, self._limits.outbox, self._limits.outbox_entries)
+        self._next_look = time.monotonic() + _LOOK_EVERY_S
+        return Evidence(exit_code=None, refused_file=excess) if excess else None
+
+    def kill(self) -> None:
+        """End it, if it has not ended, and remove its container; what is in the outbox stays."""
+        if self._evidence is None:
+            self._finish(Evidence(exit_code=None))
+
+    def _finish(self, evidence: Evidence) -> None:
+        self._container.kill()
+        with self._prepared.log.open("a", encoding="utf-8") as log:
+            log.write(self._container.printed(self._limits.log))
+        self._container.remove()
+        remove_depths(self._prepared.outbox)
+        self._evidence = evidence

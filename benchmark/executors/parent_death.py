@@ -1,0 +1,31 @@
+"""Runs a module as a child that dies with its dispatcher, from its start on: no orphan ever writes anything.
+
+    python -I -m benchmark.executors.parent_death PARENT_PID MODULE ARGUMENTS...
+
+A trainer imports torch for seconds before it could ask for this itself. It refuses to import anything of the project.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import runpy
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Ask Linux to kill this process when its parent dies, make sure that it has not died already, run the module."""
+    parent, module = int(sys.argv[1]), sys.argv[2]
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            sys.exit("the dispatcher has gone")
+    del sys.argv[1:3]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Which executor a command uses, and the one line that is said when submitted code will not be isolated."""
+
+from __future__ import annotations
+
+from benchmark.executors.base import ExecutorChoice
+from benchmark.executors.docker.engine import EngineProblem
+from benchmark.executors.docker.executor import DockerExecutor
+from benchmark.executors.docker.images import ImageProblem
+from benchmark.executors.process import ProcessExecutor
+from benchmark.store.layout import Home
+
+
+def choose_executor(choice: ExecutorChoice, home: Home) -> tuple[DockerExecutor | ProcessExecutor, str | None]:
+    """Resolve `auto`, `docker` or `process`.
+
+    `auto` is docker where an engine answers and the images hold the running code, else process: it never builds images
+    of several gigabytes unasked.
+
+    Returns:
+        The executor, and a warning for whoever asked if isolation is off.
+
+    Raises:
+        EngineProblem: `docker` is asked for and no engine answers.
+        ImageProblem: `docker` is asked for and its images are missing or stale.
+    """
+    if choice == "process":
+        return ProcessExecutor(), "isolation is off: submitted code runs as a process of yours (EXECUTOR=process)"
+    try:
+        return DockerExecutor(home), None
+    except (EngineProblem, ImageProblem) as problem:
+        if choice == "docker":
+            raise
+        return ProcessExecutor(), f"isolation is off: submitted code runs as a process of yours, because {problem}"

@@ -1,0 +1,122 @@
+"""From outcomes of single models to numbers of populations: cells beside their dense one, and the whole grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+import numpy as np
+
+from benchmark.scoring.metric import CellView, Estimate, GridView, Outcome, Population
+from benchmark.scoring.reading.model_reader import TaskReader
+from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS
+from benchmark.scoring.scoring_job import ScoredCell
+from benchmark.scoring.statistics.intervals import t_interval
+from benchmark.spec import BenchmarkSpec, Evaluation
+
+Cell = tuple[str, Decimal]
+DENSE: Cell = ("dense", Decimal(0))
+
+BySeed = Mapping[int, Outcome]
+"""The outcomes of one cell."""
+
+
+def stack(outcomes: BySeed) -> Population:
+    """Stack the outcomes of a cell in the order of their seeds."""
+    ordered = [outcomes[seed] for seed in sorted(outcomes)]
+    values = {name: np.array([each.values[name] for each in ordered]) for name in ordered[0].values}
+    examples = {name: np.stack([each.examples[name] for each in ordered]) for name in ordered[0].examples}
+    return Population(values, examples)
+
+
+def score_cells(
+    evaluation: Evaluation, reader: TaskReader, outcomes: Mapping[Cell, BySeed], populations: Mapping[Cell, Population]
+) -> list[ScoredCell]:
+    """Average every number of every cell over its models, and compare it with the dense models of the same seeds."""
+    cells: list[ScoredCell] = []
+    for (schedule, sparsity), population in populations.items():
+        own = outcomes[schedule, sparsity]
+        metrics = {name: _mean(values, evaluation) for name, values in population.values.items()}
+        parent = _dense_of(own, outcomes, populations)
+        if schedule != "dense" and parent is not None:
+            view = CellView(schedule, sparsity, parent, population, reader.test.labels, reader.task.num_classes)
+            for metric in CELL_METRICS:
+                metrics |= metric.measure(view, evaluation)
+        cells.append(
+            ScoredCell(
+                task=reader.task.name, schedule=schedule, sparsity=sparsity, num_models=len(own), metrics=metrics
+            )
+        )
+    return cells
+
+
+def _dense_of(
+    own: BySeed, outcomes: Mapping[Cell, BySeed], populations: Mapping[Cell, Population]
+) -> Population | None:
+    """Give the dense models of a cell's seeds; None where one of them has failed."""
+    dense = outcomes.get(DENSE, {})
+    if own.keys() == dense.keys():
+        return populations[DENSE]
+    return stack({seed: dense[seed] for seed in own}) if own.keys() <= dense.keys() else None
+
+
+def grid_summary(
+    spec: BenchmarkSpec, reader: TaskReader, populations: Mapping[Cell, Population], cells: Sequence[ScoredCell]
+) -> dict[str, Estimate]:
+    """Summarise a task; an incomplete grid has no summary, because a missing run must never improve a score."""
+    wanted = {(each.name, sparsity) for each in spec.schedules for sparsity in spec.sparsities} | {DENSE}
+    sizes = {cell.num_models for cell in cells}
+    if set(populations) != wanted or sizes != {spec.population.models}:
+        return {}
+    grid = GridView(
+        dense=populations[DENSE],
+        cells={cell: population for cell, population in populations.items() if cell[0] != "dense"},
+        ranked_schedules=tuple(each.name for each in spec.schedules if not each.is_control),
+        sparsities=spec.sparsities,
+        test_labels=reader.test.labels,
+        num_classes=reader.task.num_classes,
+    )
+    dense_cell = next(cell for cell in cells if cell.schedule == "dense")
+    summary = {f"dense:{name}": estimate for name, estimate in dense_cell.metrics.items()}
+    for metric in GRID_METRICS:
+        summary |= metric.measure(grid, spec.evaluation)
+    return summary | _averages_over_grid(spec, cells)
+
+
+def _averages_over_grid(spec: BenchmarkSpec, cells: Sequence[ScoredCell]) -> dict[str, Estimate]:
+    """Average every number over the ranked cells, without an interval: for orientation beside the score."""
+    ranked = {each.name for each in spec.schedules if not each.is_control}
+    collected: dict[str, list[float]] = {}
+    for cell in cells:
+        for name, estimate in cell.metrics.items():
+            if cell.schedule in ranked and estimate.value is not None:
+                collected.setdefault(name, []).append(estimate.value)
+    return {f"pruned:{name}": Estimate(value=float(np.mean(values))) for name, values in collected.items()}
+
+
+def average_over_tasks(summaries: Sequence[Mapping[str, Estimate]]) -> dict[str, Estimate]:
+    """Average over tasks; with several tasks bounds are averaged as well (perfect correlation: never too narrow)."""
+    return {name: _average_of([summary[name] for summary in summaries]) for name in _common(summaries)}
+
+
+def _common(summaries: Sequence[Mapping[str, Estimate]]) -> Iterator[str]:
+    return (name for name in summaries[0] if all(name in summary for summary in summaries))
+
+
+def _average_of(estimates: Sequence[Estimate]) -> Estimate:
+    def mean(numbers: Sequence[float | None]) -> float | None:
+        known = [number for number in numbers if number is not None]
+        return float(np.mean(known)) if len(known) == len(numbers) else None
+
+    return Estimate(
+        value=mean([each.value for each in estimates]), low=mean([each.low for each in estimates]),
+        high=mean([each.high for each in estimates]),
+    )  # fmt: skip
+
+
+def _mean(values_K: np.ndarray, evaluation: Evaluation) -> Estimate:
+    if not np.isfinite(values_K).all():
+        return Estimate(value=None)
+    bounds = t_interval(values_K, evaluation.bootstrap.confidence)
+    low, high = (None, None) if bounds is None else bounds
+    return Estimate(value=float(values_K.mean()), low=low, high=high)

@@ -1,0 +1,68 @@
+"""A per-example outcome, read apart on Pruning Identified Exemplars and elsewhere, pruned beside dense.
+
+It owns the split and its averages. It refuses to decide what a PIE is (`pies`) or what the outcome means.
+
+Shapes: K models, N test examples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.scoring.metric import CellView, Estimate
+from benchmark.scoring.metrics.pies import PREDICTION, published_pies
+from benchmark.scoring.statistics.intervals import t_interval
+
+Doubles = NDArray[np.float64]
+
+
+def split_by_pie(cell: CellView, name: str, confidence: float) -> dict[str, Estimate]:
+    """Average a per-example outcome over models and examples, on PIEs and elsewhere.
+
+    Each number is the mean over models of the model's mean over examples where its outcome is defined (not NaN), with
+    a t interval over models. It is None where some model has no defined outcome, as on PIEs where there are none.
+
+    Args:
+        cell: a cell beside its dense population, with `name` and the linear probe's predictions in both.
+        name: which per-example outcome, (K, N) in each population.
+        confidence: nominal coverage of the intervals.
+
+    Returns:
+        `shift`: all examples, pruned minus dense, paired by seed; `pie`, `not_pie`: pruned models; `dense_pie`,
+        `dense_not_pie`: dense models.
+    """
+    pie_N = published_pies(cell.dense.examples[PREDICTION], cell.sparse.examples[PREDICTION], cell.num_classes)
+    dense_KN, sparse_KN = (
+        population.examples[name].astype(np.float64) for population in (cell.dense, cell.sparse)
+    )
+    everywhere_N = np.ones_like(pie_N)
+    return {
+        "shift": mean_over_models(_means(sparse_KN, everywhere_N) - _means(dense_KN, everywhere_N), confidence),
+        "pie": mean_over_models(_means(sparse_KN, pie_N), confidence),
+        "not_pie": mean_over_models(_means(sparse_KN, ~pie_N), confidence),
+        "dense_pie": mean_over_models(_means(dense_KN, pie_N), confidence),
+        "dense_not_pie": mean_over_models(_means(dense_KN, ~pie_N), confidence),
+    }
+
+
+def mean_over_models(values_K: Doubles, confidence: float) -> Estimate:
+    """Estimate a mean over models with its t interval; None if it is undefined (NaN) for any of them.
+
+    Example:
+        >>> mean_over_models(np.array([1.0, np.nan]), 0.95).value is None
+        True
+    """
+    if not len(values_K) or not np.isfinite(values_K).all():
+        return Estimate(value=None)
+    bounds = t_interval(values_K, confidence)
+    low, high = (None, None) if bounds is None else bounds
+    return Estimate(value=float(values_K.mean()), low=low, high=high)
+
+
+def _means(values_KN: Doubles, where_N: NDArray[np.bool_]) -> Doubles:
+    """Mean per model over the examples in `where_N` on which it is defined, (K,); NaN where there is none."""
+    counted_KN = where_N & ~np.isnan(values_KN)
+    counts_K = counted_KN.sum(axis=1)
+    sums_K = np.where(counted_KN, values_KN, 0.0).sum(axis=1)
+    return np.divide(sums_K, counts_K, out=np.full(len(counts_K), np.nan), where=counts_K > 0)

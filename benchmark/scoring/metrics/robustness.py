@@ -1,0 +1,206 @@
+"""The robustness score, which ranks: area under chance-corrected accuracy over log2 compression; retention beside it.
+
+It owns the score, its variants and their intervals. It refuses to score an incomplete grid: a missing cell or model
+gives None for whatever would have needed it, never an average over what is left.
+
+Shapes: J sparsities, K models, N test examples, C classes, S statistics, R bootstrap draws.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.scoring.metric import Column, Estimate, GridMetric, GridView, Population
+from benchmark.scoring.statistics.intervals import Interval, bootstrap_draws, percentile_interval, t_interval
+from benchmark.spec import BootstrapSpec, Evaluation
+
+Doubles = NDArray[np.float64]
+
+PREDICTION = "linear/prediction"
+"""The per-example outcome that is judged: the linear probe's predicted class."""
+
+HIGH_SPARSITY = Decimal("0.9")
+"""Where the variant that looks at hard pruning alone begins."""
+
+FEW_MODELS = 30
+"""Below this many models the bootstrap alone under-covers (.91 instead of .95 at 10 models that differ much: decision
+5), so the wider of it and a t interval over models is given."""
+
+MODEL_RESAMPLING = 0
+"""Name of the resampling of models in single-submission intervals."""
+
+
+def log2_compression(sparsity: Decimal) -> float:
+    """Give `log2(1 / (1 - sparsity))`: how often the number of weights was halved, at least 0.
+
+    Example:
+        >>> log2_compression(Decimal("0.75"))
+        2.0
+    """
+    return -math.log2(1 - sparsity)
+
+
+def area_weights(sparsities: Sequence[Decimal]) -> Doubles:
+    """Give the weight of every point in the mean height of a curve over log2 compression, by the trapezoid rule.
+
+    With `x_j = log2(1 / (1 - s_j))` the area under `y` is `sum_j (y_j + y_{j+1}) (x_{j+1} - x_j) / 2`; divided by
+    `x_J - x_1` it is `sum_j w_j y_j` with weights that sum to 1 and depend on the sparsities alone.
+
+    Args:
+        sparsities: (J,), strictly increasing, in [0, 1), at least two.
+
+    Returns:
+        float64 (J,), sums to 1.
+
+    Raises:
+        ValueError: if there are fewer than two sparsities or they do not increase.
+
+    Example:
+        >>> area_weights([Decimal("0.5"), Decimal("0.75"), Decimal("0.875")]).tolist()
+        [0.25, 0.5, 0.25]
+    """
+    positions_J = np.array([log2_compression(sparsity) for sparsity in sparsities])
+    widths = np.diff(positions_J)
+    if len(positions_J) < 2 or (widths <= 0).any():
+        raise ValueError(f"area: expected at least two increasing sparsities, got {[str(s) for s in sparsities]}")
+    weights_J = np.zeros(len(positions_J))
+    weights_J[:-1] += widths / 2
+    weights_J[1:] += widths / 2
+    return weights_J / widths.sum()
+
+
+def chance_corrected(accuracy: Doubles, num_classes: int) -> Doubles:
+    """Give `(accuracy - 1/C) / (1 - 1/C)`, element by element: 1 is perfect, 0 is guessing among C >= 2 classes.
+
+    Example:
+        >>> chance_corrected(np.array([0.1, 1.0]), 10).tolist()
+        [0.0, 1.0]
+    """
+    return (accuracy - 1 / num_classes) / (1 - 1 / num_classes)
+
+
+def _measure(grid: GridView, evaluation: Evaluation) -> Mapping[str, Estimate]:
+    """Score the grid; formulas in `METRIC.columns`, intervals in `_estimates`."""
+    high = tuple(sparsity for sparsity in grid.sparsities if sparsity >= HIGH_SPARSITY)
+    stacks: dict[str, Doubles | None] = {"robustness/dense": _correctness(grid, grid.dense)}
+    for schedule in grid.ranked_schedules:
+        stacks[f"robustness/score:{schedule}"] = _area(grid, schedule, grid.sparsities)
+    stacks["robustness/score"] = _mean_matrix([stacks[f"robustness/score:{name}"] for name in grid.ranked_schedules])
+    stacks["robustness/score_high"] = _mean_matrix([_area(grid, name, high) for name in grid.ranked_schedules])
+
+    measured = {name: values_KN for name, values_KN in stacks.items() if values_KN is not None}
+    undefined = dict.fromkeys([*stacks, "robustness/retention"], Estimate(value=None))
+    return undefined | _estimates(measured, grid.num_classes, evaluation.bootstrap)
+
+
+def _correctness(grid: GridView, population: Population) -> Doubles | None:
+    """Give 1 where a model is right, float64 (K, N); None where it has other models than the dense population."""
+    prediction_KN = population.examples[PREDICTION]
+    if len(prediction_KN) != len(grid.dense.examples[PREDICTION]) or not len(prediction_KN):
+        return None
+    return (prediction_KN == grid.test_labels).astype(np.float64)
+
+
+def _area(grid: GridView, schedule: str, sparsities: Sequence[Decimal]) -> Doubles | None:
+    """Collapse a schedule to one matrix whose mean is its area: the score is linear in who got which example right."""
+    if len(sparsities) < 2 or any((schedule, sparsity) not in grid.cells for sparsity in sparsities):
+        return None
+    matrices = [_correctness(grid, grid.cells[schedule, sparsity]) for sparsity in sparsities]
+    complete = [matrix_KN for matrix_KN in matrices if matrix_KN is not None]
+    if len(complete) < len(matrices):
+        return None
+    return np.tensordot(area_weights(sparsities), np.stack(complete), axes=1)
+
+
+def _mean_matrix(matrices: Sequence[Doubles | None]) -> Doubles | None:
+    complete = [matrix_KN for matrix_KN in matrices if matrix_KN is not None]
+    return np.mean(complete, axis=0) if complete and len(complete) == len(matrices) else None
+
+
+def _estimates(stacks: Mapping[str, Doubles], num_classes: int, settings: BootstrapSpec) -> dict[str, Estimate]:
+    """Give every statistic with its interval, and retention, all from the same bootstrap draws.
+
+    The interval is the percentile bootstrap over models and test examples together, each model beside the dense model
+    it descends from; below `FEW_MODELS` models the wider of it and the t interval over models. Scores are cut to the
+    possible range [-1 / (C - 1), 1].
+    """
+    if not stacks:
+        return {}
+    values_SKN = np.stack(list(stacks.values()))
+    means_SK = chance_corrected(values_SKN.mean(axis=2), num_classes)
+    draws_RS = chance_corrected(bootstrap_draws(values_SKN, settings.draws, MODEL_RESAMPLING), num_classes)
+    estimates: dict[str, Estimate] = {}
+    for name, means_K, draws_R in zip(stacks, means_SK, draws_RS.T, strict=True):
+        interval = _wider(percentile_interval(draws_R, settings.confidence), means_K, settings.confidence)
+        lowest = -1 / (num_classes - 1)
+        low, high = interval.clipped(lowest, 1)
+        value = min(max(float(means_K.mean()), lowest), 1.0)  # rounding may leave the range by 1e-16
+        estimates[name] = Estimate(value=value, low=low, high=high)
+    columns = dict(zip(stacks, range(len(stacks)), strict=True))
+    if {"robustness/score", "robustness/dense"} <= columns.keys():
+        score, dense = columns["robustness/score"], columns["robustness/dense"]
+        estimates["robustness/retention"] = _ratio(means_SK[[score, dense]], draws_RS[:, [score, dense]], settings)
+    return estimates
+
+
+def _ratio(means_2K: Doubles, draws_R2: Doubles, settings: BootstrapSpec) -> Estimate:
+    """Estimate numerator over denominator; None unless the denominator is positive, no bounds where a draw is not.
+
+    For the t interval the ratio is linearised, `r + (a_k - r b_k) / mean(b)` standing for model k (delta method).
+    """
+    numerator_K, denominator_K = means_2K
+    if denominator_K.mean() <= 0:
+        return Estimate(value=None)
+    ratio = float(numerator_K.mean() / denominator_K.mean())
+    if (draws_R2[:, 1] <= 0).any():
+        return Estimate(value=ratio)
+    linearised_K = ratio + (numerator_K - ratio * denominator_K) / denominator_K.mean()
+    bootstrap = percentile_interval(draws_R2[:, 0] / draws_R2[:, 1], settings.confidence)
+    interval = _wider(bootstrap, linearised_K, settings.confidence)
+    return Estimate(value=ratio, low=interval.low, high=interval.high)
+
+
+def _wider(bootstrap: Interval, means_K: Doubles, confidence: float) -> Interval:
+    """Choose between the bootstrap and, with few models, the t interval over models, by width."""
+    student = t_interval(means_K, confidence) if len(means_K) < FEW_MODELS else None
+    return student if student is not None and student.width > bootstrap.width else bootstrap
+
+
+def _column(name: str, title: str, description: str) -> Column:
+    return Column(name=f"robustness/{name}", title=title, better="higher", description=description)
+
+
+METRIC = GridMetric(
+    name="robustness",
+    measure=_measure,
+    columns=(
+        _column(
+            "score",
+            "Robustness",
+            "Area under chance-corrected linear-probe accuracy over log2(1 / (1 - sparsity)), from the smallest to the "
+            "largest pruned sparsity, divided by that width, averaged over ranked schedules; at most 1, guessing is 0.",
+        ),
+        _column(
+            "score_high",
+            "Robustness from .9",
+            "The robustness score over sparsities of at least 0.9 alone; undefined with fewer than two of them.",
+        ),
+        _column(
+            "dense", "Dense", "Linear-probe accuracy of the dense models, chance-corrected; at most 1, guessing is 0."
+        ),
+        _column(
+            "retention",
+            "Retention",
+            "Robustness score divided by chance-corrected dense accuracy; undefined where the dense models know no "
+            "more than chance.",
+        ),
+        _column(
+            "score:<schedule>", "Robustness of a schedule", "The robustness score of one ranked schedule; at most 1."
+        ),
+    ),
+)

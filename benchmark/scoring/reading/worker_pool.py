@@ -1,0 +1,116 @@
+"""Many models read at once: which process reads which, so that the scorer finds everything in the cache afterwards.
+
+It owns how work is dealt, and the processes it is dealt to. It refuses to give back numbers: they lie in the cache.
+References and maps are dealt first: they take as long as dozens of models, and wait for none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from functools import partial
+
+import torch
+
+from benchmark.scoring.compute import Device
+from benchmark.scoring.reading.device import configure, processes_that_fit
+from benchmark.scoring.reading.maps import draw_maps
+from benchmark.scoring.reading.model_reader import TaskReader
+from benchmark.scoring.reading.references import reference_lines
+from benchmark.scoring.reading.weights import InvalidOutput
+from benchmark.scoring.scoring_job import RunToScore, ScoringJob, TaskToScore
+
+BYTES_WORTH_A_PROCESS = 10**6
+"""Starting another interpreter costs about as much as reading so much, models times data: 8 models of digits."""
+
+Runs = tuple[RunToScore, ...]
+Open = Callable[[], TaskReader]
+"""Makes the reader of a task in whichever process it is called."""
+
+
+def reader_of(job: ScoringJob, task: TaskToScore) -> TaskReader:
+    """Open the reader of a task."""
+    return TaskReader(job.spec, task, job.cache, job.compute)
+
+
+def fill_cache(job: ScoringJob) -> None:
+    """Read all models that no cache knows, in several processes where there is enough to do."""
+    if job.workers < 2 or sum(_bytes(task, task.runs) for task in job.tasks) < BYTES_WORTH_A_PROCESS * job.workers:
+        return
+    unknown = {task.name: _unknown(reader_of(job, task)) for task in job.tasks}
+    busy = [task for task in job.tasks if _bytes(task, unknown[task.name]) >= BYTES_WORTH_A_PROCESS]
+    if not busy:
+        return
+    workers = _processes(job, busy)
+    work: list[Callable[[], None]] = []
+    for step in (_read_references, _draw_maps):
+        work += [partial(step, partial(reader_of, job, task)) for task in busy]
+    for task in busy:
+        work += [partial(_read, partial(reader_of, job, task), runs) for runs in deal(unknown[task.name], workers)]
+    with ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), start_reading, (job.device,)
+    ) as pool:
+        try:
+            for future in [pool.submit(each) for each in work]:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # begin nothing more before what is wrong is told
+            raise
+
+
+def deal(runs: Runs, workers: int) -> list[Runs]:
+    """Cut runs into as many parts of about the same size, seed after seed, so that each needs few dense models."""
+    ordered = tuple(sorted(runs, key=lambda run: run.seed))
+    ends = [len(ordered) * part // workers for part in range(workers + 1)]
+    return [ordered[start:end] for start, end in itertools.pairwise(ends) if end > start]
+
+
+def start_reading(device: Device = "cpu") -> None:
+    """Prepare a process of a pool: one thread, the mode of its device, and an end with the scorer.
+
+    Otherwise it would wait for work for ever.
+    """
+    torch.set_num_threads(1)
+    configure(device)
+    scorer = multiprocessing.parent_process()
+    assert scorer is not None
+    threading.Thread(target=lambda: (scorer.join(), os._exit(1)), daemon=True).start()
+
+
+def _bytes(task: TaskToScore, runs: Sequence[RunToScore]) -> int:
+    """Say how much there is to read: every run sees all images once."""
+    return len(runs) * (task.train_file.stat().st_size + task.test_file.stat().st_size) if runs else 0
+
+
+def _unknown(reader: TaskReader) -> Runs:
+    return tuple(run for run in reader.task.runs if not reader.knows(run))
+
+
+def _processes(job: ScoringJob, tasks: Sequence[TaskToScore]) -> int:
+    if job.device == "cpu":  # where each needs memory for a data set, and the dense models of its own seeds
+        return min(job.workers, max(len({run.seed for run in task.runs}) for task in tasks))
+    # Images have more numbers than whatever an encoder makes of them, a byte each.
+    largest = max(task.train_file.stat().st_size for task in tasks)
+    return processes_that_fit(job.compute, job.workers, largest)
+
+
+def _read(open_reader: Open, runs: Runs) -> None:
+    reader = open_reader()
+    for run in runs:
+        with suppress(InvalidOutput):  # found again, and told, by the scorer itself
+            reader.read(run)
+            reader.layers(run)
+
+
+def _read_references(open_reader: Open) -> None:
+    reference_lines(open_reader())
+
+
+def _draw_maps(open_reader: Open) -> None:
+    reader = open_reader()
+    draw_maps(reader.spec, reader)

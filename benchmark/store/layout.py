@@ -1,0 +1,95 @@
+"""Every path under `FMN_HOME`, spelled once. Existence means complete: writers write aside and rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.datasets.decoded import DataFolders
+from benchmark.recording.status import LOCK_FILE, STATUS_FOLDER
+
+SCORING_PREFIX = ".scoring-"
+"""Beginning of the names of folders in which a scorer works."""
+
+_OLD_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds all state of an installation."""
+
+    root: Path
+
+    @staticmethod
+    def from_environment() -> Home:
+        """Take `FMN_HOME`, by default `runs/` in the working directory."""
+        return Home(Path(os.environ.get("FMN_HOME") or "runs").resolve())
+
+    @property
+    def segments(self) -> Path:
+        """Trained states by name."""
+        return self.root / "segments"
+
+    @property
+    def outcomes(self) -> Path:
+        """What instruments read from single models."""
+        return self.root / "outcomes"
+
+    @property
+    def jobs(self) -> Path:
+        """Jobs in progress: their inputs and outboxes."""
+        return self.root / "jobs"
+
+    @property
+    def submissions(self) -> Path:
+        """Private copies of submitted code, by digest."""
+        return self.root / "submissions"
+
+    @property
+    def data(self) -> Path:
+        """Tensors of datasets, by digest."""
+        return self.root / "data"
+
+    @property
+    def folders(self) -> DataFolders:
+        """Where datasets are downloaded to (`FMN_DATA`, by default here), and kept decoded."""
+        downloads = os.environ.get("FMN_DATA")
+        return DataFolders(Path(downloads).resolve() if downloads else self.root / "downloads", self.data / "decoded")
+
+    @property
+    def records(self) -> Path:
+        """Records, the source of truth."""
+        return self.root / "records"
+
+    @property
+    def status(self) -> Path:
+        """How far evaluations without a record are."""
+        return self.root / STATUS_FOLDER
+
+    @property
+    def lock(self) -> Path:
+        """Held by the dispatcher at work; says which status is its own."""
+        return self.root / LOCK_FILE
+
+    @property
+    def logs(self) -> Path:
+        """What trainers printed."""
+        return self.root / "logs"
+
+
+def remove_unfinished(home: Home) -> None:
+    """Remove what a killed dispatcher or scorer was writing; only for who holds the lock of the home.
+
+    Data and copies of submissions are written outside of the lock: of these, only what is older than an hour.
+    """
+    locked = [path for folder in (home.segments, home.outcomes, home.status) for path in folder.glob(".*.unfinished")]
+    shared = [path for folder in (home.submissions, home.data) for path in folder.rglob(".*.unfinished")]
+    old = [path for path in shared if time.time() - path.lstat().st_mtime > _OLD_S]
+    for path in [*home.root.glob(f"{SCORING_PREFIX}*"), *locked, *old]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

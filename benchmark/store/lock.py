@@ -1,0 +1,40 @@
+"""The lock of a home: one dispatcher at a time works in it, and others can tell which evaluation is alive."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+from benchmark.evaluation.scheduling.progress import Reporter
+from benchmark.store.layout import Home
+
+
+@contextmanager
+def only_one(home: Home, reporter: Reporter, name: str) -> Generator[None]:
+    """Let one dispatcher at a time work in a home: a second one says so and waits for the first.
+
+    Who holds the lock writes the name of its status into it, so that others can tell whose evaluation is alive.
+    """
+    home.root.mkdir(parents=True, exist_ok=True)
+    with home.lock.open("a+b", buffering=0) as lock:
+        if not _is_free(lock.fileno()):
+            reporter.stage(f"waiting: another evaluation is at work in {home.root}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(OSError):  # on a full disk: it is the lock that matters
+            lock.truncate(0)
+            lock.write(name.encode())
+        yield
+
+
+def _is_free(lock: int) -> bool:
+    """Take the lock where nobody works; a leaderboard that asks who does holds it for less than a moment."""
+    for _ in range(3):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False

@@ -1,0 +1,116 @@
+"""The controls that pages share: which board is looked at, and what is said when there is nothing to see.
+
+Options made from foreign text appear only in select boxes, which show them literally. Keys of bound widgets are the
+names of URL parameters, so a copied address opens the same view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from leaderboard.app.open_board import open_board
+from leaderboard.app.unfinished import show_unfinished
+from leaderboard.board.board import Entry
+from leaderboard.board.standings import SCORE, Arena, arenas, competitors, rows, summary_scores
+from leaderboard.board.wording import TIERS, TRACKS, inert, one_line
+from leaderboard.reading.opened import Opened
+
+URL = "query-params"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a page looks at: one arena, one track."""
+
+    opened: Opened
+    arena: Arena
+    label: str
+    track: str
+    groups: dict[str, list[Entry]]
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """The evaluation that counts, by submission."""
+        return {name: entries[0] for name, entries in self.groups.items()}
+
+
+def open_scene(title: str, tagline: str) -> Scene:
+    """Write the head of a page and its board and track controls; stops the page where there are no records."""
+    st.title(title)
+    st.caption(tagline)
+    opened = open_board()
+    if not opened.board.entries:
+        _empty(opened)
+    labels = arenas(opened.board)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        label = st.selectbox("Specification (tier)", list(labels), key="spec", bind=URL, width=300)
+        track = st.segmented_control(
+            "Supervision track", list(TRACKS), default="each", required=True, format_func=TRACKS.__getitem__,
+            key="track", bind=URL,
+            help="Whether a method may see training labels. Each track: ranked among its own kind.",
+        )  # fmt: skip
+    label = label or next(iter(labels))
+    arena = labels[label]
+    if arena.tier in TIERS:
+        st.caption(f":material/info: {TIERS[arena.tier]}")
+    scene = Scene(opened, arena, label, track or "each", competitors(opened.board, arena, track or "each"))
+    if not scene.groups:
+        st.info("No submission in this track yet.", icon=":material/filter_alt_off:")
+        st.stop()
+    return scene
+
+
+def pick_submissions(names: Sequence[str], default: int) -> list[str]:
+    """Let people choose submissions, the first `default` of `names` unless the address says otherwise."""
+    chosen = st.multiselect("Submissions", list(names), default=list(names[:default]), key="submissions", bind=URL,
+                            placeholder="Choose submissions")  # fmt: skip
+    return list(chosen)
+
+
+def pick_submission(scene: Scene) -> str:
+    """Let people pick a submission by name; the most robust one until they do.
+
+    That one is no default value of the box, which an address would leave out: a link to it has to name it.
+    """
+    names = sorted(scene.groups)
+    scores = summary_scores(scene.opened.board, [entry.path for entry in scene.entries.values()])
+    best = rows(scene.groups, scores, SCORE, "higher", each_track=False)[0].entry.name
+    return st.selectbox("Submission", names, None, key="submission", bind=URL, placeholder=best, width=300) or best
+
+
+def _empty(opened: Opened) -> None:
+    if opened.rejected:
+        st.info("There are records, but none that this board may show: see below.", icon=":material/inbox:")
+    else:
+        st.info("No records yet. Evaluate a first submission, then reload this page:", icon=":material/inbox:")
+        st.code("make evaluate SUBMISSION=simclr", language="bash")
+        st.text("It trains and prunes a small population on handwritten digits: minutes on two CPU cores, no download.")
+    show_unfinished()
+    st.caption("Records are looked for in the folder that FMN_HOME names (default: runs) and in the shipped results.")
+    name_rejected(opened, expanded=True)
+    st.stop()
+
+
+def name_rejected(opened: Opened, *, expanded: bool = False) -> None:
+    """Count and name the records that are not shown, with what is wrong with each and what to do."""
+    for problem in opened.trust.problems:
+        st.warning(f"Some keys could not be read: {inert(one_line(str(problem), 400))}", icon=":material/key_off:")
+    if not opened.rejected:
+        return
+    count, unsigned = len(opened.rejected), sum(each.is_unsigned for each in opened.rejected)
+    label = f"{count} record{'s are' if count > 1 else ' is'} not shown, for the reason named beside each"
+    with st.expander(label, icon=":material/report:", expanded=expanded):
+        st.dataframe(
+            [{"Record": one_line("/".join(Path(each.path).parts[-2:])), "Why": one_line(each.why, 400),
+              "Place": one_line(each.path, 400)} for each in opened.rejected[:500]],
+            hide_index=True, key="rejected", alt="Records that are not shown",
+            column_config={"Why": st.column_config.TextColumn("Why", width=740)},
+        )  # fmt: skip
+        if unsigned:
+            st.text("Records that this machine made before there were signatures are signed by evaluating again, which "
+                    "trains nothing twice:")  # fmt: skip
+            st.code("make evaluate SUBMISSION=simclr", language="bash")

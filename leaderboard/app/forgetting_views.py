@@ -1,0 +1,107 @@
+"""What pruning does to a representation, to look at: its map dense beside pruned, and what happens to every class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+from statsmodels.stats.multitest import multipletests
+
+from benchmark.recording.record import EvaluationRecord
+from benchmark.scoring.metrics.class_impact import LEVEL, class_impact
+from leaderboard.app.attachments import maps_of, outcomes_of
+from leaderboard.board.board import DENSE, Entry
+from leaderboard.board.ranking import interval_over_seeds
+from leaderboard.board.wording import one_line, percent
+from leaderboard.figures.charts import legend
+from leaderboard.figures.class_figures import class_bars, class_lines, map_figure
+from leaderboard.reading.maps import points_of_panel
+from leaderboard.reading.outcomes import Predictions
+
+NO_MAP = "This record has no map, or the file beside it was altered. `make rescore` draws it from the stored weights."
+NO_OUTCOMES = "The per-example outcomes lie beside the record (.parquet); without them there is nothing to show here."
+
+
+def class_names(record: EvaluationRecord, task: str) -> dict[str, str]:
+    """Name every class by its number, as text that is safe to draw."""
+    names = record.datasets.get(task, {}).get("classes", ())
+    return {str(place): one_line(str(name), 30) for place, name in enumerate(names)}
+
+
+def show_map(entry: Entry, record: EvaluationRecord, task: str) -> None:
+    """Show where one dense model and its sparsest descendant place the same test images."""
+    maps = maps_of(entry)
+    if maps is None or task not in set(maps["task"]):
+        st.caption(NO_MAP)
+        return
+    schedules = list(dict.fromkeys(maps.loc[maps["task"] == task, "schedule"]))
+    schedule = st.segmented_control("Schedule", schedules, default=schedules[0], required=True, key="map_schedule")
+    points = points_of_panel(maps, task, schedule or schedules[0], outcomes_of(entry))
+    mine = maps.loc[(maps["task"] == task) & (maps["schedule"] == schedule)]
+    sparsity, names = float(mine["sparsity"].iloc[0]), class_names(record, task)
+    chart(legend(class_lines(points["label"].tolist(), names), per_row=5), "map_classes", "Colours of the classes")
+    for place, (side, title) in zip(
+        st.columns(2), (("dense", "Dense"), ("pruned", f"Pruned to {percent(sparsity)}")), strict=True
+    ):
+        with place:
+            st.text(title)
+            chart(map_figure(points.loc[points["side"] == side], names), f"map_{side}", f"Map, {title}")
+    ringed = int(points.loc[points["side"] == "dense", "forgotten"].sum())
+    st.caption(
+        f"t-SNE of the features of model {int(mine['seed'].iloc[0])} on the same {len(mine)} test images, turned to "
+        f"lie on each other. Ringed: {ringed} images whose modal prediction over all models changes (PIEs). Near "
+        "neighbours mean something; distances between groups and sizes of groups do not."
+    )
+
+
+def show_classes(entry: Entry, record: EvaluationRecord, task: str) -> None:
+    """Show which classes pruning moves more than it moves the model as a whole."""
+    outcomes = outcomes_of(entry) or {}
+    dense = outcomes.get((task, DENSE, 0.0))
+    cells = [key for key in outcomes if key[0] == task and key[1] != DENSE]
+    cells.sort(key=lambda key: key[1] in entry.controls)
+    if dense is None or not cells:
+        st.caption(NO_OUTCOMES)
+        return
+    ranked = [place for place, key in enumerate(cells) if key[1] not in entry.controls]
+    deepest = ranked[-1] if ranked else 0
+    key = st.selectbox("Schedule and sparsity", cells, index=deepest, key="class_cell", width=300,
+                       format_func=lambda key: f"{one_line(key[1], 40)}, {percent(key[2])}")  # fmt: skip
+    frame = class_frame(dense, outcomes[key or cells[deepest]], class_names(record, task))
+    chart(class_bars(frame), "class_bars", "Recall lost or gained per class")
+    st.caption(
+        "Recall of a class, pruned minus dense, less the same for the whole test set: below zero a class loses more "
+        "than the model does. Bars: mean over models; lines: 95 % t interval; filled: hit, by the paired t test after "
+        "Benjamini-Hochberg over the classes."
+    )
+
+
+def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str]) -> pd.DataFrame:
+    """Tabulate the impact on every class that has test images, most hurt first.
+
+    Returns:
+        name, difference (mean over models), low and high (95 % t interval), p (paired t test), hit (text: whether it
+        stands after Benjamini-Hochberg over the classes).
+    """
+    num_classes = max(len(names), 1 + int(dense.label_N.max()))
+    impact = class_impact(dense.predicted_KN, sparse.predicted_KN, dense.label_N, num_classes)
+    present_P = np.flatnonzero(~np.isnan(impact.paired_C))
+    if not len(present_P):
+        return pd.DataFrame(columns=["name", "difference", "low", "high", "p", "hit"])
+    hits_P = multipletests(impact.paired_C[present_P], LEVEL, method="fdr_bh")[0]
+    rows: list[dict[str, object]] = []
+    for place, is_hit in zip(present_P.tolist(), hits_P, strict=True):
+        interval = interval_over_seeds(impact.difference_KC[:, place])
+        rows.append(
+            {"name": names.get(str(place), str(place)), "difference": interval.value, "low": interval.low,
+             "high": interval.high, "p": float(impact.paired_C[place]), "hit": "hit" if is_hit else "not hit"}
+        )  # fmt: skip
+    return pd.DataFrame(rows).sort_values("difference", ignore_index=True)
+
+
+def chart(figure: alt.Chart | alt.LayerChart | alt.FacetChart, key: str, description: str) -> None:
+    """Draw a figure with a description for those who cannot see it."""
+    st.altair_chart(figure, key=key, alt=description)

@@ -1,0 +1,34 @@
+"""Entry point of the leaderboard: `streamlit run leaderboard/app/main.py`. Navigation; each page is its own file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+# Streamlit puts this folder first on the path; the package is imported from the project folder, installed or not.
+_ROOT = str(Path(__file__).resolve().parents[2])
+if _ROOT not in sys.path:
+    sys.path.insert(0, _ROOT)
+
+st.set_page_config(page_title="Forget-Me-Not", page_icon=str(Path(__file__).parents[1] / "favicon.svg"), layout="wide")
+
+PAGES = [
+    st.Page("pages/ranking.py", title="Leaderboard", icon=":material/leaderboard:", default=True,
+            help="Which representation stays most robust when its network is pruned."),
+    st.Page("pages/curves.py", title="Curves", icon=":material/show_chart:",
+            help="A metric against sparsity, early, late and one-shot pruning side by side."),
+    st.Page("pages/submission.py", title="Submission", icon=":material/description:",
+            help="Everything about one submission: numbers, code, cost, failures, how to reproduce it."),
+    st.Page("pages/examples.py", title="Examples", icon=":material/image_search:",
+            help="The images that pruning forgets, and who else forgets them."),
+    st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:",
+            help="Two submissions: is the difference real?"),
+    st.Page("pages/claims.py", title="Claims", icon=":material/balance:",
+            help="Every planned test: which method is more robust, and does early pruning hurt it more?"),
+    st.Page("pages/methods.py", title="Methods and metrics", icon=":material/menu_book:",
+            help="What every number means, how ranking works, how to submit."),
+]  # fmt: skip
+
+st.navigation(PAGES, position="top").run()

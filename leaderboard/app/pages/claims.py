@@ -1,0 +1,77 @@
+"""Page 6: what this board claims, all tests together: which method is more robust, and does early pruning hurt it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from leaderboard.app.controls import URL, Scene, open_scene
+from leaderboard.board.claims import SECTIONS, Claim, Kind, claim_frame, claims
+from leaderboard.board.standings import competitors
+
+MAX_ROWS = 500
+
+
+@st.cache_data(max_entries=8, show_spinner="Testing ...")
+def _claims(_scene: Scene, label: str, stamp: int) -> list[Claim]:
+    del label, stamp  # they are the key
+    everybody = competitors(_scene.opened.board, _scene.arena, "all")
+    return claims(_scene.opened.board, [entries[0] for entries in everybody.values()])
+
+
+def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], level: float) -> None:
+    """Show the tests of one kind."""
+    title, how = SECTIONS[kind]
+    mine = [claim for claim in found if claim.kind == kind]
+    if not mine:
+        return
+    st.subheader(title)
+    holding = sum(claim.p_holm <= level for claim in mine)
+    st.caption(f"{how} {holding} of {len(mine)} differences hold after Holm's correction.")
+    frame = claim_frame(mine[:MAX_ROWS], names, level)
+    if kind == "submissions":
+        frame = frame.drop(columns="submission")
+    st.dataframe(
+        frame, hide_index=True, key=f"claims_{kind}", alt=title,
+        column_config={
+            "submission": "Submission", "first": "First", "second": "Second", "verdict": "Verdict",
+            "difference": st.column_config.NumberColumn("First - second", format="%+.4f", help="In robustness score."),
+            "p_holm": st.column_config.NumberColumn("p (Holm)", format="%.2g",
+                                                    help=f"Adjusted for all {mine[0].family} tests of this board."),
+            "p": st.column_config.NumberColumn("p alone", format="%.2g", help="As if it were the only test."),
+        },
+    )  # fmt: skip
+    if len(mine) > MAX_ROWS:
+        st.caption(f"The {MAX_ROWS} most certain of {len(mine)} are shown.")
+
+
+def page() -> None:
+    """Lay out the page."""
+    scene = open_scene("Claims", "Every planned test of this board, under one multiplicity plan.")
+    found = _claims(scene, scene.label, len(scene.opened.board.seeds))
+    if not found:
+        st.info("A test takes two models per population and a complete grid.", icon=":material/balance:")
+        return
+    entries = {entry.path: entry for entry in scene.opened.board.entries.values()}
+    level = 1 - next(iter(scene.entries.values())).confidence
+    st.text(
+        f"{found[0].family} tests were planned before looking: every pair of submissions, every pair of schedules, and "
+        f"every schedule beside its random control. A difference holds if its p-value, adjusted by Holm's method for "
+        f"all of them together, is at most {level:.2g}. Filters hide rows; they never change the plan. Units are "
+        "models; the test images are taken as fixed."
+    )
+    chosen = st.multiselect("Submissions", sorted(scene.groups), key="submissions", bind=URL, placeholder="All")
+    shown = set(chosen or scene.groups)
+    kept = [
+        claim
+        for claim in found
+        if ({claim.first, claim.second} if claim.kind == "submissions" else {entries[claim.path].name}) <= shown
+        or (claim.kind == "submissions" and chosen and {claim.first, claim.second} & set(chosen))
+    ]
+    names = {path: entry.name for path, entry in entries.items()}
+    for kind in SECTIONS:
+        show_section(kind, kept, names, level)
+
+
+page()

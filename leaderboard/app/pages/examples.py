@@ -1,0 +1,177 @@
+"""Page 4: the images that pruning forgets, and what the models said of each before and after."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from benchmark.datasets.image_set import ImageSet
+from benchmark.recording.record import EvaluationRecord
+from leaderboard.app.attachments import outcomes_of, pictures_of, readings_of
+from leaderboard.app.controls import URL, Scene, open_scene, pick_submission
+from leaderboard.app.forgetting_views import NO_OUTCOMES, chart, class_names
+from leaderboard.app.open_board import full_record
+from leaderboard.board.board import DENSE, Entry
+from leaderboard.board.exemplars import Exemplar, also_forgotten_by, exemplars, reading_rows, votes
+from leaderboard.board.wording import inert, one_line, percent
+from leaderboard.figures.palette import NEUTRAL, OKABE_ITO
+from leaderboard.reading.outcomes import CellKey, Predictions
+from leaderboard.reading.pictures import enlarge
+
+MAX_SHOWN = 48
+ALL = "all classes"
+NO_PICTURES = (
+    "The images themselves are not here: no store on this board has the test set of this record. "
+    "`make evaluate` keeps it below FMN_HOME. Everything else about each image is shown."
+)
+
+
+def choose_cell(entry: Entry, outcomes: dict[CellKey, Predictions]) -> CellKey | None:
+    """Let people pick task, schedule and sparsity; the first ranked schedule at its largest sparsity to begin with."""
+    tasks = [task for task in entry.tasks if (task, DENSE, 0.0) in outcomes]
+    if not tasks:
+        return None
+    task = tasks[0] if len(tasks) == 1 else st.selectbox("Task", tasks, key="examples_task") or tasks[0]
+    schedules = [s for s in (*entry.schedules, *entry.controls) if any(key[:2] == (task, s) for key in outcomes)]
+    if not schedules:
+        return None
+    schedule = st.selectbox("Schedule", schedules, key="schedule", bind=URL, width=200) or schedules[0]
+    levels = sorted(key[2] for key in outcomes if key[:2] == (task, schedule))
+    sparsity = st.selectbox("Sparsity", levels, index=len(levels) - 1, key="sparsity", bind=URL, format_func=percent,
+                            width=130)  # fmt: skip
+    return task, schedule, sparsity or levels[-1]
+
+
+def choose_class(found: list[Exemplar], names: dict[str, str]) -> list[Exemplar]:
+    """Let people look at the images of one true class only."""
+    present = sorted({each.label for each in found})
+    label = st.selectbox("True class", [ALL, *map(str, present)], key="class", bind=URL, width=160,
+                         format_func=lambda each: names.get(str(each), str(each)))  # fmt: skip
+    return found if label in (None, ALL) else [each for each in found if str(each.label) == label]
+
+
+def _open(example: int) -> None:
+    st.session_state["example"] = example
+
+
+def show_gallery(found: list[Exemplar], pictures: ImageSet | None, names: dict[str, str]) -> None:
+    """Show the forgotten images, the most strongly forgotten first; each has a button that opens it."""
+    shown = found[:MAX_SHOWN]
+    with st.container(horizontal=True, gap="small"):
+        for each in shown:
+            with st.container(width=104, gap=None):
+                if pictures is not None:
+                    st.image(enlarge(pictures.images[each.example], 96), width=96)
+                before, after = (names.get(str(label), str(label)) for label in (each.dense, each.pruned))
+                st.button(f"{inert(one_line(before, 8))} → {inert(one_line(after, 8))}", key=f"open{each.example}",
+                          on_click=_open, args=(each.example,), width=96,
+                          help=f"Test image {each.example}: strength {each.strength:+.2f}")  # fmt: skip
+    if len(found) > MAX_SHOWN:
+        st.caption(f"The {MAX_SHOWN} most strongly forgotten of {len(found)}; choose a class to see others.")
+
+
+def show_one(
+    scene: Scene, entry: Entry, key: CellKey, found: list[Exemplar], cells: tuple[Predictions, Predictions],
+    pictures: ImageSet | None, names: dict[str, str],
+) -> None:  # fmt: skip
+    """Enlarge one image and show what both populations say of it."""
+    by_place = {each.example: each for each in found}
+    if st.session_state.get("example") not in by_place:
+        st.session_state.pop("example", None)
+    example = st.selectbox("Test image", list(by_place), key="example", bind=URL, width=160)
+    each = by_place.get(example, found[0])
+    label, before, after = (names.get(str(c), str(c)) for c in (each.label, each.dense, each.pruned))
+    picture, numbers = st.columns([1, 2])
+    with picture:
+        if pictures is not None:
+            st.image(enlarge(pictures.images[each.example], 320), width=280)
+        st.text(f"True class {label}. Dense models say {before}, pruned ones {after}.")
+        if each.label != each.dense:
+            st.text("The dense models were wrong about it, too.")
+    with numbers:
+        chart(vote_bars(votes(*cells, each.example, names)), "votes", "What the models say, dense beside pruned")
+        show_readings(entry, key, each.example)
+        show_others(scene, entry, key, each.example, cells[0])
+
+
+def vote_bars(frame: pd.DataFrame) -> alt.Chart:
+    """Draw the share of models that name each class, dense beside pruned."""
+    colours = alt.Scale(domain=["dense", "pruned"], range=[NEUTRAL, OKABE_ITO[4]])
+    return alt.Chart(frame, height=alt.Step(14)).mark_bar().encode(
+        y=alt.Y("name:N", title=None, axis=alt.Axis(labelLimit=120, ticks=False, domain=False)),
+        yOffset=alt.YOffset("side:N", sort=["dense", "pruned"]),
+        x=alt.X("share:Q", title="Share of models", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
+        color=alt.Color("side:N", scale=colours, title=None, legend=alt.Legend(orient="top")),
+        tooltip=[alt.Tooltip("name:N", title="Class"), alt.Tooltip("side:N", title="Models"),
+                 alt.Tooltip("share:Q", title="Share", format=".1%")],
+    )  # fmt: skip
+
+
+def show_readings(entry: Entry, key: CellKey, example: int) -> None:
+    """Show depth and scores of one image, dense beside pruned."""
+    readings = readings_of(entry)
+    if readings is None:
+        return
+    frame = reading_rows(readings, (key[0], DENSE, 0.0), key, example)
+    if not frame.empty:
+        number = st.column_config.NumberColumn(format="%.3f")
+        st.dataframe(frame, hide_index=True, key="readings", alt="Depth and scores, dense beside pruned",
+                     column_config={"Dense": number, "Pruned": number})  # fmt: skip
+        st.caption("Means over models. Depth counts probed layers from the input: deeper is harder.")
+
+
+def show_others(scene: Scene, entry: Entry, key: CellKey, example: int, dense: Predictions) -> None:
+    """Name the other submissions of the board that forget the same image in the same cell."""
+    others = ((name, outcomes_of(other)) for name, other in scene.entries.items() if other.path != entry.path)
+    forgetful, asked = also_forgotten_by(example, key, (key[0], DENSE, 0.0), dense.label_N, others)
+    if not asked:
+        st.text("No other submission's outcomes are at hand.")
+    elif forgetful:
+        listed = ", ".join(one_line(name, 40) for name in forgetful)
+        st.text(f"Forgotten by {len(forgetful)} of {asked} other submissions, too: {listed}")
+    else:
+        st.text(f"None of the {asked} other submissions forgets it in this cell.")
+
+
+def _pictures(record: EvaluationRecord | None, task: str, dense: Predictions) -> ImageSet | None:
+    digest = (record.datasets if record else {}).get(task, {}).get("test_digest", "")
+    pictures = pictures_of(str(digest))
+    if pictures is None or pictures.labels.tolist() != dense.label_N.tolist():
+        st.info(NO_PICTURES, icon=":material/hide_image:")
+        return None
+    return pictures
+
+
+def page() -> None:
+    """Lay out the page."""
+    scene = open_scene("Examples", "The images that pruning forgets, the most strongly forgotten first.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        entry = scene.entries[pick_submission(scene)]
+        record, outcomes = full_record(entry.path, entry.created), outcomes_of(entry) or {}
+        key = choose_cell(entry, outcomes)
+        if key is None:
+            st.info(NO_OUTCOMES, icon=":material/hide_source:")
+            return
+        cells = outcomes[key[0], DENSE, 0.0], outcomes[key]
+        names = class_names(record, key[0]) if record else {}
+        every = exemplars(*cells)
+        found = choose_class(every, names)
+    total = len(cells[0].label_N)
+    st.caption(
+        f"{len(every)} of {total} test images ({len(every) / total:.1%}) are PIEs: the modal prediction of "
+        f"{len(cells[1].predicted_KN)} models pruned to {percent(key[2])} differs from that of the dense ones. Written "
+        "below each: what the dense models say → what the pruned ones say."
+    )
+    if not found:
+        st.info("No image is forgotten here. A larger sparsity forgets more.", icon=":material/check_circle:")
+        return
+    pictures = _pictures(record, key[0], cells[0])
+    detail, gallery = st.container(border=True), st.container()
+    with gallery:
+        show_gallery(found, pictures, names)
+    with detail:
+        show_one(scene, entry, key, found, cells, pictures, names)
+
+
+page()

@@ -1,0 +1,297 @@
+"""What the pages need of all records, condensed into a few tables that are small and quick to filter.
+
+Pure: records in, a `Board` out. It refuses to read files and to rank.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from benchmark.recording.record import EvaluationRecord, RunRecord
+from benchmark.recording.trust import Signer
+from benchmark.scoring.metric import Column
+
+PROBE_ACCURACY = "linear/accuracy"
+"""The number that the robustness score is made of; kept per seed, so that a part of the grid can be ranked alone."""
+DENSE = "dense"
+SUMMARY = ""
+"""Schedule of the rows in `Board.numbers` that describe a whole submission."""
+MAX_MESSAGE_CHARACTERS = 300
+
+COST_COLUMNS = (
+    Column(name="cost/device_time", title="Device time", unit="h", better="lower",
+           description="Hours of training and scoring on one device, shared training counted once."),
+    Column(name="cost/peak_memory", title="Peak memory", unit="GiB", better="lower",
+           description="Largest resident memory of any trainer (device memory on a GPU)."),
+)  # fmt: skip
+"""Numbers that the board derives from the cost of a record."""
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """One run without a score; `message` is untrusted text."""
+
+    task: str
+    schedule: str
+    sparsity: float
+    seed: int
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Accuracy of a representation nobody trained."""
+
+    task: str
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The facts of one evaluation; every text in it is untrusted. `path` names it within a board.
+
+    `controlled` says which schedule a control differs from in its criterion only; `signed_by` and `key_id` who vouches
+    for all of it.
+    """
+
+    path: str
+    evaluation_key: str
+    spec_identity: str
+    spec_digest: str
+    tier: str
+    name: str
+    authors: tuple[str, ...]
+    description: str
+    paper: str
+    supervision: str
+    digest: str
+    isolation: str
+    signed_by: str
+    key_id: str
+    created: str
+    tasks: tuple[str, ...]
+    schedules: tuple[str, ...]
+    controls: tuple[str, ...]
+    controlled: Mapping[str, str]
+    sparsities: tuple[float, ...]
+    chance: Mapping[str, float]
+    confidence: float
+    num_models: int
+    num_runs: int
+    failed: tuple[FailedRun, ...]
+    device_s: float
+    columns: tuple[Column, ...]
+    references: tuple[Reference, ...]
+
+    @property
+    def barred(self) -> str:
+        """Why this evaluation is not ranked; empty where it is complete."""
+        if not self.failed:
+            return ""
+        reasons = sorted({run.reason.replace("_", " ") for run in self.failed})
+        return f"{len(self.failed)} of {self.num_runs} runs failed: {', '.join(reasons)}"
+
+
+@dataclass(frozen=True)
+class Board:
+    """All evaluations of a store.
+
+    Attributes:
+        entries: by path.
+        numbers: one row per (path, task, schedule, sparsity, metric) with value, low, high; summaries have schedule "".
+        seeds: one row per finished run: path, task, schedule, sparsity, seed, accuracy of its linear probe.
+    """
+
+    entries: Mapping[str, Entry]
+    numbers: pd.DataFrame
+    seeds: pd.DataFrame
+
+    @property
+    def names_by_age(self) -> list[str]:
+        """Names of submissions in the order in which they first appeared (what colours depend on)."""
+        return list(dict.fromkeys(e.name for e in sorted(self.entries.values(), key=lambda e: (e.created, e.name))))
+
+
+NUMBERS = pa.schema(
+    [("task", pa.string()), ("schedule", pa.string()), ("sparsity", pa.float64()), ("metric", pa.string()),
+     ("value", pa.float64()), ("low", pa.float64()), ("high", pa.float64())]
+)  # fmt: skip
+SEEDS = pa.schema(
+    [("task", pa.string()), ("schedule", pa.string()), ("sparsity", pa.float64()), ("seed", pa.int64()),
+     ("accuracy", pa.float64())]
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Condensed:
+    """What a board keeps of one record: its facts, and its share of `Board.numbers` and `Board.seeds`, less the path.
+
+    Tables and not rows, because putting together what hundreds of records have is then a matter of milliseconds.
+    """
+
+    entry: Entry
+    numbers: pa.Table
+    seeds: pa.Table
+
+
+def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
+    """Take from one record what a board needs.
+
+    Raises:
+        ValueError: a number in it is beyond what a table can hold.
+    """
+    try:
+        return Condensed(
+            entry_of(path, record, signer), _table(_number_rows(record), NUMBERS), _table(_seed_rows(record), SEEDS)
+        )
+    except OverflowError:
+        raise ValueError("expected seeds of at most 64 bits, got a larger one") from None
+
+
+def assemble(condensed: Iterable[Condensed]) -> Board:
+    """Build a board from condensed records."""
+    condensed = tuple(condensed)
+    paths = [each.entry.path for each in condensed]
+    return Board(
+        {each.entry.path: each.entry for each in condensed},
+        _frame(paths, [each.numbers for each in condensed], NUMBERS),
+        _frame(paths, [each.seeds for each in condensed], SEEDS),
+    )
+
+
+def own_before_shipped(found: Iterable[Condensed], shipped: Path) -> list[Condensed]:
+    """Leave out what ships with the code, in the folder `shipped`, where the user's store holds the same evaluation."""
+    found = tuple(found)
+    own = {each.entry.evaluation_key for each in found if not Path(each.entry.path).is_relative_to(shipped)}
+    return [
+        each for each in found
+        if not Path(each.entry.path).is_relative_to(shipped) or each.entry.evaluation_key not in own
+    ]  # fmt: skip
+
+
+def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:
+    """Take the facts of one record."""
+    facts, controls = record.submission, _controls(record.spec)
+    names = dict.fromkeys(run.schedule for run in record.runs if run.schedule != DENSE)
+    return Entry(
+        path=path,
+        evaluation_key=record.evaluation_key,
+        spec_identity=record.spec_identity,
+        spec_digest=_spec_digest(record.spec),
+        tier=record.tier,
+        name=facts.name,
+        authors=facts.authors,
+        description=facts.description,
+        paper=facts.paper,
+        supervision=facts.supervision,
+        digest=facts.digest,
+        isolation=record.isolation,
+        signed_by=signer.name,
+        key_id=signer.key.id,
+        created=record.created,
+        tasks=tuple(dict.fromkeys(run.task for run in record.runs)),
+        schedules=tuple(name for name in names if name not in controls),
+        controls=tuple(name for name in names if name in controls),
+        controlled=_controlled(record.spec),
+        sparsities=tuple(sorted({run.sparsity for run in record.runs if run.schedule != DENSE})),
+        chance={task: _chance(facts) for task, facts in record.datasets.items()},
+        confidence=_confidence(record.spec),
+        num_models=len({run.seed for run in record.runs}),
+        num_runs=len(record.runs),
+        failed=tuple(_failed(run) for run in record.runs if run.status == "failed"),
+        device_s=record.cost.train_s + record.cost.scoring_s,
+        columns=record.columns + COST_COLUMNS,
+        references=tuple(
+            Reference(r.task, r.name, r.accuracy.value, r.accuracy.low, r.accuracy.high) for r in record.references
+        ),
+    )
+
+
+def _number_rows(record: EvaluationRecord) -> Iterable[tuple[Any, ...]]:
+    hours = (record.cost.train_s + record.cost.scoring_s) / 3600
+    memory = record.cost.peak_memory_bytes / 2**30
+    yield ("", SUMMARY, float("nan"), "cost/device_time", hours, None, None)
+    yield ("", SUMMARY, float("nan"), "cost/peak_memory", memory, None, None)
+    for metric, estimate in record.summary.items():
+        yield ("", SUMMARY, float("nan"), metric, estimate.value, estimate.low, estimate.high)
+    for cell in record.cells:
+        for metric, estimate in cell.metrics.items():
+            yield (cell.task, cell.schedule, cell.sparsity, metric, estimate.value, estimate.low, estimate.high)
+
+
+def _seed_rows(record: EvaluationRecord) -> Iterable[tuple[Any, ...]]:
+    for run in record.runs:
+        accuracy = run.metrics.get(PROBE_ACCURACY)
+        if run.status == "finished" and accuracy is not None:
+            yield (run.task, run.schedule, run.sparsity, run.seed, accuracy)
+
+
+def _table(rows: Iterable[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _frame(paths: list[str], tables: list[pa.Table], schema: pa.Schema) -> pd.DataFrame:
+    """Put tables one below the other, each with its path in front; texts become categories, in alphabetical order."""
+    whose = np.repeat(np.arange(len(paths)), [table.num_rows for table in tables])
+    path = pa.array(paths, pa.string()).take(pa.array(whose, pa.int64()))
+    table = pa.concat_tables([schema.empty_table(), *tables]).add_column(0, "path", path)
+    made: dict[str, Any] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_string(column.type):
+            texts = column.dictionary_encode().to_pandas().cat
+            made[name] = texts.reorder_categories(sorted(texts.categories))
+        else:
+            made[name] = column.to_pandas()
+    return pd.DataFrame(made)
+
+
+def _failed(run: RunRecord) -> FailedRun:
+    reason, message = (run.failure.reason, run.failure.message) if run.failure else ("environment", "")
+    return FailedRun(run.task, run.schedule, run.sparsity, run.seed, reason, message[:MAX_MESSAGE_CHARACTERS])
+
+
+def _controls(spec: Mapping[str, Any]) -> set[str]:
+    return {str(s.get("name")) for s in spec.get("schedules", ()) if s.get("criterion") == "random"}
+
+
+def _controlled(spec: Mapping[str, Any]) -> dict[str, str]:
+    def timing(schedule: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in schedule.items() if key not in ("name", "criterion")}
+
+    schedules, controls = spec.get("schedules", ()), _controls(spec)
+    return {
+        str(control["name"]): str(schedule["name"])
+        for control in schedules if control.get("name") in controls
+        for schedule in schedules if schedule.get("name") not in controls and timing(schedule) == timing(control)
+    }  # fmt: skip
+
+
+def _confidence(spec: Mapping[str, Any]) -> float:
+    return float(spec.get("evaluation", {}).get("bootstrap", {}).get("confidence", 0.95))
+
+
+def _chance(dataset: Mapping[str, Any]) -> float:
+    classes = dataset.get("num_classes", dataset.get("classes", 0))
+    count = classes if isinstance(classes, int) else len(classes)
+    return 1 / count if count else 0.0
+
+
+def _spec_digest(spec: Mapping[str, Any]) -> str:
+    """Tell apart documents that share name and version: results compare only under the very same one."""
+    asked = {key: value for key, value in spec.items() if key != "description"}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:8]

@@ -1,0 +1,137 @@
+"""The images that pruning forgets (Pruning Identified Exemplars, PIEs), one by one. Pure.
+
+A PIE is an image whose modal prediction over the pruned models differs from that over the dense ones (Hooker et al.
+2019); true labels play no part in it. Modes go to the lowest class in a tie, as on all pages.
+
+Shapes: K dense and L pruned models, N test examples, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from leaderboard.reading.outcomes import CellKey, Predictions
+
+READINGS = {
+    "depth/pred": "Prediction depth",
+    "depth/true": "Depth to the true label",
+    "q_score_2024/score": "Q-Score (2024)",
+    "q_score_2022/score": "Q-Score (2022)",
+    "linear/true_probability": "Probability of the true class",
+}
+"""Per-example numbers that are shown dense beside pruned, where a record's outcomes have them."""
+
+
+@dataclass(frozen=True)
+class Exemplar:
+    """One forgotten image.
+
+    Attributes:
+        example: its place in the test set.
+        label: its true class.
+        dense: modal prediction of the dense models.
+        pruned: modal prediction of the pruned models.
+        strength: share of dense models that say `dense`, less the share of pruned ones that do, in [-1, 1].
+    """
+
+    example: int
+    label: int
+    dense: int
+    pruned: int
+    strength: float
+
+
+def exemplars(dense: Predictions, pruned: Predictions) -> list[Exemplar]:
+    """List the PIEs of a cell, the most strongly forgotten first, then by place.
+
+    Raises:
+        ValueError: the two populations were not read on the same examples.
+    """
+    if not np.array_equal(dense.label_N, pruned.label_N):
+        raise ValueError("expected predictions for the same test examples, got others")
+    before_N, after_N = dense.modal, pruned.modal
+    strength_N = (dense.predicted_KN == before_N).mean(axis=0) - (pruned.predicted_KN == before_N).mean(axis=0)
+    found = [
+        Exemplar(place, int(dense.label_N[place]), int(before_N[place]), int(after_N[place]), float(strength_N[place]))
+        for place in np.flatnonzero(before_N != after_N).tolist()
+    ]
+    return sorted(found, key=lambda each: (-each.strength, each.example))
+
+
+def votes(dense: Predictions, pruned: Predictions, example: int, names: Mapping[str, str]) -> pd.DataFrame:
+    """Count what the models of both populations say of one image.
+
+    Returns:
+        Two rows per class that anybody names: name, side (dense or pruned), share of the models of that side.
+    """
+    said = {"dense": dense.predicted_KN[:, example], "pruned": pruned.predicted_KN[:, example]}
+    classes = sorted({int(each) for labels in said.values() for each in labels})
+    return pd.DataFrame(
+        [
+            {"name": names.get(str(each), str(each)), "side": side, "share": float((labels == each).mean())}
+            for each in classes
+            for side, labels in said.items()
+        ]
+    )
+
+
+def also_forgotten_by(
+    example: int, key: CellKey, dense_key: CellKey, label_N: np.ndarray,
+    others: Iterable[tuple[str, Mapping[CellKey, Predictions] | None]],
+) -> tuple[list[str], int]:  # fmt: skip
+    """Say which other submissions forget an image in the same cell.
+
+    Args:
+        example: the image.
+        key: the pruned cell.
+        dense_key: the dense cell.
+        label_N: true classes; who was read on other examples is not asked.
+        others: names, and what their models said; None where it is not at hand.
+
+    Returns:
+        Names of those that forget it, and how many could be asked.
+    """
+    names: list[str] = []
+    asked = 0
+    for name, outcomes in others:
+        cells = [(outcomes or {}).get(each) for each in (dense_key, key)]
+        if any(cell is None or not np.array_equal(cell.label_N, label_N) for cell in cells):
+            continue
+        asked += 1
+        before, after = (cell.modal[example] for cell in cells if cell is not None)
+        if before != after:
+            names.append(name)
+    return names, asked
+
+
+def reading_rows(readings: pd.DataFrame, dense_key: CellKey, key: CellKey, example: int) -> pd.DataFrame:
+    """Compare per-example numbers of one image, as means over the models of both populations.
+
+    Args:
+        readings: one row per run and example, with some of the columns of `READINGS`.
+        dense_key: the dense cell.
+        key: the pruned cell.
+        example: the image.
+
+    Returns:
+        One row per number that is there: Number, Dense, Pruned.
+    """
+    rows: list[dict[str, object]] = []
+    sides = [_of(readings, cell, example) for cell in (dense_key, key)]
+    for column, title in READINGS.items():
+        if column not in readings:
+            continue
+        dense, pruned = (float(np.mean(side[column].to_numpy(np.float64))) if len(side) else np.nan for side in sides)
+        if not (np.isnan(dense) and np.isnan(pruned)):
+            rows.append({"Number": title, "Dense": dense, "Pruned": pruned})
+    return pd.DataFrame(rows, columns=["Number", "Dense", "Pruned"])
+
+
+def _of(readings: pd.DataFrame, key: CellKey, example: int) -> pd.DataFrame:
+    task, schedule, sparsity = key
+    same_cell = (readings["task"] == task) & (readings["schedule"] == schedule)
+    return readings.loc[same_cell & np.isclose(readings["sparsity"], sparsity) & (readings["example"] == example)]

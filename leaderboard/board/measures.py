@@ -1,0 +1,56 @@
+"""Everything that the competitors of an arena can be ranked by or shown with. Pure; it refuses to rank and to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmark.scoring.metric import Column
+from leaderboard.board.board import Board, Entry
+from leaderboard.board.ranking import Direction, Interval
+from leaderboard.board.standings import SCORE, SELECTION, Row, cell_scores, columns_of, describe, summary_scores
+from leaderboard.board.wording import percent
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of all competitors, by metric, with the description of every metric."""
+
+    scores: dict[str, dict[str, Interval | None]]
+    columns: dict[str, Column]
+
+    @property
+    def rankable(self) -> list[str]:
+        """Numbers with a better direction, the robustness score first."""
+        names = [name for name in self.scores if name in self.columns and self.columns[name].better != "neither"]
+        return sorted(names, key=lambda name: (name != SCORE, name.startswith("cost/")))
+
+
+def collect(board: Board, entries: Sequence[Entry], sparsity: float) -> Numbers:
+    """Gather the numbers of all competitors: those of whole submissions, and those of cells at one sparsity."""
+    paths, described = [entry.path for entry in entries], columns_of(entries)
+    ranked = sorted({schedule for entry in entries for schedule in entry.schedules})
+    whole = summary_scores(board, paths)
+    cells = {k: v for k, v in cell_scores(board, paths, sparsity, ranked).items() if k not in whole}
+    columns = {name: column for name in [*whole, *cells] if (column := describe(name, described))}
+    for name in set(cells) & set(columns):
+        columns[name] = columns[name].model_copy(update={"title": f"{columns[name].title} at {percent(sparsity)}"})
+    return Numbers({name: scores for name, scores in (whole | cells).items() if name in columns}, columns)
+
+
+def middle_sparsity(entries: Sequence[Entry]) -> float:
+    """Choose the sparsity whose cells are shown unless somebody asks for another one: the nearest to .9."""
+    sparsities = sorted({sparsity for entry in entries for sparsity in entry.sparsities}) or [0.0]
+    return min(sparsities, key=lambda sparsity: abs(sparsity - 0.9))
+
+
+def direction(column: Column) -> Direction:
+    """Say which direction of a number ranks first."""
+    return "lower" if column.better == "lower" else "higher"
+
+
+def resampled(by: str, ranking: Sequence[Row]) -> str:
+    """Name what the intervals of the number ranked by resample."""
+    counted = "/".join(map(str, sorted({row.entry.num_models for row in ranking})))
+    models = f"models ({counted} per cell)"
+    return models if by == SELECTION.name else f"{models} and test examples"

@@ -1,0 +1,242 @@
+"""From a board to the rows of one ranking: which evaluations compete, what each is worth, in which order.
+
+Pure. It refuses to draw.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from benchmark.scoring.metric import Column
+from leaderboard.board.board import DENSE, SUMMARY, Board, Entry
+from leaderboard.board.ranking import Direction, Interval, Standing, area_over_compression, interval_over_seeds, rank
+
+SCORE = "robustness/score"
+SELECTION = Column(
+    name="selection/score", title="Score of the selection", better="higher",
+    description="Robustness score over the chosen schedules and sparsities only; Student t interval over models.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Evaluations that may be compared: one specification document in one tier."""
+
+    identity: str
+    digest: str
+    tier: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One submission in a ranking."""
+
+    entry: Entry
+    scores: Mapping[str, Interval | None]
+    standing: Standing
+    num_evaluations: int
+
+
+def arenas(board: Board) -> dict[str, Arena]:
+    """List what can be compared, by label, most evaluations first; the digest shows only where names collide."""
+    groups: dict[Arena, int] = defaultdict(int)
+    for entry in board.entries.values():
+        groups[arena_of(entry)] += 1
+    names = [(arena.identity, arena.tier) for arena in groups]
+    labels: dict[str, Arena] = {}
+    for arena in sorted(groups, key=lambda arena: (-groups[arena], arena.identity, arena.digest)):
+        unique = names.count((arena.identity, arena.tier)) == 1
+        labels[f"{arena.identity} ({arena.tier})" + ("" if unique else f" #{arena.digest}")] = arena
+    return labels
+
+
+def arena_of(entry: Entry) -> Arena:
+    """Where an evaluation competes."""
+    return Arena(entry.spec_identity, entry.spec_digest, entry.tier)
+
+
+def competitors(board: Board, arena: Arena, track: str = "all") -> dict[str, list[Entry]]:
+    """Group the evaluations of an arena by submission, the one that counts first.
+
+    The code that counts is that of the newest evaluation; among evaluations of that code a complete one counts before
+    an incomplete one, then the newest. So a failing new version cannot hide behind an old success, and repeating an
+    interrupted evaluation repairs it.
+
+    Args:
+        board: all evaluations.
+        arena: which ones compete.
+        track: `none` or `labels` for one supervision track; `each` and `all` for both.
+    """
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in board.entries.values():
+        if arena_of(entry) == arena and track in ("each", "all", entry.supervision):
+            groups[entry.name].append(entry)
+    for entries in groups.values():
+        newest = max(entries, key=lambda entry: (entry.created, entry.path)).digest
+        entries.sort(key=lambda e: (e.digest == newest, not e.barred, e.created, e.path), reverse=True)
+    return dict(groups)
+
+
+def columns_of(entries: Sequence[Entry]) -> dict[str, Column]:
+    """Collect what the records say about their numbers; the newest record's words count."""
+    found: dict[str, Column] = {}
+    for entry in sorted(entries, key=lambda entry: entry.created, reverse=True):
+        for column in entry.columns:
+            found.setdefault(column.name, column)
+    return found
+
+
+_PREFIXES = {"dense": "dense", "pruned": "mean of pruned cells"}
+
+
+def describe(name: str, columns: Mapping[str, Column]) -> Column | None:
+    """Find the description of a number: its own, or that of the number it is a part of.
+
+    `group/metric:part` is a part of `group/metric`; `dense:group/metric` and `pruned:group/metric` describe the dense
+    population and the mean over pruned cells.
+    """
+    if name in columns:
+        return columns[name]
+    left, _, right = name.partition(":")
+    whole, part = (right, _PREFIXES[left]) if left in _PREFIXES else (left, right)
+    if not part or whole not in columns:
+        return None
+    return columns[whole].model_copy(update={"name": name, "title": f"{columns[whole].title}, {part}"})
+
+
+def in_order(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
+    """Order numbers as the instruments are read: those of whole submissions, of dense models, of pruned cells."""
+    groups, places = ["", *_PREFIXES], {name: place for place, name in enumerate(columns)}
+
+    def place(name: str) -> tuple[int, int, str]:
+        left, _, right = name.partition(":")
+        group, whole = (left, right) if left in _PREFIXES else ("", left)
+        return groups.index(group), places.get(whole, len(places)), name
+
+    return sorted(names, key=place)
+
+
+def summary_scores(board: Board, paths: Sequence[str]) -> dict[str, dict[str, Interval | None]]:
+    """Numbers of whole submissions: metric -> path -> interval."""
+    numbers = board.numbers
+    return _by_metric(numbers.loc[(numbers["schedule"] == SUMMARY) & numbers["path"].isin(paths)])
+
+
+def cell_scores(
+    board: Board, paths: Sequence[str], sparsity: float, schedules: Sequence[str]
+) -> dict[str, dict[str, Interval | None]]:
+    """Numbers of one sparsity, averaged over tasks and the given schedules: metric -> path -> interval.
+
+    The bounds are averaged too. That is conservative: the average of several estimates is at least as certain as they
+    are on average.
+    """
+    numbers = board.numbers
+    here = np.isclose(numbers["sparsity"], sparsity)
+    chosen = numbers.loc[numbers["path"].isin(paths) & numbers["schedule"].isin(list(schedules)) & here]
+    cells = chosen.groupby(["path", "metric"], observed=True)[["value", "low", "high"]]
+    return _by_metric(cells.mean(skipna=False).reset_index())
+
+
+def selection_scores(
+    board: Board, entries: Sequence[Entry], schedules: Sequence[str], sparsities: Sequence[float]
+) -> dict[str, Interval | None]:
+    """Score part of the grid: per path, chance-corrected area over the chosen schedules and sparsities.
+
+    Resamples models only (Student t over seeds), as the outcomes per example are not part of a board. A submission
+    that lacks any chosen run has no score.
+    """
+    seeds = board.seeds
+    wanted = seeds["path"].isin([entry.path for entry in entries]) & seeds["schedule"].isin(list(schedules))
+    chosen = {str(path): runs for path, runs in seeds.loc[wanted].groupby("path", observed=True)}
+    return {
+        entry.path: _selection_score(entry, chosen.get(entry.path), schedules, sorted(sparsities)) for entry in entries
+    }
+
+
+def rows(
+    groups: Mapping[str, list[Entry]], scores: Mapping[str, Mapping[str, Interval | None]], by: str, better: Direction,
+    each_track: bool,
+) -> list[Row]:  # fmt: skip
+    """Rank the competitors by one number, best first, unranked ones last.
+
+    Args:
+        groups: evaluations by submission, the one that counts first.
+        scores: metric -> path -> number.
+        by: the metric to rank by.
+        better: its better direction.
+        each_track: rank every supervision track on its own, one after the other; else all together.
+    """
+    tracks = sorted({entries[0].supervision for entries in groups.values()}) if each_track else [None]
+    return [
+        row
+        for track in tracks
+        for row in _rows({n: g for n, g in groups.items() if track in (None, g[0].supervision)}, scores, by, better)
+    ]
+
+
+def _rows(
+    groups: Mapping[str, list[Entry]], scores: Mapping[str, Mapping[str, Interval | None]], by: str, better: Direction
+) -> list[Row]:
+    entries = {entries[0].path: entries[0] for entries in groups.values()}
+    key = {path: scores.get(by, {}).get(path) for path in entries}
+    standings = rank(key, better, {path: entry.barred for path, entry in entries.items() if entry.barred})
+    made = [
+        Row(entry, {name: by_path.get(path) for name, by_path in scores.items()}, standings[path], len(group))
+        for path, entry in entries.items()
+        if (group := groups[entry.name])
+    ]
+    return sorted(made, key=lambda row: _place(row, key[row.entry.path], better))
+
+
+def mean_curves(board: Board, entries: Sequence[Entry], metric: str) -> dict[str, list[float]]:
+    """Mean of a metric over tasks and ranked schedules, per path, from dense to the sparsest."""
+    numbers, schedules = board.numbers, {name for entry in entries for name in entry.schedules}
+    paths = [entry.path for entry in entries]
+    chosen = (numbers["metric"] == metric) & numbers["path"].isin(paths)
+    mine = numbers.loc[chosen & numbers["schedule"].isin([DENSE, *schedules])].dropna(subset=["value"])
+    means = mine.groupby(["path", "sparsity"], observed=True)["value"].mean()
+    curves: dict[str, list[float]] = {path: [] for path in paths}
+    for (path, _), value in zip(means.index.tolist(), means.tolist(), strict=True):
+        curves[path].append(value)
+    return curves
+
+
+def _place(row: Row, score: Interval | None, better: Direction) -> tuple[bool, float, str]:
+    if row.standing.rank is None or score is None:
+        return True, 0.0, row.entry.name
+    return False, -score.value if better == "higher" else score.value, row.entry.name
+
+
+def _by_metric(numbers: pd.DataFrame) -> dict[str, dict[str, Interval | None]]:
+    found: dict[str, dict[str, Interval | None]] = defaultdict(dict)
+    fields = (numbers[name].tolist() for name in ("path", "metric", "value", "low", "high"))
+    for path, metric, value, low, high in zip(*fields, strict=True):
+        found[metric][path] = Interval.of(value, low, high)
+    return dict(found)
+
+
+def _selection_score(
+    entry: Entry, runs: pd.DataFrame | None, schedules: Sequence[str], sparsities: Sequence[float]
+) -> Interval | None:
+    if runs is None or not schedules or not sparsities:
+        return None
+    fields = (runs[name].tolist() for name in ("task", "schedule", "sparsity", "seed"))
+    accuracy = dict(zip(zip(*fields, strict=True), runs["accuracy"].tolist(), strict=True))
+    wanted = [(task, schedule) for task in entry.tasks for schedule in schedules]
+    areas_K: list[float] = []
+    for seed in sorted(set(runs["seed"].tolist())):
+        areas: list[float] = []
+        for task, schedule in wanted:
+            chance = entry.chance.get(task, 0.0)
+            heights = [accuracy.get((task, schedule, sparsity, seed), math.nan) for sparsity in sparsities]
+            areas.append(area_over_compression(sparsities, [(height - chance) / (1 - chance) for height in heights]))
+        areas_K.append(float(np.mean(areas)))
+    if len(areas_K) < entry.num_models or math.isnan(sum(areas_K)):
+        return None
+    return interval_over_seeds(np.array(areas_K), entry.confidence)

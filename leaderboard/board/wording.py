@@ -1,0 +1,77 @@
+"""How numbers, names and directions are worded. Pure text; it refuses to trust any text it is given."""
+
+from __future__ import annotations
+
+import re
+import string
+from urllib.parse import urlsplit
+
+from benchmark.scoring.metric import Column
+from leaderboard.board.ranking import Interval
+
+TRACKS = {"each": "Each track", "all": "Together", "none": "No labels", "labels": "Labels"}
+TIERS = {
+    "smoke": "Smoke tier: this board proves that an installation works. It is no evidence about a method.",
+    "qualification": "Qualification tier: pre-selects methods; the full tier decides.",
+    "full": "Full tier: evidence.",
+}
+_ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
+
+
+def inert(text: str) -> str:
+    r"""Make foreign text show literally where only markdown is available (captions, help).
+
+    Every ASCII punctuation mark is escaped; a word joiner after colons keeps shortcodes such as `:smile:` apart.
+
+    >>> print(inert("[x](javascript:1)").replace("\u2060", ""))
+    \[x\]\(javascript\:1\)
+    """
+    return "".join(f"\\{mark}" if mark in string.punctuation else mark for mark in text).replace("\\:", "\\:\u2060")
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Collapse white space and control characters, cut at `limit` characters."""
+    line = re.sub(r"[\s\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+", " ", text).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def web_address(text: str) -> str | None:
+    """Return a text that is an http(s) address with a host; None for anything else (`javascript:`, free text)."""
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:
+        return None
+    clean = parts.scheme in ("http", "https") and parts.hostname and not re.search(r"[\s<>\"'`\\]", text.strip())
+    return text.strip() if clean else None
+
+
+def heading(column: Column) -> str:
+    """Title with unit and the direction that is better: `Excess PIE ↓`, `Device time (h) ↓`."""
+    unit = f" ({column.unit})" if column.unit else ""
+    return one_line(f"{column.title}{unit}", 80) + _ARROWS[column.better]
+
+
+def decimals(column: Column) -> int:
+    """Say how many decimals of a number the ranked table shows."""
+    return 2 if column.unit else 3
+
+
+def bounds(interval: Interval | None) -> str:
+    """Bounds for people: `0.921 – 0.944`; empty where there is no interval."""
+    if interval is None or interval.low == interval.high:
+        return ""
+    return f"{interval.low:.3f} – {interval.high:.3f}"
+
+
+def percent(sparsity: float) -> str:
+    """Sparsity for people: `98 %`, `99.5 %`, `dense` for 0."""
+    return f"{100 * sparsity:.4g} %" if sparsity else "dense"
+
+
+def duration(hours: float) -> str:
+    """Device time for people.
+
+    >>> duration(0.05), duration(3.04)
+    ('about 3 minutes', 'about 3.0 hours')
+    """
+    return f"about {hours:.1f} hours" if hours >= 1 else f"about {max(1, round(60 * hours))} minutes"

@@ -1,0 +1,221 @@
+"""The figures, as Altair charts over plain rows. It refuses to know records and pages.
+
+Colours come from `palette`; the theme (light or dark) colours axes and text. Field names are constants and texts are
+drawn on a canvas or escaped by the tooltip, so foreign text stays text.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from benchmark.recording.record import RunRecord
+from leaderboard.board.ranking import Interval, log2_compression
+from leaderboard.board.wording import percent
+from leaderboard.figures.palette import NEUTRAL, OKABE_ITO, Look
+
+MAX_BARS = 40
+_LABEL_LIMIT = 150
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line of an interval plot."""
+
+    name: str
+    interval: Interval
+    ranked: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve: points are (sparsity, value, low, high), bounds may be None; dashed lines are controls."""
+
+    name: str
+    colour: str
+    marker: str
+    points: Sequence[tuple[float, float, float | None, float | None]]
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal reference line."""
+
+    name: str
+    value: float
+
+
+def interval_plot(bars: Sequence[Bar], looks: Mapping[str, Look], title: str) -> alt.LayerChart | alt.FacetChart:
+    """Draw values with their intervals, in the given order, at most `MAX_BARS` of them; unranked ones hollow."""
+    bars = bars[:MAX_BARS]
+    names = [bar.name for bar in bars]
+    frame = pd.DataFrame(
+        [
+            {"name": b.name, "value": b.interval.value, "low": b.interval.low, "high": b.interval.high,
+             "ranked": "ranked" if b.ranked else "unranked"}
+            for b in bars
+        ],
+        columns=["name", "value", "low", "high", "ranked"],
+    )  # fmt: skip
+    base = alt.Chart(frame, height=alt.Step(26)).encode(
+        y=alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelLimit=_LABEL_LIMIT, ticks=False, domain=False)),
+        color=_colour_by_name(names, looks),
+        tooltip=_tooltips(("name", "Submission", None), ("value", title, ".4f"), ("low", "low", ".4f"),
+                          ("high", "high", ".4f"), ("ranked", "Standing", None)),
+    )  # fmt: skip
+    rule = base.mark_rule(strokeWidth=3, opacity=0.75, strokeCap="round").encode(
+        x=alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True),
+                axis=alt.Axis(tickCount=6)), x2="high:Q"
+    )
+    dot = base.mark_point(size=110, filled=True, opacity=1).encode(
+        x="value:Q",
+        shape=alt.Shape("name:N", scale=alt.Scale(domain=names, range=[looks[n].marker for n in names]), legend=None),
+        fillOpacity=alt.condition(alt.datum.ranked == "ranked", alt.value(1), alt.value(0)),
+        strokeWidth=alt.value(2),
+        stroke=alt.Stroke("name:N", scale=_colour_scale(names, looks), legend=None),
+    )
+    return alt.layer(rule, dot)
+
+
+def curves(
+    lines: Sequence[Line], levels: Sequence[Level], title: str, low_high: tuple[float, float], height: int = 320
+) -> alt.LayerChart | alt.FacetChart:
+    """Draw metric against sparsity on a log2 compression axis, with bands.
+
+    Args:
+        lines: the curves; a name may come twice, solid and dashed.
+        levels: horizontal references.
+        title: of the value axis.
+        low_high: limits of the value axis, so that panels side by side agree.
+        height: in pixels.
+    """
+    frame = _line_frame(lines)
+    x = _compression_axis(sorted({point[0] for line in lines for point in line.points}))
+    scale = alt.Scale(domain=list(low_high), nice=False, zero=False)
+    y = alt.Y("value:Q", title=title, scale=scale)
+    names = list(dict.fromkeys(line.name for line in lines))
+    looks = {line.name: Look(line.colour, line.marker) for line in reversed(lines)}
+    colour = _colour_by_name(names, looks)
+    base = alt.Chart(frame, height=height)
+    band = base.transform_filter(alt.datum.kind != "control").mark_area(opacity=0.18, clip=True).encode(
+        x=x, y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q", detail="line:N", color=colour
+    )
+    stroke = base.mark_line(strokeWidth=2.5, clip=True).encode(
+        x=x, y=y, color=colour, detail="line:N",
+        strokeDash=alt.condition(alt.datum.kind == "control", alt.value([5, 4]), alt.value([1, 0])),
+        opacity=alt.condition(alt.datum.kind == "control", alt.value(0.7), alt.value(1)),
+    )  # fmt: skip
+    dots = base.mark_point(size=60, filled=True, clip=True, opacity=1).encode(
+        x=x, y=y, color=colour,
+        shape=alt.Shape("name:N", scale=alt.Scale(domain=names, range=[looks[n].marker for n in names]), legend=None),
+        tooltip=_tooltips(("name", "Submission", None), ("kind", "Kind", None), ("sparsity", "Sparsity", None),
+                          ("value", title, ".4f"), ("low", "low", ".4f"), ("high", "high", ".4f")),
+    )  # fmt: skip
+    return alt.layer(*_level_layers(levels, low_high), band, stroke, dots)
+
+
+def legend(lines: Sequence[Line], per_row: int = 3) -> alt.Chart:
+    """Draw only a legend, `per_row` names in a row, in the theme's text colour."""
+    names = [line.name for line in lines]
+    shared: dict[str, Any] = {"title": None, "orient": "top", "columns": per_row, "symbolSize": 90, "symbolOpacity": 1,
+                              "labelFontSize": 13, "labelLimit": 110, "offset": 0, "padding": 0}  # fmt: skip
+    colour = alt.Color("name:N", scale=alt.Scale(domain=names, range=[line.colour for line in lines]),
+                       legend=alt.Legend(**shared))  # fmt: skip
+    shape = alt.Shape("name:N", scale=alt.Scale(domain=names, range=[line.marker for line in lines]),
+                      legend=alt.Legend(**shared))  # fmt: skip
+    height = 14 + 24 * (1 + (len(lines) - 1) // per_row)
+    chart = alt.Chart(pd.DataFrame({"name": names}), height=height).mark_point(opacity=0, filled=True)
+    return chart.encode(color=colour, shape=shape).configure_view(strokeWidth=0)
+
+
+def limits(lines: Sequence[Line], levels: Sequence[Level]) -> tuple[float, float]:
+    """Common limits of the value axis of several panels, with a little air."""
+    values = [level.value for level in levels]
+    for line in lines:
+        for _, value, low, high in line.points:
+            values += [value, value if low is None else low, value if high is None else high]
+    if not values:
+        return 0.0, 1.0
+    low, high = min(values), max(values)
+    air = 0.05 * (high - low) or 0.05
+    return low - air, high + air
+
+
+def _line_frame(lines: Sequence[Line]) -> pd.DataFrame:
+    made: list[dict[str, Any]] = [
+        {"line": f"{position}", "name": line.name, "kind": "control" if line.dashed else "ranked",
+         "compression": log2_compression(sparsity), "sparsity": percent(sparsity), "value": value,
+         "low": value if low is None else low, "high": value if high is None else high}
+        for position, line in enumerate(lines)
+        for sparsity, value, low, high in line.points
+    ]  # fmt: skip
+    fields = ["line", "name", "kind", "compression", "sparsity", "value", "low", "high"]
+    return pd.DataFrame(made, columns=fields)
+
+
+def _compression_axis(sparsities: Sequence[float]) -> alt.X:
+    ticks = [log2_compression(sparsity) for sparsity in sparsities]
+    label = "datum.value < 0.001 ? 'dense' : format(100 * (1 - pow(2, -datum.value)), '.3~r') + '%'"
+    return alt.X(
+        "compression:Q",
+        title="Sparsity (log₂ compression scale)",
+        axis=alt.Axis(values=ticks, labelExpr=label, labelOverlap=True, grid=False),
+        scale=alt.Scale(nice=False, padding=12),
+    )
+
+
+def _level_layers(levels: Sequence[Level], low_high: tuple[float, float]) -> list[alt.Chart]:
+    if not levels:
+        return []
+    frame = pd.DataFrame([{"value": level.value, "name": level.name} for level in levels])
+    y = alt.Y("value:Q", scale=alt.Scale(domain=list(low_high), nice=False, zero=False))
+    rule = alt.Chart(frame).mark_rule(color=NEUTRAL, strokeDash=[2, 3], strokeWidth=1.5).encode(y=y)
+    text = alt.Chart(frame).mark_text(align="left", dx=5, color=NEUTRAL, fontSize=11, limit=75).encode(
+        y=y, x=alt.value("width"), text="name:N")  # fmt: skip
+    return [rule, text]
+
+
+def _colour_by_name(names: Sequence[str], looks: Mapping[str, Look]) -> alt.Color:
+    return alt.Color("name:N", scale=_colour_scale(names, looks), legend=None)
+
+
+def _colour_scale(names: Sequence[str], looks: Mapping[str, Look]) -> alt.Scale:
+    return alt.Scale(domain=list(names), range=[looks[name].colour for name in names])
+
+
+def _tooltips(*fields: tuple[str, str, str | None]) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip(name, type="quantitative", title=title, format=form)
+        if form
+        else alt.Tooltip(name, type="nominal", title=title)
+        for name, title, form in fields
+    ]
+
+
+def training_curves(runs: Sequence[RunRecord]) -> alt.Chart:
+    """Draw mean training loss by epoch: the dense population, and the sparsest cell of every schedule."""
+    deepest: dict[str, float] = {}
+    for run in runs:
+        deepest[run.schedule] = max(run.sparsity, deepest.get(run.schedule, 0.0))
+    frame = pd.DataFrame(
+        [(run.schedule, epoch, loss) for run in runs if run.sparsity == deepest[run.schedule]
+         for epoch, loss in run.loss_curve],
+        columns=["schedule", "epoch", "loss"],
+    )  # fmt: skip
+    means = frame.groupby(["schedule", "epoch"], as_index=False)["loss"].mean()
+    names = list(deepest)
+    cycle = itertools.cycle(OKABE_ITO)
+    palette = [NEUTRAL if name == "dense" else next(cycle) for name in names]
+    return alt.Chart(means, height=300).mark_line(strokeWidth=2).encode(
+        x=alt.X("epoch:Q", title="Epoch"),
+        y=alt.Y("loss:Q", title="Training loss", scale=alt.Scale(zero=False)),
+        color=alt.Color("schedule:N", scale=alt.Scale(domain=names, range=palette),
+                        legend=alt.Legend(title=None, orient="top")),
+        tooltip=_tooltips(("schedule", "Schedule", None), ("epoch", "Epoch", ".0f"), ("loss", "Loss", ".4f")),
+    )  # fmt: skip

@@ -1,0 +1,197 @@
+"""What a board keeps of every record, remembered between servers, so that a new one does not parse records again.
+
+It owns one file per set of stores in the user's cache folder (`FMN_CACHE`). A record is found in it by the digest of
+its bytes and by whatever else its signature says of it, so that what is found is never stale.
+
+It is a way around parsing and never around trust: it is asked about a record only after that record was read and its
+signature checked, on every start. It refuses to believe a file that somebody else could have written, that is damaged,
+or that other code has made; and not being able to read or to write it is never an error. It holds Arrow and JSON,
+nothing that could run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pydantic
+from pydantic import TypeAdapter
+
+from benchmark.files.atomic import write_atomically
+from benchmark.files.bounded import read_regular
+from benchmark.recording import archive, record, verify
+from benchmark.recording.signature import Statement
+from benchmark.recording.verify import Sealed, unseal
+from benchmark.scoring import metric as instrument
+from benchmark.spec.canonical import canonical_json
+from leaderboard.board import board
+from leaderboard.board.board import NUMBERS, SEEDS, Condensed, Entry, condense
+
+MAX_INDEX_BYTES = 2**30
+MAX_FILES = 16
+"""Indexes kept in the cache folder, of this many sets of stores, the latest written ones."""
+
+_ENTRY = TypeAdapter(Entry)
+_UNUSABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, pa.ArrowException)
+_SEAL_BYTES = hashlib.sha256().digest_size
+
+
+@dataclass
+class Index:
+    """What earlier servers knew of the records of some stores (`found`), and what this one has used (`used`)."""
+
+    path: Path | None
+    found: Mapping[str, Condensed]
+    used: dict[str, Condensed] = field(default_factory=dict[str, Condensed])
+    written: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, stores: Sequence[Path]) -> Index:
+        """Read the index of some stores; an empty one where there is none to be believed."""
+        path = _place(stores)
+        found = {} if path is None else _read(path)
+        return cls(path, found, written=frozenset(found))
+
+    def condensed(self, path: str, sealed: Sealed) -> Condensed:
+        """Give what a board keeps of the record at `path`, parsing it only where no server has done so before.
+
+        Raises:
+            ValueError: it is not a record of a known layout, or not the one that its signature speaks of.
+        """
+        name = _name(sealed.statement)
+        kept = self.used.get(name) or self.found.get(name)
+        if kept is None:
+            kept = condense(path, unseal(sealed).record, sealed.signer)
+        self.used[name] = kept
+        signer = sealed.signer
+        return replace(kept, entry=replace(kept.entry, path=path, signed_by=signer.name, key_id=signer.key.id))
+
+    def save(self) -> None:
+        """Write what was used, and nothing else, where that is not what the file holds."""
+        if self.path is None or self.written == self.used.keys():
+            return
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            payload = _serialised(self.used)
+            write_atomically(self.path, _seal(payload) + payload)
+            self.path.chmod(0o600)  # whatever the umask: what others can write is not believed
+            _drop_oldest(self.path.parent)
+        except _UNUSABLE:
+            return  # a full or read-only disk; the next server parses again
+        self.written = frozenset(self.used)
+
+
+def cache_folder() -> Path:
+    """Give the user's folder for what can be made again: `FMN_CACHE`, else `forget-me-not` in `XDG_CACHE_HOME`."""
+    if named := os.environ.get("FMN_CACHE"):
+        return Path(named).absolute()
+    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (xdg if xdg.is_absolute() else Path("~/.cache").expanduser()) / "forget-me-not"
+
+
+@cache
+def made_by() -> bytes:
+    """Digest of the code that turns a record into what a board keeps, so that other code never meets this one's."""
+    sources = [Path(str(module.__file__)) for module in (board, archive, record, verify, instrument)]
+    texts = [path.read_bytes() for path in [*sources, Path(__file__)]]
+    return hashlib.sha256(b"\0".join([*texts, pydantic.VERSION.encode()])).digest()
+
+
+def _place(stores: Sequence[Path]) -> Path | None:
+    """Where the index of some stores is; None where others could place one."""
+    try:
+        folder = cache_folder()
+        if folder.exists() and not _only_mine(folder):
+            return None
+        if any(folder.resolve().is_relative_to(store.resolve()) for store in stores):
+            return None  # stores are copied and shared, and so would be what is believed
+    except _UNUSABLE:
+        return None
+    return folder / f"board-{hashlib.sha256(os.fsencode(os.pathsep.join(map(str, stores)))).hexdigest()[:16]}.index"
+
+
+def _only_mine(path: Path) -> bool:
+    facts = path.stat()
+    return facts.st_uid == os.geteuid() and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _name(statement: Statement) -> str:
+    """Name a record by all that is signed, whoever signed it."""
+    return hashlib.sha256(canonical_json(statement.model_dump(exclude={"public_key"}))).hexdigest()
+
+
+def _seal(payload: bytes) -> bytes:
+    """Tell whether a file is whole and made by this code; against forgers there are only the rights of the folder."""
+    return hashlib.sha256(made_by() + payload).digest()
+
+
+def _read(path: Path) -> dict[str, Condensed]:
+    try:
+        if not _only_mine(path):
+            return {}
+        content = read_regular(path, MAX_INDEX_BYTES)
+        payload = content[_SEAL_BYTES:]
+        return _parsed(payload) if _seal(payload) == content[:_SEAL_BYTES] else {}
+    except _UNUSABLE:
+        return {}
+
+
+def _parsed(payload: bytes) -> dict[str, Condensed]:
+    table = pa.ipc.open_stream(payload).read_all()
+    table.validate(full=True)
+    parts = (_parts(table["numbers"], NUMBERS), _parts(table["seeds"], SEEDS))
+    entries = map(_ENTRY.validate_json, table["entry"].to_pylist())
+    return {
+        name: Condensed(entry, numbers, seeds)
+        for name, entry, numbers, seeds in zip(table["name"].to_pylist(), entries, *parts, strict=True)
+    }
+
+
+def _serialised(kept: Mapping[str, Condensed]) -> bytes:
+    """Write one row per record: name, facts as JSON, and its two tables nested in a cell each."""
+    texts = {name: text for name, each in kept.items() if (text := _as_json(each.entry))}
+    rows = [kept[name] for name in texts]
+    columns = {
+        "name": pa.array(list(texts), pa.string()), "entry": pa.array(list(texts.values()), pa.string()),
+        "numbers": _nested([each.numbers for each in rows], NUMBERS),
+        "seeds": _nested([each.seeds for each in rows], SEEDS),
+    }  # fmt: skip
+    table, sink = pa.table(columns), pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def _as_json(entry: Entry) -> str:
+    """Write the facts of a record; empty where they would not come back as they are, which is then parsed again."""
+    try:
+        text = _ENTRY.dump_json(entry).decode()
+        return text if _ENTRY.validate_json(text) == entry else ""
+    except ValueError:
+        return ""
+
+
+def _nested(tables: list[pa.Table], schema: pa.Schema) -> pa.ListArray:
+    ends = np.cumsum([0, *(table.num_rows for table in tables)])
+    rows = pa.concat_tables([schema.empty_table(), *tables]).to_struct_array().combine_chunks()
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), rows)
+
+
+def _parts(cells: pa.ChunkedArray, schema: pa.Schema) -> list[pa.Table]:
+    lists = cells.combine_chunks()
+    rows, ends = pa.Table.from_struct_array(lists.values).cast(schema), lists.offsets.to_pylist()
+    return [rows.slice(start, end - start) for start, end in pairwise(ends)]
+
+
+def _drop_oldest(folder: Path) -> None:
+    found = sorted(folder.glob("board-*.index"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in found[MAX_FILES:]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,99 @@
+"""Where records are found and how they are read: `FMN_HOME` (default `runs/`) and the shipped `results/`.
+
+It owns the only place of the leaderboard that opens records. It refuses to write, gives away only records whose
+signature holds, and a bad one is counted and named, never fatal.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from benchmark.recording.archive import signature_path
+from benchmark.recording.status import LOCK_FILE, Unfinished, read_unfinished
+from benchmark.recording.trust import Trust
+from benchmark.recording.verify import UNSIGNED, Believed, Sealed, in_words, open_sealed, unseal
+
+Taken = TypeVar("Taken")
+
+SHIPPED = Path(__file__).resolve().parents[2] / "results"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file that looked like a record and is none to be believed."""
+
+    path: str
+    why: str
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether nothing but a signature is missing, as far as anybody looked."""
+        return self.why == UNSIGNED
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells that a record or its signature changed, without reading them.
+
+    `record` and `signature` are (bytes, modified ns, changed ns); of a signature that is not there, zeros.
+    """
+
+    path: str
+    record: tuple[int, int, int]
+    signature: tuple[int, int, int]
+
+
+def homes() -> tuple[Path, ...]:
+    """Folders that hold records: the user's store first, then what ships with the code (`FMN_RESULTS`)."""
+    shipped = os.environ.get("FMN_RESULTS")
+    return Path(os.environ.get("FMN_HOME", "runs")).absolute(), Path(shipped).absolute() if shipped else SHIPPED
+
+
+def unfinished() -> list[Unfinished]:
+    """Tell what is being evaluated in the user's store, or was interrupted there; never anything to be ranked."""
+    return read_unfinished(homes()[0])
+
+
+def stamps(folders: Sequence[Path]) -> tuple[Stamp, ...]:
+    """List the record files of some stores, without opening any."""
+    found: list[Stamp] = []
+    for folder in folders:
+        root = folder / "records" if (folder / "records").is_dir() else folder
+        if root == folder and (folder / LOCK_FILE).exists():
+            continue  # a home in which the first evaluation is still at work: what lies there is no record
+        for path in sorted(root.glob("*/*.json")):
+            try:
+                facts = _facts(path)
+            except OSError:  # replaced between listing and looking; the next visit sees it
+                continue
+            try:
+                found.append(Stamp(str(path), facts, _facts(signature_path(path))))
+            except OSError:
+                found.append(Stamp(str(path), facts, (0, 0, 0)))
+    return tuple(found)
+
+
+def _facts(path: Path) -> tuple[int, int, int]:
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def read(path: Path, trust: Trust) -> Believed | Rejected:
+    """Read one record and who signed it; whatever is wrong with it comes back as a reason.
+
+    Files beside a record are checked against the digests in it when they are used; hashing all of them at once would
+    keep visitors waiting.
+    """
+    return take(path, trust, unseal)
+
+
+def take(path: Path, trust: Trust, unsealed: Callable[[Sealed], Taken]) -> Taken | Rejected:
+    """Check the signature of one record and give what `unsealed` makes of it, or the reason why there is nothing."""
+    try:
+        return unsealed(open_sealed(path, trust))
+    except (OSError, ValueError, RecursionError) as error:
+        return Rejected(str(path), in_words(error))

@@ -1,0 +1,99 @@
+"""The ranking as files: CSV, JSON and BibTeX. Pure text; foreign text is made harmless for its reader."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmark.scoring.metric import Column
+from leaderboard.board.standings import SCORE, Row
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_TEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
+    mark: f"\\{mark}" for mark in "&%$#_"
+}
+
+
+def as_csv(ranking: Sequence[Row], metrics: Sequence[str]) -> str:
+    """Write one line per submission; `metric`, `metric low`, `metric high` for every number.
+
+    A text that a spreadsheet would take for a formula gets a leading apostrophe.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    facts = ["rank", "best", "worst", "ties", "submission", "track", "specification", "tier", "models", "isolation",
+             "signed by", "key", "date", "evaluation", "note"]  # fmt: skip
+    writer.writerow(facts + [f"{metric}{part}" for metric in metrics for part in ("", " low", " high")])
+    for row in ranking:
+        entry, standing = row.entry, row.standing
+        cells: list[Any] = [standing.rank, standing.best, standing.worst, standing.group_text, entry.name,
+                            entry.supervision, entry.spec_identity, entry.tier, entry.num_models, entry.isolation,
+                            entry.signed_by, entry.key_id, entry.created, entry.evaluation_key,
+                            standing.reason]  # fmt: skip
+        for metric in metrics:
+            score = row.scores.get(metric)
+            cells += [score.value, score.low, score.high] if score else ["", "", ""]
+        writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in cells])
+    return out.getvalue()
+
+
+def as_json(ranking: Sequence[Row], columns: Mapping[str, Column]) -> str:
+    """Write the ranking with the description of every number."""
+    return json.dumps(as_document(ranking, columns), indent=1, ensure_ascii=True)
+
+
+def as_document(ranking: Sequence[Row], columns: Mapping[str, Column]) -> dict[str, list[dict[str, Any]]]:
+    """Give what `as_json` writes: `columns` with the description of every number, and `rows`, best first."""
+    return {
+        "columns": [columns[name].model_dump() for name in columns],
+        "rows": [_json_row(row, columns) for row in ranking],
+    }
+
+
+def as_bibtex(ranking: Sequence[Row]) -> str:
+    """Write one entry per submission, citing its paper and its record."""
+    return "\n".join(_bibtex_entry(row, position) for position, row in enumerate(ranking, start=1))
+
+
+def _json_row(row: Row, columns: Mapping[str, Column]) -> dict[str, Any]:
+    entry, standing = row.entry, row.standing
+    return {
+        "submission": entry.name, "authors": entry.authors, "paper": entry.paper, "supervision": entry.supervision,
+        "specification": entry.spec_identity, "tier": entry.tier, "models": entry.num_models,
+        "isolation": entry.isolation, "signed_by": entry.signed_by, "key": entry.key_id,
+        "created": entry.created, "evaluation": entry.evaluation_key,
+        "code": entry.digest, "rank": standing.rank, "best": standing.best, "worst": standing.worst,
+        "ties": standing.group_text, "reason": standing.reason,
+        "numbers": {
+            name: {"value": score.value, "low": score.low, "high": score.high}
+            for name in columns if (score := row.scores.get(name))
+        },
+    }  # fmt: skip
+
+
+def _bibtex_entry(row: Row, position: int) -> str:
+    entry, score = row.entry, row.scores.get(SCORE)
+    key = re.sub(r"[^A-Za-z0-9-]+", "", entry.name)[:40] or "submission"
+    result = f"robustness score {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" if score else "not ranked"
+    note = f"{result} on {entry.spec_identity} ({entry.tier} tier), evaluation {entry.evaluation_key[:16]}"
+    fields = {
+        "title": f"{entry.name}, evaluated by Forget-Me-Not",
+        "author": " and ".join(entry.authors),
+        "year": entry.created[:4],
+        "howpublished": entry.paper,
+        "note": note,
+    }
+    lines = [f"  {name} = {{{_tex(text)}}}," for name, text in fields.items() if text]
+    return "\n".join([f"@misc{{{key}-{position},", *lines, "}", ""])
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(mark, mark) for mark in re.sub(r"\s+", " ", text))

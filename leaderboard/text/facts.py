@@ -1,0 +1,141 @@
+"""What a record says about one submission, as plain frames and text. Pure; it refuses to rank and to trust."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from benchmark.recording.record import EvaluationRecord
+from benchmark.scoring.metric import Column
+from leaderboard.board.board import Entry
+from leaderboard.board.ranking import Interval
+from leaderboard.board.standings import describe, in_order
+from leaderboard.board.wording import bounds, heading, inert, one_line, percent
+
+_PROJECT = Path(__file__).resolve().parents[2]
+_FMN = ".venv/bin/fmn"
+_HARMLESS = re.compile(r"\w[\w.+/-]*|/[\w.+/-]+", re.ASCII)
+"""Words that may be given to make, which runs what is in `$(...)` and quotes nothing; any other word goes past it."""
+
+
+def cell_frame(
+    record: EvaluationRecord, task: str, columns: Mapping[str, Column]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Lay out every number of every cell of a task, each with its bounds; returns the frame and its column config."""
+    cells = [cell for cell in record.cells if cell.task == task]
+    names = in_order(dict.fromkeys(name for cell in cells for name in cell.metrics), columns)
+    table: dict[str, list[Any]] = {
+        "Schedule": [one_line(cell.schedule, 40) for cell in cells],
+        "Sparsity": [percent(cell.sparsity) for cell in cells],
+        "Models": [cell.num_models for cell in cells],
+    }
+    config: dict[str, Any] = {}
+    for name in names:
+        column = describe(name, columns)
+        if column is None:
+            continue
+        estimates = [cell.metrics.get(name) for cell in cells]
+        table[name] = [None if each is None else each.value for each in estimates]
+        table[f"{name} interval"] = [
+            bounds(Interval.of(each.value, each.low, each.high)) if each else "" for each in estimates
+        ]
+        config[name] = st.column_config.NumberColumn(heading(column), format="%.4f", help=inert(column.description))
+        config[f"{name} interval"] = st.column_config.TextColumn("Interval", width=120)
+    return pd.DataFrame(table), config
+
+
+def summary_frame(record: EvaluationRecord, columns: Mapping[str, Column]) -> pd.DataFrame:
+    """List every described number of the whole submission with its bounds."""
+    found = [(describe(name, columns), record.summary[name]) for name in in_order(record.summary, columns)]
+    return pd.DataFrame(
+        [
+            {"Number": heading(column), "Value": each.value,
+             "Interval": bounds(Interval.of(each.value, each.low, each.high))}
+            for column, each in found if column
+        ],
+        columns=["Number", "Value", "Interval"],
+    )  # fmt: skip
+
+
+def run_frame(record: EvaluationRecord) -> pd.DataFrame:
+    """List every run with its state, numbers and the name of its weights."""
+    return pd.DataFrame(
+        [
+            {"Schedule": one_line(run.schedule, 40), "Sparsity": percent(run.sparsity), "Model": run.seed,
+             "Status": run.status, "Reason": run.failure.reason if run.failure else "",
+             "Accuracy": run.metrics.get("linear/accuracy"), "Weights": run.state_key[:16]}
+            for run in record.runs
+        ]
+    )  # fmt: skip
+
+
+def layer_frame(record: EvaluationRecord, schedule: str, sparsity: float) -> pd.DataFrame:
+    """Average the share of zeros per layer over the models of a cell: layer, weights, share in [0, 1]."""
+    layers = [
+        layer
+        for run in record.runs
+        if (run.schedule, run.sparsity) == (schedule, sparsity)
+        for layer in run.layers
+    ]  # fmt: skip
+    made: list[dict[str, Any]] = []
+    for name in dict.fromkeys(layer.name for layer in layers):
+        same = [layer for layer in layers if layer.name == name]
+        share = sum(layer.num_zero / max(layer.num_weights, 1) for layer in same) / len(same)
+        made.append({"Layer": one_line(name, 80), "Weights": same[0].num_weights, "Zero": share})
+    return pd.DataFrame(made)
+
+
+def facts_frame(record: EvaluationRecord, entry: Entry) -> pd.DataFrame:
+    """List what is known about code, data, machine and cost as (fact, value) texts."""
+    facts, cost = record.submission, record.cost
+    saved = cost.num_updates_naive / cost.num_updates if cost.num_updates else 1.0
+    pairs: list[tuple[str, Any]] = [
+        ("Authors", ", ".join(facts.authors)),
+        ("Paper", facts.paper),
+        ("Supervision", facts.supervision),
+        ("Specification", f"{record.spec_identity} ({record.tier} tier)"),
+        ("Evaluated", record.created.replace("T", " ").replace("Z", " UTC")),
+        ("Isolation", "none: its code ran without a sandbox" if record.isolation == "none" else record.isolation),
+        ("Signed by", f"{entry.signed_by}, key {entry.key_id}; it vouches for the record, not for the method"),
+        ("Training time", f"{cost.train_s / 3600:.2f} device hours"),
+        ("Scoring time", f"{cost.scoring_s / 3600:.2f} device hours"),
+        ("Peak memory", f"{cost.peak_memory_bytes / 2**30:.2f} GiB"),
+        ("Updates", f"{cost.num_updates:,} (separate runs: {cost.num_updates_naive:,}, {saved:.1f} times as many)"),
+        *((f"Data: {task}", _short(about)) for task, about in record.datasets.items()),
+        *((f"Provenance: {name}", _short(value)) for name, value in record.provenance.items()),
+        ("Per-example outcomes", f"sha256 {record.outcomes_sha256}"),
+    ]
+    return pd.DataFrame(
+        [{"Fact": one_line(name, 80), "Value": one_line(str(value), 500)} for name, value in pairs]
+    )
+
+
+def reproduce_command(record: EvaluationRecord) -> str:
+    """Give the shell command that evaluates the submission again; foreign words are quoted."""
+    name, spec = one_line(record.submission.name), one_line(record.spec_identity.rpartition("-")[0])
+    if _HARMLESS.fullmatch(name) and _HARMLESS.fullmatch(spec):
+        return f"make evaluate SUBMISSION={name} SPEC={spec}"
+    return f"{_FMN} evaluate --spec {shlex.quote(spec)} -- {shlex.quote(name)}"
+
+
+def repeat_command(path: str) -> str:
+    """Give the shell command that evaluates what a record tells of again and compares, from the project's folder."""
+    record = Path(path)
+    here = one_line(str(record.relative_to(_PROJECT) if record.is_relative_to(_PROJECT) else record), 1000)
+    return f"make reproduce RESULT={here}" if _HARMLESS.fullmatch(here) else f"{_FMN} reproduce -- {shlex.quote(here)}"
+
+
+def pretty(value: Mapping[str, Any]) -> str:
+    """Write a mapping as indented JSON."""
+    return json.dumps(value, indent=2, default=str, ensure_ascii=False)
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)

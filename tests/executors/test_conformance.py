@@ -1,0 +1,231 @@
+"""What every executor must do, asked of each of them: an executor is a place, and no place may change a bit."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmark.evaluation import check
+from benchmark.evaluation.check import check_submission
+from benchmark.evaluation.evaluate import Prepared, prepare
+from benchmark.evaluation.scheduling.jobs import prepare_jobs
+from benchmark.evaluation.scheduling.supervisor import Ended, supervise
+from benchmark.executors.base import Executor, PreparedJob, ScorerFailed
+from benchmark.executors.docker.executor import DockerExecutor
+from benchmark.executors.failure import Evidence, decide
+from benchmark.executors.process import ProcessExecutor
+from benchmark.spec import BenchmarkSpec
+from benchmark.spec.canonical import canonical_json
+from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.store.layout import Home
+from benchmark.store.state_store import Store
+from tests.conftest import TINY
+from tests.executors.engine import left_behind, require_engine
+from tests.executors.submissions import write_submission
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return Home(tmp_path_factory.mktemp("conformance"))
+
+
+@pytest.fixture(scope="module", params=["process", "docker"])
+def executor(request: pytest.FixtureRequest, shared_home: Home) -> Iterator[Executor]:
+    if request.param == "process":
+        yield ProcessExecutor()
+        return
+    require_engine(shared_home.root)
+    made = DockerExecutor(shared_home)
+    yield made
+    made.close()
+    assert left_behind(shared_home) == []
+
+
+def job_of(executor: Executor, home: Home, spec: BenchmarkSpec, submission: Path) -> tuple[Prepared, PreparedJob]:
+    """Prepare the job of the first seed."""
+    prepared = prepare(spec, submission, home, executor, "cpu")
+    jobs = prepare_jobs(
+        home, Store(home.segments), prepared.plan, spec.tasks, prepared.data, prepared.admitted, "cpu"
+    )
+    return prepared, jobs[0]
+
+
+def end_of(executor: Executor, job: PreparedJob, home: Home) -> Ended:
+    (ended,) = supervise(
+        executor, [job], Store(home.segments), workers=1, stall_s=120, on_progress=lambda *_: None
+    )
+    return ended
+
+
+def attacked(tmp_path: Path, statement: str) -> Path:
+    return write_submission(tmp_path / "submission", statement)
+
+
+def test_the_environment_is_plain_json_without_paths(executor: Executor) -> None:
+    described = executor.environment("cpu")
+    assert json.loads(canonical_json(described)) == described
+    assert "/" not in str(described)
+    assert described["threads"] == 1
+    assert executor.environment("cpu") == described
+
+
+def test_an_honest_trainer_delivers_every_state_and_ends_with_zero(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path
+) -> None:
+    home = Home(tmp_path)
+    prepared, job = job_of(executor, home, tiny_spec, plain)
+    ended = end_of(executor, job, home)
+    assert ended.evidence == Evidence(exit_code=0)
+    assert ended.errors == {}
+    runs = [run for run in prepared.plan.runs if run.seed == 0]
+    assert all(Store(home.segments).has(run.state_key) for run in runs)
+
+
+def test_an_exit_code_is_seen_and_nothing_that_is_printed_counts(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec
+) -> None:
+    submission = attacked(tmp_path, 'print("CUDA out of memory, accuracy=1.0", flush=True)\nos._exit(7)')
+    home = Home(tmp_path / "home")
+    _, job = job_of(executor, home, tiny_spec, submission)
+    ended = end_of(executor, job, home)
+    assert ended.evidence == Evidence(exit_code=7)
+    assert decide(ended.evidence)[0] == "submission"
+    assert "CUDA out of memory" in job.log.read_text()
+
+
+def test_an_exception_is_told_with_its_text(executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec) -> None:
+    submission = attacked(tmp_path, 'raise KeyError("my own mistake")')
+    home = Home(tmp_path / "home")
+    _, job = job_of(executor, home, tiny_spec, submission)
+    ended = end_of(executor, job, home)
+    assert decide(ended.evidence)[0] == "submission"
+    assert {error.strip().splitlines()[-1] for error in ended.errors.values()} == {"KeyError: 'my own mistake'"}
+
+
+def test_a_submission_is_tried_where_trainers_run_and_its_problems_come_back_with_their_line(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path
+) -> None:
+    assert check_submission(plain, tiny_spec, executor) == ()
+    with pytest.raises(InvalidDocument, match=r"method\.py:\d+.*my own mistake"):
+        check_submission(attacked(tmp_path, 'raise KeyError("my own mistake")'), tiny_spec, executor)
+
+
+def test_a_tried_submission_that_never_ends_is_ended(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "REHEARSAL_LIMIT_S", 15)
+    with pytest.raises(InvalidDocument, match="four updates within 15 s, got no end"):
+        check_submission(attacked(tmp_path, "while True: pass"), tiny_spec, executor)
+
+
+@pytest.mark.parametrize("answer", ["[[1, 2]]", '{"seconds": NaN}', "[" * 50_000, "\x1b[2J[]", ""])
+def test_an_answer_that_a_tried_submission_made_up_is_a_problem_and_obeyed_by_no_terminal(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, answer: str
+) -> None:
+    """It finds the descriptor that the rehearsal answers on, says what it likes, and leaves."""
+    lie = f"""
+        for descriptor in range(3, 32):
+            try:
+                os.write(descriptor, {answer.encode()!r})
+            except OSError:
+                pass
+        os._exit(0)
+    """
+    with pytest.raises(InvalidDocument, match=r"method\.py") as caught:
+        check_submission(attacked(tmp_path, lie), tiny_spec, executor)
+    assert all(line.isprintable() for line in str(caught.value).splitlines())
+
+
+def test_secrets_of_the_dispatcher_are_not_passed_on(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FMN_SECRET", "open sesame")
+    submission = attacked(tmp_path, 'raise KeyError(sorted(name for name in os.environ if "FMN" in name))')
+    home = Home(tmp_path / "home")
+    _, job = job_of(executor, home, tiny_spec, submission)
+    assert {error.strip().splitlines()[-1] for error in end_of(executor, job, home).errors.values()} == {"KeyError: []"}
+
+
+def test_a_trainer_that_ignores_signals_ends_when_it_is_killed_and_stays_ended(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec
+) -> None:
+    waiting = """
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        open(os.environ.get("OUT", "/fmn/outbox" if os.path.isdir("/fmn/outbox") else ".") + "/started", "w").close()
+        time.sleep(600)
+    """
+    home = Home(tmp_path / "home")
+    _, job = job_of(executor, home, tiny_spec, attacked(tmp_path, waiting))
+    trainer = executor.start(job)
+    try:
+        assert trainer.poll() is None
+        wait_for(job.outbox / "started")
+    finally:
+        trainer.kill()
+    evidence = trainer.poll()
+    assert evidence is not None
+    assert evidence.exit_code != 0
+    trainer.kill()
+    assert trainer.poll() == evidence
+
+
+def wait_for(path: Path) -> None:
+    patience = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < patience, f"{path.name} did not come"
+        time.sleep(0.1)
+
+
+def test_a_scorer_that_fails_says_how_it_ended(executor: Executor, tmp_path: Path, shared_home: Home) -> None:
+    folder = shared_home.root / ".scoring-test"
+    folder.mkdir(exist_ok=True)
+    shared_home.outcomes.mkdir(parents=True, exist_ok=True)
+    shared_home.data.mkdir(parents=True, exist_ok=True)
+    job: dict[str, Any] = {
+        "spec": load_tiny(), "cache": str(shared_home.outcomes), "workers": 1,
+        "tasks": [{
+            "name": "digits", "index": 0, "num_classes": 10, "train_digest": "a", "test_digest": "b", "runs": [],
+            "train_file": str(shared_home.data / "absent"), "test_file": str(shared_home.data / "absent"),
+        }],
+    }  # fmt: skip
+    (shared_home.data / "absent").write_bytes(b"this is no safetensors file")
+    (folder / "job.json").write_text(json.dumps(job))
+    (folder / "out").mkdir(exist_ok=True)
+    with pytest.raises(ScorerFailed, match="SafetensorError"):
+        executor.score(folder / "job.json", folder / "out", lambda: None)
+
+
+def load_tiny() -> Any:
+    return yaml.safe_load(TINY)
+
+
+def test_weights_are_byte_equal_in_every_place(tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path) -> None:
+    require_engine(tmp_path)
+    weights: list[dict[tuple[str, str], bytes]] = []
+    environments: list[dict[str, Any]] = []
+    for name in ("process", "docker"):
+        home = Home(tmp_path / name)
+        executor = ProcessExecutor() if name == "process" else DockerExecutor(home)
+        try:
+            prepared, job = job_of(executor, home, tiny_spec, plain)
+            end_of(executor, job, home)
+            environments.append(executor.environment("cpu"))
+        finally:
+            if isinstance(executor, DockerExecutor):
+                executor.close()
+        store = Store(home.segments)
+        weights.append(
+            {
+                (run.schedule, str(run.sparsity)): (store.path(run.state_key) / "encoder.safetensors").read_bytes()
+                for run in prepared.plan.runs
+                if run.seed == 0
+            }
+        )
+    assert environments[0] == environments[1]
+    assert weights[0] == weights[1]

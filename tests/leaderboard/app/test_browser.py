@@ -1,0 +1,236 @@
+"""A real Chromium drives the served board: what a person sees, in light and dark, on a desk and on a phone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.leaderboard.records import HOSTILE_NAMES
+from tests.recording.test_status import at_work, keep
+
+ROOT = Path(__file__).resolve().parents[3]
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+             "--disable-sync", "--no-first-run"]  # fmt: skip
+SPEC = "spec=digits-1.0+(smoke)"
+
+if not Path(CHROMIUM).exists():
+    pytest.skip("no Chromium here (apt-get install chromium)", allow_module_level=True)
+
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright  # noqa: E402
+from playwright.sync_api import Error as PlaywrightError  # noqa: E402
+from playwright.sync_api import TimeoutError as PlaywrightTimeout  # noqa: E402
+
+DESK, PHONE = ViewportSize(width=1360, height=900), ViewportSize(width=390, height=844)
+
+
+@pytest.fixture(scope="module")
+def address(store: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "leaderboard/app/main.py", "--server.port", str(port)]
+    environment = os.environ | {"FMN_HOME": str(store), "OMP_NUM_THREADS": "1"}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def desk(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport=DESK)
+    yield page
+    page.close()
+
+
+def _open(page: Page, url: str) -> None:
+    """Open an address and wait until everything is loaded; again where the machine's network changed meanwhile.
+
+    Chromium aborts requests in flight, even to localhost, when any network interface of the machine comes or goes
+    (a container starting beside it). Seen in 3 of 120 visits: charts and tables then never load.
+    """
+    interrupted: list[str] = []
+    page.on("requestfailed", lambda request: interrupted.append(request.failure or ""))
+    page.set_default_timeout(60_000)  # a loaded machine is slow, not wrong
+    for _ in range(5):
+        interrupted.clear()
+        try:
+            page.goto(url)
+            _settle(page)
+            page.wait_for_load_state("networkidle")
+        except PlaywrightError:
+            if "net::ERR_NETWORK_CHANGED" not in interrupted:
+                raise
+        if "net::ERR_NETWORK_CHANGED" not in interrupted:
+            return
+
+
+def _settle(page: Page) -> None:
+    page.wait_for_selector("h1")
+    page.wait_for_timeout(300)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+
+
+def _select(page: Page, label: str, option: str) -> None:
+    choice = page.get_by_role("option", name=option, exact=True)
+    for _ in range(5):  # a rerun that was under way closes a list that was opened too early
+        page.get_by_role("combobox", name=label).first.click()
+        try:
+            choice.click(timeout=3000)
+            break
+        except PlaywrightTimeout:
+            continue
+    _settle(page)
+
+
+def test_ranking_by_another_number_is_part_of_the_address(desk: Page, address: str) -> None:
+    _open(desk, f"{address}/?{SPEC}")
+    desk.get_by_text("Together", exact=True).click()
+    desk.wait_for_url("**track=Together**")
+    _settle(desk)
+    desk.get_by_text("Rank by something else").click()
+    _select(desk, "Rank by", "Dense accuracy ↑")
+    desk.get_by_text("Ranked by Dense accuracy").wait_for()
+    query = parse_qs(urlsplit(desk.url).query)
+    assert query["track"] == ["Together"]
+    assert query["by"] == ["Dense accuracy ↑"]
+    shared = desk.url
+    _open(desk, shared)
+    desk.get_by_text("Ranked by Dense accuracy").wait_for()
+
+
+def test_a_row_opens_its_submission(desk: Page, address: str) -> None:
+    _open(desk, f"{address}/?{SPEC}&track=Together")
+    link = desk.get_by_role("link", name="Open this submission")
+    for _ in range(5):  # a table that is still finding its place is missed
+        box = desk.locator('[data-testid="stDataFrame"]').first.bounding_box()
+        assert box is not None
+        desk.mouse.click(box["x"] + 17, box["y"] + 38 + 17)  # the selection box of the first row
+        with suppress(PlaywrightTimeout):
+            link.wait_for(timeout=15_000)  # a second click would take the first one back
+            break
+    link.click()
+    desk.wait_for_url("**/submission?**submission=supcon**")
+    _settle(desk)
+    desk.get_by_text("make evaluate SUBMISSION=supcon SPEC=digits").wait_for()
+
+
+def test_the_ranking_downloads_as_csv(desk: Page, address: str) -> None:
+    _open(desk, f"{address}/?{SPEC}")
+    with desk.expect_download() as waiting:
+        desk.get_by_role("button", name="CSV", exact=True).click()
+    text = waiting.value.path().read_text()
+    assert text.startswith("rank,best,worst,ties,submission")
+    assert "random_init" in text
+
+
+def test_two_submissions_can_be_compared_by_address(desk: Page, address: str) -> None:
+    _open(desk, f"{address}/compare?{SPEC}&first=supcon&second=supervised")
+    desk.get_by_text("supcon is more robust than supervised.").wait_for()
+
+
+def test_a_forgotten_image_opens_by_click_and_by_address(desk: Page, address: str) -> None:
+    _open(desk, f"{address}/examples?{SPEC}&submission=simclr")
+    desk.get_by_role("button", name="→").nth(1).click()
+    desk.wait_for_url("**example=*")
+    _settle(desk)
+    sentence = desk.get_by_text("Dense models say").last.inner_text()
+    _open(desk, desk.url)
+    assert desk.get_by_text("Dense models say").last.inner_text() == sentence
+
+
+@pytest.mark.parametrize("path", ["", "curves", "submission", "compare"])
+def test_hostile_names_run_nothing_and_load_nothing(browser: Browser, address: str, path: str) -> None:
+    """Names and descriptions that try markup, markdown links, images and scripts are shown literally."""
+    page = browser.new_page(viewport=DESK)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    _open(page, f"{address}/{path}?{SPEC}&track=Together")
+    for label in {"submission": ["Submission"], "compare": ["First"]}.get(path, []):
+        for name in HOSTILE_NAMES[:3]:
+            _select(page, label, name)
+    page.mouse.move(700, 500)
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.hacked") is None
+    assert page.locator('a[href^="javascript"]').count() == 0
+    assert page.locator('[data-testid="stException"]').count() == 0
+    own = (address, address.replace("http", "ws"), "data:", "blob:")
+    assert [url for url in asked if not url.startswith(own)] == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["", "curves", "submission", "examples", "compare", "claims", "methods"])
+def test_no_page_scrolls_sideways_on_a_phone(browser: Browser, address: str, path: str, scheme: str) -> None:
+    context = browser.new_context(viewport=PHONE, color_scheme="dark" if scheme == "dark" else "light")
+    page = context.new_page()
+    _open(page, f"{address}/{path}?{SPEC}")
+    page.wait_for_timeout(1000)  # what is still to be drawn could widen the page
+    # Waits rather than asserts: tables and charts take a moment to find their width and the theme its colours.
+    page.wait_for_function(
+        "() => { const main = document.querySelector('[data-testid=stMain]'); return main.scrollWidth <= "
+        "main.clientWidth && document.documentElement.scrollWidth <= window.innerWidth; }"
+    )
+    background = "rgb(18, 22, 27)" if scheme == "dark" else "rgb(255, 255, 255)"
+    page.wait_for_function(
+        "colour => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor === colour",
+        arg=background,
+    )
+    context.close()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_progress_moves_without_a_reload_and_an_interruption_is_noticed(
+    browser: Browser, address: str, store: Path, size: ViewportSize
+) -> None:
+    hostile = HOSTILE_NAMES[0]
+    page = browser.new_page(viewport=size)
+    try:
+        with at_work(store, keep(store, submission=hostile, heard=time.time(), updates=1200)):
+            _open(page, f"{address}/?{SPEC}")
+            page.get_by_text("1,200 of 9,000 updates").wait_for()
+            page.get_by_text(f"{hostile} on digits-1.0", exact=True).wait_for()
+            keep(store, submission=hostile, heard=time.time(), updates=4500)
+            page.get_by_text("4,500 of 9,000 updates").wait_for()
+            assert page.evaluate("window.hacked") is None
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.get_by_text("interrupted; run the same command again to continue").wait_for()
+    finally:
+        shutil.rmtree(store / "status")
+        (store / ".lock").unlink()
+        page.close()

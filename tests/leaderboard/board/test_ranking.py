@@ -1,0 +1,185 @@
+"""Ranks, rank intervals and tie groups, checked against their definitions read naively."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kendalltau, t
+
+from leaderboard.board.ranking import (
+    Direction,
+    Interval,
+    agreement,
+    area_over_compression,
+    compression_weights,
+    interval_over_seeds,
+    log2_compression,
+    ordered,
+    oriented,
+    rank,
+)
+
+NUMBERS = st.integers(-20, 20).map(lambda n: n / 10)
+INTERVALS = st.tuples(NUMBERS, NUMBERS, NUMBERS).map(sorted).map(lambda n: Interval(n[1], n[0], n[2]))
+SCORES = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=2), INTERVALS, max_size=12)
+DIRECTIONS = st.sampled_from(["higher", "lower"])
+SPARSITIES = st.lists(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98]), min_size=1, unique=True).map(sorted)
+
+
+def _separated_above(other: Interval, mine: Interval, better: Direction) -> bool:
+    return other.low > mine.high if better == "higher" else other.high < mine.low
+
+
+def _overlap(a: Interval, b: Interval) -> bool:
+    return a.low <= b.high and b.low <= a.high
+
+
+@given(SCORES, DIRECTIONS)
+def test_the_rank_interval_counts_who_is_separated_on_either_side(
+    scores: dict[str, Interval], better: Direction
+) -> None:
+    for name, standing in rank(scores, better).items():
+        above = sum(_separated_above(other, scores[name], better) for other in scores.values())
+        below = sum(_separated_above(scores[name], other, better) for other in scores.values())
+        assert (standing.best, standing.worst) == (1 + above, len(scores) - below)
+
+
+@given(SCORES, DIRECTIONS)
+def test_the_rank_lies_in_the_rank_interval_and_counts_strictly_better_values(
+    scores: dict[str, Interval], better: Direction
+) -> None:
+    sign = 1 if better == "higher" else -1
+    for name, standing in rank(scores, better).items():
+        assert standing.rank is not None
+        assert standing.rank == 1 + sum(sign * other.value > sign * scores[name].value for other in scores.values())
+        assert standing.best is not None
+        assert standing.worst is not None
+        assert standing.best <= standing.rank <= standing.worst
+
+
+@given(SCORES, DIRECTIONS)
+def test_two_submissions_share_a_tie_group_exactly_when_their_intervals_overlap(
+    scores: dict[str, Interval], better: Direction
+) -> None:
+    standings = rank(scores, better)
+    for a, first in standings.items():
+        for b, second in standings.items():
+            assert first.first_group is not None
+            assert first.last_group is not None
+            assert second.first_group is not None
+            assert second.last_group is not None
+            shared = first.first_group <= second.last_group and second.first_group <= first.last_group
+            assert shared == _overlap(scores[a], scores[b])
+
+
+@given(SCORES, DIRECTIONS)
+def test_group_letters_start_with_the_leaders_and_leave_no_gap(
+    scores: dict[str, Interval], better: Direction
+) -> None:
+    standings = rank(scores, better).values()
+    groups = {g for s in standings if s.first_group is not None and s.last_group is not None
+              for g in range(s.first_group, s.last_group + 1)}  # fmt: skip
+    assert groups == set(range(len(groups)))
+    assert all(s.first_group == 0 for s in standings if s.best == 1)
+
+
+@given(SCORES, DIRECTIONS, st.data())
+def test_barred_submissions_are_kept_with_their_reason_and_change_nobody_else(
+    scores: dict[str, Interval], better: Direction, data: st.DataObject
+) -> None:
+    barred = set(data.draw(st.lists(st.sampled_from(sorted(scores)), unique=True))) if scores else set[str]()
+    standings = rank(scores, better, dict.fromkeys(barred, "2 of 126 runs failed"))
+    alone = rank({name: score for name, score in scores.items() if name not in barred}, better)
+    assert {name: standings[name] for name in alone} == alone
+    assert set(standings) == set(scores)
+    assert all((standings[name].rank, standings[name].reason) == (None, "2 of 126 runs failed") for name in barred)
+
+
+@given(SCORES, DIRECTIONS)
+def test_turning_all_numbers_around_turns_the_direction_around(
+    scores: dict[str, Interval], better: Direction
+) -> None:
+    mirrored = {name: Interval(-s.value, -s.high, -s.low) for name, s in scores.items()}
+    assert rank(scores, better) == rank(mirrored, "lower" if better == "higher" else "higher")
+
+
+@given(SCORES, DIRECTIONS)
+def test_the_order_follows_the_ranks_and_puts_unranked_last(
+    scores: dict[str, Interval], better: Direction
+) -> None:
+    with_missing: dict[str, Interval | None] = {**scores, "zz-missing": None}
+    standings = rank(with_missing, better)
+    names = ordered(with_missing, better, standings)
+    ranks = [standings[name].rank for name in names if standings[name].rank is not None]
+    assert ranks == sorted(ranks, key=lambda each: each or 0)
+    assert names[-1] == "zz-missing"
+    assert standings["zz-missing"].reason == "no value"
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_cannot_be_ranked(value: float | None) -> None:
+    """MLflow stores +Inf as 1.797e308, which would rank first."""
+    assert Interval.of(value, 0.0, 1.0) is None
+
+
+def test_missing_bounds_become_the_value_and_bounds_always_hold_it() -> None:
+    assert Interval.of(0.5, None, 0.4) == Interval(0.5, 0.5, 0.5)
+    assert Interval.of(0.5, float("nan"), 0.6) == Interval(0.5, 0.5, 0.6)
+
+
+def test_ranks_are_worded_as_intervals_and_ties_as_letters() -> None:
+    standings = rank(
+        {"a": Interval(0.9, 0.88, 0.92), "b": Interval(0.87, 0.85, 0.89), "c": Interval(0.84, 0.82, 0.86),
+         "d": Interval(0.1, 0.05, 0.15)}, "higher")  # fmt: skip
+    texts = {name: (standing.rank_text, standing.group_text) for name, standing in standings.items()}
+    assert texts == {"a": ("1–2", "a"), "b": ("1–3", "a–b"), "c": ("2–3", "b"), "d": ("4", "c")}
+
+
+@given(SPARSITIES, st.data())
+def test_the_area_is_the_trapezoid_rule_over_log2_compression(sparsities: list[float], data: st.DataObject) -> None:
+    heights = data.draw(st.lists(st.floats(0, 1), min_size=len(sparsities), max_size=len(sparsities)))
+    places = [log2_compression(sparsity) for sparsity in sparsities]
+    if len(places) == 1:
+        expected = heights[0]
+    else:
+        pieces = [(places[i + 1] - places[i]) * (heights[i] + heights[i + 1]) / 2 for i in range(len(places) - 1)]
+        expected = sum(pieces) / (places[-1] - places[0])
+    assert area_over_compression(sparsities, heights) == pytest.approx(expected, abs=1e-12)
+    assert compression_weights(sparsities).sum() == pytest.approx(1)
+
+
+def test_agreement_is_one_for_the_same_order_and_minus_one_for_the_reverse() -> None:
+    rising = {name: Interval(value, value, value) for name, value in zip("abc", (1.0, 2.0, 3.0), strict=True)}
+    assert agreement(rising, rising) == pytest.approx(1)
+    assert agreement(rising, oriented(rising, "lower")) == pytest.approx(-1)
+    assert agreement(rising, {"a": rising["a"]}) is None
+
+
+def test_the_interval_over_models_is_students_t() -> None:
+    samples_K = np.array([0.7, 0.8, 0.9])
+    found = interval_over_seeds(samples_K)
+    half = 4.302652729911275 * 0.1 / math.sqrt(3)
+    assert (found.value, found.low, found.high) == pytest.approx((0.8, 0.8 - half, 0.8 + half))
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=30))
+def test_agreement_is_kendalls_tau_b_ties_included(pairs: list[tuple[float, float]]) -> None:
+    first, second = ({f"{n}": Interval.of(pair[side]) for n, pair in enumerate(pairs)} for side in (0, 1))
+    oracle: Any = kendalltau(*zip(*pairs, strict=True))
+    found, expected = agreement(first, second), float(oracle.statistic)
+    if math.isnan(expected):
+        assert found is None
+    else:
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_interval_over_models_is_students() -> None:
+    samples_K = np.array([0.81, 0.79, 0.84, 0.8])
+    found = interval_over_seeds(samples_K, 0.9)
+    expected = t.interval(0.9, 3, samples_K.mean(), samples_K.std(ddof=1) / 2)
+    assert (found.low, found.high) == pytest.approx(expected)

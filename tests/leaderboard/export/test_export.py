@@ -1,0 +1,362 @@
+"""The static site shows what the served board shows, lets anybody verify it, and replaces nothing but itself."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urldefrag, urlsplit
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from benchmark.recording.archive import outcomes_path, signature_path
+from benchmark.recording.signature import sign
+from benchmark.recording.signing_keys import signing_key
+from benchmark.recording.trust import load_trust
+from benchmark.recording.verify import judge
+from leaderboard.export.copying import copy_record
+from leaderboard.export.folder import MARKER, ForeignFolder, check_replaceable
+from leaderboard.export.gathering import PUBLISHER, gather
+from leaderboard.export.pages import Pages
+from leaderboard.export.places import places, slug
+from leaderboard.export.site import NothingToShow, Written, export
+from leaderboard.export.svg_charts import curve_panel, ticks
+from leaderboard.figures.charts import Level, Line, limits
+from tests.leaderboard.html_tables import PageReader, Shown, read_page
+from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve
+
+APP = Path(__file__).resolve().parents[3] / "leaderboard" / "app" / "main.py"
+ARENAS = ["digits-1.0 (smoke)", "cifar10-mini-1.0 (qualification)"]
+
+
+@pytest.fixture(scope="module")
+def written(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+    before = os.environ["FMN_HOME"]
+    os.environ["FMN_HOME"] = str(store)
+    try:
+        yield export(tmp_path_factory.mktemp("out") / "site", load_trust())
+    finally:
+        os.environ["FMN_HOME"] = before
+
+
+@pytest.fixture(scope="module")
+def site(written: Written) -> Path:
+    return written.folder
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[str, PageReader]:
+    return {p.relative_to(site).as_posix(): read_page(p.read_text()) for p in sorted(site.rglob("*.html"))}
+
+
+def _served(store: Path, label: str, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, AppTest]:
+    monkeypatch.setenv("FMN_HOME", str(store))
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.query_params.update({"spec": label, "intervals": "true"})
+    app.run()
+    assert not app.exception
+    return app.dataframe(key="table").value, app
+
+
+def _exported(pages: dict[str, PageReader], label: str) -> list[list[Shown]]:
+    """Give the rows of all tracks of an arena, without headings."""
+    tables = pages["index.html"].tables
+    mine = [rows for name, rows in tables.items() if name.startswith(f"Ranking, {label}")]
+    assert mine
+    return [row for rows in mine for row in rows[1:]]
+
+
+@pytest.mark.parametrize("label", ARENAS)
+def test_the_exported_table_is_the_served_one_row_by_row(
+    store: Path, pages: dict[str, PageReader], label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rank intervals, tie groups, order, every number and every interval, as shown."""
+    served, _ = _served(store, label, monkeypatch)
+    metrics = [name for name in served.columns if f"{name} interval" in served.columns]
+    rows = _exported(pages, label)
+    assert len(rows) == len(served)
+    expectations: list[dict[str, Any]] = served.to_dict("records")  # pyright: ignore[reportAssignmentType]
+    for row, expected in zip(rows, expectations, strict=True):
+        rank, name, score, _, *others = row
+        assert rank.text == expected["rank"]
+        assert rank.below.removeprefix("ties ") == expected["ties"]
+        assert name.text == expected["submission"]
+        assert name.below.removeprefix("not ranked: ") == expected["note"]
+        assert len(others) == len(metrics) - 1 + 4
+        for cell, metric in zip([score, *others], metrics, strict=False):
+            value = expected[metric]
+            digits = 2 if metric.startswith("cost/") else 3
+            assert cell.text == ("–" if math.isnan(value) else f"{value:.{digits}f}")
+            assert cell.below == expected[f"{metric} interval"]
+        models, isolation, signed, date = others[-4:]
+        assert (models.text, isolation.text, date.text) == (
+            str(expected["models"]), expected["isolation"], expected["date"]
+        )  # fmt: skip
+        assert (signed.text, expected["signed"]) == (PUBLISHER, "this machine")
+
+
+@pytest.mark.parametrize("label", ARENAS)
+def test_the_exported_data_have_the_served_numbers_to_the_last_digit(
+    store: Path, site: Path, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, app = _served(store, label, monkeypatch)
+    document = json.loads((site / "data/ranking.json").read_text())
+    (arena,) = (each for each in document["arenas"] if each["label"] == label)
+    rows: list[dict[str, Any]] = [row for track in arena["tracks"].values() for row in track]
+    assert [row["submission"] for row in rows] == served["submission"].tolist()
+    for metric in (name for name in served.columns if f"{name} interval" in served.columns):
+        got = [row["numbers"].get(metric, {}).get("value", math.nan) for row in rows]
+        assert got == pytest.approx(served[metric].astype(float).tolist(), rel=0, abs=0, nan_ok=True)
+    assert [row["ties"] for row in rows] == served["ties"].tolist()
+    texts = [f"{row['best']}" if row["best"] == row["worst"] else f"{row['best']}–{row['worst']}" for row in rows]
+    assert [text if text != "None" else "–" for text in texts] == served["rank"].tolist()
+    said = next(each.value for each in app.caption if each.value.startswith("Ranked by"))
+    assert arena["intervals_resample"] in said
+    assert f"{arena['better']} is better" in said
+    assert all((site / row["page"]).is_file() and (site / row["record"]).is_file() for row in rows)
+
+
+def test_what_is_not_ranked_or_not_believed_is_named_with_its_reason(pages: dict[str, PageReader], site: Path) -> None:
+    text = pages["index.html"].text
+    assert "not ranked: 2 of 126 runs failed: submission, timeout" in text
+    assert "1 record is not shown" in text
+    ((_, why),) = pages["index.html"].tables["Records that are not shown"][1:]
+    assert "no signature" in why.text
+    failed = pages["index.html"].tables["Failed runs"][1:]
+    assert [row[4].text for row in failed] == ["submission", "timeout"]
+    (named,) = json.loads((site / "data/ranking.json").read_text())["rejected"]
+    assert named["record"] == "bad.json"
+
+
+def test_the_page_of_a_submission_has_every_number_of_every_cell(pages: dict[str, PageReader], site: Path) -> None:
+    record = evaluation(Knobs("simclr", 0.971, 0.04))
+    digits = json.loads((site / "data/ranking.json").read_text())["arenas"][0]["tracks"]["none"]
+    page = pages[next(row["page"] for row in digits if row["submission"] == "simclr")]
+    (cells,) = (rows for label, rows in page.tables.items() if label.startswith("Every number of every cell"))
+    assert len(cells) - 1 == len(record.cells)
+    accuracy = [cell.text for cell in cells[0]].index("Linear-probe accuracy\u00a0↑")
+    for row, cell in zip(cells[1:], record.cells, strict=True):
+        estimate = cell.metrics["linear/accuracy"]
+        assert estimate.value is not None
+        assert estimate.low is not None
+        assert estimate.high is not None
+        assert row[accuracy].text == f"{estimate.value:.4f}"
+        assert row[accuracy].below == f"{estimate.low:.3f} – {estimate.high:.3f}"
+    assert "make evaluate SUBMISSION=simclr SPEC=digits" in page.text
+    assert '"temperature": 0.5' in page.text
+
+
+def test_failures_are_shown_literally_with_their_log(pages: dict[str, PageReader]) -> None:
+    page = pages[next(name for name in pages if name.startswith("submissions/vicreg"))]
+    assert "loss is <b>nan</b>" in page.text
+    assert "Traceback ...\nnan" in page.text
+
+
+def test_every_page_runs_nothing_asks_nobody_and_shows_names_literally(pages: dict[str, PageReader]) -> None:
+    allowed = {
+        "a", "body", "code", "details", "div", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "head",
+        "header", "html", "li", "line", "link", "main", "meta", "nav", "p", "path", "polygon", "polyline", "pre",
+        "section", "small", "span", "strong", "style", "summary", "svg", "table", "tbody", "td", "text", "th", "thead",
+        "title", "tr", "ul",
+    }  # fmt: skip
+    for name, page in pages.items():
+        assert {tag for tag, _ in page.tags} <= allowed, name
+        attributes = {attribute for _, given in page.tags for attribute in given}
+        assert not {each for each in attributes if each.startswith("on")}, name
+        assert not attributes & {"src", "srcset", "style", "action", "formaction", "srcdoc", "background", "ping"}, name
+        (policy,) = (given["content"] for _, given in page.tags if given.get("http-equiv"))
+        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert "unsafe" not in policy
+    names = pages["index.html"].text
+    assert all(hostile in names for hostile in HOSTILE_NAMES)
+
+
+def test_every_link_leads_to_a_file_of_the_site_or_to_a_paper(pages: dict[str, PageReader], site: Path) -> None:
+    for name, page in pages.items():
+        for tag, given in page.tags:
+            if (address := given.get("href")) is None:
+                continue
+            if tag == "link":
+                assert address.startswith("data:image/svg+xml,")
+                continue
+            if urlsplit(address).scheme:
+                assert address == "https://arxiv.org/abs/2002.05709"
+                continue
+            file, anchor = urldefrag(address)
+            target = (site / name).parent / file if file else site / name
+            assert target.is_file(), address
+            if anchor:
+                ids = {g.get("id") for _, g in pages[target.resolve().relative_to(site).as_posix()].tags}
+                assert anchor in ids
+
+
+def test_nothing_on_the_site_says_where_it_was_made(site: Path, store: Path) -> None:
+    for path in site.rglob("*"):
+        if path.suffix in (".html", ".json", ".csv", ".bib", ".yaml"):
+            assert str(store.parent) not in path.read_text(), path
+
+
+def test_a_visitor_can_verify_the_records_with_the_keys_beside_them(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FMN_CONFIG", str(tmp_path / "somebody else"))
+    trust = load_trust(site / "data/trusted_keys.yaml")
+    assert not trust.problems
+    records = sorted((site / "records").rglob("*.json"))
+    verdicts = {path: judge(path, trust) for path in records}
+    assert len(records) == 12
+    whole = {path for path in records if outcomes_path(path).exists()}
+    assert len(whole) == 4
+    assert all(verdicts[path].problem == "" for path in whole)
+    assert all("is missing" in verdicts[path].problem for path in set(records) - whole)
+    changed = next(iter(whole))
+    copy = tmp_path / changed.name
+    copy.write_bytes(changed.read_bytes().replace(b'"none"', b'"docker"', 1))
+    signature_path(copy).write_bytes(signature_path(changed).read_bytes())
+    assert judge(copy, trust).problem == "the record was changed after signing"
+
+
+def test_a_missing_file_is_said_on_the_page(pages: dict[str, PageReader]) -> None:
+    pages_of = {name: page for name, page in pages.items() if name.startswith("submissions/")}
+    said = {name.split("/")[1].split("-")[0] for name, page in pages_of.items() if "Not here as signed" in page.text}
+    assert "random_init" in said
+    assert "supcon" not in said
+
+
+def test_the_same_records_give_the_same_bytes(
+    site: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FMN_HOME", str(store))
+    again = export(tmp_path / "again", load_trust()).folder
+    files = sorted(path.relative_to(site) for path in site.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    assert all((site / file).read_bytes() == (again / file).read_bytes() for file in files)
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store with one record."""
+    monkeypatch.setenv("FMN_HOME", str(tmp_path / "home"))
+    shelve(tmp_path / "home", evaluation(Knobs(models=2)))
+    return tmp_path / "home"
+
+
+def test_an_earlier_export_is_replaced_and_forgets_what_is_gone(small: Path, tmp_path: Path) -> None:
+    shelve(small, evaluation(Knobs(models=2)), evaluation(Knobs("gone", models=2)))
+    out = tmp_path / "deep" / "site"
+    assert export(out, load_trust()).num_records == 2
+    (small / "records" / "digits-1.0" / "0001.json").unlink()
+    assert export(out, load_trust()).num_records == 1
+    assert not list(out.rglob("*gone*"))
+    assert [path.name for path in out.parent.iterdir()] == ["site"]
+    assert out.stat().st_mode & 0o055 == 0o055  # a web server is somebody else
+
+
+@pytest.mark.parametrize("foreign", ["index.html", "a/b/notes.txt", ".git/HEAD", "empty/"])
+def test_a_folder_with_anything_else_in_it_is_left_alone(small: Path, tmp_path: Path, foreign: str) -> None:
+    out = tmp_path / "out"
+    (out / foreign).parent.mkdir(parents=True)
+    if foreign.endswith("/"):
+        (out / foreign).mkdir()
+    else:
+        (out / foreign).write_text("precious")
+    with pytest.raises(ForeignFolder, match=foreign.rstrip("/").replace(".", r"\.")):
+        export(out, load_trust())
+    assert foreign.endswith("/") or (out / foreign).read_text() == "precious"
+
+
+def test_a_file_put_into_an_export_is_not_lost(small: Path, tmp_path: Path) -> None:
+    out = export(tmp_path / "site", load_trust()).folder
+    (out / "CNAME").write_text("board.example.org")
+    (out / "link").symlink_to(small)
+    with pytest.raises(ForeignFolder, match="CNAME, link"):
+        export(out, load_trust())
+    assert (out / "CNAME").read_text() == "board.example.org"
+    assert (out / "index.html").is_file()
+
+
+def test_a_marker_that_is_not_ours_makes_nothing_replaceable(tmp_path: Path) -> None:
+    (tmp_path / MARKER).write_text('{"files": ["export.json"]}')
+    with pytest.raises(ForeignFolder):
+        check_replaceable(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ForeignFolder, match="got a file"):
+        check_replaceable(tmp_path / "file")
+
+
+def test_an_export_that_fails_leaves_the_earlier_site_and_nothing_else(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = export(tmp_path / "out" / "site", load_trust()).folder
+    before = (out / "index.html").read_bytes()
+
+    def full(self: Pages, template: str, **data: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Pages, "render", full)
+    with pytest.raises(OSError, match="No space"):
+        export(out, load_trust())
+    assert (out / "index.html").read_bytes() == before
+    assert [path.name for path in out.parent.iterdir()] == ["site"]
+
+
+def test_without_a_record_there_is_no_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FMN_HOME", str(tmp_path / "nothing"))
+    with pytest.raises(NothingToShow, match="fmn evaluate simclr"):
+        export(tmp_path / "site", load_trust())
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_record_that_was_replaced_meanwhile_stops_the_export(small: Path, tmp_path: Path) -> None:
+    gathered = gather(load_trust())
+    (entry,) = gathered.board.entries.values()
+    shelve(small, evaluation(Knobs(models=2, created="2026-11-25T10:00:00Z")))
+    with pytest.raises(ValueError, match="run the same command again"):
+        copy_record(entry, tmp_path / "copy.json", gathered.trust)
+
+
+def test_a_text_that_is_no_unicode_does_not_stop_the_export(small: Path, tmp_path: Path) -> None:
+    path = small / "records" / "digits-1.0" / "0000.json"
+    content = path.read_bytes().replace(b'"temperature":0.5', b'"temperature":"\\ud800<script>\\u202e"')
+    assert b"ud800" in content
+    attachments = evaluation(Knobs(models=2)).attachments
+    path.write_bytes(content)
+    signature_path(path).write_bytes(sign(content, attachments, "none", signing_key("unisolated")))
+    out = export(tmp_path / "site", load_trust()).folder
+    (page,) = (out / "submissions").glob("*.html")
+    assert "?&lt;script&gt;" in page.read_text()
+    assert "\u202e" not in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.41, 0.98, [0.5, 0.6, 0.7, 0.8, 0.9]), (0.0, 1.0, [0, 0.2, 0.4, 0.6, 0.8, 1]), (0.5, 0.5, []),
+     (0.0, math.inf, []), (-3e-4, 2e-4, [-0.0003, -0.0002, -0.0001, 0, 0.0001, 0.0002])],
+)  # fmt: skip
+def test_axes_have_round_numbers(low: float, high: float, expected: list[float]) -> None:
+    assert ticks(low, high) == pytest.approx(expected)
+
+
+def test_a_record_that_claims_infinity_draws_no_line_out_of_its_panel() -> None:
+    line = Line("a", "#000000", "circle", [(0.0, 0.9, -math.inf, math.inf), (0.75, math.inf, None, None)])
+    drawn = str(curve_panel([line], [Level("<b>", 0.5)], limits([line], []), "<script>"))
+    assert "nan" not in drawn
+    assert "inf" not in drawn.replace("-inf to inf", "").replace(": inf", "")
+    assert "<b>" not in drawn
+    assert "<script>" not in drawn
+
+
+def test_names_become_harmless_file_names_that_nobody_shares(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FMN_HOME", str(store))
+    found = places(gather(load_trust()).board.entries.values())
+    taken = [place.page.casefold() for place in found.values()]
+    assert len(set(taken)) == len(taken)
+    for hostile in [*HOSTILE_NAMES, "..", "../../etc/passwd", ".git", "a/../b", "CON\x00", "é"]:
+        assert slug(hostile).replace("-", "").replace("_", "").replace(".", "").isalnum()
+        assert not slug(hostile).startswith((".", "-", "_"))
+        assert ".." not in slug(hostile)
