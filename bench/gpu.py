@@ -18,10 +18,10 @@ from bench.peer import Budget
 from bench.population import scored_population
 from bench.sides import Ours, random_images, small
 from bench.updates import SIBLINGS
-from benchmark.datasets.dataset import MissingData, load_dataset
+from benchmark.datasets.dataset import MissingDataError, load_dataset
 from benchmark.encoder import flops_per_view
+from benchmark.spec import UserError
 from benchmark.spec.documents.loading import load_spec
-from benchmark.spec.documents.validation import InvalidDocument
 from benchmark.store.layout import Home
 from benchmark.training.environment import configure
 
@@ -101,7 +101,7 @@ def _whole_mini() -> Line:
     for name in ("cifar10-mini", "cifar10-mini-jpeg"):
         try:
             load_dataset(load_spec(name).tasks[0].dataset, Home.from_environment().folders, download=False)
-        except (MissingData, InvalidDocument):
+        except (MissingDataError, UserError):
             continue
         with tempfile.TemporaryDirectory() as home:
             wall_s = seconds(partial(evaluate, name, home, "cuda"))

@@ -45,12 +45,12 @@ class _Reading:
     num_entries: int = 0
     num_bytes: int = 0
 
-    def refuse(self, where: str, expected: str, came: str) -> None:
-        self.text.problems.append(Problem(where, expected, came))
+    def refuse(self, where: str, expected: str, got: str) -> None:
+        self.text.problems.append(Problem(where, expected, got))
 
-    def stop(self, where: str, expected: str, came: str) -> None:
+    def stop(self, where: str, expected: str, got: str) -> None:
         """Give up on the rest: what follows would only be noise, or take for ever."""
-        self.refuse(where, expected, came)
+        self.refuse(where, expected, got)
         self.text.complete = False
 
 

@@ -16,7 +16,7 @@ from benchmark.admission.manifest import Manifest, read_manifest
 from benchmark.admission.source import literal_warnings, method_problems, parse_source, text_warnings
 from benchmark.spec.base import Problem
 from benchmark.spec.canonical import digest
-from benchmark.spec.documents.loading import InvalidDocument
+from benchmark.spec.documents.loading import InvalidDocumentError
 from benchmark.spec.documents.wording import quoted
 
 MANIFEST, METHOD_FILE = "submission.yaml", "method.py"
@@ -54,7 +54,7 @@ def admit(directory: Path, into: Path) -> Admitted:
         into: where to copy it; made here, or empty.
 
     Raises:
-        InvalidDocument: with everything wrong with the submission; nothing is copied.
+        InvalidDocumentError: with everything wrong with the submission; nothing is copied.
         FileExistsError: `into` is not an empty directory.
     """
     text = read_directory(directory)
@@ -64,7 +64,7 @@ def admit(directory: Path, into: Path) -> Admitted:
     for name, data in sorted(text.files.items()):
         cautions += _judge_file(name, data, problems)
     if problems or manifest is None:
-        raise InvalidDocument(problems)
+        raise InvalidDocumentError(problems)
     _write_copy(text.files, into)
     warnings = tuple(cautions[:_MOST_WARNINGS])
     return Admitted(manifest.name, manifest, _code_digest(text.files), into, warnings)
@@ -102,7 +102,7 @@ def _missing_files(text: DirectoryText) -> Iterator[Problem]:
 def _judge_manifest(files: dict[str, bytes], problems: list[Problem]) -> Manifest | None:
     try:
         return read_manifest(files[MANIFEST]) if MANIFEST in files else None
-    except InvalidDocument as error:
+    except InvalidDocumentError as error:
         problems += error.problems
         return None
 

@@ -125,6 +125,6 @@ def read_manifest(data: bytes, file: str = "submission.yaml") -> Manifest:
     """Read a manifest from the bytes of `submission.yaml`, at most 64 KiB.
 
     Raises:
-        InvalidDocument: with every problem, each with file, line and field.
+        InvalidDocumentError: with every problem, each with file, line and field.
     """
     return read_document(Manifest, data, file, MAX_MANIFEST_BYTES)

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.problem import ExecutorProblem
+from benchmark.spec import UserError
 from benchmark.spec.documents.loading import load_spec
-from benchmark.spec.documents.validation import InvalidDocument
 from benchmark.store.layout import Home
 
 app = typer.Typer(
@@ -126,7 +126,7 @@ def export(
 
     trust = load_trust(trusted_keys)
     if trust.problems:
-        raise InvalidDocument(trust.problems)
+        raise UserError(trust.problems)
     try:
         written = write_site(out, trust)
     except (ValueError, OSError) as error:
@@ -170,7 +170,7 @@ def verify(
 
     trust = load_trust(trusted_keys)
     if trust.problems:
-        raise InvalidDocument(trust.problems)
+        raise UserError(trust.problems)
     store = Home.from_environment().records
     if not records and not any(store.glob("*/*.json")):
         print(f"no records under {store} yet; `fmn evaluate simclr` makes one")
@@ -227,7 +227,7 @@ def main() -> None:
     """Run the command; what users got wrong ends in plain sentences and exit code 2, never in a traceback."""
     try:
         app()
-    except (InvalidDocument, ExecutorProblem) as error:
+    except (UserError, ExecutorProblem) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:

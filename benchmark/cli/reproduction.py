@@ -15,8 +15,8 @@ from benchmark.executors.base import ExecutorChoice
 from benchmark.recording.agreement import Agreement, compare
 from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
-from benchmark.spec import BenchmarkSpec, Problem
-from benchmark.spec.documents.validation import InvalidDocument, parse_document
+from benchmark.spec import BenchmarkSpec, Problem, UserError
+from benchmark.spec.documents.validation import parse_document
 from benchmark.store.layout import Home
 
 
@@ -26,7 +26,7 @@ def reproduce(path: Path, submission: str | None, executor: ExecutorChoice, devi
     Everything is trained again, in a home of its own. An interrupted call is continued by the same command.
 
     Raises:
-        InvalidDocument: the record cannot be read, or the submission here is not the one that it tells of.
+        UserError: the record cannot be read, or the submission here is not the one that it tells of.
     """
     record = _read(path)
     spec = parse_document(BenchmarkSpec, record.spec)
@@ -45,16 +45,16 @@ def _read(path: Path) -> EvaluationRecord:
     try:
         return read_record(path)
     except OSError as error:
-        raise InvalidDocument([Problem("RECORD", "the path of a record", f"{path} ({error.strerror})")]) from error
+        raise UserError([Problem("RECORD", "the path of a record", f"{path} ({error.strerror})")]) from error
     except ValueError as error:
-        raise InvalidDocument([Problem("RECORD", "a record", f"{path} ({error})")]) from error
+        raise UserError([Problem("RECORD", "a record", f"{path} ({error})")]) from error
 
 
 def _demand_same_code(record: EvaluationRecord, digest: str) -> None:
     if digest != record.submission.digest:
         expected = f"the code {record.submission.digest[:16]} of the record"
-        came = f"{digest[:16]}; check out the version it was made with, or name another directory with --submission"
-        raise InvalidDocument([Problem(f"submission {record.submission.name}", expected, came)])
+        got = f"{digest[:16]}; check out the version it was made with, or name another directory with --submission"
+        raise UserError([Problem(f"submission {record.submission.name}", expected, got)])
 
 
 def agreement_table(record: EvaluationRecord, agreement: Agreement) -> Group:

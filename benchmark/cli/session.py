@@ -17,8 +17,7 @@ from benchmark.evaluation.scheduling.progress import Reporter
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.select import choose_executor
 from benchmark.recording.record import EvaluationRecord
-from benchmark.spec import BenchmarkSpec, Problem
-from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec import BenchmarkSpec, Problem, UserError
 from benchmark.store.layout import Home
 
 
@@ -26,7 +25,7 @@ def submission_directory(name_or_path: str) -> Path:
     """Resolve a submission: a name under `submissions/`, or any directory.
 
     Raises:
-        InvalidDocument: there is no such directory; says which names there are.
+        UserError: there is no such directory; says which names there are.
     """
     named = Path("submissions") / name_or_path
     if "/" not in name_or_path and named.is_dir():
@@ -35,7 +34,7 @@ def submission_directory(name_or_path: str) -> Path:
         return Path(name_or_path)
     known = sorted(path.parent.name for path in Path("submissions").glob("[!_]*/submission.yaml"))
     expected = f"a directory, or one of {', '.join(known)}" if known else "a directory"
-    raise InvalidDocument([Problem("SUBMISSION", expected, repr(name_or_path))])
+    raise UserError([Problem("SUBMISSION", expected, repr(name_or_path))])
 
 
 def _demand_writable(root: Path) -> None:
@@ -45,7 +44,7 @@ def _demand_writable(root: Path) -> None:
             pass
     except OSError as error:
         problem = Problem("FMN_HOME", "a folder that can be written to", f"{root} ({error.strerror})")
-        raise InvalidDocument([problem]) from error
+        raise UserError([problem]) from error
 
 
 class Session:
@@ -58,7 +57,7 @@ class Session:
 
     Raises:
         ExecutorProblem: the executor that was asked for cannot be used here.
-        InvalidDocument: the home cannot be written to, or there is no such device.
+        UserError: the home cannot be written to, or there is no such device.
     """
 
     def __init__(self, executor: ExecutorChoice, device: str, home: Home | None = None) -> None:
@@ -70,7 +69,7 @@ class Session:
         except BaseException as error:
             self.executor.close()
             if isinstance(error, ValueError):
-                raise InvalidDocument([Problem("DEVICE", "a device that is there", str(error))]) from error
+                raise UserError([Problem("DEVICE", "a device that is there", str(error))]) from error
             raise
 
     def __enter__(self) -> Self:
@@ -86,10 +85,10 @@ class Session:
         directory = submission_directory(submission)
         try:
             return prepare(spec, directory, self.home, self.executor, self.device, download=download)
-        except InvalidDocument:
+        except UserError:
             raise
         except ValueError as error:
-            raise InvalidDocument([Problem(spec.identity, "a possible plan", str(error))]) from error
+            raise UserError([Problem(spec.identity, "a possible plan", str(error))]) from error
 
     def run(self, prepared: Prepared, reporter: Reporter, *, train: bool) -> tuple[EvaluationRecord, Path]:
         """Evaluate, with what there is to be warned of; gives the record and where it is."""

@@ -10,8 +10,7 @@ from rich.text import Text
 
 from benchmark.recording.signing_keys import PublicKey, Role
 from benchmark.recording.verify import Verdict
-from benchmark.spec import Problem
-from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec import Problem, UserError
 
 _SIGNS = {"isolated": "runs in containers", "unisolated": "runs without a sandbox"}
 
@@ -20,18 +19,18 @@ def record_files(places: Sequence[Path]) -> Iterator[Path]:
     """Find the records that are meant: files themselves, and those in folders as a store keeps them.
 
     Raises:
-        InvalidDocument: a place does not exist, or is a folder without records.
+        UserError: a place does not exist, or is a folder without records.
     """
     for place in places:
         if not place.is_dir():
             if not place.exists():
-                raise InvalidDocument([Problem("RECORD", "a record, or a folder of records", f"{place}: no such file")])
+                raise UserError([Problem("RECORD", "a record, or a folder of records", f"{place}: no such file")])
             yield place
             continue
         root = place / "records" if (place / "records").is_dir() else place
         found = sorted({*root.glob("*.json"), *root.glob("*/*.json")})
         if not found:
-            raise InvalidDocument([Problem("RECORD", "a folder with records (*.json) in it", str(place))])
+            raise UserError([Problem("RECORD", "a folder with records (*.json) in it", str(place))])
         yield from found
 
 

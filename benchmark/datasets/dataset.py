@@ -12,11 +12,10 @@ import numpy as np
 
 from benchmark.datasets.decoded import DataFolders
 from benchmark.datasets.image_set import ImageSet, Splits, choose_stratified, content_order, split_stratified
-from benchmark.spec import DatasetSpec, DigitsDataset, ImageFolder, Problem, PublishedDataset
-from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec import DatasetSpec, DigitsDataset, ImageFolder, Problem, PublishedDataset, UserError
 
 __all__ = [
-    "DataFolders", "Dataset", "DatasetFacts", "ImageSet", "MissingData", "content_order", "declared_facts",
+    "DataFolders", "Dataset", "DatasetFacts", "ImageSet", "MissingDataError", "content_order", "declared_facts",
     "load_dataset", "split_stratified",
 ]  # fmt: skip
 
@@ -24,7 +23,7 @@ VALIDATION_SHARE = 5
 """One training image in five is held out when a specification is scored on `validation`."""
 
 
-class MissingData(InvalidDocument):
+class MissingDataError(UserError):
     """A dataset is not here, and was not to be downloaded."""
 
 
@@ -81,8 +80,8 @@ def load_dataset(spec: DatasetSpec, folders: DataFolders, *, download: bool = Tr
         download: whether what is missing may be fetched.
 
     Raises:
-        InvalidDocument: files are wrong, damaged or cannot be had; says which.
-        MissingData: nothing is wrong, but downloading was not allowed and nothing is here.
+        UserError: files are wrong, damaged or cannot be had; says which.
+        MissingDataError: nothing is wrong, but downloading was not allowed and nothing is here.
     """
     splits = _splits(spec, folders, download=download)
     train, test = splits.train, splits.test
@@ -121,7 +120,7 @@ def _splits(spec: DatasetSpec, folders: DataFolders, *, download: bool) -> Split
             splits = load_published(spec, folders, download=download)
             if splits is None:
                 expected = f"the files of {spec.name} in {folders.downloads} (FMN_DATA)"
-                raise MissingData([Problem("dataset", expected, "none there")])
+                raise MissingDataError([Problem("dataset", expected, "none there")])
             return splits
 
 
@@ -131,7 +130,7 @@ def _chosen(option: str, image_set: ImageSet, count: int | None) -> ImageSet:
         chosen = image_set if count is None else choose_stratified(image_set, count)
     except ValueError:
         expected = f"at most {len(image_set.labels)}, the number of pictures there are"
-        raise InvalidDocument([Problem(f"dataset.{option}", expected, str(count))]) from None
+        raise UserError([Problem(f"dataset.{option}", expected, str(count))]) from None
     return chosen.in_order()
 
 

@@ -23,9 +23,8 @@ from benchmark.datasets.decoded import DataFolders, decoded_once
 from benchmark.datasets.image_set import ImageSet, Splits, split_stratified
 from benchmark.datasets.picture_tree import PictureTree, content_of, find_trees
 from benchmark.datasets.pictures import DECODER_VERSION, SmallPicture, UnreadablePicture, decode_picture
-from benchmark.spec import ImageFolder, Problem
+from benchmark.spec import ImageFolder, Problem, UserError
 from benchmark.spec.canonical import digest
-from benchmark.spec.documents.validation import InvalidDocument
 
 TEST_SHARE = 5
 """Without a `test/` folder, one picture in five of every class is a test picture."""
@@ -40,13 +39,13 @@ def load_image_folder(spec: ImageFolder, folders: DataFolders) -> Splits:
     Class names are in alphabetical order. Files whose names begin with a dot are passed over.
 
     Raises:
-        InvalidDocument: there is no such folder, its classes make no sense or have too few pictures, or files in it are
+        UserError: there is no such folder, its classes make no sense or have too few pictures, or files in it are
             no whole pictures of at least the size asked for.
     """
     path = folders.downloads / spec.path  # an absolute path stays what it is
     if not path.exists():
         hint = "" if Path(spec.path).is_absolute() else " (FMN_DATA says where shipped documents look)"
-        raise InvalidDocument([Problem("dataset.path", "a folder or archive of pictures", f"nothing at {path}{hint}")])
+        raise UserError([Problem("dataset.path", "a folder or archive of pictures", f"nothing at {path}{hint}")])
     key = digest(
         {
             "pictures": content_of(path),
@@ -68,7 +67,7 @@ def _class_names(trees: Mapping[str, PictureTree], path: Path) -> tuple[str, ...
         expected = f"the classes of train ({', '.join(train)})"
         problems.append(Problem(f"{path}: test", expected, ", ".join(test)))
     if problems:
-        raise InvalidDocument(_shortened(problems))
+        raise UserError(_shortened(problems))
     return tuple(train)
 
 
@@ -96,7 +95,7 @@ def _decode(trees: Mapping[str, PictureTree], path: Path, size: int, channels: L
     problems: list[Problem] = []
     found = {split: _decode_tree(tree, classes, size, channels, problems) for split, tree in trees.items()}
     if problems:
-        raise InvalidDocument(_shortened(problems))
+        raise UserError(_shortened(problems))
     if "all" in found:
         return Splits(classes, *split_stratified(found["all"], TEST_SHARE))
     return Splits(classes, found["train"], found["test"])

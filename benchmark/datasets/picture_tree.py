@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.spec import Problem
-from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec import Problem, UserError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
@@ -77,10 +76,10 @@ def content_of(path: Path) -> dict[str, str]:
     """Name all bytes below a folder, or of an archive: sha256 per file.
 
     Raises:
-        InvalidDocument: it is neither, or a torn archive.
+        UserError: it is neither, or a torn archive.
     """
     if not path.is_dir() and not path.name.lower().endswith(ARCHIVES):
-        raise InvalidDocument([Problem("dataset.path", f"a folder, or one of {', '.join(ARCHIVES)}", str(path))])
+        raise UserError([Problem("dataset.path", f"a folder, or one of {', '.join(ARCHIVES)}", str(path))])
     files = [path] if path.is_file() else list(_packed_splits(path).values())
     if files:
         return {file.name: _file_digest(file) for file in files}
@@ -91,7 +90,7 @@ def find_trees(path: Path) -> dict[str, PictureTree]:
     """Find `train` and `test` below a folder or archive (or `train.zip` and `test.zip` in it), or else `all` of it.
 
     Raises:
-        InvalidDocument: there is only one of the two, or something that is neither.
+        UserError: there is only one of the two, or something that is neither.
     """
     packed = _packed_splits(path)
     if packed:
@@ -122,14 +121,14 @@ def _file_digest(path: Path) -> str:
 def _demand_splits(path: Path, splits: set[str]) -> None:
     if splits != {"train", "test"}:
         expected = "both train and test and nothing else, or class folders alone"
-        raise InvalidDocument([Problem(str(path), expected, ", ".join(sorted(splits)))])
+        raise UserError([Problem(str(path), expected, ", ".join(sorted(splits)))])
 
 
 def _demand_class_folders(trees: dict[str, PictureTree]) -> None:
     loose = [tree.place_of(name) for tree in trees.values() for name in tree.names if "/" not in name]
     if loose:
         outside = [Problem(place, "a file in a class folder", "one outside of any") for place in loose[:20]]
-        raise InvalidDocument(outside)
+        raise UserError(outside)
 
 
 def _is_meant(name: str) -> bool:
@@ -175,4 +174,4 @@ def _unpacked(archive: Path) -> Iterator[tuple[str, bytes]]:
                     if file is not None and _is_meant(name):
                         yield name, file.read()
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
-        raise InvalidDocument([Problem(str(archive), "a whole archive", str(error) or type(error).__name__)]) from None
+        raise UserError([Problem(str(archive), "a whole archive", str(error) or type(error).__name__)]) from None

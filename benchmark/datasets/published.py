@@ -19,9 +19,8 @@ from benchmark.datasets.decoded import DataFolders, decoded_once
 from benchmark.datasets.image_set import ImageSet, Splits
 from benchmark.datasets.pictures import DECODER_VERSION, resize_all
 from benchmark.datasets.torchvision_import import import_torchvision
-from benchmark.spec import AnyPublished, Problem
+from benchmark.spec import AnyPublished, Problem, UserError
 from benchmark.spec.canonical import digest
-from benchmark.spec.documents.validation import InvalidDocument
 
 _CLASSES = {
     "cifar10": "CIFAR10", "cifar100": "CIFAR100", "svhn": "SVHN", "stl10": "STL10", "fashion_mnist": "FashionMNIST"
@@ -48,7 +47,7 @@ def load_published(spec: AnyPublished, folders: DataFolders, *, download: bool) 
     """Load a dataset; None where it is not here and not to be downloaded.
 
     Raises:
-        InvalidDocument: files are damaged, or cannot be downloaded.
+        UserError: files are damaged, or cannot be downloaded.
     """
     source = getattr(import_torchvision("torchvision.datasets"), _CLASSES[spec.name])
     fetched, unpacked = _files(spec.name, source)
@@ -86,7 +85,7 @@ def _read(
 ) -> Splits:
     damaged = [file for file in unpacked if (folder / file.path).exists() and not file.is_whole(folder)]
     if damaged:
-        raise InvalidDocument([_damaged(file, folder) for file in damaged])
+        raise UserError([_damaged(file, folder) for file in damaged])
     train, test = (_open(name, source, folder, split, fetched) for split in ("train", "test"))
     names: Any = getattr(train, "classes", None) or range(10)
     splits = (ImageSet(resize_all(_images(each), size), _labels(each)) for each in (train, test))
@@ -106,7 +105,7 @@ def _open(name: str, source: Any, folder: Path, split: str, fetched: tuple[_File
     except Exception as error:  # damaged files make readers raise nearly anything
         reason = (str(error) or repr(error)).splitlines()[0]
         problems = list(_not_whole(fetched, folder, reason))
-    raise InvalidDocument(problems or [Problem(str(folder), f"files of {name} that torchvision can read", reason)])
+    raise UserError(problems or [Problem(str(folder), f"files of {name} that torchvision can read", reason)])
 
 
 def _not_whole(fetched: tuple[_File, ...], folder: Path, reason: str) -> Iterator[Problem]:

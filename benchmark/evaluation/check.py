@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from benchmark.admission.gate import Admitted, admit
 from benchmark.datasets.dataset import DatasetFacts, declared_facts, load_dataset
 from benchmark.executors.base import Executor
-from benchmark.spec import BenchmarkSpec, Problem, Task
-from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec import BenchmarkSpec, Problem, Task, UserError
 from benchmark.store.layout import Home
 from benchmark.training.training_job import TrainingJob
 
@@ -59,14 +58,14 @@ def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) 
         What a reviewer should look at.
 
     Raises:
-        InvalidDocument: with every problem, each with its file and, where there is one, its line.
+        UserError: with every problem, each with its file and, where there is one, its line.
         ExecutorProblem: it could not be tried where it was asked for.
     """
     with tempfile.TemporaryDirectory() as folder:
         admitted = admit(submission, Path(folder) / "submission")
         problems = [problem for task in spec.tasks for problem in _rehearse(admitted, task, executor)]
     if problems:
-        raise InvalidDocument(problems)
+        raise UserError(problems)
     return admitted.warnings
 
 
@@ -78,7 +77,7 @@ def _rehearse(admitted: Admitted, task: Task, executor: Executor) -> list[Proble
         return [Problem("method.py", "a rehearsal that answers for itself", "an answer of another form")]
     except TrialFailed as failed:
         return [Problem("method.py", f"four updates within {REHEARSAL_LIMIT_S} s", str(failed))]
-    return [Problem(where, expected, came) for where, expected, came in found]
+    return [Problem(where, expected, got) for where, expected, got in found]
 
 
 def try_submission(

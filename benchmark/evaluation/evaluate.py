@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmark.admission.gate import MANIFEST, Admitted, admit, submission_digest
-from benchmark.datasets.dataset import DatasetFacts, MissingData, declared_facts
+from benchmark.datasets.dataset import DatasetFacts, MissingDataError, declared_facts
 from benchmark.encoder import layer_sizes
-from benchmark.evaluation.record_builder import compose_record
+from benchmark.evaluation.record_builder import build_record
 from benchmark.evaluation.scheduling.concurrency import default_workers, sharing_of, trainers_at_once
 from benchmark.evaluation.scheduling.cost_history import (
     courses_of,
@@ -33,7 +33,7 @@ from benchmark.evaluation.scheduling.jobs import (
     write_transfer_data,
 )
 from benchmark.evaluation.scheduling.progress import Audience, Reporter, StatusFile
-from benchmark.evaluation.scheduling.supervisor import Ended, adopt_leftovers, supervise
+from benchmark.evaluation.scheduling.supervisor import JobResult, adopt_leftovers, supervise
 from benchmark.evaluation.scorer_client import Answer, chosen_chunk_mib, run_scorer
 from benchmark.executors.base import Executor
 from benchmark.plan import Plan, TaskFacts, make_plan
@@ -42,9 +42,8 @@ from benchmark.recording.archive import read_record, write_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signing_keys import role_of, signing_key
 from benchmark.recording.status import status_name
-from benchmark.spec import BenchmarkSpec, Problem
+from benchmark.spec import BenchmarkSpec, Problem, UserError
 from benchmark.spec.canonical import digest
-from benchmark.spec.documents.validation import InvalidDocument
 from benchmark.store.layout import Home, remove_unfinished
 from benchmark.store.lock import only_one
 from benchmark.store.outbox import remove_tree
@@ -97,7 +96,7 @@ def prepare(
         download: whether missing data are fetched; without, a published dataset is planned with its published counts.
 
     Raises:
-        InvalidDocument: the submission is refused, with every problem.
+        UserError: the submission is refused, with every problem.
         ValueError: the plan is impossible.
     """
     admitted = _admit(submission, home)
@@ -108,7 +107,7 @@ def prepare(
         try:
             data[name] = write_task_data(home, task, download=download)
             facts[name] = data[name].dataset.facts
-        except MissingData:
+        except MissingDataError:
             declared = declared_facts(task.dataset)
             if declared is None:
                 raise
@@ -172,7 +171,7 @@ def evaluate(
         The record and where it is. Failed runs are in it with their reasons.
 
     Raises:
-        InvalidDocument: rescoring was asked for, and not a single state is stored; or there is no key to sign with, or
+        UserError: rescoring was asked for, and not a single state is stored; or there is no key to sign with, or
             FMN_SCORING_CHUNK_MIB is no size.
     """
     # Before anything that costs hours.
@@ -191,7 +190,7 @@ def evaluate(
         told = Audience(reporter, status, leaves, _usual_scoring_s(prepared, home))
         ended = _train(prepared, home, store, executor, told, workers) if train else []
         answer, scoring_s = _score(prepared, home, store, executor, told, workers)
-        record = compose_record(prepared, store, executor, ended, answer, scoring_s)
+        record = build_record(prepared, store, executor, ended, answer, scoring_s)
         path = write_record(home.records, record, answer.outcomes, answer.maps, key=key)
         status.remove()
         _drop_spent_states(prepared, store)
@@ -205,7 +204,7 @@ def _usual_scoring_s(prepared: Prepared, home: Home) -> float | None:
 
 def _train(
     prepared: Prepared, home: Home, store: Store, executor: Executor, told: Audience, workers: int
-) -> Sequence[Ended]:
+) -> Sequence[JobResult]:
     plan, at_once = prepared.plan, trainers_at_once(prepared, workers)
     jobs = prepare_jobs(
         home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted, prepared.device,
@@ -242,8 +241,8 @@ def _demand_something_trained(prepared: Prepared, store: Store) -> None:
     """Refuse to write a record in which every run failed only because nobody has evaluated this yet."""
     if not any(store.has(run.state_key) for run in prepared.plan.runs):
         expected = "an evaluation that was made before, with the same code, hyperparameters and machine"
-        came = f"no trained state of {prepared.admitted.name} on {prepared.spec.identity} in {store.folder.parent}"
-        raise InvalidDocument([Problem("rescore", expected, f"{came}; use evaluate")])
+        got = f"no trained state of {prepared.admitted.name} on {prepared.spec.identity} in {store.folder.parent}"
+        raise UserError([Problem("rescore", expected, f"{got}; use evaluate")])
 
 
 def _drop_spent_states(prepared: Prepared, store: Store) -> None:

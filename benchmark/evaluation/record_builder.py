@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import benchmark
 from benchmark.datasets.dataset import Dataset
-from benchmark.evaluation.scheduling.supervisor import Ended
+from benchmark.evaluation.scheduling.supervisor import JobResult
 from benchmark.evaluation.scorer_client import Answer, chosen_chunk_mib
 from benchmark.executors.base import Executor
 from benchmark.executors.failure import Evidence, decide
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 NEVER_STARTED = Evidence(exit_code=None, start_error="its state was not trained in this evaluation")
 
 
-def compose_record(
-    prepared: Prepared, store: Store, executor: Executor, ended: Sequence[Ended], answer: Answer,
+def build_record(
+    prepared: Prepared, store: Store, executor: Executor, ended: Sequence[JobResult], answer: Answer,
     scoring_s: float,
 ) -> EvaluationRecord:  # fmt: skip
     """Put together the record of an evaluation."""
@@ -85,7 +85,7 @@ def compose_record(
     )
 
 
-def _failures(ended: Sequence[Ended]) -> dict[str, tuple[Evidence, str]]:
+def _failures(ended: Sequence[JobResult]) -> dict[str, tuple[Evidence, str]]:
     """What is known of every segment that some job was asked for: the evidence, and the trainer's own words."""
     return {
         segment.key: (each.evidence, each.errors.get(segment.key, ""))

@@ -24,8 +24,7 @@ from benchmark.scoring.scoring_job import (
     ScoringResult,
     TaskToScore,
 )
-from benchmark.spec import Problem
-from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec import Problem, UserError
 from benchmark.store.layout import SCORING_PREFIX, Home
 from benchmark.store.state_store import Store
 
@@ -50,14 +49,14 @@ def chosen_chunk_mib() -> int | None:
     """Give how large the scorer's pieces of work are to be, as `FMN_SCORING_CHUNK_MIB` asks; None where nobody asks.
 
     Raises:
-        InvalidDocument: it is no such number.
+        UserError: it is no such number.
     """
     asked = os.environ.get(CHUNK_VARIABLE, "").strip()
     if not asked:
         return None
     if not (asked.isascii() and asked.isdecimal() and len(asked) < 10 and 1 <= int(asked) <= MAX_CHUNK_MIB):
         expected = f"a whole number of MiB from 1 to {MAX_CHUNK_MIB}, or nothing"
-        raise InvalidDocument([Problem(CHUNK_VARIABLE, expected, asked[:40])])
+        raise UserError([Problem(CHUNK_VARIABLE, expected, asked[:40])])
     return int(asked)
 
 

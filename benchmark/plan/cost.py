@@ -134,9 +134,9 @@ def starting_order(durations: Sequence[float], workers: int) -> list[int]:
     Source: Graham 1969, Bounds on multiprocessing timing anomalies: started longest first, m workers are done within
     (4 - 1/m) / 3 times the shortest possible time.
     """
-    came = list(range(len(durations)))
-    longest_first = sorted(came, key=lambda position: -durations[position])
-    return min(longest_first, came, key=lambda order: makespan([durations[position] for position in order], workers))
+    got = list(range(len(durations)))
+    longest_first = sorted(got, key=lambda position: -durations[position])
+    return min(longest_first, got, key=lambda order: makespan([durations[position] for position in order], workers))
 
 
 def makespan(waiting: Sequence[float], workers: int, running: Sequence[float] = ()) -> float:

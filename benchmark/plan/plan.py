@@ -9,8 +9,7 @@ from decimal import Decimal
 from benchmark.plan.events import PruneEvent, compile_events
 from benchmark.plan.state_keys import root_key, state_key
 from benchmark.plan.tree import Segment, build_tree
-from benchmark.spec import BenchmarkSpec, Problem
-from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec import BenchmarkSpec, Problem, UserError
 
 DENSE = "dense"
 """Schedule name of the unpruned runs."""
@@ -97,7 +96,7 @@ def make_plan(
         environment_digest: digest of everything about the machine that can change bits.
 
     Raises:
-        InvalidDocument: a batch is larger than the training set, so that no update could ever be made.
+        UserError: a batch is larger than the training set, so that no update could ever be made.
     """
     subtrees: list[Subtree] = []
     for index, task in enumerate(spec.tasks):
@@ -105,8 +104,8 @@ def make_plan(
         steps_per_epoch = facts[name].num_train // task.training.batch_size
         if steps_per_epoch == 0:
             expected = f"at most {facts[name].num_train}, the number of training images of {task.dataset.name}"
-            where, came = f"tasks[{index}].training.batch_size", str(task.training.batch_size)
-            raise InvalidDocument([Problem(where, expected, came)])
+            where, got = f"tasks[{index}].training.batch_size", str(task.training.batch_size)
+            raise UserError([Problem(where, expected, got)])
         budget_steps = steps_per_epoch * task.training.epochs
         finetune = task.training.finetune
         total_steps = budget_steps + (steps_per_epoch * finetune.epochs if finetune else 0)

@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from benchmark.files.atomic import sync_folder
 from benchmark.files.bounded import read_regular
+from benchmark.spec import UserError
 from benchmark.spec.base import Problem
-from benchmark.spec.documents.validation import InvalidDocument
 
 Isolation = Literal["none", "docker"]
 Role = Literal["isolated", "unisolated"]
@@ -104,7 +104,7 @@ def signing_key(role: Role, *, away_from: Path | None = None) -> SigningKey:
         away_from: the key must not be below this folder (`FMN_HOME`).
 
     Raises:
-        InvalidDocument: the key cannot be made or read, or others could read or exchange it; says what to do.
+        UserError: the key cannot be made or read, or others could read or exchange it; says what to do.
     """
     path = key_path(role)
     if away_from is not None and path.resolve().is_relative_to(away_from.resolve()):
@@ -121,7 +121,7 @@ def public_keys() -> dict[Role, PublicKey]:
     """Give the public halves of the keys that this machine has already; makes none.
 
     Raises:
-        InvalidDocument: where `signing_key` does.
+        UserError: where `signing_key` does.
     """
     return {role: signing_key(role).public for role in ROLES if key_path(role).exists()}
 
@@ -158,5 +158,5 @@ def _read(path: Path, role: Role) -> SigningKey:
     return SigningKey(role, private)
 
 
-def _problem(place: Path, expected: str, came: str) -> InvalidDocument:
-    return InvalidDocument([Problem(f"{place} (FMN_CONFIG names another folder)", expected, came)])
+def _problem(place: Path, expected: str, got: str) -> UserError:
+    return UserError([Problem(f"{place} (FMN_CONFIG names another folder)", expected, got)])

@@ -16,9 +16,9 @@ from pydantic import Field
 from benchmark.files.bounded import read_regular
 from benchmark.recording.signature import BadSignature, Statement
 from benchmark.recording.signing_keys import KEY_PATTERN, ROLES, PublicKey, Role, key_path, role_of, signing_key
+from benchmark.spec import UserError
 from benchmark.spec.base import Document, Problem
 from benchmark.spec.documents.loading import read_document
-from benchmark.spec.documents.validation import InvalidDocument
 from benchmark.spec.documents.yaml_text import MAX_BYTES
 
 SHIPPED_LIST = Path(__file__).parents[1] / "trusted_keys.yaml"
@@ -113,14 +113,14 @@ def load_trust(named: Path | None = None) -> Trust:
         for each in _read_list(list_path(named)).keys:
             key = PublicKey(each.key)
             signers[key] = Signer(each.name, key, frozenset(each.signs))
-    except InvalidDocument as error:
+    except UserError as error:
         problems += error.problems
     for role in ROLES:
         try:
             if key_path(role).exists():
                 key = signing_key(role).public
                 signers[key] = Signer(THIS_MACHINE, key, frozenset({role}))
-        except InvalidDocument as error:
+        except UserError as error:
             problems += error.problems
     return Trust(signers, tuple(problems))
 
@@ -128,9 +128,9 @@ def load_trust(named: Path | None = None) -> Trust:
 def _read_list(path: Path) -> TrustedKeys:
     try:
         return read_document(TrustedKeys, read_regular(path, MAX_BYTES), path.name)
-    except InvalidDocument:
+    except UserError:
         raise
     except (OSError, ValueError) as error:
-        came = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        got = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         expected = "a readable list of trusted keys (FMN_TRUSTED_KEYS names it)"
-        raise InvalidDocument([Problem(str(path), expected, came)]) from None
+        raise UserError([Problem(str(path), expected, got)]) from None

@@ -1,6 +1,6 @@
 """What is asked: the Pydantic models of a benchmark document. Imports no torch."""
 
-from benchmark.spec.base import Document, Problem
+from benchmark.spec.base import Document, Problem, UserError
 from benchmark.spec.benchmark_spec import (
     BenchmarkSpec,
     BootstrapSpec,
@@ -20,5 +20,5 @@ __all__ = [
     "AnyPublished", "BenchmarkSpec", "BootstrapSpec", "DatasetSpec", "DigitsDataset", "Document", "EncoderSpec",
     "Evaluation", "FineTuning", "Gradual", "ImageFolder", "Iterative", "LinearProbeSpec", "OneShot", "PieSpec",
     "PopulationSpec", "Problem", "PublishedDataset", "ResNet18", "Schedule", "SmallResNet", "Task", "TrainingBudget",
-    "WideResNet16x2",
+    "UserError", "WideResNet16x2",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ It refuses to know any particular document.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -21,12 +21,24 @@ class Problem:
 
     where: str
     expected: str
-    came: str
+    got: str
     nearest: str | None = None
 
     def __str__(self) -> str:
         hint = f" (nearest valid: {self.nearest})" if self.nearest else ""
-        return f"{self.where}: expected {self.expected}, got {self.came}{hint}"
+        return f"{self.where}: expected {self.expected}, got {self.got}{hint}"
+
+
+class UserError(ValueError):
+    """Something that a user asked for cannot be done; every problem is said at once, for people.
+
+    Attributes:
+        problems: all of them, in the order in which they were found.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
 
 
 class Document(BaseModel):

@@ -178,10 +178,10 @@ def _transfer_has_the_channels(tasks: tuple[Any, ...], evaluation: Any) -> Itera
     others: tuple[AnyPublished, ...] = evaluation.transfer if isinstance(evaluation, Evaluation) else ()
     for task in tasks:
         for other in others if isinstance(task, Task) else ():
-            own, came = _channels(task.dataset), other.image_shape[0]
-            if own != came:
+            own, got = _channels(task.dataset), other.image_shape[0]
+            if own != got:
                 expected = f"datasets with {own} channels, as {task.dataset.name} has"
-                yield Problem("evaluation.transfer", expected, f"{other.name}, which has {came}")
+                yield Problem("evaluation.transfer", expected, f"{other.name}, which has {got}")
 
 
 def _channels(dataset: Any) -> int:

@@ -179,9 +179,9 @@ class Trainee:
 
 def _checked_loss(loss: Any) -> Tensor:
     if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
-        came = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
         detail = " without gradients" if isinstance(loss, Tensor) and not loss.requires_grad else ""
-        raise ValueError(f"loss: expected a scalar tensor with gradients, got {came}{detail}")
+        raise ValueError(f"loss: expected a scalar tensor with gradients, got {got}{detail}")
     return loss.reshape(())
 
 

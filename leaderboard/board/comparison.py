@@ -47,7 +47,7 @@ class Duel:
     paired: bool
 
 
-def fight(
+def compare(
     board: Board, first: Entry, second: Entry,
     outcomes: tuple[dict[CellKey, Predictions] | None, dict[CellKey, Predictions] | None],
 ) -> Duel:  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.admission.directory import MAX_FILES, MAX_TOTAL_BYTES
 from benchmark.admission.gate import Admitted, admit, submission_digest
-from benchmark.spec.documents.loading import InvalidDocument
+from benchmark.spec.documents.loading import InvalidDocumentError
 
 MANIFEST = """\
 name: mine
@@ -39,7 +39,7 @@ def admitted(directory: Path) -> Admitted:
 
 def refusal(directory: Path) -> list[str]:
     copy, start = directory.parent / "copy", time.monotonic()
-    with pytest.raises(InvalidDocument) as caught:
+    with pytest.raises(InvalidDocumentError) as caught:
         admit(directory, copy)
     assert time.monotonic() - start < 30, "hostile entries must not block"
     assert not copy.exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.admission.manifest import MAX_MANIFEST_BYTES, Manifest, read_manifest
-from benchmark.spec.documents.loading import InvalidDocument
+from benchmark.spec.documents.loading import InvalidDocumentError
 
 HONEST = """\
 name: my_method
@@ -25,7 +25,7 @@ def changed(**lines: str) -> bytes:
 
 
 def refusal(data: bytes) -> list[str]:
-    with pytest.raises(InvalidDocument) as caught:
+    with pytest.raises(InvalidDocumentError) as caught:
         read_manifest(data)
     messages = str(caught.value).splitlines()
     assert all(message.startswith("submission.yaml") and message.isprintable() for message in messages)

@@ -33,7 +33,7 @@ VERBS = ["check", "evaluate", "export", "keys", "leaderboard", "new", "plan", "r
 
 
 @dataclass(frozen=True)
-class Ended:
+class JobResult:
     """How a call of the command ended."""
 
     code: int
@@ -41,7 +41,7 @@ class Ended:
     err: str
 
 
-Fmn = Callable[..., Ended]
+Fmn = Callable[..., JobResult]
 
 
 @pytest.fixture
@@ -61,12 +61,12 @@ def fmn(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments: object) -> Ended:
+    def call(*arguments: object) -> JobResult:
         monkeypatch.setattr(sys, "argv", ["fmn", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
         printed = capsys.readouterr()
-        return Ended(ended.value.code if isinstance(ended.value.code, int) else 0, printed.out, printed.err)
+        return JobResult(ended.value.code if isinstance(ended.value.code, int) else 0, printed.out, printed.err)
 
     return call
 

@@ -20,8 +20,7 @@ from benchmark.datasets import image_folder
 from benchmark.datasets.dataset import DataFolders, Dataset, load_dataset
 from benchmark.datasets.image_set import ImageSet, choose_stratified
 from benchmark.datasets.pictures import UnreadablePicture, decode_picture, resize_all
-from benchmark.spec import ImageFolder
-from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec import ImageFolder, UserError
 
 CLASSES = ("cat", "dog", "yak")
 
@@ -48,7 +47,7 @@ def load(tmp_path: Path, path: Path | str, **fields: Any) -> Dataset:
 
 
 def problems_of(tmp_path: Path, path: Path, **fields: Any) -> list[str]:
-    with pytest.raises(InvalidDocument) as refused:
+    with pytest.raises(UserError) as refused:
         load(tmp_path, path, **fields)
     return [str(problem) for problem in refused.value.problems]
 

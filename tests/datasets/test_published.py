@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.io import savemat
 
 from benchmark.datasets import published
-from benchmark.datasets.dataset import DataFolders, MissingData, declared_facts, load_dataset
+from benchmark.datasets.dataset import DataFolders, MissingDataError, declared_facts, load_dataset
 from benchmark.datasets.torchvision_import import import_torchvision
-from benchmark.spec import DatasetSpec, Task
-from benchmark.spec.documents.validation import InvalidDocument, parse_document
+from benchmark.spec import DatasetSpec, Task, UserError
+from benchmark.spec.documents.validation import parse_document
 
 datasets = import_torchvision("torchvision.datasets")
 NO_SERVER = "http://127.0.0.1:9/"
@@ -224,14 +224,14 @@ def test_without_files_and_without_a_connection_there_is_one_sentence(
 ) -> None:
     write(name, folders.downloads, monkeypatch)
     empty = DataFolders(folders.downloads.with_name("empty"), folders.decoded)
-    with pytest.raises(InvalidDocument) as refused:
+    with pytest.raises(UserError) as refused:
         load_dataset(spec_of(name=name), empty)
     for problem in refused.value.problems:
         assert problem.where.startswith(str(empty.downloads))
         assert "a connection to download it" in problem.expected
-        assert problem.came.startswith("neither (")
-        assert "downloading" in problem.came or "refused" in problem.came
-    with pytest.raises(MissingData, match="FMN_DATA"):
+        assert problem.got.startswith("neither (")
+        assert "downloading" in problem.got or "refused" in problem.got
+    with pytest.raises(MissingDataError, match="FMN_DATA"):
         load_dataset(spec_of(name=name), empty, download=False)
 
 
@@ -248,11 +248,11 @@ def test_a_damaged_file_is_named(
     write(name, folders.downloads, monkeypatch)
     path = folders.downloads / file
     path.write_bytes(path.read_bytes()[:-20] + bytes(20))
-    with pytest.raises(InvalidDocument) as refused:
+    with pytest.raises(UserError) as refused:
         load_dataset(spec_of(name=name), folders)
     (problem,) = refused.value.problems
     assert problem.where == str(path)
-    assert "fetched again" in problem.came
+    assert "fetched again" in problem.got
 
 
 def test_published_counts_are_those_of_the_papers_and_of_torchvision() -> None:
@@ -266,7 +266,7 @@ def test_published_counts_are_those_of_the_papers_and_of_torchvision() -> None:
 
 
 def test_more_images_or_pixels_than_are_published_are_refused_with_what_there_is() -> None:
-    with pytest.raises(InvalidDocument) as refused:
+    with pytest.raises(UserError) as refused:
         spec_of(name="stl10", train_examples=5_001, test_examples=9_000, size=97)
     assert [(each.where, each.nearest) for each in refused.value.problems] == [
         ("dataset.train_examples", "5000"), ("dataset.test_examples", "8000"), ("dataset.size", "96")

@@ -20,8 +20,7 @@ from benchmark.evaluation import evaluate as road
 from benchmark.executors.base import PreparedJob
 from benchmark.executors.failure import Evidence
 from benchmark.recording.record import EvaluationRecord, RunRecord
-from benchmark.spec import BenchmarkSpec
-from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.store.layout import Home
 from benchmark.store.lock import only_one
 from tests.conftest import Evaluated
@@ -167,7 +166,7 @@ def test_rescoring_with_another_penalty_trains_nothing_and_gives_other_numbers(
 def test_rescoring_what_was_never_evaluated_is_refused_and_writes_no_record(
     tiny_spec: BenchmarkSpec, plain: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InvalidDocument, match="use evaluate"):
+    with pytest.raises(UserError, match="use evaluate"):
         evaluate_warm(tiny_spec, plain, tmp_path / "home", train=False)
     assert not (tmp_path / "home" / "records").exists()
 

@@ -16,9 +16,8 @@ from benchmark.executors.docker.executor import DockerExecutor
 from benchmark.executors.docker.limits import Limits
 from benchmark.scoring.compute import Compute, Device
 from benchmark.scoring.scoring_job import ScoringJob
-from benchmark.spec import BenchmarkSpec
+from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.spec.documents.loading import load_spec
-from benchmark.spec.documents.validation import InvalidDocument
 from benchmark.store.layout import SCORING_PREFIX, Home
 from tests.conftest import Evaluated
 from tests.executors.warm import evaluate_warm, request, scoring_job
@@ -57,7 +56,7 @@ def test_a_size_is_a_number_of_mib_or_nothing(
 @pytest.mark.parametrize("asked", ["0", "-1", "65537", "1.5", "64 MiB", "many", "9" * 5000, "²", "١٢"])
 def test_another_size_is_refused_with_what_was_expected(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CHUNK, asked)
-    with pytest.raises(InvalidDocument) as caught:
+    with pytest.raises(UserError) as caught:
         chosen_chunk_mib()
     (problem,) = caught.value.problems
     assert problem.where == CHUNK
@@ -69,7 +68,7 @@ def test_a_wrong_size_is_refused_before_anything_is_trained(
     tiny_spec: BenchmarkSpec, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CHUNK, "none")
-    with pytest.raises(InvalidDocument, match="MiB"):
+    with pytest.raises(UserError, match="MiB"):
         evaluate_warm(tiny_spec, plain, tmp_path)
     assert not list(tmp_path.glob("segments/*"))
 

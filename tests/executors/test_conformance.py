@@ -15,14 +15,13 @@ from benchmark.evaluation import check
 from benchmark.evaluation.check import check_submission
 from benchmark.evaluation.evaluate import Prepared, prepare
 from benchmark.evaluation.scheduling.jobs import prepare_jobs
-from benchmark.evaluation.scheduling.supervisor import Ended, supervise
+from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
 from benchmark.executors.base import Executor, PreparedJob, ScorerFailed
 from benchmark.executors.docker.executor import DockerExecutor
 from benchmark.executors.failure import Evidence, decide
 from benchmark.executors.process import ProcessExecutor
-from benchmark.spec import BenchmarkSpec
+from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.spec.canonical import canonical_json
-from benchmark.spec.documents.validation import InvalidDocument
 from benchmark.store.layout import Home
 from benchmark.store.state_store import Store
 from tests.conftest import TINY
@@ -56,7 +55,7 @@ def job_of(executor: Executor, home: Home, spec: BenchmarkSpec, submission: Path
     return prepared, jobs[0]
 
 
-def end_of(executor: Executor, job: PreparedJob, home: Home) -> Ended:
+def end_of(executor: Executor, job: PreparedJob, home: Home) -> JobResult:
     (ended,) = supervise(
         executor, [job], Store(home.segments), workers=1, stall_s=120, on_progress=lambda *_: None
     )
@@ -112,7 +111,7 @@ def test_a_submission_is_tried_where_trainers_run_and_its_problems_come_back_wit
     executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path
 ) -> None:
     assert check_submission(plain, tiny_spec, executor) == ()
-    with pytest.raises(InvalidDocument, match=r"method\.py:\d+.*my own mistake"):
+    with pytest.raises(UserError, match=r"method\.py:\d+.*my own mistake"):
         check_submission(attacked(tmp_path, 'raise KeyError("my own mistake")'), tiny_spec, executor)
 
 
@@ -120,7 +119,7 @@ def test_a_tried_submission_that_never_ends_is_ended(
     executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(check, "REHEARSAL_LIMIT_S", 15)
-    with pytest.raises(InvalidDocument, match="four updates within 15 s, got no end"):
+    with pytest.raises(UserError, match="four updates within 15 s, got no end"):
         check_submission(attacked(tmp_path, "while True: pass"), tiny_spec, executor)
 
 
@@ -137,7 +136,7 @@ def test_an_answer_that_a_tried_submission_made_up_is_a_problem_and_obeyed_by_no
                 pass
         os._exit(0)
     """
-    with pytest.raises(InvalidDocument, match=r"method\.py") as caught:
+    with pytest.raises(UserError, match=r"method\.py") as caught:
         check_submission(attacked(tmp_path, lie), tiny_spec, executor)
     assert all(line.isprintable() for line in str(caught.value).splitlines())
 

@@ -17,7 +17,7 @@ import pytest
 from benchmark.admission.gate import admit
 from benchmark.evaluation.evaluate import Prepared, prepare
 from benchmark.evaluation.scheduling.jobs import prepare_jobs
-from benchmark.evaluation.scheduling.supervisor import Ended, supervise
+from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
 from benchmark.evaluation.scorer_client import run_scorer
 from benchmark.executors.base import Executor
 from benchmark.executors.docker.executor import DockerExecutor
@@ -25,8 +25,7 @@ from benchmark.executors.docker.limits import Limits
 from benchmark.executors.failure import decide
 from benchmark.plan import Run
 from benchmark.scoring.scoring_job import ScoredRun
-from benchmark.spec import BenchmarkSpec
-from benchmark.spec.documents.loading import InvalidDocument
+from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.store.layout import Home
 from benchmark.store.outbox import remove_tree
 from benchmark.store.state_store import Store
@@ -60,7 +59,7 @@ class Came:
     stored: dict[tuple[str, Decimal], dict[str, bytes]]
     scored: dict[tuple[str, Decimal], ScoredRun]
     refused: dict[tuple[str, Decimal], tuple[str, str]]
-    ended: Ended
+    ended: JobResult
     log: bytes
 
 
@@ -68,7 +67,7 @@ class Came:
 def test_admission_refuses_it_at_once_by_file_and_field_and_executes_nothing(case: Case, tmp_path: Path) -> None:
     submission = case.copy_to(tmp_path / "submission")
     started = time.monotonic()
-    with pytest.raises(InvalidDocument) as caught:
+    with pytest.raises(UserError) as caught:
         admit(submission, tmp_path / "copy")
     assert time.monotonic() - started < 1
     message = str(caught.value)
@@ -142,12 +141,12 @@ def test_after_all_that_an_honest_run_gives_the_same_bytes(room: Room, honest: C
     }
 
 
-def judge(case: Case, came: Came, honest: Came) -> None:
+def judge(case: Case, got: Came, honest: Came) -> None:
     """Compare what came with what was expected, run by run."""
     expect = case.expect
     for key in honest.stored:
         outcome = expect.dense if expect.dense and key[0] == "dense" else expect.outcome
-        scored, refused = came.scored.get(key), came.refused.get(key)
+        scored, refused = got.scored.get(key), got.refused.get(key)
         if outcome == "finished":
             assert refused is None
             assert scored is None or scored.invalid is None
@@ -156,19 +155,19 @@ def judge(case: Case, came: Came, honest: Came) -> None:
         assert (key, reason) == (key, expect.reason), message
         assert [word for word in expect.words if word not in message] == [], message
         assert message.isprintable(), "a message goes to terminals and pages"
-    assert set(came.stored) <= set(honest.stored)
-    assert b"\x1b" not in came.log
-    assert len(came.log) <= 8 << 20
+    assert set(got.stored) <= set(honest.stored)
+    assert b"\x1b" not in got.log
+    assert len(got.log) <= 8 << 20
     if expect.twin:
-        assert {key: files["encoder.safetensors"] for key, files in came.stored.items()} == {
+        assert {key: files["encoder.safetensors"] for key, files in got.stored.items()} == {
             key: files["encoder.safetensors"] for key, files in honest.stored.items()
         }
     if expect.twin_scores:
-        assert {key: each.metrics for key, each in came.scored.items()} == {
+        assert {key: each.metrics for key, each in got.scored.items()} == {
             key: each.metrics for key, each in honest.scored.items()
         }
     if expect.accuracy == "chance":
-        accuracies = [each.metrics["linear/accuracy"] for each in came.scored.values()]
+        accuracies = [each.metrics["linear/accuracy"] for each in got.scored.values()]
         assert all(accuracy is not None and accuracy < CHANCE for accuracy in accuracies)
 
 
@@ -198,7 +197,7 @@ def run(case: Case, room: Room, *, changed: str = "") -> Came:
     )
 
 
-def train_one_seed(prepared: Prepared, home: Home, store: Store, executor: DockerExecutor) -> Ended:
+def train_one_seed(prepared: Prepared, home: Home, store: Store, executor: DockerExecutor) -> JobResult:
     """Train the first seed as an evaluation does."""
     jobs = prepare_jobs(
         home, store, prepared.plan, prepared.spec.tasks, prepared.data, prepared.admitted, "cpu"
@@ -224,7 +223,7 @@ def files_of(store: Store, run: Run) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in store.path(run.state_key).iterdir()}
 
 
-def reason_of(run: Run, ended: Ended) -> tuple[str, str]:
+def reason_of(run: Run, ended: JobResult) -> tuple[str, str]:
     """Give reason and message as the record has them."""
     reason, message = decide(ended.evidence)
     error = ended.errors.get(run.state_key, "")

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from benchmark.recording import signing_keys as keys
 from benchmark.recording.signing_keys import KEY_PATTERN, config_folder, key_path, public_keys, signing_key
-from benchmark.spec.documents.validation import InvalidDocument
+from benchmark.spec import UserError
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_file_that_is_no_key_is_refused_and_not_replaced(config: Path, name: s
     path = key_path("isolated")
     path.write_bytes(BAD_KEYS[name])
     path.chmod(0o600)
-    with pytest.raises(InvalidDocument, match=r"isolated\.key .*expected an Ed25519 private key"):
+    with pytest.raises(UserError, match=r"isolated\.key .*expected an Ed25519 private key"):
         signing_key("isolated")
     assert path.read_bytes() == BAD_KEYS[name]
 
@@ -135,28 +135,28 @@ def test_a_file_that_is_no_key_is_refused_and_not_replaced(config: Path, name: s
 def test_a_key_that_others_can_read_is_refused_with_what_to_do(config: Path, loose: int) -> None:
     signing_key("isolated")
     key_path("isolated").chmod(loose)
-    with pytest.raises(InvalidDocument, match=r"chmod 600 .*isolated\.key"):
+    with pytest.raises(UserError, match=r"chmod 600 .*isolated\.key"):
         signing_key("isolated")
 
 
 def test_a_folder_that_others_can_write_to_is_refused(config: Path) -> None:
     signing_key("isolated")
     config.chmod(0o770)
-    with pytest.raises(InvalidDocument, match="chmod 700"):
+    with pytest.raises(UserError, match="chmod 700"):
         signing_key("isolated")
 
 
 def test_a_folder_that_cannot_be_made_is_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FMN_CONFIG", str(tmp_path / "file" / "config"))
-    with pytest.raises(InvalidDocument, match=r"FMN_CONFIG names another folder.*Not a directory"):
+    with pytest.raises(UserError, match=r"FMN_CONFIG names another folder.*Not a directory"):
         signing_key("isolated")
 
 
 def test_a_pipe_in_place_of_a_key_does_not_block(config: Path) -> None:
     config.mkdir(parents=True, mode=0o700)
     os.mkfifo(key_path("isolated"), 0o600)
-    with pytest.raises(InvalidDocument, match="something else"):
+    with pytest.raises(UserError, match="something else"):
         signing_key("isolated")
 
 
@@ -164,7 +164,7 @@ def test_a_pipe_in_place_of_a_key_does_not_block(config: Path) -> None:
 def test_a_key_within_the_home_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """The home is copied, mounted into containers and published."""
     monkeypatch.setenv("FMN_CONFIG", str(tmp_path / "home" / place))
-    with pytest.raises(InvalidDocument, match="outside of FMN_HOME"):
+    with pytest.raises(UserError, match="outside of FMN_HOME"):
         signing_key("isolated", away_from=tmp_path / "home")
     assert not (tmp_path / "home").exists()
 

@@ -7,11 +7,11 @@ from pydantic import ValidationError
 
 from benchmark.spec import Evaluation
 from benchmark.spec.corruptions import ALL_CORRUPTIONS, NUM_SEVERITIES, Jpeg
-from benchmark.spec.documents.validation import InvalidDocument, parse_document
+from benchmark.spec.documents.validation import InvalidDocumentError, parse_document
 
 
 def problems_of(corruptions: object) -> list[str]:
-    with pytest.raises(InvalidDocument) as refused:
+    with pytest.raises(InvalidDocumentError) as refused:
         parse_document(Evaluation, {"corruptions": corruptions})
     return [str(problem) for problem in refused.value.problems]
 

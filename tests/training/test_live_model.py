@@ -227,8 +227,8 @@ class Returns(Method):
     (0, r"a tensor of shape \(16,\)$"), (1, r"a tensor of shape \(\) without gradients$"), (2, "float$"),
     (3, "NoneType$"), (4, "tuple$"), (5, r"a tensor of shape \(8,\)$"),
 ])  # fmt: skip
-def test_a_loss_that_is_no_scalar_with_gradients_is_refused_in_plain_words(mistake: int, came: str) -> None:
-    with pytest.raises(ValueError, match=rf"^loss: expected a scalar tensor with gradients, got {came}"):
+def test_a_loss_that_is_no_scalar_with_gradients_is_refused_in_plain_words(mistake: int, got: str) -> None:
+    with pytest.raises(ValueError, match=rf"^loss: expected a scalar tensor with gradients, got {got}"):
         update(Trainee(recipe_of(Returns, mistake=mistake)))
 
 

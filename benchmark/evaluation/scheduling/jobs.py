@@ -55,7 +55,7 @@ def write_task_data(home: Home, task: Task, *, download: bool = True) -> TaskDat
     """Load a dataset and write its tensors where processes can read them, once per content.
 
     Raises:
-        InvalidDocument: it cannot be loaded; says why.
+        UserError: it cannot be loaded; says why.
     """
     dataset = load_dataset(task.dataset, home.folders, download=download)
     train, test = home.data / dataset.train.digest, home.data / dataset.test.digest
@@ -72,7 +72,7 @@ def write_transfer_data(home: Home, spec: BenchmarkSpec) -> tuple[TransferData, 
     """Load the datasets to which encoders are transferred, and write them where the scorer can read them.
 
     Raises:
-        InvalidDocument: one cannot be loaded; says why.
+        UserError: one cannot be loaded; says why.
     """
     found: list[TransferData] = []
     for each in spec.evaluation.transfer:

@@ -28,7 +28,7 @@ _MAX_OUTBOX_ENTRIES = 10_000
 
 
 @dataclass
-class Ended:
+class JobResult:
     """How one job ended.
 
     Attributes:
@@ -56,7 +56,7 @@ class _Running:
 def supervise(
     executor: Executor, jobs: Sequence[PreparedJob], store: Store, *, workers: int, stall_s: float,
     on_progress: Callable[[Standing], None],
-) -> list[Ended]:  # fmt: skip
+) -> list[JobResult]:  # fmt: skip
     """Run jobs, `workers` at a time, in their order, until all have ended.
 
     Args:
@@ -70,7 +70,7 @@ def supervise(
     Returns:
         How each job ended, in order of ending. Whatever happens, no trainer is left running.
     """
-    waiting, running, ended = list(enumerate(jobs)), list[_Running](), list[Ended]()
+    waiting, running, ended = list(enumerate(jobs)), list[_Running](), list[JobResult]()
     standings = [JobStanding("waiting", 0)] * len(jobs)
     try:
         while waiting or running:
@@ -80,7 +80,7 @@ def supervise(
                     trainer = executor.start(prepared)
                 except OSError as error:
                     standings[position] = JobStanding("ended", 0)
-                    ended.append(Ended(prepared, Evidence(exit_code=None, start_error=str(error)), {}))
+                    ended.append(JobResult(prepared, Evidence(exit_code=None, start_error=str(error)), {}))
                 else:
                     running.append(_Running(position, prepared, trainer, names_to_collect(prepared.job)))
             time.sleep(POLL_EVERY_S)
@@ -89,7 +89,7 @@ def supervise(
                 standings[each.position] = JobStanding("ended" if evidence else "running", each.progress.num_updates)
                 if evidence is not None:
                     running.remove(each)
-                    ended.append(Ended(each.prepared, evidence, _read_failures(each.prepared)))
+                    ended.append(JobResult(each.prepared, evidence, _read_failures(each.prepared)))
             losses = [each.progress.loss for each in running if each.progress.loss is not None]
             on_progress(Standing(tuple(standings), losses[-1] if losses else None))
     finally:

@@ -91,8 +91,8 @@ def _read_exactly(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tenso
     return tensors
 
 
-def _difference(came: set[str], expected: set[str]) -> str:
-    missing, extra = sorted(expected - came), sorted(came - expected)
+def _difference(got: set[str], expected: set[str]) -> str:
+    missing, extra = sorted(expected - got), sorted(got - expected)
     parts = [f"missing key {missing[0]!r}"] if missing else []
     parts += [f"unexpected key {extra[0][:80]!r}"] if extra else []
     return f"{' and '.join(parts)} ({len(missing)} missing, {len(extra)} unexpected in all)"

@@ -55,7 +55,7 @@ def as_written(problem: Problem, own: Mapping[str, Any]) -> Problem:
     short = problem.where.removeprefix("tasks[0].")
     if "tasks" in own or not short.startswith(_OF_TASK):
         return problem
-    return Problem(short, problem.expected, problem.came, problem.nearest)
+    return Problem(short, problem.expected, problem.got, problem.nearest)
 
 
 def _problems(base: BenchmarkSpec, own: Mapping[str, Any]) -> Iterator[Problem]:

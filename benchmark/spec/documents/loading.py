@@ -16,11 +16,11 @@ from benchmark.spec.base import Problem
 from benchmark.spec.benchmark_spec import BenchmarkSpec, Task
 from benchmark.spec.datasets import ImageFolder
 from benchmark.spec.documents.extension import EXTENDS, Extension, as_written, extend
-from benchmark.spec.documents.validation import DOCUMENT, DocumentT, InvalidDocument, parse_document
+from benchmark.spec.documents.validation import DOCUMENT, DocumentT, InvalidDocumentError, parse_document
 from benchmark.spec.documents.wording import nearest_word, quoted, shown
 from benchmark.spec.documents.yaml_text import MAX_BYTES, YamlText, read_yaml
 
-__all__ = ["InvalidDocument", "load_spec", "parse_document", "read_document", "shipped_specs"]
+__all__ = ["InvalidDocumentError", "load_spec", "parse_document", "read_document", "shipped_specs"]
 
 _SHIPPED = Path(__file__).parents[2] / "specs"
 
@@ -37,7 +37,7 @@ def load_spec(name_or_path: str) -> BenchmarkSpec:
         name_or_path: name of a shipped benchmark (`digits`), which wins, or else the path of a YAML file.
 
     Raises:
-        InvalidDocument: there is no such document, or with everything that is wrong in it, each with file and line.
+        InvalidDocumentError: there is no such document, or with everything wrong in it, each with file and line.
     """
     return _load(name_or_path, Path(), ())
 
@@ -50,7 +50,7 @@ def _load(name_or_path: str, folder: Path, above: tuple[Path, ...]) -> Benchmark
     if not shipped and re.fullmatch(r"[\w-]*", name_or_path) and not path.is_file():
         known = shipped_specs()
         expected = f"a shipped benchmark ({', '.join(known)}) or the path of a YAML file"
-        raise InvalidDocument([Problem("spec", expected, quoted(name_or_path), nearest_word(name_or_path, known))])
+        raise InvalidDocumentError([Problem("spec", expected, quoted(name_or_path), nearest_word(name_or_path, known))])
     file = path.name if shipped else str(path)
     text = read_yaml(_read_file(path), MAX_BYTES)
     extension = _extension(text, file, path, above)
@@ -69,13 +69,13 @@ def _extension(text: YamlText, file: str, path: Path, above: tuple[Path, ...]) -
     try:
         if not isinstance(named, str):
             expected = "the name of a shipped benchmark or the path of a document"
-            raise InvalidDocument([Problem("spec", expected, shown(named))])
+            raise InvalidDocumentError([Problem("spec", expected, shown(named))])
         if path.resolve() in above:
-            came = " > ".join(each.name for each in line_up)
-            raise InvalidDocument([Problem("spec", "a document that does not build on itself", came)])
+            got = " > ".join(each.name for each in line_up)
+            raise InvalidDocumentError([Problem("spec", "a document that does not build on itself", got)])
         base = _load(named, path.parent, line_up)
-    except InvalidDocument as error:
-        raise InvalidDocument([_about_base(problem, text, file) for problem in error.problems]) from None
+    except InvalidDocumentError as error:
+        raise InvalidDocumentError([_about_base(problem, text, file) for problem in error.problems]) from None
     return extend(base, own)
 
 
@@ -83,7 +83,7 @@ def _about_base(problem: Problem, text: YamlText, file: str) -> Problem:
     """Say that the base cannot be had where it is named; what is wrong inside of it has its own place."""
     if problem.where != "spec":
         return problem
-    return _located(Problem(EXTENDS, problem.expected, problem.came, problem.nearest), text, file)
+    return _located(Problem(EXTENDS, problem.expected, problem.got, problem.nearest), text, file)
 
 
 def _with_paths_beside(spec: BenchmarkSpec, folder: Path) -> BenchmarkSpec:
@@ -108,7 +108,7 @@ def read_document(model: type[DocumentT], data: bytes, file: str, max_bytes: int
         max_bytes: refuse longer files unread.
 
     Raises:
-        InvalidDocument: with the problems of the YAML text and those of the document together.
+        InvalidDocumentError: with the problems of the YAML text and those of the document together.
     """
     return _judged(model, read_yaml(data, max_bytes), file)
 
@@ -122,12 +122,12 @@ def _judged(
         found = list(extension.problems) if extension else []
         try:
             parsed = parse_document(model, value)
-        except InvalidDocument as error:
+        except InvalidDocumentError as error:
             found += [as_written(problem, text.value) if extension else problem for problem in error.problems]
         problems += [problem for problem in found if not _is_unread(problem.where, text)]
     if problems or parsed is None:
         problems.sort(key=lambda problem: _line(problem, text))
-        raise InvalidDocument([_located(problem, text, file) for problem in problems])
+        raise InvalidDocumentError([_located(problem, text, file) for problem in problems])
     return parsed
 
 
@@ -147,7 +147,7 @@ def _located(problem: Problem, text: YamlText, file: str) -> Problem:
     line, whole = _line(problem, text), problem.where == DOCUMENT and DOCUMENT not in text.lines
     place = f"{file}:{line}" if line else file
     where = place if whole or not problem.where else f"{place}: {problem.where}"
-    return Problem(where, problem.expected, problem.came, problem.nearest)
+    return Problem(where, problem.expected, problem.got, problem.nearest)
 
 
 def _read_file(path: Path) -> bytes:
@@ -156,10 +156,10 @@ def _read_file(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "an impossible path"
-        raise InvalidDocument([Problem(quoted(str(path)), "a readable file", reason)]) from None
+        raise InvalidDocumentError([Problem(quoted(str(path)), "a readable file", reason)]) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidDocument([Problem(quoted(str(path)), "a regular file", "a directory, pipe or device")])
+            raise InvalidDocumentError([Problem(quoted(str(path)), "a regular file", "a directory, pipe or device")])
         with open(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_BYTES + 1)
     finally:

@@ -20,9 +20,9 @@ from benchmark.spec.documents.wording import expectation, nearest_number, neares
 class UnreadableValueError(ValueError):
     """A value that its field does not accept: what was expected, what came, and the nearest valid value."""
 
-    def __init__(self, expected: str, came: str, nearest: str | None = None) -> None:
-        super().__init__(f"expected {expected}, got {came}")
-        self.expected, self.came, self.nearest = expected, came, nearest
+    def __init__(self, expected: str, got: str, nearest: str | None = None) -> None:
+        super().__init__(f"expected {expected}, got {got}")
+        self.expected, self.got, self.nearest = expected, got, nearest
 
 
 def read_scalar(field: FieldInfo, raw: Any) -> Any:

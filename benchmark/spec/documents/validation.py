@@ -6,13 +6,13 @@ checks run on whatever parsed. It refuses to read files and to know any particul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from benchmark.spec.base import Document, Problem
+from benchmark.spec.base import Document, Problem, UserError
 from benchmark.spec.documents.fields import Limits, choices, members, scalar_kinds, without_none
 from benchmark.spec.documents.scalars import UnreadableValueError, read_scalar
 from benchmark.spec.documents.wording import expectation, nearest_word, one_of, path_to, quoted, shown
@@ -25,16 +25,8 @@ DOCUMENT = "document"
 _MOST_PROBLEMS = 100
 
 
-class InvalidDocument(ValueError):  # noqa: N818 - names what it is about, as ValueError's user-facing kin
-    """A document that cannot be used, with everything that is wrong with it.
-
-    Attributes:
-        problems: all of them, in the order of the document where that is known.
-    """
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = tuple(problems)
+class InvalidDocumentError(UserError):
+    """A document that cannot be used, with everything that is wrong with it, in the order of the document."""
 
 
 def parse_document(model: type[DocumentT], raw: Any, where: str = "") -> DocumentT:
@@ -48,7 +40,7 @@ def parse_document(model: type[DocumentT], raw: Any, where: str = "") -> Documen
         where: path of `raw` in a larger document, put before every path in messages.
 
     Raises:
-        InvalidDocument: with every problem: unknown and missing keys, wrong types, values out of range, unknown
+        InvalidDocumentError: with every problem: unknown and missing keys, wrong types, values out of range, unknown
             choices, and contradictions among the fields that did parse.
     """
     problems: list[Problem] = []
@@ -58,7 +50,7 @@ def parse_document(model: type[DocumentT], raw: Any, where: str = "") -> Documen
         parsed = _UNPARSED
         problems.append(Problem(where or DOCUMENT, "a document of this kind", f"more than {_MOST_PROBLEMS} mistakes"))
     if problems:
-        raise InvalidDocument(problems)
+        raise InvalidDocumentError(problems)
     return cast(DocumentT, parsed)
 
 
@@ -70,10 +62,10 @@ _UNPARSED: Any = object()
 """Stands for a value that could not be read; never leaves this module."""
 
 
-def _add(problems: list[Problem], where: str, expected: str, came: str, nearest: str | None = None) -> Any:
+def _add(problems: list[Problem], where: str, expected: str, got: str, nearest: str | None = None) -> Any:
     if len(problems) >= _MOST_PROBLEMS:
         raise _TooManyProblemsError
-    problems.append(Problem(where or DOCUMENT, expected, came, nearest))
+    problems.append(Problem(where or DOCUMENT, expected, got, nearest))
     return _UNPARSED
 
 
@@ -94,7 +86,7 @@ def _document(model: type[Document], raw: Any, where: str, problems: list[Proble
             values[name] = value
     known_values = {name: _with_gaps(value) for name, value in values.items()}
     for problem in model.contradictions(known_values):
-        _add(problems, _joined(where, problem.where), problem.expected, problem.came, problem.nearest)
+        _add(problems, _joined(where, problem.where), problem.expected, problem.got, problem.nearest)
     return _UNPARSED if len(problems) > before else _construct(model, values, where, problems)
 
 
@@ -157,9 +149,9 @@ def _tagged(field: FieldInfo, raw: Any, where: str, problems: list[Problem]) -> 
     tag = entries.get(tag_name)
     if isinstance(tag, str) and tag in known:
         return _document(known[tag], entries, where, problems)
-    came = shown(tag) if tag_name in entries else "nothing (the key is missing)"
+    got = shown(tag) if tag_name in entries else "nothing (the key is missing)"
     nearest = nearest_word(tag, known) if isinstance(tag, str) else None
-    return _add(problems, path_to(where, tag_name), one_of(known), came, nearest)
+    return _add(problems, path_to(where, tag_name), one_of(known), got, nearest)
 
 
 def _sequence(field: FieldInfo, raw: Any, where: str, problems: list[Problem]) -> Any:
@@ -194,7 +186,7 @@ def _mapping(field: FieldInfo, raw: Any, where: str, problems: list[Problem]) ->
         try:
             read_scalar(key_type, key)
         except UnreadableValueError as error:
-            _add(problems, where, f"keys that are {error.expected}", f"the key {error.came}", error.nearest)
+            _add(problems, where, f"keys that are {error.expected}", f"the key {error.got}", error.nearest)
         parsed[key] = _value(value_type, entry, path_to(where, str(key)), problems)
     return parsed
 
@@ -203,7 +195,7 @@ def _scalar(field: FieldInfo, raw: Any, where: str, problems: list[Problem]) -> 
     try:
         return read_scalar(field, raw)
     except UnreadableValueError as error:
-        return _add(problems, where, error.expected, error.came, error.nearest)
+        return _add(problems, where, error.expected, error.got, error.nearest)
 
 
 def _with_gaps(value: Any) -> Any:

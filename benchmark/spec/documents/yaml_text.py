@@ -59,9 +59,9 @@ class YamlText:
 class _UnreadableError(Exception):
     """Reading cannot go on: `line` from 1, or 0 where the text as a whole is meant."""
 
-    def __init__(self, line: int, expected: str, came: str) -> None:
+    def __init__(self, line: int, expected: str, got: str) -> None:
         super().__init__(expected)
-        self.line, self.expected, self.came = line, expected, came
+        self.line, self.expected, self.got = line, expected, got
 
 
 def read_yaml(data: bytes, max_bytes: int = MAX_BYTES) -> YamlText:
@@ -91,18 +91,18 @@ def read_yaml(data: bytes, max_bytes: int = MAX_BYTES) -> YamlText:
 def _stop(text: YamlText, error: _UnreadableError) -> None:
     text.unread.add("")
     text.lines[""] = error.line
-    text.problems.append(Problem("", error.expected, error.came))
+    text.problems.append(Problem("", error.expected, error.got))
 
 
 def _syntax_error(error: yaml.YAMLError) -> _UnreadableError:
-    line, came = 1, "something else"
+    line, got = 1, "something else"
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        came = " ".join(part for part in (error.problem, error.context) if part) or came
+        got = " ".join(part for part in (error.problem, error.context) if part) or got
     elif isinstance(error, yaml.reader.ReaderError):
-        came = f"a character that YAML does not permit ({error.reason})"
-    return _UnreadableError(line, "valid YAML", quoted(came)[1:-1])
+        got = f"a character that YAML does not permit ({error.reason})"
+    return _UnreadableError(line, "valid YAML", quoted(got)[1:-1])
 
 
 class _Reader:
@@ -185,14 +185,14 @@ class _Reader:
             return False
         return any(map(_is_forbidden, word))
 
-    def _refuse(self, path: str, expected: str, came: str) -> None:
+    def _refuse(self, path: str, expected: str, got: str) -> None:
         self._text.unread.add(path)
-        self._add(path, expected, came)
+        self._add(path, expected, got)
 
-    def _add(self, path: str, expected: str, came: str) -> None:
+    def _add(self, path: str, expected: str, got: str) -> None:
         if len(self._text.problems) >= 100:
             raise _UnreadableError(0, "fewer than 100 mistakes", "more")
-        self._text.problems.append(Problem(path, expected, came))
+        self._text.problems.append(Problem(path, expected, got))
 
 
 def _is_forbidden(character: str) -> bool:

@@ -67,8 +67,8 @@ class CapturedDescent:
         if self._graph is None:
             self._graph = self._captured(descend, views_VBCHW, labels_B)
         if views_VBCHW.shape != self._views.shape:
-            came = f"{tuple(self._views.shape)}, then {tuple(views_VBCHW.shape)}"
-            raise ValueError(f"capturable: expected views of one shape at all updates, got {came}")
+            got = f"{tuple(self._views.shape)}, then {tuple(views_VBCHW.shape)}"
+            raise ValueError(f"capturable: expected views of one shape at all updates, got {got}")
         self._views.copy_(views_VBCHW)
         if self._labels is not None and labels_B is not None:
             self._labels.copy_(labels_B)
@@ -95,5 +95,5 @@ class CapturedDescent:
 
 def cannot_be_captured(error: RuntimeError) -> str:
     """Say on one line what was expected: errors of CUDA go on for several, and end in advice for others."""
-    came = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    return f"capturable: expected a loss that queues work on the device and never waits for it, got {came}"
+    got = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    return f"capturable: expected a loss that queues work on the device and never waits for it, got {got}"

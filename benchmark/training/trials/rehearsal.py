@@ -71,10 +71,10 @@ class Rehearsal:
         trainee = self._call("__init__", lambda: Trainee(self.recipe))
         batch = self.batches.at(0)
         first, second = self._views(trainee, batch), self._views(trainee, batch)
-        came = f"{tuple(first.shape)} {first.dtype}"
+        got = f"{tuple(first.shape)} {first.dtype}"
         expected = f"(V, {', '.join(map(str, batch.images_BCHW.shape))}) float32, V at least 1"
         if first.shape[1:] != batch.images_BCHW.shape or not first.is_floating_point() or not len(first):
-            raise _Found(Problem("method.py: views", expected, came))
+            raise _Found(Problem("method.py: views", expected, got))
         if not torch.equal(first, second):
             raise _Found(
                 Problem(
@@ -125,8 +125,8 @@ class Rehearsal:
         if all(torch.equal(whole.encoder[name], split.encoder[name]) for name in whole.encoder):
             return []
         expected = "the same weights when training is interrupted and resumed"
-        came = "different ones: something that decides training is kept outside parameters, buffers and submodules"
-        return [Problem("method.py", expected, came)]
+        got = "different ones: something that decides training is kept outside parameters, buffers and submodules"
+        return [Problem("method.py", expected, got)]
 
     def _call(self, what: str, function: Callable[[], T]) -> T:
         try:
@@ -180,7 +180,7 @@ def main() -> None:
     channels, height, width = arguments.image_shape
     problems = rehearse(job, arguments.submission, (channels, height, width))
     sys.stdout.flush()
-    os.write(answer, json.dumps([[each.where, each.expected, each.came] for each in problems]).encode())
+    os.write(answer, json.dumps([[each.where, each.expected, each.got] for each in problems]).encode())
 
 
 if __name__ == "__main__":

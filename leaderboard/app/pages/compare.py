@@ -7,7 +7,7 @@ import streamlit as st
 from leaderboard.app.attachments import outcomes_of
 from leaderboard.app.controls import URL, Scene, open_scene
 from leaderboard.board.board import DENSE, Entry
-from leaderboard.board.comparison import Duel, device_hours, fight
+from leaderboard.board.comparison import Duel, compare, device_hours
 from leaderboard.board.standings import SCORE, rows, summary_scores
 from leaderboard.board.wording import duration, one_line, percent
 from leaderboard.figures.charts import Level, Line, curves, limits
@@ -18,7 +18,7 @@ from leaderboard.figures.palette import OKABE_ITO
 def _fight(_scene: Scene, first: str, second: str, stamp: tuple[str, str]) -> Duel:
     del stamp  # part of the key
     entries = _scene.opened.board.entries[first], _scene.opened.board.entries[second]
-    return fight(_scene.opened.board, *entries, (outcomes_of(entries[0]), outcomes_of(entries[1])))
+    return compare(_scene.opened.board, *entries, (outcomes_of(entries[0]), outcomes_of(entries[1])))
 
 
 def choose(scene: Scene) -> tuple[Entry, Entry] | None:

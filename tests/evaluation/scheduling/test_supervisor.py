@@ -14,7 +14,7 @@ import pytest
 
 from benchmark.evaluation.scheduling.eta import Standing
 from benchmark.evaluation.scheduling.supervisor import (
-    Ended,
+    JobResult,
     adopt_leftovers,
     checkpoint_steps,
     collect,
@@ -41,7 +41,7 @@ def first_job(spec: BenchmarkSpec, submission: Path, root: Path) -> PreparedJob:
     return jobs_of(request(spec, submission, root), root)[0]
 
 
-def run(executor: Executor, job: PreparedJob, root: Path, stall_s: float = 60.0) -> Ended:
+def run(executor: Executor, job: PreparedJob, root: Path, stall_s: float = 60.0) -> JobResult:
     (ended,) = supervise(executor, [job], store_of(root), workers=1, stall_s=stall_s, on_progress=lambda *_: None)
     return ended
 

@@ -18,7 +18,7 @@ from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import Believed
 from benchmark.scoring.metric import Column
 from leaderboard.board.board import Board, assemble, condense
-from leaderboard.board.comparison import fight
+from leaderboard.board.comparison import compare
 from leaderboard.board.ranking import Interval, log2_compression
 from leaderboard.board.stability import leaders
 from leaderboard.board.standings import (
@@ -214,7 +214,7 @@ def test_the_paired_difference_of_scores_is_the_difference_of_mean_areas(tmp_pat
     board = assemble(condense(str(path), record, SIGNER) for path, record in zip(paths, signed, strict=True))
     sides = [read_outcomes(path, record.outcomes_sha256) for path, record in zip(paths, signed, strict=True)]
     first, second = board.entries.values()
-    duel = fight(board, first, second, (sides[0], sides[1]))
+    duel = compare(board, first, second, (sides[0], sides[1]))
     areas: list[float] = []
     for side in sides:
         assert side is not None
@@ -232,7 +232,7 @@ def test_the_paired_difference_of_scores_is_the_difference_of_mean_areas(tmp_pat
 def test_without_outcomes_the_difference_is_over_models_and_close_to_the_summaries() -> None:
     board = _board(evaluation(Knobs("a", 0.97, 0.04)), evaluation(Knobs("b", 0.9, 0.2)))
     entries = list(board.entries.values())
-    duel = fight(board, entries[0], entries[1], (None, None))
+    duel = compare(board, entries[0], entries[1], (None, None))
     first, second = selection_scores(board, entries, ["early", "late", "one-shot"], SPARSITIES).values()
     assert not duel.paired
     assert duel.score is not None
@@ -244,7 +244,7 @@ def test_without_outcomes_the_difference_is_over_models_and_close_to_the_summari
 def test_a_missing_run_leaves_cells_comparable_and_scores_not() -> None:
     board = _board(evaluation(Knobs("a")), evaluation(Knobs("b", failures=FAILED)))
     first, second = board.entries.values()
-    duel = fight(board, first, second, (None, None))
+    duel = compare(board, first, second, (None, None))
     assert duel.score is None
     assert (TASK, "late", 0.9) not in duel.cells
     assert isinstance(duel.cells[TASK, "early", 0.9], Interval)

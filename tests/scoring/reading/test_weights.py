@@ -163,9 +163,9 @@ def test_a_mask_on_a_tensor_that_may_not_be_pruned_is_refused(files: Files) -> N
         (torch.rand(()), "torch.float32 ()"),
     ],
 )
-def test_another_shape_or_dtype_is_refused_by_name(files: Files, tensor: Tensor, came: str) -> None:
+def test_another_shape_or_dtype_is_refused_by_name(files: Files, tensor: Tensor, got: str) -> None:
     files.write({**weights(), STEM: tensor}, dense_mask())
-    files.refused(f"encoder.safetensors: '{STEM}': expected torch.float32 (2, 1, 3, 3), got {came}")
+    files.refused(f"encoder.safetensors: '{STEM}': expected torch.float32 (2, 1, 3, 3), got {got}")
 
 
 def test_a_mask_of_numbers_is_refused(files: Files) -> None:

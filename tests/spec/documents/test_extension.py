@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.spec import BenchmarkSpec, ImageFolder
-from benchmark.spec.documents.loading import InvalidDocument, load_spec
+from benchmark.spec.documents.loading import InvalidDocumentError, load_spec
 
 MINE = """\
 extends: cifar10-mini
@@ -29,7 +29,7 @@ def write(folder: Path, text: str, name: str = "mine.yaml") -> str:
 
 
 def refusal(name: str) -> list[str]:
-    with pytest.raises(InvalidDocument) as caught:
+    with pytest.raises(InvalidDocumentError) as caught:
         load_spec(name)
     return str(caught.value).splitlines()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.spec.documents.loading import InvalidDocument, load_spec, shipped_specs
+from benchmark.spec.documents.loading import InvalidDocumentError, load_spec, shipped_specs
 from benchmark.spec.documents.yaml_text import MAX_BYTES
 
 DIGITS = Path("benchmark/specs/digits.yaml")
@@ -29,7 +29,7 @@ colour: blue
 
 
 def refusal(name_or_path: str | Path) -> list[str]:
-    with pytest.raises(InvalidDocument) as caught:
+    with pytest.raises(InvalidDocumentError) as caught:
         load_spec(str(name_or_path))
     return str(caught.value).splitlines()
 

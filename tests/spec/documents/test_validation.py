@@ -14,7 +14,7 @@ from benchmark.spec import BenchmarkSpec, Gradual
 from benchmark.spec.base import Document, Problem, PrunedSparsity, TrainingFraction
 from benchmark.spec.canonical import canonical_json
 from benchmark.spec.documents.loading import load_spec
-from benchmark.spec.documents.validation import InvalidDocument, parse_document
+from benchmark.spec.documents.validation import InvalidDocumentError, parse_document
 
 
 class Digits(Document):
@@ -70,7 +70,7 @@ class Everything(Document):
 
 
 def refusals(raw: Any, model: type[Document] = Everything, where: str = "") -> list[str]:
-    with pytest.raises(InvalidDocument) as caught:
+    with pytest.raises(InvalidDocumentError) as caught:
         parse_document(model, raw, where)
     assert str(caught.value).splitlines() == [str(problem) for problem in caught.value.problems]
     return [str(problem) for problem in caught.value.problems]
@@ -79,7 +79,7 @@ def refusals(raw: Any, model: type[Document] = Everything, where: str = "") -> l
 def problems_of(raw: Any) -> tuple[Problem, ...]:
     try:
         parse_document(Everything, raw)
-    except InvalidDocument as error:
+    except InvalidDocumentError as error:
         return error.problems
     return ()
 
@@ -273,7 +273,7 @@ def test_parsing_and_pydantic_agree_on_what_is_valid(begin: Decimal, end: Decima
     if expected:
         assert parse_document(Gradual, raw) == Gradual.model_validate(raw)
         return
-    with pytest.raises(InvalidDocument) as caught:
+    with pytest.raises(InvalidDocumentError) as caught:
         parse_document(Gradual, raw)
     assert {problem.where for problem in caught.value.problems} <= {"begin", "end", "updates"}
     with pytest.raises(ValidationError):
@@ -297,11 +297,12 @@ def test_no_data_makes_validation_fail_otherwise(raw: Any) -> None:
 def test_transfer_to_other_channels_or_twice_to_one_dataset_is_refused() -> None:
     spec = json.loads(canonical_json(load_spec("cifar10").model_dump()))
     spec["evaluation"]["transfer"] = [{"name": "fashion_mnist"}, {"name": "svhn"}]
-    with pytest.raises(InvalidDocument) as refused:
+    with pytest.raises(InvalidDocumentError) as refused:
         parse_document(BenchmarkSpec, spec)
     assert str(refused.value) == (
         "evaluation.transfer: expected datasets with 3 channels, as cifar10 has, got fashion_mnist, which has 1"
     )
     spec["evaluation"]["transfer"] = [{"name": "svhn"}, {"name": "svhn", "size": 16}]
-    with pytest.raises(InvalidDocument, match=r"evaluation.transfer: expected every dataset once, got 2 times svhn"):
+    expected = r"evaluation.transfer: expected every dataset once, got 2 times svhn"
+    with pytest.raises(InvalidDocumentError, match=expected):
         parse_document(BenchmarkSpec, spec)

@@ -59,7 +59,7 @@ def test_words_that_yaml_versions_read_differently_are_refused_unless_quoted(wor
     (problem,) = read_yaml(f"a: {word}".encode()).problems
     assert problem.where == "a"
     assert "quotes around text" in problem.expected
-    assert problem.came == word
+    assert problem.got == word
     assert read_yaml(f"a: '{word}'".encode()).value == {"a": word}
 
 
@@ -84,7 +84,7 @@ def test_a_bomb_of_aliases_is_refused_at_once() -> None:
 
 def test_a_key_twice_is_refused_at_any_depth_and_the_first_value_is_read_on() -> None:
     text = read_yaml(b"a: 1\nb:\n  c: 1\n  c: 2\na: 3\n")
-    assert [(problem.where, problem.came) for problem in text.problems] == [
+    assert [(problem.where, problem.got) for problem in text.problems] == [
         ("b.c", "a second one on line 4"),
         ("a", "a second one on line 5"),
     ]
