@@ -9,10 +9,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.evaluation.check import TrialFailed, try_submission
-from benchmark.evaluation.evaluate import Prepared
-from benchmark.evaluation.scheduling.concurrency import default_workers, sharing_of, trainers_at_once
-from benchmark.evaluation.scheduling.cost_history import Experience, learn, usual_scoring_s
+from benchmark.evaluation.check import TrialError, try_updates_of
+from benchmark.evaluation.preparation import Prepared
+from benchmark.evaluation.scheduling.concurrency import default_workers, trainers_at_once, trainers_per_device
+from benchmark.evaluation.scheduling.cost_history import CostHistory, learn, usual_scoring_s
 from benchmark.evaluation.scheduling.jobs import checkpoint_interval, missing_segments
 from benchmark.executors.base import Executor
 from benchmark.plan import Subtree
@@ -77,7 +77,7 @@ def _estimate(
         return _Estimate(lines, [])
     try:
         cost, basis, memory = _tried_now(prepared, task, subtrees, executor)
-    except TrialFailed as failed:
+    except TrialError as failed:
         lines.append(f"cost: not known, the submission could not be timed ({failed}); `fmn check` says more")
         return _Estimate(lines, [])
     seeds_s = [cost.seconds(segments) for segments in left]
@@ -85,14 +85,15 @@ def _estimate(
     return _Estimate(lines, seeds_s, is_tried=True)
 
 
-def _learned(prepared: Prepared, experience: Experience, total_s: float, steps: int) -> str:
+def _learned(prepared: Prepared, experience: CostHistory, total_s: float, steps: int) -> str:
     cost, count = experience.cost, experience.num_segments
     price = f"{cost.model_s * 1e3:.1f} ms per update"
     if cost.batch_s:
         price += f" and {cost.batch_s * 1e3:.1f} ms per batch, which models in lockstep share"
     basis = f"{price}, as measured: from {count} finished segment{'s' * (count > 1)} of this submission"
     memory = f"a trainer took up to {experience.peak_memory_bytes / 2**30:.2f} GiB"
-    shared_s = total_s / sharing_of(prepared.device, trainers_at_once(prepared, default_workers()))
+    at_once = trainers_at_once(prepared.device, prepared.update_flops, default_workers())
+    shared_s = total_s / trainers_per_device(prepared.device, at_once)
     what = f"{_duration(shared_s)} of one {_device(prepared)}, at" if steps else "its cost:"
     return f"{what} {basis}; {memory}"
 
@@ -102,7 +103,7 @@ def _tried_now(
 ) -> tuple[UpdateCost, str, str]:
     """Make a few updates; give their cost, on what it stands, and what a trainer will take of memory."""
     budget, facts = prepared.spec.tasks[subtrees[0].task_index], prepared.facts[task]
-    trial = try_submission(prepared.admitted, budget, facts, prepared.device, executor)
+    trial = try_updates_of(prepared.admitted, budget, facts, prepared.device, executor)
     batch = budget.training.batch_size
     of = f"{trial.images} of {batch}" if trial.images < batch else f"{trial.images}"
     basis = f"{trial.seconds * 1e3:.1f} ms per update, tried just now with {of} images per update, views included"
@@ -121,7 +122,7 @@ def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float], *, tried: b
     """
     if not seeds_s:
         return []
-    at_once = trainers_at_once(prepared, default_workers())
+    at_once = trainers_at_once(prepared.device, prepared.update_flops, default_workers())
     workers = 1 if tried and prepared.device == "cuda" else at_once
     wall_s = makespan([seeds_s[position] for position in starting_order(seeds_s, workers)], workers)
     least_s = shortest_makespan(seeds_s, workers)

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from benchmark.cli.live_progress import make_reporter
 from benchmark.cli.tables import failure_lines, result_table
-from benchmark.evaluation.evaluate import Prepared, evaluate, prepare
+from benchmark.evaluation.evaluate import evaluate
+from benchmark.evaluation.preparation import Prepared, prepare
 from benchmark.evaluation.scheduling.progress import Reporter
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.select import choose_executor

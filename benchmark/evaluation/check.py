@@ -23,7 +23,7 @@ _MOST = 2**53
 """Largest number that a submission, which may lie, can make anybody calculate with."""
 
 
-class Trial(BaseModel):
+class TrialCost(BaseModel):
     """What some updates of one model cost here; numbers that the submission may have made up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -47,7 +47,7 @@ class Trial(BaseModel):
 _FINDINGS = TypeAdapter(list[tuple[str, str, str]])
 
 
-class TrialFailed(RuntimeError):  # noqa: N818 - says what happened
+class TrialError(RuntimeError):
     """A trial gave no answer; the message says why, for people."""
 
 
@@ -75,14 +75,14 @@ def _rehearse(admitted: Admitted, task: Task, executor: Executor) -> list[Proble
         found = _FINDINGS.validate_python(_try("rehearsal", admitted, task, facts, "cpu", executor))
     except ValidationError:
         return [Problem("method.py", "a rehearsal that answers for itself", "an answer of another form")]
-    except TrialFailed as failed:
+    except TrialError as failed:
         return [Problem("method.py", f"four updates within {REHEARSAL_LIMIT_S} s", str(failed))]
     return [Problem(where, expected, got) for where, expected, got in found]
 
 
-def try_submission(
+def try_updates_of(
     admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"], executor: Executor
-) -> Trial:
+) -> TrialCost:
     """Make some updates of a submission on this machine.
 
     Raises:
@@ -90,9 +90,9 @@ def try_submission(
         ExecutorProblem: it could not be tried where it was asked for.
     """
     try:
-        return Trial.model_validate(_try("timing", admitted, task, facts, device, executor))
+        return TrialCost.model_validate(_try("timing", admitted, task, facts, device, executor))
     except ValidationError:
-        raise TrialFailed("an answer of another form") from None
+        raise TrialError("an answer of another form") from None
 
 
 def _try(
@@ -114,9 +114,9 @@ def _try(
         shape = ["--image-shape", *map(str, facts.image_shape)]
         ended = executor.try_out(module, job_file, admitted.directory, shape, device, REHEARSAL_LIMIT_S)
     if ended.exit_code is None:
-        raise TrialFailed("no end")
+        raise TrialError("no end")
     try:
         return json.loads(ended.answer)
     except (ValueError, RecursionError):
         last_words = ended.complaint.strip().splitlines()[-1:] or ["nothing"]
-        raise TrialFailed(f"exit {ended.exit_code}: {last_words[0]}") from None
+        raise TrialError(f"exit {ended.exit_code}: {last_words[0]}") from None

@@ -1,22 +1,18 @@
-"""Composing a record: what was asked, what came out, what it cost, and one reason for every run that has no score."""
+"""Builds the record of an evaluation: what was asked, the numbers, the cost, and one reason for every failed run."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
-import platform
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import benchmark
 from benchmark.datasets.dataset import Dataset
+from benchmark.evaluation.preparation import Prepared
+from benchmark.evaluation.provenance import provenance_of
 from benchmark.evaluation.scheduling.supervisor import JobResult
-from benchmark.evaluation.scorer_client import Answer, chosen_chunk_mib
+from benchmark.evaluation.scorer_client import ScorerAnswer
 from benchmark.executors.base import Executor
 from benchmark.executors.failure import Evidence, decide
 from benchmark.plan import Run, Subtree
@@ -35,20 +31,26 @@ from benchmark.scoring.scoring_job import ScoredRun
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import SegmentReport
 
-if TYPE_CHECKING:
-    from benchmark.evaluation.evaluate import Prepared
-
 NEVER_STARTED = Evidence(exit_code=None, start_error="its state was not trained in this evaluation")
 
 
 def build_record(
-    prepared: Prepared, store: Store, executor: Executor, ended: Sequence[JobResult], answer: Answer,
+    prepared: Prepared, store: Store, executor: Executor, results: Sequence[JobResult], answer: ScorerAnswer,
     scoring_s: float,
 ) -> EvaluationRecord:  # fmt: skip
-    """Put together the record of an evaluation."""
+    """Build the record of an evaluation.
+
+    Args:
+        prepared: what was evaluated.
+        store: where the trained states and their reports are.
+        executor: where jobs ran.
+        results: how the training jobs of this call ended.
+        answer: what the scorer answered.
+        scoring_s: seconds that scoring took.
+    """
     result = answer.result
     scored = {(run.task, run.schedule, run.sparsity, run.seed): run for run in result.runs}
-    failures = _failures(ended)
+    failures = _failures(results)
     runs = [
         _run_record(run, subtree, store, scored.get((run.task, run.schedule, run.sparsity, run.seed)), failures)
         for subtree in prepared.plan.subtrees
@@ -68,7 +70,7 @@ def build_record(
         tier=prepared.spec.tier,
         submission=_submission_facts(prepared),
         environment=dict(prepared.environment),
-        provenance=_provenance(prepared, executor),
+        provenance=provenance_of(prepared, executor),
         isolation=executor.isolation,
         datasets={task: _dataset_facts(prepared, task) for task in prepared.data},
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -85,11 +87,11 @@ def build_record(
     )
 
 
-def _failures(ended: Sequence[JobResult]) -> dict[str, tuple[Evidence, str]]:
-    """What is known of every segment that some job was asked for: the evidence, and the trainer's own words."""
+def _failures(results: Sequence[JobResult]) -> dict[str, tuple[Evidence, str]]:
+    """For every segment that a job was asked for: what the supervisor saw, and what the trainer reported."""
     return {
         segment.key: (each.evidence, each.errors.get(segment.key, ""))
-        for each in ended
+        for each in results
         for segment in each.prepared.job.segments
     }
 
@@ -126,7 +128,7 @@ def _one_line(text: str) -> str:
 
 
 def _reports(run: Run, subtree: Subtree, store: Store) -> Iterator[SegmentReport]:
-    """Give the reports that cover a run, last first, each update once.
+    """Yield the reports that cover a run, last first, each update once.
 
     They need not be those of the plan's segments: a segment may have been continued from a checkpoint inside it, or
     trained when another specification divided the path in other places.
@@ -193,32 +195,3 @@ def _counts(dataset: Dataset) -> dict[str, Any]:
         "num_test": len(dataset.test.labels),
         "classes": list(dataset.class_names),
     }
-
-
-def _provenance(prepared: Prepared, executor: Executor) -> dict[str, Any]:
-    return {
-        "forget_me_not": benchmark.__version__,
-        "capturable": prepared.admitted.manifest.capturable,
-        "scoring_chunk_mib": chosen_chunk_mib(),
-        "executor": executor.name,
-        **executor.provenance(),
-        "platform": platform.platform(),
-        "num_cores": os.cpu_count(),
-        **_git_state(),
-    }
-
-
-@cache
-def _git_state() -> dict[str, Any]:
-    """The commit of the checkout that the package runs from, and whether it was changed; nothing outside a checkout."""
-    folder = Path(benchmark.__file__).parent
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", "__init__.py")  # installed into somebody else's checkout is not ours
-        return {"git_commit": git("rev-parse", "HEAD"), "git_dirty": bool(git("status", "--porcelain", "--", "."))}
-    except (OSError, subprocess.SubprocessError):
-        return {}

@@ -1,4 +1,4 @@
-"""Handing what was trained to the scorer, in its own process or container, and reading its answer."""
+"""Asks the scorer, in a process or container of its own, to score what was trained, and reads its answer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scheduling.jobs import TransferData
 from benchmark.executors.base import Executor
 from benchmark.plan import Run, Segment, Subtree, path_to
@@ -28,17 +28,19 @@ from benchmark.spec import Problem, UserError
 from benchmark.store.layout import SCORING_PREFIX, Home
 from benchmark.store.state_store import Store
 
-if TYPE_CHECKING:
-    from benchmark.evaluation.evaluate import Prepared
-
-
 CHUNK_VARIABLE = "FMN_SCORING_CHUNK_MIB"
-"""Names the size of the scorer's pieces of work: less where memory is short, for instance on a small or shared GPU."""
+"""Variable with the size of the scorer's pieces of work in MiB: less where memory is short, as on a shared GPU."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a scorer answers: its numbers, and two parquet files that are kept beside the record."""
+class ScorerAnswer:
+    """What a scorer answers.
+
+    Attributes:
+        result: its numbers.
+        outcomes: a parquet file of per-example outcomes, kept beside the record.
+        maps: a parquet file of two-dimensional maps, kept beside the record.
+    """
 
     result: ScoringResult
     outcomes: bytes
@@ -46,10 +48,10 @@ class Answer:
 
 
 def chosen_chunk_mib() -> int | None:
-    """Give how large the scorer's pieces of work are to be, as `FMN_SCORING_CHUNK_MIB` asks; None where nobody asks.
+    """Return the size of the scorer's pieces of work that `FMN_SCORING_CHUNK_MIB` asks for, in MiB, or None.
 
     Raises:
-        UserError: it is no such number.
+        UserError: it is not such a number.
     """
     asked = os.environ.get(CHUNK_VARIABLE, "").strip()
     if not asked:
@@ -62,8 +64,12 @@ def chosen_chunk_mib() -> int | None:
 
 def run_scorer(
     prepared: Prepared, home: Home, store: Store, executor: Executor, workers: int, on_wait: Callable[[], None]
-) -> Answer:
-    """Score every run whose state is stored, on the device that they were trained on."""
+) -> ScorerAnswer:
+    """Score every run whose state is stored, on the device that it was trained on.
+
+    Raises:
+        ScorerFailed: the scorer ended with an error.
+    """
     tasks: list[TaskToScore] = []
     for name, data in prepared.data.items():
         subtrees = [subtree for subtree in prepared.plan.subtrees if subtree.task == name]
@@ -75,7 +81,7 @@ def run_scorer(
                 _to_score(run, subtree, store)
                 for subtree in subtrees for run in subtree.runs if store.has(run.state_key)
             ),
-            transfer=tuple(_other(each) for each in prepared.transfer),
+            transfer=tuple(_transfer_dataset(each) for each in prepared.transfer),
         )  # fmt: skip
         tasks.append(task)
     home.outcomes.mkdir(parents=True, exist_ok=True)
@@ -89,10 +95,10 @@ def run_scorer(
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
         executor.score(job_file, out, on_wait)
         result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
-        return Answer(result, (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes())
+        return ScorerAnswer(result, (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes())
 
 
-def _other(data: TransferData) -> OtherDataset:
+def _transfer_dataset(data: TransferData) -> OtherDataset:
     dataset = data.dataset
     return OtherDataset(
         name=dataset.name, num_classes=dataset.num_classes, train_file=data.train, test_file=data.test,

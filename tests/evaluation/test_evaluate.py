@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from benchmark.data.streams import stream_seed
-from benchmark.evaluation import evaluate as road
+from benchmark.evaluation import training as training_step
 from benchmark.executors.base import PreparedJob
 from benchmark.executors.failure import Evidence
 from benchmark.recording.record import EvaluationRecord, RunRecord
@@ -249,7 +249,7 @@ def test_a_submission_that_always_raises_gives_a_record_of_failures(
 def test_an_endless_loop_is_a_timeout_of_every_run(
     tiny_spec: BenchmarkSpec, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(road, "STALL_S", 1.0)
+    monkeypatch.setattr(training_step, "STALL_S", 1.0)
     submission = write_submission(tmp_path / "submission", "while True: time.sleep(0.01)")
     record, _ = evaluate_warm(tiny_spec, submission, root)
     assert {run.failure.reason for run in record.runs if run.failure} == {"timeout"}

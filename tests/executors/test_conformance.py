@@ -13,7 +13,7 @@ import yaml
 
 from benchmark.evaluation import check
 from benchmark.evaluation.check import check_submission
-from benchmark.evaluation.evaluate import Prepared, prepare
+from benchmark.evaluation.preparation import Prepared, prepare
 from benchmark.evaluation.scheduling.jobs import prepare_jobs
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
 from benchmark.executors.base import Executor, PreparedJob, ScorerFailed

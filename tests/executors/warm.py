@@ -18,8 +18,9 @@ from typing import Any, Literal
 
 import torch
 
-from benchmark.evaluation import evaluate as road
-from benchmark.evaluation.evaluate import Prepared, evaluate, prepare
+from benchmark.evaluation import training as training_step
+from benchmark.evaluation.evaluate import evaluate
+from benchmark.evaluation.preparation import Prepared, prepare
 from benchmark.evaluation.scheduling import jobs as preparation
 from benchmark.evaluation.scheduling.progress import TrainingProgress
 from benchmark.evaluation.scorer_client import run_scorer
@@ -170,7 +171,7 @@ def evaluate_warm(
 def dispatch(spec: BenchmarkSpec, submission: Path, root: Path, checkpoint_every_s: float) -> None:
     """Be a dispatcher whose trainers are its own forks; meant to run in a process that will be killed."""
     preparation.CHECKPOINT_EVERY_S = checkpoint_every_s  # pyright: ignore[reportConstantRedefinition]
-    road.STALL_S = 60.0  # pyright: ignore[reportConstantRedefinition]
+    training_step.STALL_S = 60.0  # pyright: ignore[reportConstantRedefinition]
     evaluate_warm(spec, submission, root, executor=WarmExecutor(multiprocessing.get_context("fork")))
 
 

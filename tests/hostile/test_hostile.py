@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from benchmark.admission.gate import admit
-from benchmark.evaluation.evaluate import Prepared, prepare
+from benchmark.evaluation.preparation import Prepared, prepare
 from benchmark.evaluation.scheduling.jobs import prepare_jobs
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
 from benchmark.evaluation.scorer_client import run_scorer

@@ -1,43 +1,38 @@
-"""How much is done at the same time: processes for the cores there are, trainers for the devices there are."""
+"""How much is done at the same time: one process per core, one trainer or a few per GPU."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from benchmark.encoder import flops_per_view
-from benchmark.plan.plan import task_name
 from benchmark.training.environment import TRAINER_THREADS
 
-if TYPE_CHECKING:
-    from benchmark.evaluation.evaluate import Prepared
+TRAINERS_SHARING_A_GPU = 4
+"""Trainers of small networks that share a GPU. Each waits for Python, which makes its views, so the device has time for
+several. More of them would only fill its memory with their libraries, half a GiB each."""
 
-SHARING_A_GPU = 4
-"""Trainers of small networks that share a GPU: Python, which makes their views, is what each waits for. They take turns
-on the device, which more of them would only fill with their libraries, half a GiB each."""
-
-FILLS_A_GPU = 1e11
+FILLS_A_GPU_FLOPS = 1e11
 """Floating-point operations of an update (one view per image) that leave no room for another trainer's: 0.1 to 1 ms."""
 
 
 def default_workers() -> int:
-    """Give the number of processes that work at the same time: one per core."""
+    """Return the number of processes that work at the same time: one per core."""
     return max(1, len(os.sched_getaffinity(0)) // TRAINER_THREADS)
 
 
-def trainers_at_once(prepared: Prepared, workers: int) -> int:
-    """Give the number of trainers at the same time: as many as `workers` on a CPU, one or a few on a GPU."""
-    if prepared.device == "cpu":
+def trainers_at_once(device: Literal["cpu", "cuda"], update_flops: float, workers: int) -> int:
+    """Return the number of trainers that run at the same time.
+
+    Args:
+        device: where they train.
+        update_flops: floating-point operations of an update, with one view per image.
+        workers: processes that may work at the same time.
+    """
+    if device == "cpu":
         return workers
-    spec, facts = prepared.spec, prepared.facts
-    shapes = [facts[task_name(spec, index)].image_shape for index in range(len(spec.tasks))]
-    operations = [
-        task.training.batch_size * flops_per_view(task.encoder, shape)
-        for task, shape in zip(spec.tasks, shapes, strict=True)
-    ]
-    return 1 if max(operations) >= FILLS_A_GPU else min(workers, SHARING_A_GPU)
+    return 1 if update_flops >= FILLS_A_GPU_FLOPS else min(workers, TRAINERS_SHARING_A_GPU)
 
 
-def sharing_of(device: Literal["cpu", "cuda"], at_once: int) -> int:
-    """Give how many trainers share one device: all of them the one GPU, none a core."""
+def trainers_per_device(device: Literal["cpu", "cuda"], at_once: int) -> int:
+    """Return how many of the trainers that run at once share one device. A core is never shared, the one GPU always."""
     return at_once if device == "cuda" else 1

@@ -26,7 +26,7 @@ _MOST_RECORDS = 8
 
 
 @dataclass(frozen=True)
-class Experience:
+class CostHistory:
     """What an update of a submission costs on a task.
 
     Attributes:
@@ -40,7 +40,7 @@ class Experience:
     peak_memory_bytes: int
 
 
-def learn(subtrees: Iterable[Subtree], store: Store) -> Experience | None:
+def learn(subtrees: Iterable[Subtree], store: Store) -> CostHistory | None:
     """Learn from the finished segments of some seeds of one task; None where nothing was trained.
 
     It takes the plan's number of models in lockstep for what was trained side by side. Where a plan has grown since,
@@ -56,10 +56,10 @@ def learn(subtrees: Iterable[Subtree], store: Store) -> Experience | None:
                 observed.append(observe(stretches, report.start, report.step, report.train_s))
                 peak_memory_bytes = max(peak_memory_bytes, report.peak_memory_bytes)
     cost = fit(observed)
-    return cost and Experience(cost, len(observed), peak_memory_bytes)
+    return cost and CostHistory(cost, len(observed), peak_memory_bytes)
 
 
-def learn_by_task(subtrees: Sequence[Subtree], store: Store) -> dict[str, Experience]:
+def learn_by_task(subtrees: Sequence[Subtree], store: Store) -> dict[str, CostHistory]:
     """Learn for every task of a plan; tasks of which nothing is trained are left out."""
     tasks = dict.fromkeys(subtree.task for subtree in subtrees)
     learned = {task: learn([each for each in subtrees if each.task == task], store) for task in tasks}
@@ -75,7 +75,7 @@ def _report(store: Store, key: str) -> SegmentReport | None:
 
 
 def courses_of(
-    jobs: Sequence[PreparedJob], tasks: Mapping[str, str], learned: Mapping[str, Experience]
+    jobs: Sequence[PreparedJob], tasks: Mapping[str, str], learned: Mapping[str, CostHistory]
 ) -> list[Course]:
     """Predict how every job goes.
 

@@ -1,7 +1,6 @@
-"""Who is told how an evaluation goes: people at a terminal (`Reporter`), and whoever looks at the home from elsewhere.
+"""Progress of an evaluation, for people at a terminal (`Reporter`) and in a status file that other programs read.
 
-The status of an evaluation is written here, about once per second and never as a reason to stop: where it cannot be
-written, it is left.
+The status file is written about once per second. Where it cannot be written, the evaluation goes on without it.
 """
 
 from __future__ import annotations
@@ -48,19 +47,19 @@ class TrainingProgress:
 
 
 class Reporter(Protocol):
-    """Who is told how an evaluation goes."""
+    """Shows how an evaluation goes."""
 
     def stage(self, text: str) -> None:
-        """A new station has been reached."""
+        """Show that a new step has begun."""
 
     def warn(self, text: str) -> None:
-        """Something to look at."""
+        """Show something that a person should look at."""
 
     def training(self, progress: TrainingProgress) -> None:
-        """Training goes on."""
+        """Show how far training is."""
 
     def waiting(self) -> None:
-        """Something else goes on."""
+        """Show that something else than training goes on."""
 
 
 class StatusFile:
@@ -85,12 +84,12 @@ class StatusFile:
         self._scoring_since: float | None = None
 
     def training(self, progress: TrainingProgress) -> None:
-        """Say that training goes on."""
+        """Write how far training is."""
         earlier = self._total_updates - progress.total_updates
         self._write("training", progress, earlier + progress.updates, progress.left_s, progress.scoring_s)
 
     def scoring(self, runs: int, total_runs: int, usual_s: float | None) -> None:
-        """Say that scoring goes on; the first call says since when."""
+        """Write that scoring goes on; the first call starts its clock."""
         now = self._clock()
         if self._scoring_since is None:
             self._scoring_since, self._due = now, now
@@ -114,7 +113,7 @@ class StatusFile:
             write_status(self._path, status)
 
     def remove(self) -> None:
-        """There is a record now. What nobody has continued for a month goes as well."""
+        """Remove the file, as there is a record now; files that nobody has continued for a month go as well."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
             for path in self._path.parent.glob("*.json"):
@@ -122,39 +121,45 @@ class StatusFile:
                     path.unlink()
 
 
-class Audience:
-    """Everybody who is told how an evaluation goes: the reporter of this call, and whoever reads the status.
+class ProgressFeed:
+    """Sends the progress of an evaluation to the reporter of this call and into the status file.
 
     Args:
         reporter: of this call.
-        status: in the home.
-        leaves: where the final states of all runs are, or will be.
-        scoring_s: how long scoring usually takes, if that is known.
+        status: the status file in the home.
+        leaves: folders of the final states of all runs, whether they are there yet or not.
+        scoring_s: how many seconds scoring usually takes, if that is known.
     """
 
     def __init__(
         self, reporter: Reporter, status: StatusFile, leaves: Sequence[Path], scoring_s: float | None
     ) -> None:
-        self.reporter, self._status, self._leaves, self._scoring_s = reporter, status, leaves, scoring_s
+        self._reporter, self._status, self._leaves, self._scoring_s = reporter, status, leaves, scoring_s
+
+    def stage(self, text: str) -> None:
+        """Send that a new step has begun."""
+        self._reporter.stage(text)
 
     def training(self, updates: int, total_updates: int, loss: float | None, left_s: float | None) -> None:
-        """Tell how far training is."""
-        runs = sum(leaf.exists() for leaf in self._leaves)
+        """Send how far training is."""
         progress = TrainingProgress(
-            updates, total_updates, runs, len(self._leaves), loss, left_s, self._scoring_s
+            updates, total_updates, self._num_stored(), len(self._leaves), loss, left_s, self._scoring_s
         )
-        self.reporter.training(progress)
+        self._reporter.training(progress)
         self._status.training(progress)
 
     def scoring(self) -> Callable[[], None]:
-        """Tell that scoring begins; gives what is to be called while it goes on."""
-        runs = sum(leaf.exists() for leaf in self._leaves)
+        """Send that scoring begins; return what is to be called now and then while it goes on."""
+        runs = self._num_stored()
         usual = "" if self._scoring_s is None else f", which took {roughly(self._scoring_s)} before"
-        self.reporter.stage(f"scoring{usual}")
+        self._reporter.stage(f"scoring{usual}")
 
-        def goes_on() -> None:
-            self.reporter.waiting()
+        def on_wait() -> None:
+            self._reporter.waiting()
             self._status.scoring(runs, len(self._leaves), self._scoring_s)
 
-        goes_on()
-        return goes_on
+        on_wait()
+        return on_wait
+
+    def _num_stored(self) -> int:
+        return sum(leaf.exists() for leaf in self._leaves)

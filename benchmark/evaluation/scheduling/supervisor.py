@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmark.evaluation.scheduling.eta import JobStanding, Standing
+from benchmark.evaluation.scheduling.eta import JobProgress, JobsProgress, JobState
 from benchmark.executors.base import Executor, PreparedJob, Trainer
 from benchmark.executors.failure import Evidence
 from benchmark.plan import Segment
@@ -27,14 +27,14 @@ _MAX_ERROR_CHARS = 20_000
 _MAX_OUTBOX_ENTRIES = 10_000
 
 
-@dataclass
+@dataclass(frozen=True)
 class JobResult:
     """How one job ended.
 
     Attributes:
         prepared: the job.
-        evidence: what was seen.
-        errors: tracebacks by segment, as told by the trainer: text for people, never a verdict.
+        evidence: what the supervisor saw.
+        errors: tracebacks by segment, as the trainer reported them: text for people, never a verdict.
     """
 
     prepared: PreparedJob
@@ -42,20 +42,63 @@ class JobResult:
     errors: dict[str, str]
 
 
-@dataclass
-class _Running:
-    position: int
-    prepared: PreparedJob
-    trainer: Trainer
-    wanted: frozenset[str]
-    progress: Progress = field(default_factory=lambda: Progress(num_updates=0, loss=None))
-    last_progress: float = field(default_factory=time.monotonic)
-    refused: str | None = None
+class _SupervisedJob:
+    """One job from its start to its result."""
+
+    def __init__(self, prepared: PreparedJob, store: Store, stall_s: float) -> None:
+        self.prepared, self._store, self._stall_s = prepared, store, stall_s
+        self.progress = Progress(num_updates=0, loss=None)
+        self.result: JobResult | None = None
+        self._trainer: Trainer | None = None
+        self._wanted = names_to_collect(prepared.job)
+        self._last_progress, self._refused = 0.0, None
+
+    @property
+    def state(self) -> JobState:
+        """Where the job is."""
+        if self.result is not None:
+            return "ended"
+        return "waiting" if self._trainer is None else "running"
+
+    def start(self, executor: Executor) -> None:
+        """Start its trainer; one that cannot be started has ended."""
+        try:
+            self._trainer = executor.start(self.prepared)
+        except OSError as error:
+            self._end(Evidence(exit_code=None, start_error=str(error)))
+        self._last_progress = time.monotonic()
+
+    def look_after(self) -> None:
+        """Collect what is there, read how far it is, and end a trainer that stands still."""
+        assert self._trainer is not None
+        evidence = self._trainer.poll()
+        self.collect()
+        progress = _read_progress(self.prepared)
+        if progress is not None and progress.num_updates > self.progress.num_updates:
+            self.progress, self._last_progress = progress, time.monotonic()
+        if evidence is None and time.monotonic() - self._last_progress > self._stall_s:
+            self.kill()
+            evidence = Evidence(exit_code=None, past_deadline=True)
+            self.collect()
+        if evidence is not None:
+            self._end(replace(evidence, refused_file=self._refused or evidence.refused_file))
+
+    def collect(self) -> None:
+        """Take finished states from its outbox into the store."""
+        self._refused = collect(self.prepared.outbox, self._wanted, self._store) or self._refused
+
+    def kill(self) -> None:
+        """End its trainer."""
+        if self._trainer is not None:
+            self._trainer.kill()
+
+    def _end(self, evidence: Evidence) -> None:
+        self.result = JobResult(self.prepared, evidence, _read_failures(self.prepared))
 
 
 def supervise(
     executor: Executor, jobs: Sequence[PreparedJob], store: Store, *, workers: int, stall_s: float,
-    on_progress: Callable[[Standing], None],
+    on_progress: Callable[[JobsProgress], None],
 ) -> list[JobResult]:  # fmt: skip
     """Run jobs, `workers` at a time, in their order, until all have ended.
 
@@ -65,53 +108,44 @@ def supervise(
         store: where finished states go, as soon as they appear in an outbox.
         workers: how many at a time.
         stall_s: seconds without progress after which a trainer is ended.
-        on_progress: told how far every job is, several times per second.
+        on_progress: called several times per second with how far every job is.
 
     Returns:
-        How each job ended, in order of ending. Whatever happens, no trainer is left running.
+        How each job ended, in the order of the jobs. Whatever happens, no trainer is left running.
     """
-    waiting, running, ended = list(enumerate(jobs)), list[_Running](), list[JobResult]()
-    standings = [JobStanding("waiting", 0)] * len(jobs)
+    supervised = [_SupervisedJob(job, store, stall_s) for job in jobs]
     try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                position, prepared = waiting.pop(0)
-                try:
-                    trainer = executor.start(prepared)
-                except OSError as error:
-                    standings[position] = JobStanding("ended", 0)
-                    ended.append(JobResult(prepared, Evidence(exit_code=None, start_error=str(error)), {}))
-                else:
-                    running.append(_Running(position, prepared, trainer, names_to_collect(prepared.job)))
+        while any(each.result is None for each in supervised):
+            _start_waiting(supervised, executor, workers)
             time.sleep(POLL_EVERY_S)
-            for each in list(running):
-                evidence = _look_after(each, store, stall_s)
-                standings[each.position] = JobStanding("ended" if evidence else "running", each.progress.num_updates)
-                if evidence is not None:
-                    running.remove(each)
-                    ended.append(JobResult(each.prepared, evidence, _read_failures(each.prepared)))
-            losses = [each.progress.loss for each in running if each.progress.loss is not None]
-            on_progress(Standing(tuple(standings), losses[-1] if losses else None))
+            for each in _running(supervised):
+                each.look_after()
+            on_progress(_progress_of(supervised))
     finally:
-        for each in running:
-            each.trainer.kill()
-        for each in running:  # only now: collecting may fail, for instance on a full disk
-            collect(each.prepared.outbox, each.wanted, store)
-    return ended
+        left = _running(supervised)
+        for each in left:
+            each.kill()
+        for each in left:  # only when all are gone: collecting may fail, for instance on a full disk
+            each.collect()
+    return [each.result for each in supervised if each.result is not None]
 
 
-def _look_after(running: _Running, store: Store, stall_s: float) -> Evidence | None:
-    """Collect what is there; give the evidence once the trainer has ended or stood still for too long."""
-    evidence = running.trainer.poll()
-    running.refused = collect(running.prepared.outbox, running.wanted, store) or running.refused
-    progress = _read_progress(running.prepared)
-    if progress is not None and progress.num_updates > running.progress.num_updates:
-        running.progress, running.last_progress = progress, time.monotonic()
-    if evidence is None and time.monotonic() - running.last_progress > stall_s:
-        running.trainer.kill()
-        evidence = Evidence(exit_code=None, past_deadline=True)
-        running.refused = collect(running.prepared.outbox, running.wanted, store) or running.refused
-    return evidence and replace(evidence, refused_file=running.refused or evidence.refused_file)
+def _running(supervised: Sequence[_SupervisedJob]) -> list[_SupervisedJob]:
+    return [each for each in supervised if each.state == "running"]
+
+
+def _start_waiting(supervised: Sequence[_SupervisedJob], executor: Executor, workers: int) -> None:
+    for each in supervised:
+        if len(_running(supervised)) >= workers:
+            return
+        if each.state == "waiting":
+            each.start(executor)
+
+
+def _progress_of(supervised: Sequence[_SupervisedJob]) -> JobsProgress:
+    losses = [each.progress.loss for each in _running(supervised) if each.progress.loss is not None]
+    jobs = tuple(JobProgress(each.state, each.progress.num_updates) for each in supervised)
+    return JobsProgress(jobs, losses[-1] if losses else None)
 
 
 def collect(outbox: Path, wanted: Set[str], store: Store) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from benchmark.evaluation.scheduling.eta import WINDOW_S, Forecast, JobStanding, Standing
+from benchmark.evaluation.scheduling.eta import WINDOW_S, Forecast, JobProgress, JobsProgress
 from benchmark.plan.cost import Course, UpdateCost
 from tests.plan.test_cost import tree
 
@@ -28,8 +28,8 @@ def simulate(
             for place in range(len(sizes))
         ]
         updates = [_updates(course, size, spent) for course, size, spent in zip(courses, sizes, spent_s, strict=True)]
-        jobs = tuple(JobStanding(state, made) for state, made in zip(states, updates, strict=True))  # pyright: ignore[reportArgumentType]
-        told.append((now, forecast.left_s(Standing(jobs, None), now)))
+        jobs = tuple(JobProgress(state, made) for state, made in zip(states, updates, strict=True))  # pyright: ignore[reportArgumentType]
+        told.append((now, forecast.left_s(JobsProgress(jobs, None), now)))
         now += 1.0
         for place in running:
             spent_s[place] += speed(now) if now > silent_s else 0.0
@@ -86,7 +86,7 @@ def test_trainers_that_stand_still_push_the_end_away() -> None:
     forecast = Forecast([Course(tree(), COST)], 1, in_seconds=False)
     answers: list[float | None] = []
     for now in range(600):
-        answers.append(forecast.left_s(Standing((JobStanding("running", min(now, 50)),), None), float(now)))
+        answers.append(forecast.left_s(JobsProgress((JobProgress("running", min(now, 50)),), None), float(now)))
     assert answers[0] is None
     assert answers[-1] is not None
     assert answers[45] is not None
@@ -97,9 +97,9 @@ def test_the_loss_of_a_job_that_failed_early_is_no_speed() -> None:
     """An ended job leaves no work behind, whatever it had done."""
     courses = [Course(tree(), COST)] * 2
     forecast = Forecast(courses, 1, in_seconds=True)
-    jobs = (JobStanding("ended", 3), JobStanding("running", 0))
-    assert forecast.left_s(Standing(jobs, None), 0.0) == pytest.approx(courses[1].total_s)
+    jobs = (JobProgress("ended", 3), JobProgress("running", 0))
+    assert forecast.left_s(JobsProgress(jobs, None), 0.0) == pytest.approx(courses[1].total_s)
 
 
 def test_an_evaluation_without_jobs_has_nothing_left() -> None:
-    assert Forecast([], 2, in_seconds=True).left_s(Standing((), None), 0.0) == 0.0
+    assert Forecast([], 2, in_seconds=True).left_s(JobsProgress((), None), 0.0) == 0.0

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from benchmark.datasets.dataset import load_dataset
-from benchmark.evaluation.evaluate import Prepared
+from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scheduling.jobs import checkpoint_interval, missing_segments, write_task_data
 from benchmark.plan import Subtree
 from benchmark.spec import BenchmarkSpec

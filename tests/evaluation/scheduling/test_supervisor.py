@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.evaluation.scheduling.eta import Standing
+from benchmark.evaluation.scheduling.eta import JobsProgress
 from benchmark.evaluation.scheduling.supervisor import (
     JobResult,
     adopt_leftovers,
@@ -170,7 +170,7 @@ def test_no_trainer_outlives_the_supervisor_even_when_nothing_can_be_collected(
     jobs = jobs_of(request(tiny_spec, plain, root), root)
     executor = FakeExecutor(act=lambda job: None)
 
-    def interrupt(standing: Standing) -> None:
+    def interrupt(standing: JobsProgress) -> None:
         for job in jobs:
             key = job.job.segments[0].key
             fill(job.outbox / key, key)

@@ -16,7 +16,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from benchmark.evaluation.evaluate import evaluate, prepare
+from benchmark.evaluation.evaluate import evaluate
+from benchmark.evaluation.preparation import prepare
 from benchmark.executors.base import PreparedJob
 from benchmark.executors.docker import executor as module
 from benchmark.executors.docker.engine import Engine, EngineProblem, engine_answers
@@ -47,7 +48,8 @@ DISPATCHER = """
 import sys
 from pathlib import Path
 from benchmark.executors.docker.executor import DockerExecutor
-from benchmark.evaluation.evaluate import evaluate, prepare
+from benchmark.evaluation.evaluate import evaluate
+from benchmark.evaluation.preparation import prepare
 from benchmark.store.layout import Home
 from benchmark.spec.documents.loading import load_spec
 from tests.executors.warm import Notes

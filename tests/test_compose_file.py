@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-FILE = Path(__file__).parents[2] / "compose.yaml"
+FILE = Path(__file__).parents[1] / "compose.yaml"
 SERVICES: dict[str, Any] = yaml.safe_load(FILE.read_text())["services"]
 
 

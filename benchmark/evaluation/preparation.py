@@ -1,0 +1,113 @@
+"""Everything cheap about a request: the submission admitted, the data loaded, the grid planned. Trains nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmark.admission.gate import Admitted, submission_digest
+from benchmark.datasets.dataset import DatasetFacts, MissingDataError, declared_facts
+from benchmark.encoder import flops_per_view, layer_sizes
+from benchmark.evaluation.scheduling.jobs import TaskData, TransferData, write_task_data, write_transfer_data
+from benchmark.executors.base import Executor
+from benchmark.plan import Plan, TaskFacts, make_plan
+from benchmark.plan.plan import task_name
+from benchmark.spec import BenchmarkSpec
+from benchmark.spec.canonical import digest
+from benchmark.store.layout import Home
+from benchmark.store.submission_copies import admit_a_copy
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that was admitted and planned.
+
+    Attributes:
+        spec: the benchmark.
+        admitted: the submission, as a private copy.
+        data: images by task. Tasks whose images are not on this machine are missing here, where that was allowed.
+        facts: what a plan must know of every task's dataset.
+        environment: everything about the machine that can change bits.
+        plan: every run of the grid, and the tree of shared segments.
+        device: where encoders are trained and read.
+        transfer: datasets that encoders are transferred to; empty where nothing may be downloaded.
+    """
+
+    spec: BenchmarkSpec
+    admitted: Admitted
+    data: Mapping[str, TaskData]
+    facts: Mapping[str, DatasetFacts]
+    environment: Mapping[str, Any]
+    plan: Plan
+    device: Literal["cpu", "cuda"]
+    transfer: tuple[TransferData, ...] = ()
+
+    @property
+    def evaluation_key(self) -> str:
+        """Name of the evaluation: what is trained (all leaf states) under which specification."""
+        states = sorted(run.state_key for run in self.plan.runs)
+        return digest({"spec": self.spec.identity, "submission": self.admitted.name, "states": states})
+
+    @property
+    def update_flops(self) -> float:
+        """Floating-point operations of the dearest task's update with one view per image, forward only."""
+        shapes = [self.facts[task_name(self.spec, index)].image_shape for index in range(len(self.spec.tasks))]
+        return max(
+            task.training.batch_size * flops_per_view(task.encoder, shape)
+            for task, shape in zip(self.spec.tasks, shapes, strict=True)
+        )
+
+    def hyperparameters(self, task: str) -> dict[str, Any]:
+        """Return the manifest's hyperparameters, resolved for a task's dataset."""
+        return dict(self.admitted.manifest.resolved(self.data[task].dataset.name))
+
+
+def prepare(
+    spec: BenchmarkSpec, submission: Path, home: Home, executor: Executor, device: Literal["cpu", "cuda"], *,
+    download: bool = True,
+) -> Prepared:  # fmt: skip
+    """Admit a submission, load the data and plan.
+
+    Args:
+        spec: the benchmark.
+        submission: its directory.
+        home: where data and states are kept.
+        executor: where it will run.
+        device: on what.
+        download: whether missing data are fetched. Without, a published dataset is planned with its published counts.
+
+    Raises:
+        UserError: the submission or the data are refused, with every problem.
+        ValueError: the plan is impossible.
+    """
+    admitted = admit_a_copy(submission, home)
+    tasks = {task_name(spec, index): task for index, task in enumerate(spec.tasks)}
+    data: dict[str, TaskData] = {}
+    facts: dict[str, DatasetFacts] = {}
+    for name, task in tasks.items():
+        try:
+            data[name] = write_task_data(home, task, download=download)
+            facts[name] = data[name].dataset.facts
+        except MissingDataError:
+            declared = declared_facts(task.dataset)
+            if declared is None:
+                raise
+            facts[name] = declared
+    environment = executor.environment(device)
+    task_facts = {
+        name: TaskFacts(
+            train_digest=data[name].dataset.train.digest if name in data else "not here",
+            num_train=facts[name].num_train,
+            layer_sizes=layer_sizes(task.encoder, facts[name].image_shape[0]),
+        )
+        for name, task in tasks.items()
+    }
+    digests = {
+        name: submission_digest(admitted.manifest, admitted.code_digest, task.dataset.name)
+        for name, task in tasks.items()
+    }
+    plan = make_plan(spec, task_facts, digests, digest(environment))
+    transfer = write_transfer_data(home, spec) if download else ()
+    return Prepared(spec, admitted, data, facts, environment, plan, device, transfer)

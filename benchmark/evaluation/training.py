@@ -1,0 +1,61 @@
+"""The training step: one job per seed that has something left, the longest first, as many at once as fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from benchmark.evaluation.preparation import Prepared
+from benchmark.evaluation.scheduling.concurrency import trainers_at_once, trainers_per_device
+from benchmark.evaluation.scheduling.cost_history import courses_of, learn_by_task, start_longest_first
+from benchmark.evaluation.scheduling.eta import Forecast, JobsProgress
+from benchmark.evaluation.scheduling.jobs import prepare_jobs
+from benchmark.evaluation.scheduling.progress import ProgressFeed
+from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
+from benchmark.executors.base import Executor
+from benchmark.store.layout import Home
+from benchmark.store.outbox import remove_tree
+from benchmark.store.state_store import Store
+
+STALL_S = 900.0
+"""Seconds without a single update after which a trainer is ended."""
+
+
+def train_what_is_missing(
+    prepared: Prepared, home: Home, store: Store, executor: Executor, feed: ProgressFeed, workers: int
+) -> Sequence[JobResult]:
+    """Train every state of the plan that is not stored.
+
+    Args:
+        prepared: what is evaluated.
+        home: where jobs and logs are kept.
+        store: where states are, and go.
+        executor: where jobs run.
+        feed: shows how far training is.
+        workers: processes that may work at the same time.
+
+    Returns:
+        How each job ended; empty where everything is trained already.
+    """
+    plan = prepared.plan
+    at_once = trainers_at_once(prepared.device, prepared.update_flops, workers)
+    jobs = prepare_jobs(
+        home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted, prepared.device,
+        sharing=trainers_per_device(prepared.device, min(at_once, len(plan.subtrees))),
+    )  # fmt: skip
+    total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
+    feed.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
+    learned, tasks = learn_by_task(plan.subtrees, store), {subtree.root: subtree.task for subtree in plan.subtrees}
+    jobs, courses = start_longest_first(jobs, courses_of(jobs, tasks, learned), at_once)
+    forecast = Forecast(courses, at_once, in_seconds=bool(learned))
+
+    def on_progress(progress: JobsProgress) -> None:
+        feed.training(progress.updates, total, progress.loss, forecast.left_s(progress, time.monotonic()))
+
+    try:
+        if jobs:
+            feed.training(0, total, None, None)
+        return supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
+    finally:
+        for job in jobs:
+            remove_tree(job.job_file.parent)
