@@ -223,7 +223,7 @@ class Returns(Method):
         return mistakes[int(self.setting.number("mistake"))]
 
 
-@pytest.mark.parametrize(("mistake", "came"), [
+@pytest.mark.parametrize(("mistake", "got"), [
     (0, r"a tensor of shape \(16,\)$"), (1, r"a tensor of shape \(\) without gradients$"), (2, "float$"),
     (3, "NoneType$"), (4, "tuple$"), (5, r"a tensor of shape \(8,\)$"),
 ])  # fmt: skip
