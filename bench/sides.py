@@ -18,7 +18,7 @@ from benchmark.spec import SmallResNet
 from benchmark.training.acceleration.capture import GraphPool
 from benchmark.training.acceleration.capture_check import demand_kept_promise
 from benchmark.training.acceleration.prefetch import ViewMaker
-from benchmark.training.live_model import Recipe, Trainee
+from benchmark.training.live_model import LiveModel, Recipe
 
 SIMCLR = Path(__file__).resolve().parents[1] / "submissions" / "simclr"
 HYPERPARAMETERS = {
@@ -52,7 +52,7 @@ class Ours:
         )  # fmt: skip
         if captured:
             demand_kept_promise(recipe, self.batches)
-        self.trainees = [Trainee(recipe) for _ in range(siblings)]
+        self.models = [LiveModel(recipe) for _ in range(siblings)]
         self._maker = ViewMaker(self.batches)
 
     def method(self) -> type[Method]:
@@ -62,9 +62,9 @@ class Ours:
     def epoch(self) -> None:
         """Train every sibling one pass over the images."""
         for step in range(self.steps):
-            views_VBCHW, _ = self._maker.views(self.trainees[0].method, step)
-            for trainee in self.trainees:
-                trainee.update(views_VBCHW.clone(), None)
+            views_VBCHW, _ = self._maker.views(self.models[0].method, step)
+            for model in self.models:
+                model.update(views_VBCHW.clone(), None)
         if self.batches.images.is_cuda:
             torch.cuda.synchronize()
 

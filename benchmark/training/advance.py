@@ -18,7 +18,7 @@ from benchmark.data.batches import Batches
 from benchmark.plan.events import PruneEvent
 from benchmark.plan.tree import Segment
 from benchmark.training.acceleration.prefetch import ViewMaker
-from benchmark.training.live_model import Trainee
+from benchmark.training.live_model import LiveModel
 from benchmark.training.state import TrainState
 
 
@@ -28,26 +28,26 @@ class LiveSegment:
 
     Attributes:
         segment: what is being trained.
-        trainee: the live model.
+        model: the live model.
         load_anchor: gives the dense state to which an event rewinds the weights.
         loss_sums: per epoch, sum of the losses (a device scalar) and number of updates.
         error: traceback of the exception that ended it, if one did.
     """
 
     segment: Segment
-    trainee: Trainee
+    model: LiveModel
     load_anchor: Callable[[PruneEvent], TrainState | None] = lambda event: None
     loss_sums: dict[int, tuple[Tensor, int]] = field(default_factory=dict[int, tuple[Tensor, int]])
     error: str | None = None
 
     def prune_if_due(self, *, at_end: bool = False) -> None:
         """Apply the event at the current step, if there is one; the event of the last step waits until `at_end`."""
-        step = self.trainee.step
+        step = self.model.step
         if step == self.segment.stop and not at_end:
             return
         for event in self.segment.events:
             if event.step == step:
-                self.trainee.prune(event, self.load_anchor(event))
+                self.model.prune(event, self.load_anchor(event))
 
     def record_loss(self, epoch: int, loss: Tensor) -> None:
         """Add the loss of one update without waiting for the device."""
@@ -65,7 +65,7 @@ def advance(
     """Train models that stand at the same step to `until` updates, on the same augmented batches.
 
     Args:
-        live: segments whose trainees all stand at the same step; one that raises keeps its traceback in `error` and
+        live: segments whose models all stand at the same step; one that raises keeps its traceback in `error` and
             stops, the others go on.
         until: step to stop at, at most the nearest `stop` of the segments.
         batches: the seed's order of images.
@@ -73,9 +73,9 @@ def advance(
     """
     training = [each for each in live if each.error is None]
     maker = ViewMaker(batches)
-    for step in range(training[0].trainee.step if training else until, until):
+    for step in range(training[0].model.step if training else until, until):
         try:
-            views_VBCHW, labels_B = maker.views(training[0].trainee.method, step)
+            views_VBCHW, labels_B = maker.views(training[0].model.method, step)
         except Exception:
             for each in training:
                 each.error = traceback.format_exc()
@@ -84,7 +84,7 @@ def advance(
         for each in training:
             try:
                 each.prune_if_due()
-                loss = each.trainee.update(*_own_copies(views_VBCHW, labels_B))
+                loss = each.model.update(*_own_copies(views_VBCHW, labels_B))
                 each.record_loss(step // batches.steps_per_epoch, loss)
             except Exception:
                 each.error = traceback.format_exc()

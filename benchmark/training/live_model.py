@@ -37,10 +37,10 @@ class Recipe:
 
     def initial_state(self) -> TrainState:
         """Give the state before the first update: the start of the seed's trunk."""
-        return Trainee(self).snapshot()
+        return LiveModel(self).snapshot()
 
 
-class Trainee:
+class LiveModel:
     """A model in training, fresh from its recipe or continued from a state.
 
     Every segment starts from a fresh `Method` object plus its saved state, so that what a method hides outside its

@@ -15,7 +15,7 @@ from benchmark.data.batches import Batches
 from benchmark.plan.events import PruneEvent
 from benchmark.plan.tree import Segment, anchor_key
 from benchmark.training.advance import LiveSegment, advance
-from benchmark.training.live_model import Recipe, Trainee
+from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.state import TrainState
 
 
@@ -68,7 +68,7 @@ class Sweep:
     def run(self) -> None:
         """Train everything that can be trained."""
         while self.waiting or self.live:
-            now = self.live[0].trainee.step if self.live else min(segment.start for segment in self.waiting)
+            now = self.live[0].model.step if self.live else min(segment.start for segment in self.waiting)
             self._start(now)
             if self._finish(now):
                 continue  # what ended here may have children that start here
@@ -90,7 +90,7 @@ class Sweep:
                 state = None
                 if segment.parent is not None:
                     state = self._state(segment.parent)
-                self.live.append(LiveSegment(segment, Trainee(self.recipe, state), self._anchor))
+                self.live.append(LiveSegment(segment, LiveModel(self.recipe, state), self._anchor))
             except Exception as error:
                 self._fail(segment, error)
         still_needed = {segment.parent for segment in self.waiting}
@@ -114,7 +114,7 @@ class Sweep:
             self.live.remove(each)
             try:
                 each.prune_if_due(at_end=True)
-                state = each.trainee.snapshot()
+                state = each.model.snapshot()
                 self.observer.finished(each, state)
             except Exception as error:  # the method's part of a state is its own code, and may not be writable
                 self._fail(each.segment, error)
@@ -145,7 +145,7 @@ class Sweep:
         for each in list(self.live):
             if each.segment.start < step < each.segment.stop:
                 try:
-                    self.observer.checkpoint(self.root, each, each.trainee.snapshot())
+                    self.observer.checkpoint(self.root, each, each.model.snapshot())
                 except Exception as error:
                     self.live.remove(each)
                     self._fail(each.segment, error)

@@ -23,7 +23,7 @@ from benchmark.training.acceleration.capture import GraphPool
 from benchmark.training.acceleration.capture_check import demand_kept_promise
 from benchmark.training.acceleration.memory import peak_memory
 from benchmark.training.environment import configure
-from benchmark.training.live_model import Recipe, Trainee
+from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.sweep import Sweep
 
@@ -212,12 +212,12 @@ def test_a_loss_that_waits_for_the_device_cannot_be_captured_and_the_device_work
 
 
 def test_views_of_another_shape_are_refused() -> None:
-    trainee = Trainee(recipe_of(Labelled))
+    model = LiveModel(recipe_of(Labelled))
     batch = batches().at(0)
     demand_kept_promise(recipe_of(Labelled), batches())
-    trainee.update(batch.images_BCHW[None].clone(), batch.labels_B)
+    model.update(batch.images_BCHW[None].clone(), batch.labels_B)
     with pytest.raises(ValueError, match="views of one shape"):
-        trainee.update(batch.images_BCHW[None, :4].clone(), batch.labels_B)
+        model.update(batch.images_BCHW[None, :4].clone(), batch.labels_B)
 
 
 def test_graphs_of_many_models_share_the_memory_of_their_activations() -> None:
@@ -228,9 +228,9 @@ def test_graphs_of_many_models_share_the_memory_of_their_activations() -> None:
     labels = torch.randint(0, NUM_CLASSES, (512,), device=GPU)
     demand_kept_promise(recipe, Batches(IMAGES.to(GPU), LABELS.to(GPU), BATCH_SIZE, SEED))
     reserved: list[int] = []
-    siblings: list[Trainee] = []
+    siblings: list[LiveModel] = []
     for _ in range(16):
-        siblings.append(Trainee(recipe))
+        siblings.append(LiveModel(recipe))
         siblings[-1].update(images.clone(), labels.clone())
         torch.cuda.synchronize()
         reserved.append(torch.cuda.memory_reserved())
@@ -247,13 +247,13 @@ _COMPILED = """
 import hashlib, sys, torch
 sys.path.insert(0, {root!r})
 from tests.training.test_on_gpu import GPU, Labelled, batches, configure, recipe_of, replace
-from benchmark.training.live_model import Trainee
+from benchmark.training.live_model import LiveModel
 configure(GPU)
-trainee = Trainee(replace(recipe_of(Labelled, captured=False, in_bfloat16=True), is_compiled=True))
+model = LiveModel(replace(recipe_of(Labelled, captured=False, in_bfloat16=True), is_compiled=True))
 for step in range(5):
     batch = batches().at(step % 4)
-    trainee.update(batch.images_BCHW[None].clone(), batch.labels_B.clone())
-print(hashlib.sha256(b"".join(t.cpu().numpy().tobytes() for t in trainee.encoder.state_dict().values())).hexdigest())
+    model.update(batch.images_BCHW[None].clone(), batch.labels_B.clone())
+print(hashlib.sha256(b"".join(t.cpu().numpy().tobytes() for t in model.encoder.state_dict().values())).hexdigest())
 """
 
 

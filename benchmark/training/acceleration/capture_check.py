@@ -17,7 +17,7 @@ from torch import Tensor
 from benchmark.data.batches import Batches
 from benchmark.plan.events import PruneEvent
 from benchmark.training.acceleration.prefetch import ViewMaker
-from benchmark.training.live_model import Recipe, Trainee
+from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.state import TrainState
 
 NUM_UPDATES = 6
@@ -48,17 +48,17 @@ def demand_kept_promise(recipe: Recipe, batches: Batches) -> None:
 
 
 def _after_updates(recipe: Recipe, batches: Batches) -> TrainState:
-    trainee, maker = Trainee(recipe), ViewMaker(batches)
+    model, maker = LiveModel(recipe), ViewMaker(batches)
     for step in range(NUM_UPDATES):
         if step == NUM_UPDATES // 2:
-            _prune_half(trainee)
-        trainee.update(*maker.views(trainee.method, step))
-    return trainee.snapshot()
+            _prune_half(model)
+        model.update(*maker.views(model.method, step))
+    return model.snapshot()
 
 
-def _prune_half(trainee: Trainee) -> None:
-    half = sum(weight.numel() for weight in trainee.prunable.values()) // 2
-    trainee.prune(PruneEvent(step=trainee.step, num_pruned=(half,), allocation="global", criterion="magnitude"))
+def _prune_half(model: LiveModel) -> None:
+    half = sum(weight.numel() for weight in model.prunable.values()) // 2
+    model.prune(PruneEvent(step=model.step, num_pruned=(half,), allocation="global", criterion="magnitude"))
 
 
 def same(ours: Any, theirs: Any) -> bool:

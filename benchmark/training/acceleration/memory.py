@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmark.training.live_model import Trainee
+from benchmark.training.live_model import LiveModel
 
 STATES_SHARE = 0.25
 """Share of a trainer's memory that models at rest may take; activations, views and images need the rest."""
@@ -21,30 +21,30 @@ STATES_SHARE = 0.25
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
-def bytes_at_rest(trainee: Trainee) -> int:
+def bytes_at_rest(model: LiveModel) -> int:
     """Bytes that a model keeps between two updates: weights, buffers, gradients, optimizer state and mask.
 
     Before its first update an optimizer holds nothing yet; it is counted with two moments per weight, as Adam's.
     """
-    weights = [*trainee.encoder.parameters(), *trainee.method.parameters()]
+    weights = [*model.encoder.parameters(), *model.method.parameters()]
     trained = sum(_size(weight) for weight in weights if weight.requires_grad)
-    states = trainee.optimizer.state.values()
+    states = model.optimizer.state.values()
     moments = [value for state in states for value in state.values() if isinstance(value, Tensor)]
-    buffers = [*trainee.encoder.buffers(), *trainee.method.buffers()]
-    at_rest = sum(map(_size, [*weights, *buffers, *trainee.mask.kept.values(), *trainee.masked.values()]))
+    buffers = [*model.encoder.buffers(), *model.method.buffers()]
+    at_rest = sum(map(_size, [*weights, *buffers, *model.mask.kept.values(), *model.masked.values()]))
     return at_rest + trained + (sum(map(_size, moments)) if moments else 2 * trained)
 
 
-def most_models(trainee: Trainee, device: torch.device, sharing: int = 1) -> int:
+def most_models(model: LiveModel, device: torch.device, sharing: int = 1) -> int:
     """Give how many models like this one a trainer may keep alive at once, at least one.
 
     Args:
-        trainee: one of them.
+        model: one of them.
         device: where they are.
         sharing: trainers that share the device.
     """
     share_bytes = int(STATES_SHARE * total_bytes(device)) // sharing
-    return max(1, share_bytes // max(1, bytes_at_rest(trainee)))
+    return max(1, share_bytes // max(1, bytes_at_rest(model)))
 
 
 def total_bytes(device: torch.device) -> int:

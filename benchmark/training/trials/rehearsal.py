@@ -26,7 +26,7 @@ from benchmark.method.loading import MethodLoadError, load_method_class
 from benchmark.plan import PruneEvent
 from benchmark.spec import Problem
 from benchmark.training.environment import configure
-from benchmark.training.live_model import Recipe, Trainee
+from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.recipes import setting_of
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.training_job import TrainingJob
@@ -68,9 +68,9 @@ class Rehearsal:
         return problems
 
     def _judge_views(self) -> None:
-        trainee = self._call("__init__", lambda: Trainee(self.recipe))
+        model = self._call("__init__", lambda: LiveModel(self.recipe))
         batch = self.batches.at(0)
-        first, second = self._views(trainee, batch), self._views(trainee, batch)
+        first, second = self._views(model, batch), self._views(model, batch)
         got = f"{tuple(first.shape)} {first.dtype}"
         expected = f"(V, {', '.join(map(str, batch.images_BCHW.shape))}) float32, V at least 1"
         if first.shape[1:] != batch.images_BCHW.shape or not first.is_floating_point() or not len(first):
@@ -83,37 +83,37 @@ class Rehearsal:
                 )
             )  # fmt: skip
 
-    def _views(self, trainee: Trainee, batch: Batch) -> Tensor:
+    def _views(self, model: LiveModel, batch: Batch) -> Tensor:
         enter_stream(self.recipe.seed, "views", 0)
         with torch.no_grad():
-            return self._call("views", lambda: trainee.method.views(batch.images_BCHW))
+            return self._call("views", lambda: model.method.views(batch.images_BCHW))
 
     def _train(self, split_at: int | None) -> TrainState:
-        trainee = Trainee(self.recipe)
+        model = LiveModel(self.recipe)
         for step in range(NUM_UPDATES):
             if step == split_at:
-                trainee = self._resumed(trainee)
+                model = self._resumed(model)
             if step == NUM_UPDATES // 2:
-                total = sum(parameter.numel() for parameter in trainee.prunable.values())
-                trainee.prune(
+                total = sum(parameter.numel() for parameter in model.prunable.values())
+                model.prune(
                     PruneEvent(step=step, num_pruned=(total // 2,), allocation="global", criterion="magnitude")
                 )
-            loss = self._update(trainee, step)
+            loss = self._update(model, step)
             if not bool(torch.isfinite(loss)):
                 raise _Found(Problem("method.py: loss", "a finite number", f"{float(loss)} at update {step}"))
-        return trainee.snapshot()
+        return model.snapshot()
 
-    def _update(self, trainee: Trainee, step: int) -> Tensor:
+    def _update(self, model: LiveModel, step: int) -> Tensor:
         batch = self.batches.at(step)
         enter_stream(self.recipe.seed, "views", step)
         with torch.no_grad():
-            views_VBCHW = self._call("views", lambda: trainee.method.views(batch.images_BCHW))
-        return self._call("loss", lambda: trainee.update(views_VBCHW, batch.labels_B))
+            views_VBCHW = self._call("views", lambda: model.method.views(batch.images_BCHW))
+        return self._call("loss", lambda: model.update(views_VBCHW, batch.labels_B))
 
-    def _resumed(self, trainee: Trainee) -> Trainee:
+    def _resumed(self, model: LiveModel) -> LiveModel:
         with tempfile.TemporaryDirectory() as folder:
-            save_state(trainee.snapshot(), Path(folder))
-            return self._call("state_dict", lambda: Trainee(self.recipe, load_state(Path(folder), self.recipe.device)))
+            save_state(model.snapshot(), Path(folder))
+            return self._call("state_dict", lambda: LiveModel(self.recipe, load_state(Path(folder), self.recipe.device)))
 
     def _judge_weights(self, state: TrainState) -> list[Problem]:
         broken = [name for name, tensor in state.encoder.items() if not bool(torch.isfinite(tensor).all())]
