@@ -1,6 +1,6 @@
 """The command line of every trial: a job, a submission and an image shape in; one JSON value on standard output.
 
-    python -m benchmark.training.trials.NAME --job J --submission DIR --image-shape C H W
+python -m benchmark.training.trials.NAME --job J --submission DIR --image-shape C H W
 """
 
 from __future__ import annotations
