@@ -16,9 +16,9 @@ from benchmark.method.contract import Method, Setting
 from benchmark.method.loading import load_method_class
 from benchmark.spec import SmallResNet
 from benchmark.training.acceleration.capture import GraphPool
-from benchmark.training.acceleration.capture_check import demand_kept_promise
-from benchmark.training.acceleration.prefetch import ViewMaker
-from benchmark.training.live_model import Recipe, Trainee
+from benchmark.training.acceleration.capture_check import demand_capturable
+from benchmark.training.acceleration.prefetch import ViewPrefetcher
+from benchmark.training.live_model import LiveModel, Recipe
 
 SIMCLR = Path(__file__).resolve().parents[1] / "submissions" / "simclr"
 HYPERPARAMETERS = {
@@ -51,9 +51,9 @@ class Ours:
             graph_pool=GraphPool(torch.device(device)) if captured else None, is_compiled=compiled,
         )  # fmt: skip
         if captured:
-            demand_kept_promise(recipe, self.batches)
-        self.trainees = [Trainee(recipe) for _ in range(siblings)]
-        self._maker = ViewMaker(self.batches)
+            demand_capturable(recipe, self.batches)
+        self.models = [LiveModel(recipe) for _ in range(siblings)]
+        self._prefetcher = ViewPrefetcher(self.batches)
 
     def method(self) -> type[Method]:
         """Load SimCLR."""
@@ -62,9 +62,9 @@ class Ours:
     def epoch(self) -> None:
         """Train every sibling one pass over the images."""
         for step in range(self.steps):
-            views_VBCHW, _ = self._maker.views(self.trainees[0].method, step)
-            for trainee in self.trainees:
-                trainee.update(views_VBCHW.clone(), None)
+            views_VBCHW, _ = self._prefetcher.views(self.models[0].method, step)
+            for model in self.models:
+                model.update(views_VBCHW.clone(), None)
         if self.batches.images.is_cuda:
             torch.cuda.synchronize()
 

@@ -1,4 +1,4 @@
-"""The garbage collector, held still for a while."""
+"""A pause of Python's cyclic garbage collector."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def without_garbage_collection() -> Generator[None]:
-    """Look for no cycles of dead objects until the end of the block; afterwards as before."""
+def paused_gc() -> Generator[None]:
+    """Switch the cyclic garbage collector off inside the block; after it, the collector is as it was before.
+
+    Reference counting still frees objects inside the block; only cycles of dead objects wait.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -49,15 +49,15 @@ def test_both_sides_train_on_views_of_the_same_images(channels: int) -> None:
     first, second = next(iter(peer.loader))
     assert first.shape == second.shape == (16, channels, 8, 8)
     assert not torch.equal(first, second)
-    before = {name: tensor.clone() for name, tensor in ours.trainees[0].encoder.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in ours.models[0].encoder.state_dict().items()}
     ours.epoch()
-    assert any(not torch.equal(before[name], tensor) for name, tensor in ours.trainees[0].encoder.state_dict().items())
+    assert any(not torch.equal(before[name], tensor) for name, tensor in ours.models[0].encoder.state_dict().items())
     assert first.dtype == torch.float32
 
 
 def test_without_augmentation_both_views_are_the_image() -> None:
     batch = torch.rand(4, 1, 8, 8)
-    views = WithoutAugmentation(IMAGES, TINY).trainees[0].method.views(batch)
+    views = WithoutAugmentation(IMAGES, TINY).models[0].method.views(batch)
     assert torch.equal(views, torch.stack([batch, batch]))
 
 
@@ -76,9 +76,9 @@ def test_siblings_are_all_trained_on_the_same_batches() -> None:
     family.epoch()
     alone = Ours(IMAGES, TINY)
     alone.epoch()
-    for trainee in family.trainees:
-        for name, tensor in trainee.encoder.state_dict().items():
-            assert torch.equal(tensor, alone.trainees[0].encoder.state_dict()[name])
+    for model in family.models:
+        for name, tensor in model.encoder.state_dict().items():
+            assert torch.equal(tensor, alone.models[0].encoder.state_dict()[name])
 
 
 def test_without_a_gpu_the_bench_says_so() -> None:

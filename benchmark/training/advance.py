@@ -1,8 +1,9 @@
-"""Training, in one screen: advance the models of a seed together, on the same batches.
+"""Training, in one screen: the models of a seed advance together, on the same batches.
 
-All models that are alive at update t see the same augmented batch, since randomness is a function of (seed, stream, t).
-`advance` sees segments, never runs: before its first event a method cannot know the schedule it is under. Together,
-alone, split anywhere or resumed: the weights are bitwise the same.
+The idea in four sentences. Randomness at update t is a function of (seed, stream name, t), so all models of a seed that
+are alive at update t see the same augmented batch, and it is made once. A segment is a stretch of training that several
+runs share. `advance` sees segments and never runs, so before its first prune event no method can know its schedule.
+Models trained together, trained alone, split anywhere or resumed have the same weights in every bit.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from torch import Tensor
 from benchmark.data.batches import Batches
 from benchmark.plan.events import PruneEvent
 from benchmark.plan.tree import Segment
-from benchmark.training.acceleration.prefetch import ViewMaker
-from benchmark.training.live_model import Trainee
+from benchmark.training.acceleration.prefetch import ViewPrefetcher
+from benchmark.training.live_model import LiveModel
 from benchmark.training.state import TrainState
 
 
@@ -28,26 +29,26 @@ class LiveSegment:
 
     Attributes:
         segment: what is being trained.
-        trainee: the live model.
-        load_anchor: gives the dense state to which an event rewinds the weights.
-        loss_sums: per epoch, sum of the losses (a device scalar) and number of updates.
-        error: traceback of the exception that ended it, if one did.
+        model: the model that is trained.
+        load_anchor: returns the dense state to which an event rewinds the weights; None for an event that does not.
+        loss_sums: per epoch, the sum of the losses (a scalar on the device) and the number of updates.
+        error: traceback of the exception that ended training, if one did.
     """
 
     segment: Segment
-    trainee: Trainee
+    model: LiveModel
     load_anchor: Callable[[PruneEvent], TrainState | None] = lambda event: None
     loss_sums: dict[int, tuple[Tensor, int]] = field(default_factory=dict[int, tuple[Tensor, int]])
     error: str | None = None
 
     def prune_if_due(self, *, at_end: bool = False) -> None:
-        """Apply the event at the current step, if there is one; the event of the last step waits until `at_end`."""
-        step = self.trainee.step
+        """Apply the event at the current step, if there is one; an event at the last step waits for `at_end`."""
+        step = self.model.step
         if step == self.segment.stop and not at_end:
             return
         for event in self.segment.events:
             if event.step == step:
-                self.trainee.prune(event, self.load_anchor(event))
+                self.model.prune(event, self.load_anchor(event))
 
     def record_loss(self, epoch: int, loss: Tensor) -> None:
         """Add the loss of one update without waiting for the device."""
@@ -55,28 +56,31 @@ class LiveSegment:
         self.loss_sums[epoch] = (total + loss, count + 1)
 
     def losses(self) -> tuple[tuple[int, float, int], ...]:
-        """Give (epoch, sum of losses, number of updates) since the segment was started here."""
+        """Return (epoch, sum of losses, number of updates) since this object was made."""
         return tuple((epoch, float(total), count) for epoch, (total, count) in sorted(self.loss_sums.items()))
 
 
 def advance(
     live: Sequence[LiveSegment], until: int, batches: Batches, on_update: Callable[[int, int, Tensor], None]
 ) -> None:
-    """Train models that stand at the same step to `until` updates, on the same augmented batches.
+    """Train models that have made the same number of updates until they have made `until`.
+
+    At every step: make the views of the batch once; then, in every model, prune if an event is due and make one update.
+    A segment that raises keeps the traceback in `error` and stops. The others go on, unless `views` raised, which they
+    share.
 
     Args:
-        live: segments whose trainees all stand at the same step; one that raises keeps its traceback in `error` and
-            stops, the others go on.
-        until: step to stop at, at most the nearest `stop` of the segments.
+        live: the segments; their models all stand at the same step.
+        until: number of updates to stop at, at most the smallest `stop` of the segments.
         batches: the seed's order of images.
-        on_update: told the step, the number of models updated in it and the last loss.
+        on_update: called after every step with the step, the number of models updated in it, and the last loss.
     """
     training = [each for each in live if each.error is None]
-    maker = ViewMaker(batches)
-    for step in range(training[0].trainee.step if training else until, until):
+    prefetcher = ViewPrefetcher(batches)
+    for step in range(training[0].model.step if training else until, until):
         try:
-            views_VBCHW, labels_B = maker.views(training[0].trainee.method, step)
-        except Exception:
+            views_VBCHW, labels_B = prefetcher.views(training[0].model.method, step)
+        except Exception:  # a submission may raise anything
             for each in training:
                 each.error = traceback.format_exc()
             return
@@ -84,9 +88,9 @@ def advance(
         for each in training:
             try:
                 each.prune_if_due()
-                loss = each.trainee.update(*_own_copies(views_VBCHW, labels_B))
+                loss = each.model.update(*_own_copies(views_VBCHW, labels_B))
                 each.record_loss(step // batches.steps_per_epoch, loss)
-            except Exception:
+            except Exception:  # a submission may raise anything
                 each.error = traceback.format_exc()
         on_update(step, len(training), loss)
         training = [each for each in training if each.error is None]
@@ -95,5 +99,5 @@ def advance(
 
 
 def _own_copies(views_VBCHW: Tensor, labels_B: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Copy what models share, so that a method that writes into its views or labels changes no sibling."""
+    """Copy what models share: a method that writes into its views or labels must not change another model."""
     return views_VBCHW.clone(), None if labels_B is None else labels_B.clone()

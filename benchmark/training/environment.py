@@ -1,8 +1,12 @@
-"""Everything about a machine that was seen to change bits; its digest is part of every state's name."""
+"""The machine and the mode in which a trainer computes: everything that was seen to change bits.
+
+The digest of `describe_environment` is part of every state's key.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import platform
 import shutil
@@ -15,26 +19,28 @@ from typing import Any
 
 import torch
 
+logger = logging.getLogger(__name__)
+
 TRAINER_THREADS = 1
-"""One and two threads give different bits and three two-thread trainers on two cores were 57 times slower."""
+"""One and two threads give different bits, and three two-thread trainers on two cores were 57 times slower."""
 
 LIBRARIES = ("torch", "kornia", "numpy")
 """Libraries whose versions change what is computed in a trainer."""
 
 
 def configure(device: torch.device) -> None:
-    """Put this process into the mode that the environment digest describes."""
+    """Put this process into the mode that `describe_environment` describes."""
     torch.set_num_threads(TRAINER_THREADS)
     if device.type == "cuda":
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         torch.use_deterministic_algorithms(True)
-        # That shows who reads it and costs a tenth of an update; documented, and not in the stubs.
+        # Filling shows who reads uninitialised memory, and costs a tenth of an update. Documented, not in the stubs.
         torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
         torch.backends.cudnn.benchmark = False
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
-    """Describe the mode of `configure` on this machine as canonical JSON values."""
+    """Return the mode of `configure` on this machine as values for canonical JSON."""
     compiled_by = compiler(device)
     return {
         **({} if compiled_by is None else {"compiler": compiled_by}),
@@ -52,9 +58,10 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 
 
 def compiler(device: torch.device) -> str | None:
-    """Name what compiles encoders for a device, if anything does: Triton, where it can build and load its own C code.
+    """Return the name and version of what compiles encoders for a device: Triton on a GPU, else None.
 
-    For that it looks for gcc or clang, Python's headers, and places where what was built may be executed.
+    Triton builds and loads C code of its own. It is usable only where there are gcc or clang, Python's headers, and
+    folders in which files may be executed.
     """
     if device.type != "cuda" or importlib.util.find_spec("triton") is None:
         return None
@@ -66,14 +73,14 @@ def compiler(device: torch.device) -> str | None:
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 itself; where it is emulated, it is slower than float32."""
+    """Return whether the device multiplies bfloat16 natively; where it is emulated, it is slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool({"avx512_bf16", "amx_bf16"} & set(_processor_fields().get("flags", "").split()))
 
 
 def cpu_model() -> str:
-    """Name the processor: libraries choose kernels by vendor and instruction set."""
+    """Return the processor's vendor and model: libraries choose kernels by them."""
     fields = _processor_fields()
     parts = [fields[name] for name in ("vendor_id", "model", "model name") if name in fields]
     return " ".join(parts) or platform.processor()
@@ -81,19 +88,20 @@ def cpu_model() -> str:
 
 @cache
 def _processor_fields() -> dict[str, str]:
-    """What the kernel says of the last processor; nothing on systems that do not say it there."""
+    """Return the fields of the last processor in /proc/cpuinfo; none on systems without that file."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
+    except OSError as error:
+        logger.debug("/proc/cpuinfo cannot be read (%s): the platform's name of the processor is used", error)
         return {}
     return {name.strip(): value.strip() for name, value in (line.split(":", 1) for line in lines if ":" in line)}
 
 
 def pick_device(choice: str) -> torch.device:
-    """Resolve `auto`, `cpu` or `cuda`.
+    """Return the device for `auto`, `cpu` or `cuda`; `auto` takes a GPU where there is one.
 
     Raises:
-        ValueError: `cuda` was asked for and there is none.
+        ValueError: `cuda` was asked for, and no GPU is visible.
     """
     has_gpu = torch.cuda.is_available()
     if choice == "cuda" and not has_gpu:

@@ -1,4 +1,7 @@
-"""One live model: encoder, method, optimizer and mask, and the single update that everything else repeats."""
+"""One model in training: encoder, method, optimizer and mask, one optimizer update, and one prune event.
+
+Everything that decides the future of a `LiveModel` is in its snapshot, a `TrainState`.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,25 @@ from benchmark.plan.events import PruneEvent
 from benchmark.pruning.criteria import magnitude_scores, prune, random_scores
 from benchmark.pruning.mask import Mask
 from benchmark.spec import EncoderSpec
-from benchmark.training.acceleration.capture import CapturedDescent, GraphPool
+from benchmark.training.acceleration.capture import CapturedGradients, GraphPool
 from benchmark.training.state import TrainState
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all models of one seed have in common; builds each of them afresh."""
+    """What all models of one seed have in common, and what each of them is built from.
+
+    Attributes:
+        encoder: which encoder.
+        method: the submission's class.
+        setting: what the benchmark tells the method.
+        seed: the model's seed.
+        device: where models are trained.
+        finetune_rate: constant learning rate of the updates after the budget, where there are any.
+        in_bfloat16: whether the encoder computes in bfloat16; weights stay float32.
+        graph_pool: memory of CUDA graphs where updates are captured, else None.
+        is_compiled: whether the encoder is compiled.
+    """
 
     encoder: EncoderSpec
     method: type[Method]
@@ -32,112 +47,133 @@ class Recipe:
     device: torch.device
     finetune_rate: float | None = None
     in_bfloat16: bool = False
-    graph_pool: GraphPool | None = None  # memory of CUDA graphs, where updates are captured
+    graph_pool: GraphPool | None = None
     is_compiled: bool = False
 
     def initial_state(self) -> TrainState:
-        """Give the state before the first update: the start of the seed's trunk."""
-        return Trainee(self).snapshot()
+        """Return the state before the first update, where every run of the seed begins."""
+        return LiveModel(self).snapshot()
 
 
-class Trainee:
-    """A model in training, fresh from its recipe or continued from a state.
+class LiveModel:
+    """A model in training, new or continued from a state.
 
-    Every segment starts from a fresh `Method` object plus its saved state, so that what a method hides outside its
-    state cannot leak from one segment into the next.
+    Every segment starts from a new `Method` object plus its saved state. What a method keeps outside its state can
+    therefore not pass from one segment to the next.
+
+    Args:
+        recipe: what to build.
+        state: where to continue; None for the initial state of the seed.
     """
 
     def __init__(self, recipe: Recipe, state: TrainState | None = None) -> None:
         self.recipe = recipe
         self.step = self.logical_step = 0
-        self.encoder: Encoder = build_encoder(recipe.encoder, recipe.setting.image_shape[0], recipe.seed)
-        self.encoder.in_bfloat16 = recipe.in_bfloat16
-        enter_stream(recipe.seed, "init", 1)
-        self.method = recipe.method(recipe.setting)
-        self.encoder.to(recipe.device).train()
-        self.encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - documented, not in the stubs
-        self.method.to(recipe.device).train()
+        self.encoder, self.method = _build(recipe)
         self.optimizer = self.method.optimizer([*self.encoder.parameters(), *self.method.parameters()])
         self.base_rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
         self.prunable: dict[str, nn.Parameter] = {
             name: self.encoder.get_parameter(name) for name in prunable_names(self.encoder)
         }
         if recipe.is_compiled:
-            self.encoder.compile(dynamic=False, fullgraph=True)  # or an error: what falls back has other bits
+            self.encoder.compile(dynamic=False, fullgraph=True)  # raises rather than fall back, which has other bits
         self.mask = Mask.dense(self.prunable)
-        # The mask the other way round, changed in place: captured updates read it where it was.
+        # True where a weight is pruned. Changed in place, because captured updates go on reading the same tensors.
         self.masked = {name: torch.zeros_like(kept) for name, kept in self.mask.kept.items()}
         self.is_pruned = False
-        self._capture = CapturedDescent(recipe.graph_pool) if recipe.graph_pool is not None else None
+        self._capture = CapturedGradients(recipe.graph_pool) if recipe.graph_pool is not None else None
         if state is not None:
             self._restore(state)
 
-    def _load(self, state: TrainState) -> None:
-        """Take over a copy of everything that training has made, but neither its place in time nor its mask.
+    @property
+    def num_prunable(self) -> int:
+        """Number of weights that may be pruned."""
+        return sum(weight.numel() for weight in self.prunable.values())
 
-        Copies, because optimizers (and methods with extra state) keep the very objects they are given and change them:
-        siblings that start from one state would share their momentum.
+    def _load_trained(self, state: TrainState) -> None:
+        """Load what training has made - weights, method, optimizer - but neither steps nor mask.
+
+        They are copied, because optimizers and methods with extra state keep and change the objects they are given.
+        Otherwise two models that start from one state would share their momentum.
         """
         self.method.load_state_dict(deepcopy(state.method))
         self.optimizer.load_state_dict(deepcopy(state.optimizer))
         self.encoder.load_state_dict(state.encoder)
 
     def _restore(self, state: TrainState) -> None:
-        self._load(state)
+        self._load_trained(state)
         self.step, self.logical_step = state.step, state.logical_step
-        # in the encoder's order, which files do not keep: layerwise counts and ties go by it
+        # Layerwise counts and ties go by the encoder's order of layers, which files do not keep.
         mask = Mask({name: state.mask.kept[name] for name in self.prunable})
         if mask.num_pruned > 0:
-            self._wear(mask)
+            self._put_on(mask)
 
     def snapshot(self) -> TrainState:
-        """Copy everything that decides the future."""
+        """Return a copy of everything that decides the future."""
         return TrainState(
             self.step, self.logical_step, _copy(self.encoder.state_dict()), self.mask,
             _copy(self.method.state_dict()), deepcopy(self.optimizer.state_dict()),
         )  # fmt: skip
 
     def prune(self, event: PruneEvent, anchor: TrainState | None = None) -> None:
-        """Apply a prune event: extend the mask, rewind if asked, zero what is masked in weights, teachers and momentum.
+        """Apply a prune event: extend the mask, rewind if the event says so, zero masked weights and their momentum.
 
         Args:
             event: what to do.
-            anchor: the dense state to which `rewind: weights` returns.
+            anchor: the dense state to which `rewind: weights` returns; not used by other events.
+
+        Source:
+            Rewinding weights: Frankle et al. 2020 (arXiv 1912.05671). Rewinding the learning rate alone: Renda et al.
+            2020 (arXiv 2003.02389).
         """
-        if event.criterion == "magnitude":
-            scores = magnitude_scores(self.prunable)
-        else:
-            scores = random_scores(self.prunable, self.recipe.seed, event.step)
-        mask = prune(self.mask, scores, event.num_pruned, event.allocation)
+        mask = self._extended_mask(event)
         if event.rewind == "weights":
             assert anchor is not None  # the sweep brings it
-            self._load(anchor)
+            self._load_trained(anchor)
         if event.rewind_to is not None:
             self.logical_step = event.rewind_to
-        self._wear(mask)
+        self._put_on(mask)
         for name, parameter in self.prunable.items():
             for moment in self.optimizer.state.get(parameter, {}).values():
                 if isinstance(moment, Tensor) and moment.shape == parameter.shape:
                     moment.masked_fill_(self.masked[name], 0)
 
-    def _wear(self, mask: Mask) -> None:
-        """Take a mask that leaves some weights out, and zero these wherever the method keeps them."""
+    def _extended_mask(self, event: PruneEvent) -> Mask:
+        if event.criterion == "magnitude":
+            scores = magnitude_scores(self.prunable)
+        else:
+            scores = random_scores(self.prunable, self.recipe.seed, event.step)
+        return prune(self.mask, scores, event.num_pruned, event.allocation)
+
+    def _put_on(self, mask: Mask) -> None:
+        """Use a mask that prunes some weights from now on, and zero these weights."""
         self.mask = mask
         for name, kept in mask.kept.items():
             self.masked[name].copy_(~kept)
         if not self.is_pruned and self._capture is not None:
-            self._capture.forget()  # what is captured masks no gradient
+            self._capture.forget()  # the captured work masks no gradients
         self.is_pruned = True
         self._enforce_mask()
 
     def update(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
-        """Make one optimizer update; returns the detached loss, a scalar on the device."""
+        """Make one optimizer update.
+
+        Args:
+            views_VBCHW: what `Method.views` returned for this step; the method may write into it.
+            labels_B: int64 labels, None for methods without supervision; the method may write into them.
+
+        Returns:
+            The detached loss, a scalar on the device. The next update may overwrite it.
+
+        Raises:
+            ValueError: the method's loss is not a scalar tensor with gradients, or cannot be captured where it should.
+        """
         self._set_learning_rates()
         enter_stream(self.recipe.seed, "loss", self.step)
         if self._capture is not None:
-            loss = self._capture.replay(self._descend, views_VBCHW, labels_B)
+            loss = self._capture.replay(self._compute_gradients, views_VBCHW, labels_B)
         else:
-            loss = self._descend(views_VBCHW, labels_B)
+            loss = self._compute_gradients(views_VBCHW, labels_B)
         self.optimizer.step()
         enter_stream(self.recipe.seed, "after_step", self.step)
         with torch.no_grad():
@@ -147,8 +183,8 @@ class Trainee:
         self.logical_step += 1
         return loss
 
-    def _descend(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
-        """Leave the masked gradients of one update in the parameters; gives the detached loss."""
+    def _compute_gradients(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
+        """Leave the masked gradients of one update in the parameters, and return the detached loss."""
         loss = _checked_loss(self.method.loss(self.encoder, views_VBCHW, labels_B))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -159,7 +195,7 @@ class Trainee:
         return loss.detach()
 
     def _set_learning_rates(self) -> None:
-        """Follow the method within the budget; after it, the constant rate of the specification, if it has one."""
+        """Set the method's learning rate within the budget, and after it the specification's constant rate, if any."""
         is_finetuning = self.recipe.finetune_rate is not None and self.logical_step >= self.recipe.setting.total_steps
         factor = 1.0 if is_finetuning else self.method.learning_rate(self.logical_step)
         for group, base_rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
@@ -167,7 +203,7 @@ class Trainee:
 
     @torch.no_grad()
     def _enforce_mask(self) -> None:
-        """Zero masked weights in the encoder and in every encoder-shaped teacher that the method keeps."""
+        """Zero masked weights in the encoder and in every teacher of the encoder's shape that the method keeps."""
         if not self.is_pruned:
             return
         teachers = [module for module in self.method.modules() if isinstance(module, Encoder)]
@@ -177,7 +213,20 @@ class Trainee:
                 teacher.get_parameter(name).masked_fill_(masked, 0)
 
 
+def _build(recipe: Recipe) -> tuple[Encoder, Method]:
+    """Build encoder and method with the initial weights of the seed, in training mode on the device."""
+    encoder: Encoder = build_encoder(recipe.encoder, recipe.setting.image_shape[0], recipe.seed)
+    encoder.in_bfloat16 = recipe.in_bfloat16
+    enter_stream(recipe.seed, "init", 1)
+    method = recipe.method(recipe.setting)
+    encoder.to(recipe.device).train()
+    encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - documented, not in the stubs
+    method.to(recipe.device).train()
+    return encoder, method
+
+
 def _checked_loss(loss: Any) -> Tensor:
+    """Return the loss as a scalar; anything but one element with gradients is refused."""
     if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
         got = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
         detail = " without gradients" if isinstance(loss, Tensor) and not loss.requires_grad else ""

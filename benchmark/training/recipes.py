@@ -1,4 +1,4 @@
-"""From a job to what all its models have in common: precision, capture and compilation where the device has them."""
+"""From a job to what all its models have in common: the method's setting, precision, capture and compilation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmark.data.batches import Batches
 from benchmark.encoder import feature_dim
 from benchmark.method.contract import Method, Setting
 from benchmark.training.acceleration.capture import GraphPool
-from benchmark.training.acceleration.capture_check import demand_kept_promise
+from benchmark.training.acceleration.capture_check import demand_capturable
 from benchmark.training.acceleration.compilation import is_worth_compiling
 from benchmark.training.environment import has_native_bfloat16
 from benchmark.training.live_model import Recipe
@@ -18,7 +18,14 @@ from benchmark.training.training_job import TrainingJob
 def setting_of(
     job: TrainingJob, image_shape: tuple[int, int, int], steps_per_epoch: int, batch_size: int | None = None
 ) -> Setting:
-    """Say what the benchmark tells a method about a job's task; `batch_size` where a trial takes fewer images."""
+    """Return what the benchmark tells a method about a job's task.
+
+    Args:
+        job: the task.
+        image_shape: (channels, height, width).
+        steps_per_epoch: updates per pass over the training images.
+        batch_size: images per update where a trial uses fewer than the job.
+    """
     return Setting(
         dataset=job.dataset, image_shape=image_shape, flip=job.flip, num_classes=job.num_classes,
         feature_dim=feature_dim(job.encoder), batch_size=batch_size or job.batch_size, steps_per_epoch=steps_per_epoch,
@@ -29,8 +36,14 @@ def setting_of(
 def recipe_of(job: TrainingJob, method: type[Method], setting: Setting, batches: Batches) -> Recipe:
     """Decide how the models of a job are trained on its device.
 
+    Args:
+        job: the task and the device.
+        method: the submission's class.
+        setting: what the method is told.
+        batches: images on which a submission that says it is capturable is tested.
+
     Raises:
-        ValueError: the submission promises to be capturable, and is not on these batches.
+        ValueError: the submission says that it is capturable, and is not.
     """
     device = torch.device(job.device)
     recipe = Recipe(
@@ -40,5 +53,5 @@ def recipe_of(job: TrainingJob, method: type[Method], setting: Setting, batches:
         is_compiled=is_worth_compiling(job, setting.image_shape, device),
     )  # fmt: skip
     if recipe.graph_pool is not None:
-        demand_kept_promise(recipe, batches)
+        demand_capturable(recipe, batches)
     return recipe

@@ -1,4 +1,8 @@
-"""The complete state of a model in training, and its three files. Complete means: nothing else decides the future."""
+"""The complete state of a model in training, and its three files.
+
+Complete means that nothing else decides how training goes on: a model continued from a state ends in the same bits as
+one that was never interrupted.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,15 @@ ENCODER_FILE, MASK_FILE, METHOD_FILE = "encoder.safetensors", "mask.safetensors"
 
 @dataclass(frozen=True)
 class TrainState:
-    """Everything that decides how training goes on from here.
+    """Everything that decides how training goes on.
 
     Attributes:
-        step: updates made; randomness is a function of it.
-        logical_step: position in the learning-rate schedule; differs from `step` only after a rewind.
-        encoder: weights and buffers of the encoder by name, masked weights already zero.
-        mask: which prunable weights live.
-        method: state of the method (heads, queues, teachers).
-        optimizer: state of the optimizer.
+        step: number of updates made, t. Randomness at an update is a function of seed, stream name and t.
+        logical_step: position in the learning-rate schedule. It differs from `step` only after a rewind.
+        encoder: weights and buffers of the encoder by name. Masked weights are zero.
+        mask: which prunable weights are kept.
+        method: `state_dict` of the method: heads, queues, teachers.
+        optimizer: `state_dict` of the optimizer.
     """
 
     step: int
@@ -38,7 +42,13 @@ class TrainState:
 
 
 def save_state(state: TrainState, directory: Path, *, resumable: bool = True) -> None:
-    """Write a state's files into an existing directory; without `resumable` only what scoring needs."""
+    """Write a state's files.
+
+    Args:
+        state: what to write.
+        directory: an existing folder.
+        resumable: whether training goes on from this state. If not, only what scoring needs is written: encoder, mask.
+    """
     save_file({name: tensor.cpu().contiguous() for name, tensor in state.encoder.items()}, directory / ENCODER_FILE)
     save_file({name: kept.cpu().contiguous() for name, kept in state.mask.kept.items()}, directory / MASK_FILE)
     if resumable:
@@ -48,7 +58,17 @@ def save_state(state: TrainState, directory: Path, *, resumable: bool = True) ->
 
 
 def load_state(directory: Path, device: torch.device) -> TrainState:
-    """Read a state back; only tensors and plain values are ever unpickled."""
+    """Read a state from its files. Only tensors and plain values are unpickled, so no code in a file can run.
+
+    Args:
+        directory: folder of a state that was saved as `resumable`.
+        device: where its tensors are put.
+
+    Raises:
+        FileNotFoundError: the state was saved without `resumable`, or is not there.
+        UnpicklingError: the method's file holds something else than tensors and plain values.
+        ValueError: the mask is not boolean.
+    """
     blob = torch.load(directory / METHOD_FILE, map_location=device, weights_only=True)
     return TrainState(
         step=blob["step"],

@@ -2,8 +2,8 @@
 
     python -m benchmark.training.trainer --job J --submission DIR --data FILE --parents DIR --outbox DIR
 
-It sees its own submission, training images and parent states; no test data, no store, no scorer. A state appears in the
-outbox under its name once it is complete (written aside, then renamed).
+It sees its own submission, training images and parent states; it sees no test data, no store and no scorer. A state is
+written to a temporary folder and then renamed: a folder of the outbox that has a state's name is complete.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import math
 import shutil
-import time
 import traceback
 from pathlib import Path
 
@@ -25,70 +24,67 @@ from benchmark.plan.tree import Segment
 from benchmark.training.acceleration.memory import most_models, peak_memory
 from benchmark.training.advance import LiveSegment
 from benchmark.training.environment import configure
-from benchmark.training.live_model import Trainee
+from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.recipes import recipe_of, setting_of
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.sweep import Sweep
 from benchmark.training.training_job import Progress, SegmentFailure, SegmentReport, TrainingJob
+from benchmark.training.training_time import Periodic, SecondsPerModel
 
 REPORT_FILE, PROGRESS_FILE, FAILURES_FILE = "report.json", "progress.json", "failures.jsonl"
 """Beside the states: a report in each state's folder; progress and failures at the top of the outbox."""
 
 PROGRESS_EVERY_S = 0.5
+"""Seconds between two reports of progress."""
+
 _MAX_ERROR_CHARS = 20_000
+"""A longer traceback keeps its end, where the error is."""
 
 
 class Outbox:
-    """Writes what a trainer hands out; the `Observer` of its sweep."""
+    """Writes what a trainer hands out. It is the `Observer` of the trainer's sweep.
+
+    Args:
+        directory: an existing folder.
+        device: where models are trained.
+        checkpoint_every_s: seconds between two checkpoints.
+        sharing: number of trainers that use the device at the same time, as reports repeat it.
+    """
 
     def __init__(self, directory: Path, device: torch.device, checkpoint_every_s: float, sharing: int = 1) -> None:
-        self.directory, self.device, self.checkpoint_every_s = directory, device, checkpoint_every_s
-        self.sharing = sharing
+        self.directory, self.device, self.sharing = directory, device, sharing
         self.num_updates = 0
-        self._last_update = self._last_progress = self._last_checkpoint = time.monotonic()
-        self._cost_until: dict[int, float] = {}
-        self._cost_s = 0.0
-        self._next_step = 0
+        self._seconds_per_model = SecondsPerModel()
+        self._progress, self._checkpoints = Periodic(PROGRESS_EVERY_S), Periodic(checkpoint_every_s)
 
     def updated(self, step: int, num_models: int, loss: Tensor) -> None:
-        """Share the time of this step among the models that were trained in it; show progress now and then."""
-        now = time.monotonic()
-        if step < self._next_step:  # back in time, to models for which there was no room: nothing alive is older
-            self._cost_until.clear()
-        self._next_step = step + 1
-        self._cost_until.setdefault(step, self._cost_s)
-        self._cost_s += (now - self._last_update) / num_models
-        self._cost_until[step + 1] = self._cost_s
-        self._last_update = now
+        """Count an update of `num_models` models, and write progress if that is due."""
+        self._seconds_per_model.add_update(step, num_models)
         self.num_updates += num_models
-        if now - self._last_progress >= PROGRESS_EVERY_S:
-            self._last_progress = now
+        if self._progress.is_due():
             self.write_progress(float(loss))
 
     def write_progress(self, loss: float | None) -> None:
-        """Say how far the trainer is."""
+        """Write how far the trainer is; a loss that is not finite is left out."""
         finite = loss if loss is not None and math.isfinite(loss) else None
         progress = Progress(num_updates=self.num_updates, loss=finite)
         _write_atomically(self.directory / PROGRESS_FILE, progress.model_dump_json())
 
     def finished(self, live: LiveSegment, state: TrainState) -> None:
-        """Publish the state that a segment ends in; the leaf of a pruned run is never continued."""
-        resumable = not live.segment.is_leaf or not live.trainee.is_pruned
+        """Publish the state in which a segment ends. The leaf of a pruned run is never continued."""
+        resumable = not live.segment.is_leaf or not live.model.is_pruned
         self._publish(live.segment.key, live, state, resumable=resumable)
 
     def checkpoint_due(self) -> bool:
-        """Whether the last checkpoint is old enough."""
-        due = time.monotonic() - self._last_checkpoint >= self.checkpoint_every_s
-        if due:
-            self._last_checkpoint = time.monotonic()
-        return due
+        """Return whether the last checkpoint is old enough."""
+        return self._checkpoints.is_due()
 
     def checkpoint(self, root: str, live: LiveSegment, state: TrainState) -> None:
         """Publish a state inside a segment."""
         self._publish(live.segment.key_at(root, state.step), live, state, resumable=True)
 
     def failed(self, segment: Segment, error: str) -> None:
-        """Append a failure, its end kept if it is long."""
+        """Append a failure to the list of failures."""
         line = SegmentFailure(key=segment.key, error=error[-_MAX_ERROR_CHARS:]).model_dump_json()
         with (self.directory / FAILURES_FILE).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -96,12 +92,11 @@ class Outbox:
     def _publish(self, key: str, live: LiveSegment, state: TrainState, *, resumable: bool) -> None:
         start = live.segment.start
         report = SegmentReport(
-            key=key, step=state.step, start=start,
-            train_s=self._cost_until.get(state.step, 0.0) - self._cost_until.get(start, 0.0),
+            key=key, step=state.step, start=start, train_s=self._seconds_per_model.between(start, state.step),
             sharing=self.sharing, peak_memory_bytes=peak_memory(self.device), losses=live.losses(),
         )  # fmt: skip
         unfinished = self.directory / f"{key}.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)  # what stays makes `mkdir` fail
         unfinished.mkdir()
         save_state(state, unfinished, resumable=resumable)
         (unfinished / REPORT_FILE).write_text(report.model_dump_json(), encoding="utf-8")
@@ -109,24 +104,28 @@ class Outbox:
 
 
 def _write_atomically(path: Path, text: str) -> None:
-    aside = path.with_suffix(".unfinished")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
 
 
 def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox: Outbox) -> None:
-    """Train the job's tree; failures of the submission are reported, not raised."""
+    """Train the segments of a job. Failures of the submission are written to the outbox, not raised.
+
+    Args:
+        job: what to train.
+        submission: folder of the submission's code.
+        data: safetensors file with `images` and, where they may be used, `labels`.
+        parents: folder with the stored states that segments start from, each in a folder of its name.
+        outbox: takes states, reports, progress and failures.
+    """
     device = torch.device(job.device)
     configure(device)
     try:
-        tensors = load_file(data, device=job.device)
-        images, labels = tensors["images"], tensors.get("labels") if job.num_classes is not None else None
-        batches = Batches(images, labels, job.batch_size, job.seed)
-        channels, height, width = images.shape[1:]
-        setting = setting_of(job, (channels, height, width), batches.steps_per_epoch)
-        recipe = recipe_of(job, load_method_class(submission), setting, batches)
-        bound = most_models(Trainee(recipe), device, job.sharing)
-    except Exception:
+        batches = _load_batches(job, data)
+        recipe = _load_recipe(job, submission, batches)
+        bound = most_models(LiveModel(recipe), device, job.sharing)
+    except Exception:  # a submission may raise anything while it is imported and while its model is built
         for segment in job.segments:
             outbox.failed(segment, traceback.format_exc())
         return
@@ -138,15 +137,33 @@ def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox:
     outbox.write_progress(None)
 
 
+def _load_batches(job: TrainingJob, data: Path) -> Batches:
+    """Load the training images onto the device; labels too, but only where the job has classes."""
+    tensors = load_file(data, device=job.device)
+    labels = tensors.get("labels") if job.num_classes is not None else None
+    return Batches(tensors["images"], labels, job.batch_size, job.seed)
+
+
+def _load_recipe(job: TrainingJob, submission: Path, batches: Batches) -> Recipe:
+    """Import the submission's method, and decide how its models are built."""
+    channels, height, width = batches.images.shape[1:]
+    setting = setting_of(job, (channels, height, width), batches.steps_per_epoch)
+    return recipe_of(job, load_method_class(submission), setting, batches)
+
+
 def main() -> None:
-    """Run one job."""
+    """Run one job: read it, open its outbox, train its segments."""
+    arguments = _parse_arguments()
+    job = TrainingJob.read(arguments.job)
+    outbox = Outbox(arguments.outbox, torch.device(job.device), job.checkpoint_every_s, job.sharing)
+    train(job, arguments.submission, arguments.data, arguments.parents, outbox)
+
+
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmark.training.trainer", description=__doc__)
     for name in ("job", "submission", "data", "parents", "outbox"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    arguments = parser.parse_args()
-    job = TrainingJob.model_validate_json(arguments.job.read_text(encoding="utf-8"))
-    outbox = Outbox(arguments.outbox, torch.device(job.device), job.checkpoint_every_s, job.sharing)
-    train(job, arguments.submission, arguments.data, arguments.parents, outbox)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
-"""The self-contained job of a trainer: what one seed's subtree needs, as JSON that any executor can ship."""
+"""What passes between a host and a trainer: the job, as JSON that any executor can ship, and the trainer's reports.
+
+A job is self-contained. It names no runs, no schedules, no test data and no paths of the store.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,11 +14,11 @@ from benchmark.plan.tree import Segment
 from benchmark.spec import EncoderSpec
 
 _MOST = 2**53
-"""Largest number that a trainer, who may lie, can make anybody calculate with."""
+"""Upper bound of every number in a report: reports are written beside submission code and may be false."""
 
 
 class TrainingJob(BaseModel):
-    """One seed of one task: everything a trainer must know, and nothing about runs, schedules or test data."""
+    """Everything a trainer must know to train the segments of one seed of one task."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -27,7 +31,7 @@ class TrainingJob(BaseModel):
     encoder: EncoderSpec
     """Which encoder to train."""
     dataset: str
-    """Name of the dataset, for methods that look at it."""
+    """Name of the dataset, which a method may read in its `Setting`."""
     flip: bool
     """Whether a mirrored image still shows its class."""
     num_classes: int | None
@@ -37,27 +41,36 @@ class TrainingJob(BaseModel):
     total_steps: int
     """Updates of the budget, for learning-rate schedules."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """What the encoder computes in, where the machine can."""
+    """Number format the encoder computes in; `bfloat16` only where the device multiplies it natively."""
     finetune_rate: float | None = None
-    """Constant learning rate of updates after the budget, where the specification has any."""
+    """Constant learning rate of the updates after the budget; None where the specification has no such updates."""
     hyperparameters: dict[str, Any]
-    """The manifest's, resolved for the dataset."""
+    """The hyperparameters of the manifest, with the overrides for this dataset applied."""
     capturable: bool = False
     """Whether the manifest promises that updates can be captured as CUDA graphs."""
     device: Literal["cpu", "cuda"]
-    """Where to train."""
+    """Kind of device to train on."""
     sharing: Annotated[int, Field(ge=1)] = 1
-    """Trainers that share the device at the same time, this one included; a core of a CPU is shared by none."""
+    """Number of trainers that use the device at the same time, this one included; 1 on a CPU."""
     segments: tuple[Segment, ...]
-    """What to train; a parent is another segment of the list or a stored state handed over beside the job."""
+    """What to train. A parent is another segment of this list, or a stored state that comes beside the job."""
     checkpoint_interval: int
     """Steps between the positions where a state inside a segment may be saved."""
     checkpoint_every_s: float
     """Seconds of training after which such a state is saved."""
 
+    @classmethod
+    def read(cls, path: Path) -> TrainingJob:
+        """Read a job from its JSON file.
+
+        Raises:
+            ValidationError: the file holds no job of this layout.
+        """
+        return cls.model_validate_json(path.read_text(encoding="utf-8"))
+
 
 class SegmentReport(BaseModel):
-    """What a trainer says about a state it wrote: for people and cost models, never for scores."""
+    """What a trainer says about a state it wrote. People and cost models read it, scores never depend on it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="strings")
 
@@ -66,30 +79,34 @@ class SegmentReport(BaseModel):
     step: Annotated[int, Field(ge=0, le=_MOST)]
     """Updates made."""
     start: Annotated[int, Field(ge=0, le=_MOST)]
-    """Updates made before the segment; or before its rest, where it was continued from a checkpoint."""
+    """Updates made before the segment, or before the checkpoint from which it was continued."""
     train_s: Annotated[float, Field(ge=0, le=_MOST)]
-    """Seconds spent on these updates."""
+    """Seconds of the updates from `start` to `step`; the time of models trained together is divided among them."""
     sharing: Annotated[int, Field(ge=1, le=_MOST)] = 1
-    """Trainers that shared the device in these seconds."""
+    """Number of trainers that used the device during these seconds."""
     peak_memory_bytes: Annotated[int, Field(ge=0, le=_MOST)]
-    """Largest memory of the trainer so far: resident on a CPU, kept from others on a GPU."""
+    """Largest memory of the trainer so far: resident memory on a CPU, memory reserved on a GPU."""
     losses: tuple[tuple[Annotated[int, Field(ge=0, le=_MOST)], float, Annotated[int, Field(ge=1, le=_MOST)]], ...]
-    """(epoch, sum of losses, number of updates) of the segment or piece."""
+    """(epoch, sum of losses, number of updates) since `start`."""
 
 
 class SegmentFailure(BaseModel):
-    """What a trainer says about a segment that it could not train; the text is the submission's own."""
+    """Why a segment could not be trained."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     key: str
+    """Name of the state in which the segment would have ended."""
     error: str
+    """Traceback; its text may be the submission's own."""
 
 
 class Progress(BaseModel):
     """How far a trainer is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     num_updates: Annotated[int, Field(ge=0, le=_MOST)]
+    """Updates made so far, every model counted."""
     loss: float | None
+    """Loss of the latest update; None where it is not finite, or not known."""

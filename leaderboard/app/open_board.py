@@ -14,7 +14,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from benchmark.gc_pause import without_garbage_collection
+from benchmark.gc_pause import paused_gc
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust, load_trust
 from leaderboard.board.board import Condensed
@@ -42,7 +42,7 @@ class _Reader:
                 self.known, self.opened = Known(), None
             if self.opened is None or set(stamps) != set(self.known):
                 # Millions of fresh objects, none in a cycle: looking for cycles more than doubles the time.
-                with without_garbage_collection():
+                with paused_gc():
                     index = self.index = self.index or Index.of(folders)
                     self.known = {stamp: self.known.get(stamp) or _condense(stamp, trust, index) for stamp in stamps}
                     self.opened = put_together(tuple(self.known.values()), trust)

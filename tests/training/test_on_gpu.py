@@ -20,10 +20,10 @@ from benchmark.method.contract import Method, Setting
 from benchmark.plan import Segment
 from benchmark.spec import SmallResNet
 from benchmark.training.acceleration.capture import GraphPool
-from benchmark.training.acceleration.capture_check import demand_kept_promise
+from benchmark.training.acceleration.capture_check import demand_capturable
 from benchmark.training.acceleration.memory import peak_memory
 from benchmark.training.environment import configure
-from benchmark.training.live_model import Recipe, Trainee
+from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.sweep import Sweep
 
@@ -162,7 +162,7 @@ def test_segments_trained_each_in_a_sweep_of_its_own_from_files_give_the_same_bi
 
 @pytest.mark.parametrize("method", [Queued, Labelled])
 def test_a_kept_promise_is_accepted(method: type[Method]) -> None:
-    demand_kept_promise(recipe_of(method), batches())
+    demand_capturable(recipe_of(method), batches())
 
 
 class CountsInPython(Labelled):
@@ -202,22 +202,22 @@ class ReplacesTensors(Queued):
 @pytest.mark.parametrize("method", [CountsInPython, DrawsOnTheHost, ReplacesTensors])
 def test_a_broken_promise_is_refused(method: type[Method]) -> None:
     with pytest.raises(ValueError, match="capturable: expected the same bits"):
-        demand_kept_promise(recipe_of(method), batches())
+        demand_capturable(recipe_of(method), batches())
 
 
 def test_a_loss_that_waits_for_the_device_cannot_be_captured_and_the_device_works_on() -> None:
     with pytest.raises(ValueError, match="capturable: expected a loss that queues work"):
-        demand_kept_promise(recipe_of(Waits), batches())
+        demand_capturable(recipe_of(Waits), batches())
     assert trained(recipe_of(Labelled), tree(RUNS["halfway"])).finished_states
 
 
 def test_views_of_another_shape_are_refused() -> None:
-    trainee = Trainee(recipe_of(Labelled))
+    model = LiveModel(recipe_of(Labelled))
     batch = batches().at(0)
-    demand_kept_promise(recipe_of(Labelled), batches())
-    trainee.update(batch.images_BCHW[None].clone(), batch.labels_B)
+    demand_capturable(recipe_of(Labelled), batches())
+    model.update(batch.images_BCHW[None].clone(), batch.labels_B)
     with pytest.raises(ValueError, match="views of one shape"):
-        trainee.update(batch.images_BCHW[None, :4].clone(), batch.labels_B)
+        model.update(batch.images_BCHW[None, :4].clone(), batch.labels_B)
 
 
 def test_graphs_of_many_models_share_the_memory_of_their_activations() -> None:
@@ -226,11 +226,11 @@ def test_graphs_of_many_models_share_the_memory_of_their_activations() -> None:
     recipe = replace(recipe, setting=replace(recipe.setting, feature_dim=128))
     images = torch.rand(1, 512, 1, 8, 8, device=GPU)
     labels = torch.randint(0, NUM_CLASSES, (512,), device=GPU)
-    demand_kept_promise(recipe, Batches(IMAGES.to(GPU), LABELS.to(GPU), BATCH_SIZE, SEED))
+    demand_capturable(recipe, Batches(IMAGES.to(GPU), LABELS.to(GPU), BATCH_SIZE, SEED))
     reserved: list[int] = []
-    siblings: list[Trainee] = []
+    siblings: list[LiveModel] = []
     for _ in range(16):
-        siblings.append(Trainee(recipe))
+        siblings.append(LiveModel(recipe))
         siblings[-1].update(images.clone(), labels.clone())
         torch.cuda.synchronize()
         reserved.append(torch.cuda.memory_reserved())
@@ -247,13 +247,13 @@ _COMPILED = """
 import hashlib, sys, torch
 sys.path.insert(0, {root!r})
 from tests.training.test_on_gpu import GPU, Labelled, batches, configure, recipe_of, replace
-from benchmark.training.live_model import Trainee
+from benchmark.training.live_model import LiveModel
 configure(GPU)
-trainee = Trainee(replace(recipe_of(Labelled, captured=False, in_bfloat16=True), is_compiled=True))
+model = LiveModel(replace(recipe_of(Labelled, captured=False, in_bfloat16=True), is_compiled=True))
 for step in range(5):
     batch = batches().at(step % 4)
-    trainee.update(batch.images_BCHW[None].clone(), batch.labels_B.clone())
-print(hashlib.sha256(b"".join(t.cpu().numpy().tobytes() for t in trainee.encoder.state_dict().values())).hexdigest())
+    model.update(batch.images_BCHW[None].clone(), batch.labels_B.clone())
+print(hashlib.sha256(b"".join(t.cpu().numpy().tobytes() for t in model.encoder.state_dict().values())).hexdigest())
 """
 
 

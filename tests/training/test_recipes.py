@@ -16,7 +16,7 @@ from benchmark.spec import EncoderSpec, ResNet18, SmallResNet, WideResNet16x2
 from benchmark.training import environment
 from benchmark.training.acceleration import compilation
 from benchmark.training.acceleration.capture import cannot_be_captured
-from benchmark.training.acceleration.capture_check import same
+from benchmark.training.acceleration.capture_check import equal_bit_for_bit
 from benchmark.training.acceleration.compilation import is_worth_compiling
 from benchmark.training.environment import compiler, describe_environment
 from benchmark.training.recipes import recipe_of, setting_of
@@ -92,16 +92,16 @@ VALUES: list[Any] = [
 
 def test_states_are_the_same_only_where_everything_in_them_is() -> None:
     for position, value in enumerate(VALUES):
-        assert [same(value, other) for other in VALUES] == [position == other for other in range(len(VALUES))]
-    assert not same({"a": 1, "b": 2}, {"a": 1})
-    assert not same([1], [1, 2])
-    assert same({"history": [math.nan, np.arange(3)]}, {"history": [math.nan, np.arange(3)]})
-    assert not same(torch.tensor([1.0]), 1.0)
-    assert not same(torch.tensor([math.nan]), torch.tensor([0.0]))
-    assert same(torch.tensor(math.nan), torch.tensor(math.nan))
-    assert not same(torch.tensor([0.0]), torch.tensor([-0.0]))
-    assert not same(torch.zeros(2, dtype=torch.int32), torch.zeros(2))
-    assert not same(torch.zeros(2, 2), torch.zeros(4))
+        assert [equal_bit_for_bit(value, other) for other in VALUES] == [position == other for other in range(len(VALUES))]
+    assert not equal_bit_for_bit({"a": 1, "b": 2}, {"a": 1})
+    assert not equal_bit_for_bit([1], [1, 2])
+    assert equal_bit_for_bit({"history": [math.nan, np.arange(3)]}, {"history": [math.nan, np.arange(3)]})
+    assert not equal_bit_for_bit(torch.tensor([1.0]), 1.0)
+    assert not equal_bit_for_bit(torch.tensor([math.nan]), torch.tensor([0.0]))
+    assert equal_bit_for_bit(torch.tensor(math.nan), torch.tensor(math.nan))
+    assert not equal_bit_for_bit(torch.tensor([0.0]), torch.tensor([-0.0]))
+    assert not equal_bit_for_bit(torch.zeros(2, dtype=torch.int32), torch.zeros(2))
+    assert not equal_bit_for_bit(torch.zeros(2, 2), torch.zeros(4))
 
 
 def test_what_cannot_be_captured_is_said_on_one_line_that_ends_with_what_came() -> None:

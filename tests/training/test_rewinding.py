@@ -16,7 +16,7 @@ from benchmark.encoder import layer_sizes
 from benchmark.plan import Segment, compile_events
 from benchmark.pruning.criteria import magnitude_scores, prune
 from benchmark.spec import Iterative
-from benchmark.training.live_model import Recipe, Trainee
+from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.state import TrainState, load_state, save_state
 
 from .methods import Adaptive, Restless, Taught
@@ -57,26 +57,26 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def update(trainee: Trainee) -> None:
+def update(model: LiveModel) -> None:
     """Make the update that follows, as the sweep would."""
-    batches = batches_of(trainee.recipe.seed)
-    batch = batches.at(trainee.step)
-    enter_stream(trainee.recipe.seed, "views", trainee.step)
+    batches = batches_of(model.recipe.seed)
+    batch = batches.at(model.step)
+    enter_stream(model.recipe.seed, "views", model.step)
     with torch.no_grad():
-        views_VBCHW = trainee.method.views(batch.images_BCHW)
-    trainee.update(views_VBCHW, batch.labels_B)
+        views_VBCHW = model.method.views(batch.images_BCHW)
+    model.update(views_VBCHW, batch.labels_B)
 
 
 def by_hand(recipe: Recipe, run: Events) -> TrainState:
     """Train, prune by today's magnitude, go back to the kept state with the new mask, train on: round by round."""
-    trainee, kept = Trainee(recipe), None
+    model, kept = LiveModel(recipe), None
     events = {event.step: event for event in run}
     for step in range(TOTAL_STEPS):
         if step == run[0].rewind_to:
-            kept = trainee.snapshot()
+            kept = model.snapshot()
         if (event := events.get(step)) is not None:
-            mask = prune(trainee.mask, magnitude_scores(trainee.prunable), event.num_pruned, "global")
-            pruned = trainee.snapshot()
+            mask = prune(model.mask, magnitude_scores(model.prunable), event.num_pruned, "global")
+            pruned = model.snapshot()
             if event.rewind == "weights":
                 assert kept is not None
                 pruned = kept
@@ -84,13 +84,13 @@ def by_hand(recipe: Recipe, run: Events) -> TrainState:
             if event.rewind == "learning_rate" or logical_step is None:
                 logical_step = event.rewind_to
             assert logical_step is not None
-            trainee = Trainee(recipe, dataclasses.replace(pruned, mask=mask, step=step, logical_step=logical_step))
-            for name, parameter in trainee.prunable.items():
-                for moment in trainee.optimizer.state.get(parameter, {}).values():
+            model = LiveModel(recipe, dataclasses.replace(pruned, mask=mask, step=step, logical_step=logical_step))
+            for name, parameter in model.prunable.items():
+                for moment in model.optimizer.state.get(parameter, {}).values():
                     if isinstance(moment, torch.Tensor) and moment.shape == parameter.shape:
                         moment[~mask.kept[name]] = 0
-        update(trainee)
-    return trainee.snapshot()
+        update(model)
+    return model.snapshot()
 
 
 @pytest.mark.parametrize("method", [Restless, Taught, Adaptive])
@@ -142,11 +142,11 @@ def test_a_resumed_run_takes_the_kept_state_from_the_store(tmp_path: Path) -> No
 def test_after_the_budget_every_group_learns_at_the_constant_rate() -> None:
     setting = dataclasses.replace(recipe_of(Restless).setting, total_steps=TOTAL_STEPS // 2)
     recipe = dataclasses.replace(recipe_of(Restless), setting=setting, finetune_rate=0.003)
-    trainee = Trainee(recipe)
+    model = LiveModel(recipe)
     rates: list[float] = []
     for _ in range(TOTAL_STEPS):
-        update(trainee)
-        rates.append(trainee.optimizer.param_groups[0]["lr"])
-    base, half = trainee.base_rates[0], TOTAL_STEPS // 2
-    assert rates[:half] == [base * trainee.method.learning_rate(step) for step in range(half)]
+        update(model)
+        rates.append(model.optimizer.param_groups[0]["lr"])
+    base, half = model.base_rates[0], TOTAL_STEPS // 2
+    assert rates[:half] == [base * model.method.learning_rate(step) for step in range(half)]
     assert rates[half:] == [0.003] * half

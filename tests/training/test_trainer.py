@@ -110,7 +110,7 @@ def test_reports_add_up_to_all_updates_and_to_the_time_that_was_spent(
     bound: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With room for one model the trainer goes back in time; what passed before is no cost of those that had waited."""
-    monkeypatch.setattr(trainer, "most_models", lambda trainee, device, sharing: bound)
+    monkeypatch.setattr(trainer, "most_models", lambda model, device, sharing: bound)
     started = time.monotonic()
     outbox = run(job_of(sharing=3), tmp_path, Restless)
     passed_s = time.monotonic() - started

@@ -1,7 +1,7 @@
-"""An update's loss and gradients as one CUDA graph: queued by Python once, replayed at every update, the same bits.
+"""Loss and gradients of an update as one CUDA graph: queued by Python once, replayed at every update, with equal bits.
 
-A GPU finishes the kernels of a small network long before Python has queued the next ones. What may be captured, a
-submission promises in its manifest (`capturable`), and `capture_check` beside this file holds it to that.
+A GPU finishes the kernels of a small network long before Python has queued the next ones. A submission says in its
+manifest whether its loss is `capturable`; `capture_check`, the file beside this one, tests that.
 """
 
 from __future__ import annotations
@@ -11,37 +11,45 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmark.gc_pause import without_garbage_collection
+from benchmark.gc_pause import paused_gc
 
 
 class GraphPool:
-    """Memory that all graphs of a process share: two never run at once, so that one may overwrite what another left.
+    """Memory that all CUDA graphs of a process share: two graphs never run at once, so they may overwrite values.
 
-    A graph of nothing much lives as long as the pool, because memory in which no graph is left is given back.
+    CUDA gives the memory back when the last graph in it is destroyed. A tiny graph that lives as long as the pool
+    prevents this.
+
+    Args:
+        device: the GPU.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.handle = torch.cuda.graph_pool_handle()
         self._keeper = torch.cuda.CUDAGraph()
         torch.cuda.synchronize(device)
-        with without_garbage_collection(), torch.cuda.graph(self._keeper, pool=self.handle):
+        with paused_gc(), torch.cuda.graph(self._keeper, pool=self.handle):
             self._kept = torch.zeros(1, device=device)
         self._inputs: dict[tuple[str, torch.Size, torch.dtype], Tensor] = {}
 
     def input_like(self, name: str, tensor: Tensor) -> Tensor:
-        """Give the place from which all graphs read an input of that name, shape and dtype; each fills it first."""
+        """Return the tensor from which graphs read an input of this name, shape and dtype; fill it before a replay."""
         key = (name, tensor.shape, tensor.dtype)
         if key not in self._inputs:
             self._inputs[key] = tensor.clone()
         return self._inputs[key]
 
 
-Descend = Callable[[Tensor, Tensor | None], Tensor]
-"""Computes the loss of (views, labels), leaves gradients in the parameters and gives the detached loss."""
+ComputeGradients = Callable[[Tensor, Tensor | None], Tensor]
+"""Computes the loss of (views, labels), leaves gradients in the parameters, and returns the detached loss."""
 
 
-class CapturedDescent:
-    """Replays of one model's loss, backward pass and masking of gradients; captured when first asked for."""
+class CapturedGradients:
+    """One model's loss, backward pass and masking of gradients; captured at the first call, replayed at every other.
+
+    Args:
+        pool: memory for the graph.
+    """
 
     def __init__(self, pool: GraphPool) -> None:
         self._pool = pool
@@ -50,22 +58,25 @@ class CapturedDescent:
         self._labels: Tensor | None = None
 
     def forget(self) -> None:
-        """Capture again at the next update, which queues other work than the last."""
+        """Capture again at the next update, because it queues other work than the update before."""
         self._graph = None
 
-    def replay(self, descend: Descend, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
-        """Leave the gradients of one update in the parameters; gives the loss, which the next call overwrites.
+    def replay(self, compute_gradients: ComputeGradients, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
+        """Leave the gradients of one update in the parameters.
 
         Args:
-            descend: called where nothing is captured yet, once; whatever of it is Python happens then and never again.
-            views_VBCHW: copied to where the captured work reads them.
+            compute_gradients: called only while nothing is captured; its Python code runs at that call alone.
+            views_VBCHW: copied to the memory from which the graph reads them.
             labels_B: likewise.
 
+        Returns:
+            The loss, a scalar on the device. The next call overwrites it.
+
         Raises:
-            ValueError: the loss waits for the device, or its views have another shape than at the update before.
+            ValueError: the loss waits for the device, or the views have another shape than at the update before.
         """
         if self._graph is None:
-            self._graph = self._captured(descend, views_VBCHW, labels_B)
+            self._graph = self._captured(compute_gradients, views_VBCHW, labels_B)
         if views_VBCHW.shape != self._views.shape:
             got = f"{tuple(self._views.shape)}, then {tuple(views_VBCHW.shape)}"
             raise ValueError(f"capturable: expected views of one shape at all updates, got {got}")
@@ -75,17 +86,19 @@ class CapturedDescent:
         self._graph.replay()
         return self._loss
 
-    def _captured(self, descend: Descend, views_VBCHW: Tensor, labels_B: Tensor | None) -> torch.cuda.CUDAGraph:
+    def _captured(
+        self, compute_gradients: ComputeGradients, views_VBCHW: Tensor, labels_B: Tensor | None
+    ) -> torch.cuda.CUDAGraph:
         self._views = self._pool.input_like("views", views_VBCHW)
         self._labels = None if labels_B is None else self._pool.input_like("labels", labels_B)
         self._views.copy_(views_VBCHW)  # a method may look at what it is given, if only at its shape
         graph = torch.cuda.CUDAGraph()
         try:
-            # The outer stream is entered again, because a capture that fails does not leave its own; and the collector
-            # might destroy the graph of an earlier model, which would end the capture.
+            # `outer` enters the present stream again, because a capture that fails stays on its own stream. Garbage
+            # collection pauses, because destroying the graph of an earlier model would end the capture.
             outer = torch.cuda.stream(torch.cuda.current_stream())
-            with without_garbage_collection(), outer, torch.cuda.graph(graph, pool=self._pool.handle):
-                self._loss = descend(self._views, self._labels)
+            with paused_gc(), outer, torch.cuda.graph(graph, pool=self._pool.handle):
+                self._loss = compute_gradients(self._views, self._labels)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
@@ -94,6 +107,6 @@ class CapturedDescent:
 
 
 def cannot_be_captured(error: RuntimeError) -> str:
-    """Say on one line what was expected: errors of CUDA go on for several, and end in advice for others."""
+    """Return the message for a failed capture, on one line: CUDA's own goes on with advice for its developers."""
     got = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     return f"capturable: expected a loss that queues work on the device and never waits for it, got {got}"

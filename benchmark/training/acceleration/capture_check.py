@@ -1,7 +1,8 @@
-"""The promise that a submission is `capturable`, put to the test before anything is trained by it.
+"""The test of a submission's claim to be `capturable`, made before anything is trained.
 
-What a capture cannot see - Python that decides differently at another update, numbers drawn on the CPU, tensors that
-are replaced instead of changed - shows as other bits after a few updates beside those of a model that is not captured.
+A CUDA graph repeats what was queued when it was captured. It misses Python that decides differently at another update,
+numbers drawn on the CPU, and tensors that are replaced instead of changed. Each of these shows as different bits after
+a few updates, when a captured model is compared with one that is not.
 """
 
 from __future__ import annotations
@@ -16,30 +17,31 @@ from torch import Tensor
 
 from benchmark.data.batches import Batches
 from benchmark.plan.events import PruneEvent
-from benchmark.training.acceleration.prefetch import ViewMaker
-from benchmark.training.live_model import Recipe, Trainee
+from benchmark.training.acceleration.prefetch import ViewPrefetcher
+from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.state import TrainState
 
 NUM_UPDATES = 6
-"""Updates of the test: three dense ones, of which two are replayed, and as many after half of the weights are gone."""
+"""Updates of the test: three dense ones, of which two are replayed, and three after half of the weights are pruned."""
 
 
-def demand_kept_promise(recipe: Recipe, batches: Batches) -> None:
-    """Make a few updates of a captured model and of one that is not.
+def demand_capturable(recipe: Recipe, batches: Batches) -> None:
+    """Make the same few updates of a captured model and of one that is not, and compare every bit of their states.
 
     Args:
         recipe: builds captured models.
-        batches: what they are trained on.
+        batches: images to train on.
 
     Raises:
-        ValueError: they differ in a bit, or the loss cannot be captured.
+        ValueError: the two states differ, or the loss cannot be captured.
     """
-    # The plain one first, and gone before the other: libraries that set themselves up cannot be captured.
-    theirs = _after_updates(replace(recipe, graph_pool=None), batches)
+    # The plain model is trained first, because libraries set themselves up on first use, which cannot be captured; it
+    # is gone before the other is built, which may need its memory.
+    plain = _state_after_updates(replace(recipe, graph_pool=None), batches)
     torch.cuda.empty_cache()
-    ours = _after_updates(recipe, batches)
+    captured = _state_after_updates(recipe, batches)
     for name in ("encoder", "method", "optimizer"):
-        if not same(getattr(ours, name), getattr(theirs, name)):
+        if not equal_bit_for_bit(getattr(captured, name), getattr(plain, name)):
             raise ValueError(
                 f"capturable: expected the same bits whether updates are replayed or made anew, got another {name} "
                 f"after {NUM_UPDATES} updates; a captured loss draws on the device, changes tensors in place and does "
@@ -47,32 +49,30 @@ def demand_kept_promise(recipe: Recipe, batches: Batches) -> None:
             )
 
 
-def _after_updates(recipe: Recipe, batches: Batches) -> TrainState:
-    trainee, maker = Trainee(recipe), ViewMaker(batches)
+def _state_after_updates(recipe: Recipe, batches: Batches) -> TrainState:
+    model, prefetcher = LiveModel(recipe), ViewPrefetcher(batches)
     for step in range(NUM_UPDATES):
         if step == NUM_UPDATES // 2:
-            _prune_half(trainee)
-        trainee.update(*maker.views(trainee.method, step))
-    return trainee.snapshot()
+            half = (model.num_prunable // 2,)
+            model.prune(PruneEvent(step=step, num_pruned=half, allocation="global", criterion="magnitude"))
+        model.update(*prefetcher.views(model.method, step))
+    return model.snapshot()
 
 
-def _prune_half(trainee: Trainee) -> None:
-    half = sum(weight.numel() for weight in trainee.prunable.values()) // 2
-    trainee.prune(PruneEvent(step=trainee.step, num_pruned=(half,), allocation="global", criterion="magnitude"))
+def equal_bit_for_bit(one: Any, other: Any) -> bool:
+    """Return whether two parts of states are equal in every bit: tensors, plain values, and containers of these.
+
+    NaN equals NaN of the same bits, and 0 differs from -0.
+    """
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        alike = (one.dtype, one.shape) == (other.dtype, other.shape)
+        return alike and torch.equal(_bytes(one), _bytes(other))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(equal_bit_for_bit(one[name], other[name]) for name in one)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(equal_bit_for_bit, one, other))  # pyright: ignore[reportUnknownArgumentType]
+    return type(one) is type(other) and pickle.dumps(one) == pickle.dumps(other)  # so that NaN equals itself
 
 
-def same(ours: Any, theirs: Any) -> bool:
-    """Whether two states are equal to the last bit: tensors, plain values, and what holds them."""
-    if isinstance(ours, Tensor) and isinstance(theirs, Tensor):
-        alike = (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
-        return alike and torch.equal(_bits(ours), _bits(theirs))
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        return ours.keys() == theirs.keys() and all(same(ours[name], theirs[name]) for name in ours)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple):
-        return len(ours) == len(theirs) and all(map(same, ours, theirs))  # pyright: ignore[reportUnknownArgumentType]
-    return type(ours) is type(theirs) and pickle.dumps(ours) == pickle.dumps(theirs)  # NaN equals itself, as in tensors
-
-
-def _bits(tensor: Tensor) -> Tensor:
-    """Give a tensor's bytes, so that what has diverged equals itself."""
+def _bytes(tensor: Tensor) -> Tensor:
     return tensor.detach().reshape(-1).contiguous().view(torch.uint8)

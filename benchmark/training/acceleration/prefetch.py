@@ -1,4 +1,4 @@
-"""Making the views of an update while the one before is still at work: on a GPU, on a stream of their own."""
+"""The views of an update, made on a GPU while the update before is still running."""
 
 from __future__ import annotations
 
@@ -12,37 +12,41 @@ from benchmark.data.streams import enter_stream
 from benchmark.method.contract import Method
 
 
-class ViewMaker:
-    """Makes the views that models share, for one update after the other.
+class ViewPrefetcher:
+    """Makes the views that all models of an update share.
 
-    Augmentation asks the device for numbers now and then, and so waits for it. On the stream of the updates it would
-    wait for all of these; on its own it waits for itself, while they run.
+    Augmentation reads numbers back from the GPU now and then, and so waits for it. On the CUDA stream of the updates it
+    would wait for all updates queued there. On a stream of its own it waits for augmentation only, and updates go on.
+    On a CPU the views are simply made when they are asked for.
+
+    Args:
+        batches: the seed's batches; views are made on the device of their images.
     """
 
     def __init__(self, batches: Batches) -> None:
         self.batches, self._device = batches, batches.images.device
         self._before: torch.Event | None = None
         if self._device.type == "cuda":
-            _beside(self._device).wait_stream(torch.cuda.current_stream(self._device))
+            _view_stream(self._device).wait_stream(torch.cuda.current_stream(self._device))
 
     def views(self, method: Method, step: int) -> tuple[Tensor, Tensor | None]:
-        """Give the views (V, B, channels, H, W) and labels (B,) of update `step`."""
+        """Return the views (V, B, channels, H, W) and labels (B,) of update `step`; labels are None without them."""
         if self._device.type != "cuda":
-            return self._made(method, step)
-        updates, beside = torch.cuda.current_stream(self._device), _beside(self._device)
-        queued = updates.record_event()
+            return self._make_views(method, step)
+        update_stream, view_stream = torch.cuda.current_stream(self._device), _view_stream(self._device)
+        queued = update_stream.record_event()
         if self._before is not None:
-            self._before.synchronize()  # stay one update ahead: each holds its views until it has run
+            self._before.synchronize()  # stay one update ahead: each update holds its views until it has run
         self._before = queued
-        with torch.cuda.stream(beside):
-            views_VBCHW, labels_B = self._made(method, step)
-        updates.wait_stream(beside)
-        views_VBCHW.record_stream(updates)
+        with torch.cuda.stream(view_stream):
+            views_VBCHW, labels_B = self._make_views(method, step)
+        update_stream.wait_stream(view_stream)
+        views_VBCHW.record_stream(update_stream)
         if labels_B is not None:
-            labels_B.record_stream(updates)
+            labels_B.record_stream(update_stream)
         return views_VBCHW, labels_B
 
-    def _made(self, method: Method, step: int) -> tuple[Tensor, Tensor | None]:
+    def _make_views(self, method: Method, step: int) -> tuple[Tensor, Tensor | None]:
         batch = self.batches.at(step)
         enter_stream(self.batches.seed, "views", step)
         with torch.no_grad():
@@ -50,6 +54,6 @@ class ViewMaker:
 
 
 @cache
-def _beside(device: torch.device) -> torch.cuda.Stream:
-    """Give the one stream beside the updates: memory is kept per stream."""
+def _view_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the one stream for views on a device: CUDA's allocator keeps memory per stream."""
     return torch.cuda.Stream(device)

@@ -1,4 +1,4 @@
-"""Programs that try a submission for a few updates: does it keep its promises, and what does an update cost.
+"""Programs that try a submission for a few updates on random images, before any compute is spent on it.
 
-They train nothing that is kept.
+`rehearsal` tests whether it keeps to the contract; `timing` measures what an update costs. No trained state is kept.
 """

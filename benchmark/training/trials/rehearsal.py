@@ -1,16 +1,12 @@
-"""The rehearsal of a submission: a few updates on random images, every promise of the contract tested.
+"""The rehearsal of a submission: a few updates on random images, in which every rule of the contract is tested.
 
-    python -m benchmark.training.trials.rehearsal --job J --submission DIR
+    python -m benchmark.training.trials.rehearsal --job J --submission DIR --image-shape C H W
 
-Runs submission code, like the trainer; prints one JSON list of problems. It trains nothing that anybody keeps.
+Runs submission code, as the trainer does. Prints one JSON list of problems, each [where, expected, got].
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable
@@ -20,16 +16,17 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from benchmark.data.batches import Batch, Batches
 from benchmark.data.streams import enter_stream
 from benchmark.method.loading import MethodLoadError, load_method_class
 from benchmark.plan import PruneEvent
 from benchmark.spec import Problem
 from benchmark.training.environment import configure
-from benchmark.training.live_model import Recipe, Trainee
+from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.recipes import setting_of
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.training_job import TrainingJob
+from benchmark.training.trials.command import ImageShape, run_trial
+from benchmark.training.trials.random_batches import random_batches
 
 T = TypeVar("T")
 
@@ -43,104 +40,99 @@ class Rehearsal:
     Args:
         recipe: builds its models.
         image_shape: (channels, height, width).
-        num_classes: C, for the random labels of supervised methods.
+        num_classes: C, for the random labels of supervised methods; None for methods without labels.
     """
 
-    def __init__(self, recipe: Recipe, image_shape: tuple[int, int, int], num_classes: int | None) -> None:
+    def __init__(self, recipe: Recipe, image_shape: ImageShape, num_classes: int | None) -> None:
         self.recipe = recipe
-        batch_size = recipe.setting.batch_size
-        generator = torch.Generator().manual_seed(0)
-        images = torch.randint(0, 256, (NUM_UPDATES * batch_size, *image_shape), dtype=torch.uint8, generator=generator)
-        labels = None
-        if num_classes is not None:
-            labels = torch.randint(0, num_classes, (len(images),), generator=generator)
-        self.batches = Batches(images, labels, batch_size, recipe.seed)
+        batch_size, seed = recipe.setting.batch_size, recipe.seed
+        self.batches = random_batches(NUM_UPDATES, batch_size, image_shape, num_classes, seed, recipe.device)
 
     def problems(self) -> list[Problem]:
-        """Run every check; one that cannot run because of an earlier failure is left out."""
+        """Run every check, and return what they find; an exception or a wrong type ends the rehearsal."""
         try:
-            self._judge_views()
-            whole = self._train(split_at=None)
-            problems = self._judge_weights(whole)
-            problems += self._judge_resumption(whole)
-        except _Found as found:
+            self._check_views()
+            uninterrupted = self._train(resume_at=None)
+            return [*_non_finite_weights(uninterrupted), *self._lost_on_resumption(uninterrupted)]
+        except _ProblemFound as found:
             return [found.problem]
-        return problems
 
-    def _judge_views(self) -> None:
-        trainee = self._call("__init__", lambda: Trainee(self.recipe))
-        batch = self.batches.at(0)
-        first, second = self._views(trainee, batch), self._views(trainee, batch)
+    def _check_views(self) -> None:
+        """Demand views of the right shape, and equal views from equal random streams."""
+        model = self._call("__init__", lambda: LiveModel(self.recipe))
+        first, second = self._views(model, step=0), self._views(model, step=0)
+        shape = self.batches.at(0).images_BCHW.shape
         got = f"{tuple(first.shape)} {first.dtype}"
-        expected = f"(V, {', '.join(map(str, batch.images_BCHW.shape))}) float32, V at least 1"
-        if first.shape[1:] != batch.images_BCHW.shape or not first.is_floating_point() or not len(first):
-            raise _Found(Problem("method.py: views", expected, got))
+        expected = f"(V, {', '.join(map(str, shape))}) float32, V at least 1"
+        if first.shape[1:] != shape or not first.is_floating_point() or not len(first):
+            raise _ProblemFound(Problem("method.py: views", expected, got))
         if not torch.equal(first, second):
-            raise _Found(
+            raise _ProblemFound(
                 Problem(
                     "method.py: views", "the same views whenever the random streams are the same",
                     "different ones: views may draw from torch, numpy and random, but must keep no state",
                 )
             )  # fmt: skip
 
-    def _views(self, trainee: Trainee, batch: Batch) -> Tensor:
-        enter_stream(self.recipe.seed, "views", 0)
-        with torch.no_grad():
-            return self._call("views", lambda: trainee.method.views(batch.images_BCHW))
-
-    def _train(self, split_at: int | None) -> TrainState:
-        trainee = Trainee(self.recipe)
+    def _train(self, resume_at: int | None) -> TrainState:
+        """Make all updates, half of the weights pruned midway; at `resume_at` the model is saved and loaded."""
+        model = LiveModel(self.recipe)
         for step in range(NUM_UPDATES):
-            if step == split_at:
-                trainee = self._resumed(trainee)
+            if step == resume_at:
+                model = self._resumed(model)
             if step == NUM_UPDATES // 2:
-                total = sum(parameter.numel() for parameter in trainee.prunable.values())
-                trainee.prune(
-                    PruneEvent(step=step, num_pruned=(total // 2,), allocation="global", criterion="magnitude")
-                )
-            loss = self._update(trainee, step)
+                half = (model.num_prunable // 2,)
+                model.prune(PruneEvent(step=step, num_pruned=half, allocation="global", criterion="magnitude"))
+            loss = self._update(model, step)
             if not bool(torch.isfinite(loss)):
-                raise _Found(Problem("method.py: loss", "a finite number", f"{float(loss)} at update {step}"))
-        return trainee.snapshot()
+                raise _ProblemFound(Problem("method.py: loss", "a finite number", f"{float(loss)} at update {step}"))
+        return model.snapshot()
 
-    def _update(self, trainee: Trainee, step: int) -> Tensor:
-        batch = self.batches.at(step)
+    def _update(self, model: LiveModel, step: int) -> Tensor:
+        views_VBCHW, labels_B = self._views(model, step), self.batches.at(step).labels_B
+        return self._call("loss", lambda: model.update(views_VBCHW, labels_B))
+
+    def _views(self, model: LiveModel, step: int) -> Tensor:
+        images_BCHW = self.batches.at(step).images_BCHW
         enter_stream(self.recipe.seed, "views", step)
         with torch.no_grad():
-            views_VBCHW = self._call("views", lambda: trainee.method.views(batch.images_BCHW))
-        return self._call("loss", lambda: trainee.update(views_VBCHW, batch.labels_B))
+            return self._call("views", lambda: model.method.views(images_BCHW))
 
-    def _resumed(self, trainee: Trainee) -> Trainee:
+    def _resumed(self, model: LiveModel) -> LiveModel:
         with tempfile.TemporaryDirectory() as folder:
-            save_state(trainee.snapshot(), Path(folder))
-            return self._call("state_dict", lambda: Trainee(self.recipe, load_state(Path(folder), self.recipe.device)))
+            save_state(model.snapshot(), Path(folder))
+            return self._call("state_dict", lambda: self._loaded(Path(folder)))
 
-    def _judge_weights(self, state: TrainState) -> list[Problem]:
-        broken = [name for name, tensor in state.encoder.items() if not bool(torch.isfinite(tensor).all())]
-        expected = "finite weights after a few updates"
-        return [Problem("method.py: optimizer", expected, f"NaN or infinity in {name}") for name in broken[:1]]
+    def _loaded(self, folder: Path) -> LiveModel:
+        return LiveModel(self.recipe, load_state(folder, self.recipe.device))
 
-    def _judge_resumption(self, whole: TrainState) -> list[Problem]:
-        split = self._train(split_at=1)
-        if all(torch.equal(whole.encoder[name], split.encoder[name]) for name in whole.encoder):
+    def _lost_on_resumption(self, uninterrupted: TrainState) -> list[Problem]:
+        """Train again, interrupted after the first update, and compare every weight."""
+        resumed = self._train(resume_at=1)
+        if all(torch.equal(weight, resumed.encoder[name]) for name, weight in uninterrupted.encoder.items()):
             return []
         expected = "the same weights when training is interrupted and resumed"
         got = "different ones: something that decides training is kept outside parameters, buffers and submodules"
         return [Problem("method.py", expected, got)]
 
     def _call(self, what: str, function: Callable[[], T]) -> T:
+        """Call code of the submission; any exception becomes a problem that names the submission's line."""
         try:
             return function()
-        except _Found:
-            raise
         except Exception as error:
-            raise _Found(Problem(_place(error), f"{what} to run", _one_line(error))) from error
+            raise _ProblemFound(Problem(_place(error), f"{what} to run", _one_line(error))) from error
 
 
-class _Found(Exception):  # noqa: N818 - carries a finding, not an error of ours
+class _ProblemFound(Exception):  # noqa: N818 - an answer of the rehearsal, not an error of ours
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
+
+
+def _non_finite_weights(state: TrainState) -> list[Problem]:
+    broken = [name for name, tensor in state.encoder.items() if not bool(torch.isfinite(tensor).all())]
+    expected = "finite weights after a few updates"
+    return [Problem("method.py: optimizer", expected, f"NaN or infinity in {name}") for name in broken[:1]]
 
 
 def _place(error: BaseException) -> str:
@@ -155,8 +147,14 @@ def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def rehearse(job: TrainingJob, submission: Path, image_shape: tuple[int, int, int]) -> list[Problem]:
-    """Give everything that a rehearsal finds wrong with a submission."""
+def rehearse(job: TrainingJob, submission: Path, image_shape: ImageShape) -> list[Problem]:
+    """Return everything that a rehearsal finds wrong with a submission.
+
+    Args:
+        job: the task and the device; its segments are not trained.
+        submission: folder of the submission's code.
+        image_shape: (channels, height, width).
+    """
     device = torch.device(job.device)
     configure(device)
     try:
@@ -167,21 +165,9 @@ def rehearse(job: TrainingJob, submission: Path, image_shape: tuple[int, int, in
     return Rehearsal(Recipe(job.encoder, method, setting, job.seed, device), image_shape, job.num_classes).problems()
 
 
-def main() -> None:
-    """Rehearse one submission; what it prints goes to standard error, so that standard output is ours alone."""
-    parser = argparse.ArgumentParser(prog="python -m benchmark.training.trials.rehearsal", description=__doc__)
-    parser.add_argument("--job", type=Path, required=True)
-    parser.add_argument("--submission", type=Path, required=True)
-    parser.add_argument("--image-shape", type=int, nargs=3, required=True)
-    arguments = parser.parse_args()
-    answer = os.dup(1)
-    os.dup2(2, 1)
-    job = TrainingJob.model_validate_json(arguments.job.read_text(encoding="utf-8"))
-    channels, height, width = arguments.image_shape
-    problems = rehearse(job, arguments.submission, (channels, height, width))
-    sys.stdout.flush()
-    os.write(answer, json.dumps([[each.where, each.expected, each.got] for each in problems]).encode())
+def _answer(job: TrainingJob, submission: Path, image_shape: ImageShape) -> list[list[str]]:
+    return [[each.where, each.expected, each.got] for each in rehearse(job, submission, image_shape)]
 
 
 if __name__ == "__main__":
-    main()
+    run_trial("rehearsal", __doc__, _answer)

@@ -1,48 +1,48 @@
-"""What an update of a submission costs here, in time and memory: a few on random images. Trains nothing that is kept.
+"""What an update of a submission costs here, in time and memory: a few updates on random images.
 
     python -m benchmark.training.trials.timing --job J --submission DIR --image-shape C H W
 
-Runs submission code, like the trainer; prints one JSON object.
+Runs submission code, as the trainer does. Prints one JSON object, the fields of `UpdateMeasurement`.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from benchmark.data.batches import Batches
 from benchmark.method.loading import load_method_class
 from benchmark.training.acceleration.memory import bytes_at_rest, most_models, peak_memory
-from benchmark.training.acceleration.prefetch import ViewMaker
+from benchmark.training.acceleration.prefetch import ViewPrefetcher
 from benchmark.training.environment import configure
-from benchmark.training.live_model import Trainee
+from benchmark.training.live_model import LiveModel
 from benchmark.training.recipes import recipe_of, setting_of
 from benchmark.training.training_job import TrainingJob
+from benchmark.training.trials.command import ImageShape, run_trial
+from benchmark.training.trials.random_batches import random_batches
 
 CPU_BATCH = 64
 """Images per timed update on a CPU, where time is proportional to them; a GPU is timed with whole batches."""
 
 _LIMIT_S = 5.0
-_MOST_UPDATES = 20
+"""No update is started later than this many seconds after the first."""
+
+_MAX_MEASUREMENTS = 20
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What was seen of one model.
+class UpdateMeasurement:
+    """What was measured of one model.
 
     Attributes:
-        seconds: the fastest update, its views included, scaled to the job's batch.
-        images: images per update it was seen with.
-        peak_bytes: largest memory during an update, scaled to the job's batch: resident on a CPU, kept on a GPU.
+        seconds: seconds of the fastest update, its views included, scaled to the job's batch.
+        images: images per update during the measurement.
+        peak_bytes: largest memory during an update, scaled to the job's batch: resident on a CPU, reserved on a GPU.
         model_bytes: memory that one more model alive at the same time takes between updates.
-        most_models: how many are alive at once here at most.
+        most_models: upper bound on the models that are alive at once here.
     """
 
     seconds: float
@@ -52,54 +52,53 @@ class Trial:
     most_models: int
 
 
-def try_updates(job: TrainingJob, submission: Path, image_shape: tuple[int, int, int]) -> Trial:
-    """Make some updates of one model and see what they cost."""
+def measure_updates(job: TrainingJob, submission: Path, image_shape: ImageShape) -> UpdateMeasurement:
+    """Make some updates of one model and measure what they cost.
+
+    Args:
+        job: the task and the device; its segments are not trained.
+        submission: folder of the submission's code.
+        image_shape: (channels, height, width).
+    """
     device = torch.device(job.device)
     configure(device)
     batch_size = job.batch_size if job.device == "cuda" else min(job.batch_size, CPU_BATCH)
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (2 * batch_size, *image_shape), dtype=torch.uint8, generator=generator)
-    labels = torch.randint(0, job.num_classes, (len(images),), generator=generator) if job.num_classes else None
-    setting = setting_of(job, image_shape, 2, batch_size)
-    batches = Batches(images.to(device), None if labels is None else labels.to(device), batch_size, job.seed)
-    trainee = Trainee(recipe_of(job, load_method_class(submission), setting, batches))
-    maker, at_a_time = ViewMaker(batches), 5 if job.device == "cuda" else 1  # a GPU makes views beside updates
+    batches = random_batches(2, batch_size, image_shape, job.num_classes, job.seed, device)
+    setting = setting_of(job, image_shape, batches.steps_per_epoch, batch_size)
+    model = LiveModel(recipe_of(job, load_method_class(submission), setting, batches))
     before_bytes = peak_memory(device)
-    taken: list[float] = []
-    started = time.monotonic()
-    while len(taken) < 2 or (len(taken) < _MOST_UPDATES and time.monotonic() - started < _LIMIT_S):
-        taken.append(_timed_updates(trainee, maker, at_a_time))
+    seconds = _fastest_update_s(model, ViewPrefetcher(batches), updates_at_a_time=5 if job.device == "cuda" else 1)
     scale = job.batch_size / batch_size
-    return Trial(
-        seconds=min(taken[1:]) * scale, images=batch_size,
+    return UpdateMeasurement(
+        seconds=seconds * scale, images=batch_size,
         peak_bytes=round(before_bytes + scale * (peak_memory(device) - before_bytes)),
-        model_bytes=bytes_at_rest(trainee), most_models=most_models(trainee, device, job.sharing),
+        model_bytes=bytes_at_rest(model), most_models=most_models(model, device, job.sharing),
     )  # fmt: skip
 
 
-def _timed_updates(trainee: Trainee, maker: ViewMaker, count: int) -> float:
-    """Make some updates; gives seconds for one."""
+def _fastest_update_s(model: LiveModel, prefetcher: ViewPrefetcher, updates_at_a_time: int) -> float:
+    """Return the seconds of the fastest update; the first measurement, which sets everything up, does not count.
+
+    Several updates are timed at a time on a GPU, where the views of one are made during another.
+    """
+    started = time.monotonic()
+    measured: list[float] = []
+    while len(measured) < 2 or (len(measured) < _MAX_MEASUREMENTS and time.monotonic() - started < _LIMIT_S):
+        measured.append(_timed_updates(model, prefetcher, updates_at_a_time))
+    return min(measured[1:])
+
+
+def _timed_updates(model: LiveModel, prefetcher: ViewPrefetcher, count: int) -> float:
+    """Make `count` updates, and return the seconds per update."""
     started = time.perf_counter()
-    losses = [trainee.update(*maker.views(trainee.method, trainee.step)) for _ in range(count)]
+    losses = [model.update(*prefetcher.views(model.method, model.step)) for _ in range(count)]
     float(losses[-1])  # waits for a GPU
     return (time.perf_counter() - started) / count
 
 
-def main() -> None:
-    """Time one submission; what it prints goes to standard error, so that standard output is ours alone."""
-    parser = argparse.ArgumentParser(prog="python -m benchmark.training.trials.timing", description=__doc__)
-    parser.add_argument("--job", type=Path, required=True)
-    parser.add_argument("--submission", type=Path, required=True)
-    parser.add_argument("--image-shape", type=int, nargs=3, required=True)
-    arguments = parser.parse_args()
-    answer = os.dup(1)
-    os.dup2(2, 1)
-    job = TrainingJob.model_validate_json(arguments.job.read_text(encoding="utf-8"))
-    channels, height, width = arguments.image_shape
-    trial = try_updates(job, arguments.submission, (channels, height, width))
-    sys.stdout.flush()
-    os.write(answer, json.dumps(asdict(trial)).encode())
+def _answer(job: TrainingJob, submission: Path, image_shape: ImageShape) -> dict[str, Any]:
+    return asdict(measure_updates(job, submission, image_shape))
 
 
 if __name__ == "__main__":
-    main()
+    run_trial("timing", __doc__, _answer)
