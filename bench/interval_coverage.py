@@ -22,8 +22,9 @@ from rich.progress import track
 from scipy.stats import norm
 
 from benchmark.scoring.metric import CellView, Estimate, GridView, Population
+from benchmark.scoring.metric_names import EXCESS_PIE, PROBE_PREDICTION, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE
 from benchmark.scoring.metrics import pies, robustness
-from benchmark.scoring.metrics.robustness import PREDICTION, area_weights, chance_corrected
+from benchmark.scoring.score_math import area_over_compression, chance_corrected
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.documents.loading import load_spec
 from leaderboard.board.pairing import difference, paired_draws
@@ -56,12 +57,12 @@ class Setting:
     @property
     def true_score(self) -> float:
         """True robustness score."""
-        return float(chance_corrected(self.true_accuracy[1:] @ area_weights(SPARSITIES), CLASSES))
+        return chance_corrected(float(area_over_compression(SPARSITIES, self.true_accuracy[1:])), 1 / CLASSES)
 
     @property
     def true_retention(self) -> float:
         """True retention."""
-        return self.true_score / float(chance_corrected(self.true_accuracy[:1], CLASSES)[0])
+        return self.true_score / chance_corrected(float(self.true_accuracy[0]), 1 / CLASSES)
 
 
 def draw_outcomes(setting: Setting, hardness_N: NDArray[np.float64], stream: np.random.Generator) -> NDArray[np.bool_]:
@@ -74,7 +75,7 @@ def draw_outcomes(setting: Setting, hardness_N: NDArray[np.float64], stream: np.
 
 
 def _population(right_KN: NDArray[np.bool_]) -> Population:
-    return Population({}, {PREDICTION: np.where(right_KN, 0, 1)})
+    return Population({}, {PROBE_PREDICTION: np.where(right_KN, 0, 1)})
 
 
 def _grid(right_JKN: NDArray[np.bool_]) -> GridView:
@@ -94,12 +95,12 @@ def replicate(setting: Setting, spec: BenchmarkSpec, number: int) -> dict[str, b
     mine, theirs = (draw_outcomes(setting, hardness_N, stream) for _ in range(2))
     bootstrap = spec.evaluation.bootstrap.model_copy(update={"draws": DRAWS})
     measured = robustness.METRIC.measure(_grid(mine), spec.evaluation.model_copy(update={"bootstrap": bootstrap}))
-    scores = [np.tensordot(area_weights(SPARSITIES), side[1:].astype(float), axes=1) for side in (mine, theirs)]
+    scores = [area_over_compression(SPARSITIES, side[1:]) for side in (mine, theirs)]
     draws_R = paired_draws(scores[0][None], scores[1][None], DRAWS, seed=number)[:, 0]
     gap = difference(scores[0], scores[1], draws_R, bootstrap.confidence)
     return {
-        "score": _holds(measured["robustness/score"], setting.true_score),
-        "retention": _holds(measured["robustness/retention"], setting.true_retention),
+        "score": _holds(measured[ROBUSTNESS_SCORE], setting.true_score),
+        "retention": _holds(measured[ROBUSTNESS_RETENTION], setting.true_retention),
         "difference": gap.low <= 0 <= gap.high,
     }
 
@@ -123,9 +124,9 @@ def excess_pie(setting: Setting, spec: BenchmarkSpec, number: int) -> Estimate:
     moved_CN = scores_CN + 0.4 * stream.normal(size=scores_CN.shape)
     dense_KN = _draw_predictions(scores_CN, setting, own, stream)
     sparse_KN = _draw_predictions(moved_CN, setting, (own + pruned) / np.sqrt(2), stream)
-    dense, sparse = (Population({}, {PREDICTION: each}) for each in (dense_KN, sparse_KN))
+    dense, sparse = (Population({}, {PROBE_PREDICTION: each}) for each in (dense_KN, sparse_KN))
     view = CellView("s", Decimal("0.9"), dense, sparse, np.zeros(setting.examples, np.int64), CLASSES)
-    return pies.METRIC.measure(view, spec.evaluation)["pie/excess"]
+    return pies.METRIC.measure(view, spec.evaluation)[EXCESS_PIE]
 
 
 def coverage(setting: Setting, spec: BenchmarkSpec, replicates: int) -> dict[str, float]:

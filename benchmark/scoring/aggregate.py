@@ -7,15 +7,14 @@ from decimal import Decimal
 
 import numpy as np
 
-from benchmark.scoring.metric import CellView, Estimate, GridView, Outcome, Population
-from benchmark.scoring.reading.model_reader import TaskReader
+from benchmark.plan.plan import DENSE
+from benchmark.scoring.metric import CellView, Estimate, GridView, Labels, Outcome, Population
 from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS
-from benchmark.scoring.scoring_job import ScoredCell
-from benchmark.scoring.statistics.intervals import t_interval
+from benchmark.scoring.scoring_job import ScoredCell, TaskToScore
 from benchmark.spec import BenchmarkSpec, Evaluation
 
 Cell = tuple[str, Decimal]
-DENSE: Cell = ("dense", Decimal(0))
+DENSE_CELL: Cell = (DENSE, Decimal(0))
 
 BySeed = Mapping[int, Outcome]
 """The outcomes of one cell."""
@@ -30,22 +29,30 @@ def stack(outcomes: BySeed) -> Population:
 
 
 def score_cells(
-    evaluation: Evaluation, reader: TaskReader, outcomes: Mapping[Cell, BySeed], populations: Mapping[Cell, Population]
-) -> list[ScoredCell]:
-    """Average every number of every cell over its models, and compare it with the dense models of the same seeds."""
+    evaluation: Evaluation, task: TaskToScore, labels_N: Labels, outcomes: Mapping[Cell, BySeed],
+    populations: Mapping[Cell, Population],
+) -> list[ScoredCell]:  # fmt: skip
+    """Average every number of every cell over its models, and compare it with the dense models of the same seeds.
+
+    Args:
+        evaluation: settings of the metrics.
+        task: what the cells belong to.
+        labels_N: int64 (N,), labels of its test examples.
+        outcomes: per cell and seed, what was read from one model.
+        populations: the same, stacked per cell.
+    """
+    confidence = evaluation.bootstrap.confidence
     cells: list[ScoredCell] = []
     for (schedule, sparsity), population in populations.items():
         own = outcomes[schedule, sparsity]
-        metrics = {name: _mean(values, evaluation) for name, values in population.values.items()}
+        metrics = {name: Estimate.over_models(values_K, confidence) for name, values_K in population.values.items()}
         parent = _dense_of(own, outcomes, populations)
-        if schedule != "dense" and parent is not None:
-            view = CellView(schedule, sparsity, parent, population, reader.test.labels, reader.task.num_classes)
+        if schedule != DENSE and parent is not None:
+            view = CellView(schedule, sparsity, parent, population, labels_N, task.num_classes)
             for metric in CELL_METRICS:
                 metrics |= metric.measure(view, evaluation)
         cells.append(
-            ScoredCell(
-                task=reader.task.name, schedule=schedule, sparsity=sparsity, num_models=len(own), metrics=metrics
-            )
+            ScoredCell(task=task.name, schedule=schedule, sparsity=sparsity, num_models=len(own), metrics=metrics)
         )
     return cells
 
@@ -54,29 +61,30 @@ def _dense_of(
     own: BySeed, outcomes: Mapping[Cell, BySeed], populations: Mapping[Cell, Population]
 ) -> Population | None:
     """Give the dense models of a cell's seeds; None where one of them has failed."""
-    dense = outcomes.get(DENSE, {})
+    dense = outcomes.get(DENSE_CELL, {})
     if own.keys() == dense.keys():
-        return populations[DENSE]
+        return populations[DENSE_CELL]
     return stack({seed: dense[seed] for seed in own}) if own.keys() <= dense.keys() else None
 
 
 def grid_summary(
-    spec: BenchmarkSpec, reader: TaskReader, populations: Mapping[Cell, Population], cells: Sequence[ScoredCell]
-) -> dict[str, Estimate]:
+    spec: BenchmarkSpec, task: TaskToScore, labels_N: Labels, populations: Mapping[Cell, Population],
+    cells: Sequence[ScoredCell],
+) -> dict[str, Estimate]:  # fmt: skip
     """Summarise a task; an incomplete grid has no summary, because a missing run must never improve a score."""
-    wanted = {(each.name, sparsity) for each in spec.schedules for sparsity in spec.sparsities} | {DENSE}
+    wanted = {(each.name, sparsity) for each in spec.schedules for sparsity in spec.sparsities} | {DENSE_CELL}
     sizes = {cell.num_models for cell in cells}
     if set(populations) != wanted or sizes != {spec.population.models}:
         return {}
     grid = GridView(
-        dense=populations[DENSE],
-        cells={cell: population for cell, population in populations.items() if cell[0] != "dense"},
+        dense=populations[DENSE_CELL],
+        cells={cell: population for cell, population in populations.items() if cell[0] != DENSE},
         ranked_schedules=tuple(each.name for each in spec.schedules if not each.is_control),
         sparsities=spec.sparsities,
-        test_labels=reader.test.labels,
-        num_classes=reader.task.num_classes,
+        test_labels=labels_N,
+        num_classes=task.num_classes,
     )
-    dense_cell = next(cell for cell in cells if cell.schedule == "dense")
+    dense_cell = next(cell for cell in cells if cell.schedule == DENSE)
     summary = {f"dense:{name}": estimate for name, estimate in dense_cell.metrics.items()}
     for metric in GRID_METRICS:
         summary |= metric.measure(grid, spec.evaluation)
@@ -112,11 +120,3 @@ def _average_of(estimates: Sequence[Estimate]) -> Estimate:
         value=mean([each.value for each in estimates]), low=mean([each.low for each in estimates]),
         high=mean([each.high for each in estimates]),
     )  # fmt: skip
-
-
-def _mean(values_K: np.ndarray, evaluation: Evaluation) -> Estimate:
-    if not np.isfinite(values_K).all():
-        return Estimate(value=None)
-    bounds = t_interval(values_K, evaluation.bootstrap.confidence)
-    low, high = (None, None) if bounds is None else bounds
-    return Estimate(value=float(values_K.mean()), low=low, high=high)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.scoring.compute import ON_CPU, Compute
+from benchmark.scoring.score_math import t_interval
 from benchmark.spec import Evaluation
 
 Features = NDArray[np.float32]
@@ -54,6 +55,23 @@ class Estimate(BaseModel):
     value: float | None
     low: float | None = None
     high: float | None = None
+
+    @classmethod
+    def over_models(cls, values_K: NDArray[np.float64], confidence: float) -> Estimate:
+        """Return the mean over models with its t interval; undefined if it is (NaN, infinite) for any of them.
+
+        Args:
+            values_K: float64 (K,), one number per model; undefined for K = 0, without an interval for K = 1.
+            confidence: nominal coverage of the interval, in (0, 1).
+
+        Example:
+            >>> Estimate.over_models(np.array([1.0, np.nan]), 0.95).value is None
+            True
+        """
+        if not len(values_K) or not np.isfinite(values_K).all():
+            return cls(value=None)
+        low, high = t_interval(values_K, confidence) or (None, None)
+        return cls(value=float(values_K.mean()), low=low, high=high)
 
 
 @dataclass(frozen=True)

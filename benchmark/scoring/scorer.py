@@ -20,12 +20,12 @@ import torch
 
 from benchmark.scoring.aggregate import Cell, average_over_tasks, grid_summary, score_cells, stack
 from benchmark.scoring.compute import MIB
+from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.metric import Estimate, Outcome
 from benchmark.scoring.reading.device import configure
 from benchmark.scoring.reading.maps import SCHEMA, draw_maps
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.references import reference_lines
-from benchmark.scoring.reading.weights import InvalidOutput
 from benchmark.scoring.reading.worker_pool import fill_cache, reader_of
 from benchmark.scoring.registry import all_columns
 from benchmark.scoring.scoring_job import (
@@ -64,11 +64,11 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
                 outcomes.setdefault((run.schedule, run.sparsity), {})[run.seed] = outcome
                 tables.append(_table(task.name, run, outcome, reader.test.labels))
         populations = {cell: stack(own) for cell, own in outcomes.items()}
-        task_cells = score_cells(job.spec.evaluation, reader, outcomes, populations)
+        task_cells = score_cells(job.spec.evaluation, task, reader.test.labels, outcomes, populations)
         cells += task_cells
         references += reference_lines(reader)
         maps.append(draw_maps(job.spec, reader))
-        if summary := grid_summary(job.spec, reader, populations, task_cells):
+        if summary := grid_summary(job.spec, task, reader.test.labels, populations, task_cells):
             summaries.append(summary)
     _write(pa.concat_tables(tables, promote_options="default") if tables else pa.table({}), out / OUTCOMES_FILE)
     _write(pa.concat_tables(maps), out / MAPS_FILE)

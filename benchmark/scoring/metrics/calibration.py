@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.metric import Column, ModelMetric, ModelView, Outcome
+from benchmark.scoring.metric_names import PROBE_CONFIDENCE, PROBE_PREDICTION
 from benchmark.spec import Evaluation
 
 
@@ -55,8 +56,8 @@ def expected_calibration_error(confidence_N: NDArray[Any], correct_N: NDArray[np
 
 
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
-    confidence_N = earlier.examples["linear/confidence"].clip(0, 1)  # float32 may round a certain prediction above 1
-    correct_N = earlier.examples["linear/prediction"] == view.test_labels
+    confidence_N = earlier.examples[PROBE_CONFIDENCE].clip(0, 1)  # float32 may round a certain prediction above 1
+    correct_N = earlier.examples[PROBE_PREDICTION] == view.test_labels
     return Outcome(
         {
             "calibration/error": expected_calibration_error(confidence_N, correct_N, evaluation.calibration.bins),

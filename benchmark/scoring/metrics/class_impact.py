@@ -18,7 +18,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.scoring.metric import CellMetric, CellView, Column, Estimate, Labels
-from benchmark.scoring.metrics.pies import PREDICTION
+from benchmark.scoring.metric_names import PROBE_PREDICTION
 from benchmark.spec import Evaluation
 
 Doubles = NDArray[np.float64]
@@ -172,9 +172,8 @@ def _p_values(result: Any) -> Doubles:
 
 def _measure(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
     """Count the classes that each test finds, raw and corrected; None where nothing could be tested."""
-    found = class_impact(
-        cell.dense.examples[PREDICTION], cell.sparse.examples[PREDICTION], cell.test_labels, cell.num_classes
-    )
+    dense_KN, sparse_KN = (population.examples[PROBE_PREDICTION] for population in (cell.dense, cell.sparse))
+    found = class_impact(dense_KN, sparse_KN, cell.test_labels, cell.num_classes)
     estimates: dict[str, Estimate] = {}
     for test, p_C in (("paired", found.paired_C), ("welch", found.welch_C)):
         is_tested = not np.isnan(p_C).all()

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.compute import Device
+from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.metric import (
     CellMetric,
     CellView,
@@ -27,10 +28,10 @@ from benchmark.scoring.metric import (
     Outcome,
     Population,
 )
+from benchmark.scoring.metric_names import CORRUPTION_ACCURACY, CORRUPTION_CORRECT, PROBE_PREDICTION
 from benchmark.scoring.metrics.corruption_kinds import corrupt, digest_images
 from benchmark.scoring.probes.linear_probe import LinearProbe, probe_of
-from benchmark.scoring.reading.weights import InvalidOutput
-from benchmark.scoring.statistics.intervals import t_quantile
+from benchmark.scoring.score_math import t_quantile
 from benchmark.spec import Evaluation
 from benchmark.spec.corruptions import NUM_SEVERITIES, Corruption
 
@@ -43,9 +44,6 @@ ENCODED_IMAGES = 4096
 KEPT_BYTES: Mapping[Device, int] = {"cpu": 256 * 2**20, "cuda": 768 * 2**20}
 """Corrupted images that a process keeps, so that all models of a task see them without their being made again. Beside a
 GPU, which few processes share and which waits for them: CIFAR's 10,000 test images under five corruptions."""
-
-CORRECT = "corruption/correct"
-"""Per example, the share of corruptions and severities under which it is classified correctly, float32 in [0, 1]."""
 
 
 class CorruptedImages:
@@ -136,8 +134,8 @@ def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outco
     values = {"corruption/mean_error": 100 * (1 - float(correct_SN.mean()))}
     for position, corruption in enumerate(evaluation.corruptions):
         mine_SN = correct_SN[position * NUM_SEVERITIES : (position + 1) * NUM_SEVERITIES]
-        values[f"corruption/accuracy:{corruption.name}"] = float(mine_SN.mean())
-    return Outcome(values, {CORRECT: correct_SN.mean(axis=0).astype(np.float32)})
+        values[CORRUPTION_ACCURACY + corruption.name] = float(mine_SN.mean())
+    return Outcome(values, {CORRUPTION_CORRECT: correct_SN.mean(axis=0).astype(np.float32)})
 
 
 def _measure_cell(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
@@ -148,7 +146,7 @@ def _measure_cell(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estima
     with K - 1 degrees of freedom, from the variance over models plus that over examples, `s_K^2 / K + var_i / N`: what
     a bootstrap over both resamples. Empty without corruptions; no bounds with one model.
     """
-    if CORRECT not in cell.sparse.examples or CORRECT not in cell.dense.examples:
+    if CORRUPTION_CORRECT not in cell.sparse.examples or CORRUPTION_CORRECT not in cell.dense.examples:
         return {}
     sparse_KN, dense_KN = _extra_error(cell.sparse, cell.test_labels), _extra_error(cell.dense, cell.test_labels)
     if sparse_KN.shape != dense_KN.shape:
@@ -166,8 +164,8 @@ def _measure_cell(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estima
 
 def _extra_error(population: Population, labels_N: Labels) -> Doubles:
     """Give correctness on the clean image minus that under corruption, (K, N), in [-1, 1]."""
-    clean_KN = population.examples["linear/prediction"] == labels_N
-    return clean_KN.astype(np.float64) - population.examples[CORRECT]
+    clean_KN = population.examples[PROBE_PREDICTION] == labels_N
+    return clean_KN.astype(np.float64) - population.examples[CORRUPTION_CORRECT]
 
 
 METRIC = ModelMetric(

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.metric import CellMetric, CellView, Column, Estimate, GridMetric, GridView
-from benchmark.scoring.metrics.pie_split import mean_over_models
-from benchmark.scoring.metrics.pies import PREDICTION, label_histogram, published_pies
+from benchmark.scoring.metric_names import PROBE_PREDICTION
+from benchmark.scoring.metrics.pies import published_pies
+from benchmark.scoring.score_math import label_histogram
 from benchmark.spec import Evaluation
 
 CHUNK_EXAMPLES = 16_384
@@ -109,21 +110,21 @@ def jaccard_overlap(first_N: NDArray[np.bool_], second_N: NDArray[np.bool_]) -> 
 
 
 def _measure(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
-    dense_KN, sparse_KN = cell.dense.examples[PREDICTION], cell.sparse.examples[PREDICTION]
+    dense_KN, sparse_KN = cell.dense.examples[PROBE_PREDICTION], cell.sparse.examples[PROBE_PREDICTION]
     taxicab_N = taxicab_cie(dense_KN, sparse_KN, cell.num_classes)
     return {
         "label_change/taxicab": Estimate(value=float(taxicab_N.mean())),
-        "label_change/churn": mean_over_models(churn(dense_KN, sparse_KN), evaluation.bootstrap.confidence),
+        "label_change/churn": Estimate.over_models(churn(dense_KN, sparse_KN), evaluation.bootstrap.confidence),
     }
 
 
 def _measure_grid(grid: GridView, evaluation: Evaluation) -> Mapping[str, Estimate]:
     """Average over all pairs of ranked schedules at equal sparsity; pairs without any PIE are left out."""
-    dense_KN = grid.dense.examples[PREDICTION]
+    dense_KN = grid.dense.examples[PROBE_PREDICTION]
     found: list[Overlap] = []
     for sparsity in grid.sparsities:
         sets = [
-            published_pies(dense_KN, grid.cells[schedule, sparsity].examples[PREDICTION], grid.num_classes)
+            published_pies(dense_KN, grid.cells[schedule, sparsity].examples[PROBE_PREDICTION], grid.num_classes)
             for schedule in grid.ranked_schedules
             if (schedule, sparsity) in grid.cells
         ]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.metric import CellView, Estimate
-from benchmark.scoring.metrics.pies import PREDICTION, published_pies
-from benchmark.scoring.statistics.intervals import t_interval
+from benchmark.scoring.metric_names import PROBE_PREDICTION
+from benchmark.scoring.metrics.pies import published_pies
 
 Doubles = NDArray[np.float64]
 
@@ -32,32 +32,18 @@ def split_by_pie(cell: CellView, name: str, confidence: float) -> dict[str, Esti
         `shift`: all examples, pruned minus dense, paired by seed; `pie`, `not_pie`: pruned models; `dense_pie`,
         `dense_not_pie`: dense models.
     """
-    pie_N = published_pies(cell.dense.examples[PREDICTION], cell.sparse.examples[PREDICTION], cell.num_classes)
-    dense_KN, sparse_KN = (
-        population.examples[name].astype(np.float64) for population in (cell.dense, cell.sparse)
-    )
+    populations = (cell.dense, cell.sparse)
+    before_KN, after_KN = (population.examples[PROBE_PREDICTION] for population in populations)
+    pie_N = published_pies(before_KN, after_KN, cell.num_classes)
+    dense_KN, sparse_KN = (population.examples[name].astype(np.float64) for population in populations)
     everywhere_N = np.ones_like(pie_N)
     return {
-        "shift": mean_over_models(_means(sparse_KN, everywhere_N) - _means(dense_KN, everywhere_N), confidence),
-        "pie": mean_over_models(_means(sparse_KN, pie_N), confidence),
-        "not_pie": mean_over_models(_means(sparse_KN, ~pie_N), confidence),
-        "dense_pie": mean_over_models(_means(dense_KN, pie_N), confidence),
-        "dense_not_pie": mean_over_models(_means(dense_KN, ~pie_N), confidence),
+        "shift": Estimate.over_models(_means(sparse_KN, everywhere_N) - _means(dense_KN, everywhere_N), confidence),
+        "pie": Estimate.over_models(_means(sparse_KN, pie_N), confidence),
+        "not_pie": Estimate.over_models(_means(sparse_KN, ~pie_N), confidence),
+        "dense_pie": Estimate.over_models(_means(dense_KN, pie_N), confidence),
+        "dense_not_pie": Estimate.over_models(_means(dense_KN, ~pie_N), confidence),
     }
-
-
-def mean_over_models(values_K: Doubles, confidence: float) -> Estimate:
-    """Estimate a mean over models with its t interval; None if it is undefined (NaN) for any of them.
-
-    Example:
-        >>> mean_over_models(np.array([1.0, np.nan]), 0.95).value is None
-        True
-    """
-    if not len(values_K) or not np.isfinite(values_K).all():
-        return Estimate(value=None)
-    bounds = t_interval(values_K, confidence)
-    low, high = (None, None) if bounds is None else bounds
-    return Estimate(value=float(values_K.mean()), low=low, high=high)
 
 
 def _means(values_KN: Doubles, where_N: NDArray[np.bool_]) -> Doubles:

@@ -18,26 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.metric import CellMetric, CellView, Column, Estimate
+from benchmark.scoring.metric_names import EXCESS_PIE, PROBE_PREDICTION
+from benchmark.scoring.score_math import label_histogram, modal_labels, t_quantile
 from benchmark.scoring.statistics.halves import Halves, jackknife_variance
-from benchmark.scoring.statistics.intervals import t_quantile
 from benchmark.spec import Evaluation
 
 Predictions = NDArray[Any]
 Doubles = NDArray[np.float64]
 
-PREDICTION = "linear/prediction"
-"""The per-example outcome that PIEs are read from: the linear probe's predicted class ("probe-PIE")."""
-
 BLOCK_EXAMPLES, BLOCK_BYTES = 512, 16 * 2**20
 """Working memory: examples read together, and bytes of one half's histograms for them."""
-
-
-def label_histogram(prediction_KN: Predictions, num_classes: int) -> NDArray[np.int32]:
-    """Count how many of the K models predict each class for each example: int32 (N, C), rows sum to K."""
-    num_examples = prediction_KN.shape[1]
-    rows_KN = np.arange(num_examples) * num_classes + prediction_KN.astype(np.int64)
-    counts = np.bincount(rows_KN.ravel(), minlength=num_examples * num_classes)
-    return counts.reshape(num_examples, num_classes).astype(np.int32)
 
 
 def published_pies(
@@ -62,8 +52,7 @@ def published_pies(
         >>> published_pies(dense, sparse, num_classes=3).tolist()
         [True, True]
     """
-    dense_N = label_histogram(dense_prediction_KN, num_classes).argmax(axis=1)
-    return dense_N != label_histogram(sparse_prediction_KN, num_classes).argmax(axis=1)
+    return modal_labels(dense_prediction_KN, num_classes) != modal_labels(sparse_prediction_KN, num_classes)
 
 
 def tied_modes(prediction_KN: Predictions, num_classes: int) -> NDArray[np.bool_]:
@@ -161,7 +150,7 @@ def _agreement(modes_tUn: NDArray[np.bool_], other_tUn: NDArray[np.bool_]) -> Do
 
 def _measure(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
     """Compare a cell with its dense population; formulas in `METRIC.columns`, intervals in `_floor_and_excess`."""
-    dense_KN, sparse_KN = cell.dense.examples[PREDICTION], cell.sparse.examples[PREDICTION]
+    dense_KN, sparse_KN = cell.dense.examples[PROBE_PREDICTION], cell.sparse.examples[PROBE_PREDICTION]
     if dense_KN.shape != sparse_KN.shape:
         raise ValueError(f"PIE: expected pruned models beside their dense parents, {dense_KN.shape}, {sparse_KN.shape}")
     published_N = published_pies(dense_KN, sparse_KN, cell.num_classes)
@@ -182,7 +171,7 @@ def _floor_and_excess(
     over examples, for which no draws are needed: resampling a mean has the known variance `var_i / N`. No interval
     with two models, no value with one. Nominal .95 intervals of the excess cover .994 or more (docs/decisions/0005).
     """
-    names = ("pie/null", "pie/matched", "pie/excess")
+    names = ("pie/null", "pie/matched", EXCESS_PIE)
     num_models = len(dense_KN)
     halves = Halves.of(num_models, evaluation.pie.max_splits)
     if not len(halves.first_TK):

@@ -28,6 +28,7 @@ from benchmark.scoring.metric import (
     ModelView,
     Outcome,
 )
+from benchmark.scoring.metric_names import DEPTH_TO_LABEL, DEPTH_TO_PREDICTION, PROBE_PREDICTION
 from benchmark.scoring.metrics.pie_split import split_by_pie
 from benchmark.scoring.probes.knn import nearest, vote
 from benchmark.spec import Evaluation
@@ -123,7 +124,7 @@ def _input_prediction(
 
 
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
-    final_N = earlier.examples["linear/prediction"]
+    final_N = earlier.examples[PROBE_PREDICTION]
     settings = evaluation.depth
     predicted_PN = probe_predictions(
         view.train, view.test, view.train_labels, final_N, view.num_classes, settings.k, view.compute
@@ -135,15 +136,15 @@ def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outco
         "depth/true_mean": float(true_N.mean()),
         "depth/num_probes": float(len(predicted_PN)),
     }
-    return Outcome(values, {"depth/pred": pred_N, "depth/true": true_N})
+    return Outcome(values, {DEPTH_TO_PREDICTION: pred_N, DEPTH_TO_LABEL: true_N})
 
 
 def _measure_cell(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
     confidence = evaluation.bootstrap.confidence
     estimates: dict[str, Estimate] = {}
-    for form in ("pred", "true"):
-        for part, estimate in split_by_pie(cell, f"depth/{form}", confidence).items():
-            estimates[f"depth/{form}_{part}"] = estimate
+    for name in (DEPTH_TO_PREDICTION, DEPTH_TO_LABEL):
+        for part, estimate in split_by_pie(cell, name, confidence).items():
+            estimates[f"{name}_{part}"] = estimate
     return estimates
 
 

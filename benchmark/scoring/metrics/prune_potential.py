@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.metric import Column, Estimate, GridMetric, GridView, Population
-from benchmark.scoring.statistics.intervals import bootstrap_draws, percentile_interval
+from benchmark.scoring.metric_names import CORRUPTION_ACCURACY, CORRUPTION_CORRECT, PROBE_PREDICTION
+from benchmark.scoring.statistics.bootstrap import bootstrap_draws, percentile_interval
 from benchmark.spec import BootstrapSpec, Evaluation
 
 Doubles = NDArray[np.float64]
@@ -23,9 +24,6 @@ Correctness = Callable[[GridView, Population], Doubles]
 
 MARGIN = 0.005
 """Error allowed beyond the dense models': half a percentage point."""
-
-PREDICTION, CORRECT, ACCURACY = "linear/prediction", "corruption/correct", "corruption/accuracy:"
-"""Names of what is read: predictions and correctness under corruption per example, accuracy per corruption."""
 
 MODEL_RESAMPLING = 0
 """Name of the resampling of models in single-submission intervals."""
@@ -75,20 +73,21 @@ def _measure(grid: GridView, evaluation: Evaluation) -> Mapping[str, Estimate]:
     """
     estimates = _potentials(grid, "clean", _clean, evaluation.bootstrap)
     populations = [grid.dense, *grid.cells.values()]
-    if all(CORRECT in population.examples for population in populations):
+    if all(CORRUPTION_CORRECT in population.examples for population in populations):
         estimates |= _potentials(grid, "corrupted", _corrupted, evaluation.bootstrap)
     for name in grid.dense.values:
-        if name.startswith(ACCURACY) and all(name in population.values for population in populations):
-            estimates[f"prune_potential/corruption:{name.removeprefix(ACCURACY)}"] = _of_corruption(grid, name)
+        if name.startswith(CORRUPTION_ACCURACY) and all(name in population.values for population in populations):
+            corruption = name.removeprefix(CORRUPTION_ACCURACY)
+            estimates[f"prune_potential/corruption:{corruption}"] = _of_corruption(grid, name)
     return estimates
 
 
 def _clean(grid: GridView, population: Population) -> Doubles:
-    return (population.examples[PREDICTION] == grid.test_labels).astype(np.float64)
+    return (population.examples[PROBE_PREDICTION] == grid.test_labels).astype(np.float64)
 
 
 def _corrupted(grid: GridView, population: Population) -> Doubles:
-    return population.examples[CORRECT].astype(np.float64)
+    return population.examples[CORRUPTION_CORRECT].astype(np.float64)
 
 
 def _potentials(grid: GridView, kind: str, correctness: Correctness, settings: BootstrapSpec) -> dict[str, Estimate]:
@@ -133,9 +132,10 @@ def _of_corruption(grid: GridView, name: str) -> Estimate:
 
 def _is_complete(grid: GridView, schedule: str) -> bool:
     """Whether every sparsity of a schedule was read, with as many models as the dense population has."""
-    num_models = len(grid.dense.examples[PREDICTION])
+    num_models = len(grid.dense.examples[PROBE_PREDICTION])
     cells = [grid.cells.get((schedule, sparsity)) for sparsity in grid.sparsities]
-    return num_models > 0 and all(cell is not None and len(cell.examples[PREDICTION]) == num_models for cell in cells)
+    sizes = {0 if cell is None else len(cell.examples[PROBE_PREDICTION]) for cell in cells}
+    return num_models > 0 and sizes <= {num_models}
 
 
 def _column(name: str, title: str, description: str) -> Column:

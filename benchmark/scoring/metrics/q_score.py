@@ -27,6 +27,7 @@ from benchmark.scoring.metric import (
     ModelView,
     Outcome,
 )
+from benchmark.scoring.metric_names import PROBE_PREDICTION, Q_SCORE_2022, Q_SCORE_2024
 from benchmark.scoring.metrics.pie_split import split_by_pie
 from benchmark.spec import Evaluation
 
@@ -156,7 +157,7 @@ def _by_chunks(features_ND: Features, score: Callable[[Doubles], Doubles]) -> Do
 
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
     features_ND = view.test[FINAL_FEATURES]
-    correct_N = earlier.examples["linear/prediction"] == view.test_labels
+    correct_N = earlier.examples[PROBE_PREDICTION] == view.test_labels
     first_N = q_score_2022(features_ND)
     second_N, empty_N = q_score_2024(features_ND)
     defined_N = ~np.isnan(first_N)
@@ -170,14 +171,14 @@ def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outco
     }
     return Outcome(
         values,
-        {"q_score_2022/score": first_N.astype(np.float32), "q_score_2024/score": second_N.astype(np.float32)},
+        {Q_SCORE_2022: first_N.astype(np.float32), Q_SCORE_2024: second_N.astype(np.float32)},
     )
 
 
 def _measure_cell(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
     estimates: dict[str, Estimate] = {}
-    for form in ("2022", "2024"):
-        for part, estimate in split_by_pie(cell, f"q_score_{form}/score", evaluation.bootstrap.confidence).items():
+    for form, name in (("2022", Q_SCORE_2022), ("2024", Q_SCORE_2024)):
+        for part, estimate in split_by_pie(cell, name, evaluation.bootstrap.confidence).items():
             estimates[f"q_score_{form}/{part}"] = estimate
     return estimates
 

@@ -1,5 +1,9 @@
 """The robustness score, which ranks: area under chance-corrected accuracy over log2 compression; retention beside it.
 
+With `a_j = (accuracy_j - 1/C) / (1 - 1/C)` at sparsity s_j and `x_j = log2(1 / (1 - s_j))`, the score of a schedule is
+`sum_j (a_j + a_{j+1}) (x_{j+1} - x_j) / 2`, divided by `x_J - x_1`; that of a submission averages the ranked schedules
+(`benchmark.scoring.score_math`, which the leaderboard uses too).
+
 It owns the score, its variants and their intervals. It refuses to score an incomplete grid: a missing cell or model
 gives None for whatever would have needed it, never an average over what is left.
 
@@ -8,7 +12,6 @@ Shapes: J sparsities, K models, N test examples, C classes, S statistics, R boot
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -16,13 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.metric import Column, Estimate, GridMetric, GridView, Population
-from benchmark.scoring.statistics.intervals import Interval, bootstrap_draws, percentile_interval, t_interval
+from benchmark.scoring.metric_names import (
+    PROBE_PREDICTION,
+    ROBUSTNESS_DENSE,
+    ROBUSTNESS_RETENTION,
+    ROBUSTNESS_SCORE,
+    ROBUSTNESS_SCORE_HIGH,
+)
+from benchmark.scoring.score_math import Interval, area_over_compression, chance_corrected, t_interval
+from benchmark.scoring.statistics.bootstrap import bootstrap_draws, percentile_interval
 from benchmark.spec import BootstrapSpec, Evaluation
 
 Doubles = NDArray[np.float64]
-
-PREDICTION = "linear/prediction"
-"""The per-example outcome that is judged: the linear probe's predicted class."""
 
 HIGH_SPARSITY = Decimal("0.9")
 """Where the variant that looks at hard pruning alone begins."""
@@ -35,73 +43,24 @@ MODEL_RESAMPLING = 0
 """Name of the resampling of models in single-submission intervals."""
 
 
-def log2_compression(sparsity: Decimal) -> float:
-    """Give `log2(1 / (1 - sparsity))`: how often the number of weights was halved, at least 0.
-
-    Example:
-        >>> log2_compression(Decimal("0.75"))
-        2.0
-    """
-    return -math.log2(1 - sparsity)
-
-
-def area_weights(sparsities: Sequence[Decimal]) -> Doubles:
-    """Give the weight of every point in the mean height of a curve over log2 compression, by the trapezoid rule.
-
-    With `x_j = log2(1 / (1 - s_j))` the area under `y` is `sum_j (y_j + y_{j+1}) (x_{j+1} - x_j) / 2`; divided by
-    `x_J - x_1` it is `sum_j w_j y_j` with weights that sum to 1 and depend on the sparsities alone.
-
-    Args:
-        sparsities: (J,), strictly increasing, in [0, 1), at least two.
-
-    Returns:
-        float64 (J,), sums to 1.
-
-    Raises:
-        ValueError: if there are fewer than two sparsities or they do not increase.
-
-    Example:
-        >>> area_weights([Decimal("0.5"), Decimal("0.75"), Decimal("0.875")]).tolist()
-        [0.25, 0.5, 0.25]
-    """
-    positions_J = np.array([log2_compression(sparsity) for sparsity in sparsities])
-    widths = np.diff(positions_J)
-    if len(positions_J) < 2 or (widths <= 0).any():
-        raise ValueError(f"area: expected at least two increasing sparsities, got {[str(s) for s in sparsities]}")
-    weights_J = np.zeros(len(positions_J))
-    weights_J[:-1] += widths / 2
-    weights_J[1:] += widths / 2
-    return weights_J / widths.sum()
-
-
-def chance_corrected(accuracy: Doubles, num_classes: int) -> Doubles:
-    """Give `(accuracy - 1/C) / (1 - 1/C)`, element by element: 1 is perfect, 0 is guessing among C >= 2 classes.
-
-    Example:
-        >>> chance_corrected(np.array([0.1, 1.0]), 10).tolist()
-        [0.0, 1.0]
-    """
-    return (accuracy - 1 / num_classes) / (1 - 1 / num_classes)
-
-
 def _measure(grid: GridView, evaluation: Evaluation) -> Mapping[str, Estimate]:
     """Score the grid; formulas in `METRIC.columns`, intervals in `_estimates`."""
     high = tuple(sparsity for sparsity in grid.sparsities if sparsity >= HIGH_SPARSITY)
-    stacks: dict[str, Doubles | None] = {"robustness/dense": _correctness(grid, grid.dense)}
+    stacks: dict[str, Doubles | None] = {ROBUSTNESS_DENSE: _correctness(grid, grid.dense)}
     for schedule in grid.ranked_schedules:
-        stacks[f"robustness/score:{schedule}"] = _area(grid, schedule, grid.sparsities)
-    stacks["robustness/score"] = _mean_matrix([stacks[f"robustness/score:{name}"] for name in grid.ranked_schedules])
-    stacks["robustness/score_high"] = _mean_matrix([_area(grid, name, high) for name in grid.ranked_schedules])
+        stacks[f"{ROBUSTNESS_SCORE}:{schedule}"] = _area(grid, schedule, grid.sparsities)
+    stacks[ROBUSTNESS_SCORE] = _mean_matrix([stacks[f"{ROBUSTNESS_SCORE}:{name}"] for name in grid.ranked_schedules])
+    stacks[ROBUSTNESS_SCORE_HIGH] = _mean_matrix([_area(grid, name, high) for name in grid.ranked_schedules])
 
     measured = {name: values_KN for name, values_KN in stacks.items() if values_KN is not None}
-    undefined = dict.fromkeys([*stacks, "robustness/retention"], Estimate(value=None))
+    undefined = dict.fromkeys([*stacks, ROBUSTNESS_RETENTION], Estimate(value=None))
     return undefined | _estimates(measured, grid.num_classes, evaluation.bootstrap)
 
 
 def _correctness(grid: GridView, population: Population) -> Doubles | None:
     """Give 1 where a model is right, float64 (K, N); None where it has other models than the dense population."""
-    prediction_KN = population.examples[PREDICTION]
-    if len(prediction_KN) != len(grid.dense.examples[PREDICTION]) or not len(prediction_KN):
+    prediction_KN = population.examples[PROBE_PREDICTION]
+    if len(prediction_KN) != len(grid.dense.examples[PROBE_PREDICTION]) or not len(prediction_KN):
         return None
     return (prediction_KN == grid.test_labels).astype(np.float64)
 
@@ -114,7 +73,7 @@ def _area(grid: GridView, schedule: str, sparsities: Sequence[Decimal]) -> Doubl
     complete = [matrix_KN for matrix_KN in matrices if matrix_KN is not None]
     if len(complete) < len(matrices):
         return None
-    return np.tensordot(area_weights(sparsities), np.stack(complete), axes=1)
+    return area_over_compression(sparsities, np.stack(complete))
 
 
 def _mean_matrix(matrices: Sequence[Doubles | None]) -> Doubles | None:
@@ -131,9 +90,9 @@ def _estimates(stacks: Mapping[str, Doubles], num_classes: int, settings: Bootst
     """
     if not stacks:
         return {}
-    values_SKN = np.stack(list(stacks.values()))
-    means_SK = chance_corrected(values_SKN.mean(axis=2), num_classes)
-    draws_RS = chance_corrected(bootstrap_draws(values_SKN, settings.draws, MODEL_RESAMPLING), num_classes)
+    values_SKN, chance = np.stack(list(stacks.values())), 1 / num_classes
+    means_SK = chance_corrected(values_SKN.mean(axis=2), chance)
+    draws_RS = chance_corrected(bootstrap_draws(values_SKN, settings.draws, MODEL_RESAMPLING), chance)
     estimates: dict[str, Estimate] = {}
     for name, means_K, draws_R in zip(stacks, means_SK, draws_RS.T, strict=True):
         interval = _wider(percentile_interval(draws_R, settings.confidence), means_K, settings.confidence)
@@ -142,9 +101,9 @@ def _estimates(stacks: Mapping[str, Doubles], num_classes: int, settings: Bootst
         value = min(max(float(means_K.mean()), lowest), 1.0)  # rounding may leave the range by 1e-16
         estimates[name] = Estimate(value=value, low=low, high=high)
     columns = dict(zip(stacks, range(len(stacks)), strict=True))
-    if {"robustness/score", "robustness/dense"} <= columns.keys():
-        score, dense = columns["robustness/score"], columns["robustness/dense"]
-        estimates["robustness/retention"] = _ratio(means_SK[[score, dense]], draws_RS[:, [score, dense]], settings)
+    if {ROBUSTNESS_SCORE, ROBUSTNESS_DENSE} <= columns.keys():
+        score, dense = columns[ROBUSTNESS_SCORE], columns[ROBUSTNESS_DENSE]
+        estimates[ROBUSTNESS_RETENTION] = _ratio(means_SK[[score, dense]], draws_RS[:, [score, dense]], settings)
     return estimates
 
 

@@ -24,6 +24,7 @@ from benchmark.scoring.metric import (
     ModelView,
     Outcome,
 )
+from benchmark.scoring.metric_names import PROBE_ACCURACY, PROBE_CONFIDENCE, PROBE_PREDICTION, PROBE_TRUE_PROBABILITY
 from benchmark.scoring.probes.cross_entropy import cross_entropy
 from benchmark.spec import Evaluation, LinearProbeSpec
 
@@ -204,16 +205,16 @@ def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outco
     probabilities_NC = probe.probabilities(test_ND)
     predicted_N = probe.predict(test_ND)
     values = {
-        "linear/accuracy": float((predicted_N == view.test_labels).mean()),
+        PROBE_ACCURACY: float((predicted_N == view.test_labels).mean()),
         "linear/converged": float(probe.converged),
     }
     if view.num_classes > 10:
         values["linear/top5"] = _top_accuracy(probe.logits(test_ND), view.test_labels, 5)
     rows_N = np.arange(len(predicted_N))
     examples: dict[str, NDArray[Any]] = {
-        "linear/prediction": predicted_N.astype(np.min_scalar_type(view.num_classes - 1)),
-        "linear/confidence": probabilities_NC[rows_N, predicted_N].astype(np.float32),
-        "linear/true_probability": probabilities_NC[rows_N, view.test_labels].astype(np.float32),
+        PROBE_PREDICTION: predicted_N.astype(np.min_scalar_type(view.num_classes - 1)),
+        PROBE_CONFIDENCE: probabilities_NC[rows_N, predicted_N].astype(np.float32),
+        PROBE_TRUE_PROBABILITY: probabilities_NC[rows_N, view.test_labels].astype(np.float32),
     }
     return Outcome(values, examples)
 
@@ -231,7 +232,7 @@ METRIC = ModelMetric(
     measure=_measure,
     columns=(
         Column(
-            name="linear/accuracy",
+            name=PROBE_ACCURACY,
             title="Accuracy",
             better="higher",
             description="Share of test images that a linear probe on the frozen features classifies correctly, in "

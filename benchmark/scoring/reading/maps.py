@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchmark.plan.plan import DENSE
+from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.metric import Outcome
 from benchmark.scoring.reading.embedding_map import VERSION, map_points, map_subset
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.outcome_cache import read_outcome, write_outcome
-from benchmark.scoring.reading.weights import InvalidOutput
 from benchmark.scoring.scoring_job import RunToScore
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.canonical import digest
@@ -47,7 +48,7 @@ def draw_maps(spec: BenchmarkSpec, reader: TaskReader) -> pa.Table:
         A table of `SCHEMA`; without rows where no dense model or no descendant of it can be read.
     """
     empty = SCHEMA.empty_table()
-    runs = sorted((run for run in reader.task.runs if run.schedule == "dense"), key=lambda run: run.seed)
+    runs = sorted((run for run in reader.task.runs if run.schedule == DENSE), key=lambda run: run.seed)
     for dense in runs:
         try:
             dense_n2 = _points(reader, dense, None, None)

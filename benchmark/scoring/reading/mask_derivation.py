@@ -11,7 +11,8 @@ from collections.abc import Callable
 from benchmark.encoder import Encoder, prunable_names
 from benchmark.pruning.criteria import magnitude_scores, prune, random_scores
 from benchmark.pruning.mask import Mask
-from benchmark.scoring.reading.weights import InvalidOutput, load_pruned_weights
+from benchmark.scoring.invalid_output import InvalidOutput
+from benchmark.scoring.reading.weights import load_pruned_weights
 from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, BranchPoint, RunToScore
 
 DERIVATION_VERSION = 1

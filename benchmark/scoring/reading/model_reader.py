@@ -15,8 +15,10 @@ from pydantic import BaseModel
 from safetensors.numpy import load_file
 
 from benchmark.encoder import Encoder, build_encoder, prunable_names
+from benchmark.plan.plan import DENSE
 from benchmark.pruning.mask import Mask
 from benchmark.scoring.compute import ON_CPU, Compute
+from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.metric import (
     FINAL_FEATURES,
     INPUT,
@@ -33,7 +35,7 @@ from benchmark.scoring.reading.device import facts_that_change_bits, release
 from benchmark.scoring.reading.features import extract_features, extract_final_features, pixels_of
 from benchmark.scoring.reading.mask_derivation import DERIVATION_VERSION, demand_derived_mask
 from benchmark.scoring.reading.outcome_cache import read_outcome, write_cached, write_outcome
-from benchmark.scoring.reading.weights import InvalidOutput, load_pruned_weights
+from benchmark.scoring.reading.weights import load_pruned_weights
 from benchmark.scoring.registry import MODEL_METRICS
 from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, OtherDataset, RunToScore, TaskToScore
 from benchmark.spec import BenchmarkSpec
@@ -66,7 +68,7 @@ class TaskReader:
 
     def __init__(self, spec: BenchmarkSpec, task: TaskToScore, cache: Path, compute: Compute = ON_CPU) -> None:
         self.spec, self.task, self.cache, self.compute = spec, task, cache, compute
-        self.dense_runs = {run.seed: run for run in task.runs if run.schedule == "dense"}
+        self.dense_runs = {run.seed: run for run in task.runs if run.schedule == DENSE}
         self._dense_features: dict[int, Mapping[str, Features]] = {}
         self._others: dict[Path, Images] = {}
 

@@ -11,7 +11,6 @@ from benchmark.scoring.reading.features import extract_final_features
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.outcome_cache import write_cached
 from benchmark.scoring.scoring_job import ScoredReference
-from benchmark.scoring.statistics.intervals import t_interval
 from benchmark.spec.canonical import digest
 
 
@@ -65,9 +64,7 @@ def _untrained(reader: TaskReader) -> ScoredReference:
             extract_final_features(encoder, each.images, reader.compute) for each in (reader.train, reader.test)
         )
         accuracies.append(_probe_accuracy(reader, train, test))
-    bounds = t_interval(np.array(accuracies), reader.spec.evaluation.bootstrap.confidence)
-    low, high = (None, None) if bounds is None else bounds
-    estimate = Estimate(value=float(np.mean(accuracies)), low=low, high=high)
+    estimate = Estimate.over_models(np.array(accuracies), reader.spec.evaluation.bootstrap.confidence)
     return ScoredReference(task=reader.task.name, name="untrained", accuracy=estimate)
 
 

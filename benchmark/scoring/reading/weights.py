@@ -16,13 +16,10 @@ from torch import Tensor
 
 from benchmark.encoder import Encoder, prunable_names
 from benchmark.pruning.mask import Mask
+from benchmark.scoring.invalid_output import InvalidOutput
 
 MAX_HEADER_BYTES = 1 << 20
 """Largest accepted safetensors header; half a million empty tensors would fit into a larger one."""
-
-
-class InvalidOutput(ValueError):  # noqa: N818 - it names the reason code `invalid_output`
-    """A trainer's file is not what was asked for; the message names the offending key, escaped."""
 
 
 def load_pruned_weights(

@@ -18,11 +18,11 @@ from functools import partial
 import torch
 
 from benchmark.scoring.compute import Device
+from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.reading.device import configure, processes_that_fit
 from benchmark.scoring.reading.maps import draw_maps
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.references import reference_lines
-from benchmark.scoring.reading.weights import InvalidOutput
 from benchmark.scoring.scoring_job import RunToScore, ScoringJob, TaskToScore
 
 BYTES_WORTH_A_PROCESS = 10**6

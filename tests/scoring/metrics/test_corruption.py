@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmark.scoring.compute import Device
+from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.metric import CellView, ModelView, Outcome, Population
 from benchmark.scoring.metrics import corruption
 from benchmark.scoring.metrics.corruption import CELL_METRIC, METRIC, CorruptedImages
 from benchmark.scoring.metrics.corruption_kinds import corrupt, digest_images
 from benchmark.scoring.probes.linear_probe import fit_linear_probe
-from benchmark.scoring.reading.weights import InvalidOutput
 from benchmark.spec import Evaluation
 from benchmark.spec.corruptions import ALL_CORRUPTIONS, Brightness, GaussianNoise, Pixelate
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmark.scoring.metric import CellView, Estimate, Population
-from benchmark.scoring.metrics.pie_split import mean_over_models, split_by_pie
+from benchmark.scoring.metrics.pie_split import split_by_pie
 
 DENSE_PREDICTION = np.array([[0, 0, 1, 1]] * 3)
 SPARSE_PREDICTION = np.array([[0, 0, 1, 2]] * 3)
@@ -51,8 +51,3 @@ def test_without_a_pie_and_where_a_model_has_nothing_defined_the_number_is_undef
     undefined_KN[2, :3] = np.nan
     found = split_by_pie(cell_of(values_KN, undefined_KN, SPARSE_PREDICTION), "group/outcome", 0.95)
     assert found["not_pie"].value is None
-
-
-def test_one_model_has_a_value_without_interval() -> None:
-    assert mean_over_models(np.array([0.25]), 0.95) == Estimate(value=0.25)
-    assert mean_over_models(np.array([]), 0.95) == Estimate(value=None)

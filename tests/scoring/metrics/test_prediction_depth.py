@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmark.scoring.metric import CellView, Estimate, ModelView, Outcome, Population
 from benchmark.scoring.metrics import prediction_depth
 from benchmark.scoring.metrics.prediction_depth import CELL_METRIC, METRIC, depth, probe_predictions
-from benchmark.scoring.statistics.intervals import t_interval
+from benchmark.scoring.score_math import t_interval
 from benchmark.spec import Evaluation
 
 Features = NDArray[np.float32]

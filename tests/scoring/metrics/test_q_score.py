@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmark.scoring.metric import CellView, ModelView, Outcome, Population
 from benchmark.scoring.metrics import q_score
 from benchmark.scoring.metrics.q_score import CELL_METRIC, METRIC, auroc, q_score_2022, q_score_2024
-from benchmark.scoring.statistics.intervals import t_interval
+from benchmark.scoring.score_math import t_interval
 from benchmark.spec import Evaluation
 
 Features = NDArray[np.float32]

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy import stats
 
 from benchmark.scoring.metric import Estimate, GridView, Population
-from benchmark.scoring.metrics.robustness import METRIC, area_weights
-from benchmark.scoring.statistics.intervals import bootstrap_draws
+from benchmark.scoring.metrics.robustness import METRIC
+from benchmark.scoring.statistics.bootstrap import bootstrap_draws
 from benchmark.spec import BootstrapSpec, Evaluation
 
 SPARSITIES = tuple(Decimal(text) for text in ("0.5", "0.8", "0.9", "0.95", "0.98"))
@@ -208,22 +207,6 @@ def test_scores_and_bounds_stay_in_their_range_in_any_order_of_models_and_classe
         if name != "robustness/retention":
             numbers = [estimate.low, estimate.value, estimate.high]
             assert all(n is not None and -1 / (num_classes - 1) <= n <= 1 for n in numbers)
-
-
-def exact_weights(sparsities: Sequence[Decimal]) -> NDArray[np.float64]:
-    """The mean height of every curve that is 1 at one point and 0 elsewhere."""
-    positions = np.array([-math.log2(1 - float(sparsity)) for sparsity in sparsities])
-    return np.array([np.trapezoid(row, positions) for row in np.eye(len(positions))]) / np.ptp(positions)
-
-
-def test_area_weights_are_the_areas_of_single_points() -> None:
-    np.testing.assert_allclose(area_weights(SPARSITIES), exact_weights(SPARSITIES), atol=1e-12)
-
-
-@pytest.mark.parametrize("texts", [("0.5",), ("0.9", "0.5"), ("0.5", "0.5")])
-def test_an_area_needs_two_increasing_sparsities(texts: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="at least two increasing sparsities"):
-        area_weights([Decimal(text) for text in texts])
 
 
 def test_every_number_of_the_metric_has_a_column() -> None:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 
+from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.metric import Outcome
 from benchmark.scoring.probes import knn, linear_probe, transfer
 from benchmark.scoring.reading import model_reader as reading
 from benchmark.scoring.reading.model_reader import TaskReader
-from benchmark.scoring.reading.weights import InvalidOutput
 from benchmark.scoring.scoring_job import OtherDataset, RunToScore, ScoringJob
 from benchmark.spec import BenchmarkSpec
 from tests.conftest import Evaluated

@@ -17,9 +17,9 @@ from benchmark.data.streams import stream_generator
 from benchmark.encoder import Encoder, build_encoder, prunable_names
 from benchmark.plan import PruneEvent
 from benchmark.pruning.mask import Mask
+from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.reading.mask_derivation import demand_derived_mask
 from benchmark.scoring.reading.model_reader import TaskReader
-from benchmark.scoring.reading.weights import InvalidOutput
 from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, BranchPoint, RunToScore, ScoringJob
 from benchmark.spec import BenchmarkSpec, SmallResNet
 from tests.conftest import Evaluated

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch_file
 
+from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.metric import ModelMetric, ModelView, Outcome
 from benchmark.scoring.metrics import sparsity_audit
 from benchmark.scoring.probes import linear_probe
@@ -22,7 +23,6 @@ from benchmark.scoring.reading import model_reader as reading
 from benchmark.scoring.reading.features import extract_features
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.references import reference_lines
-from benchmark.scoring.reading.weights import InvalidOutput
 from benchmark.scoring.scoring_job import RunToScore, ScoringJob
 from benchmark.spec import BenchmarkSpec, Evaluation
 from tests.conftest import Evaluated

@@ -15,7 +15,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from benchmark.encoder import Encoder, build_encoder, prunable_names
-from benchmark.scoring.reading.weights import MAX_HEADER_BYTES, InvalidOutput, load_pruned_weights
+from benchmark.scoring.invalid_output import InvalidOutput
+from benchmark.scoring.reading.weights import MAX_HEADER_BYTES, load_pruned_weights
 from benchmark.spec import SmallResNet
 
 Tensors = dict[str, Tensor]
@@ -151,7 +152,7 @@ def test_a_mask_on_a_tensor_that_may_not_be_pruned_is_refused(files: Files) -> N
 
 
 @pytest.mark.parametrize(
-    ("tensor", "came"),
+    ("tensor", "got"),
     [
         (torch.rand(2, 1, 3, 3).to(torch.float64), "torch.float64 (2, 1, 3, 3)"),
         (torch.rand(2, 1, 3, 3).to(torch.bfloat16), "torch.bfloat16 (2, 1, 3, 3)"),

@@ -1,6 +1,6 @@
-"""The bootstrap over models and examples together, against loops and closed forms; the t interval.
+"""The bootstrap over models and examples together, against loops and closed forms.
 
-Run as a program it measures the reach: `python -m tests.scoring.statistics.test_intervals`.
+Run as a program it measures the time and the memory: `python -m tests.scoring.statistics.test_bootstrap`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy import stats
 
-from benchmark.scoring.statistics import intervals
-from benchmark.scoring.statistics.intervals import (
-    Interval,
-    bootstrap_draws,
-    bootstrap_means,
-    percentile_interval,
-    t_interval,
-)
+from benchmark.scoring.score_math import Interval
+from benchmark.scoring.statistics import bootstrap
+from benchmark.scoring.statistics.bootstrap import bootstrap_draws, percentile_interval
 
 
 def random_values(seed: int, num_statistics: int, num_models: int, num_examples: int) -> NDArray[np.float64]:
@@ -89,7 +83,7 @@ def test_the_seed_names_the_resampling_of_models() -> None:
 def test_the_size_of_a_chunk_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     values_SKN = random_values(4, 3, 4, 17)
     whole_RS = bootstrap_draws(values_SKN, 101, seed=0)
-    monkeypatch.setattr(intervals, "CHUNK_BYTES", 12 * 17 * 7)
+    monkeypatch.setattr(bootstrap, "CHUNK_BYTES", 12 * 17 * 7)
     np.testing.assert_allclose(bootstrap_draws(values_SKN, 101, seed=0), whole_RS, atol=1e-6)
 
 
@@ -102,34 +96,18 @@ def test_intervals_lie_within_the_values_and_grow_with_confidence(
     seed: int, num_models: int, num_examples: int, confidence: float
 ) -> None:
     values_SKN = random_values(seed, 2, num_models, num_examples)
-    wide = bootstrap_means(values_SKN, 200, confidence, seed=0)
-    narrow = bootstrap_means(values_SKN, 200, confidence / 2, seed=0)
-    for outer, inner in zip(wide, narrow, strict=True):
+    for draws_R in bootstrap_draws(values_SKN, 200, seed=0).T:
+        outer, inner = percentile_interval(draws_R, confidence), percentile_interval(draws_R, confidence / 2)
         assert -1e-6 <= outer.low <= inner.low <= inner.high <= outer.high <= 1 + 1e-6
 
 
 def test_without_variance_the_interval_has_no_width() -> None:
-    (interval,) = bootstrap_means(np.full((1, 4, 9), 0.5), 100, 0.95, seed=0)
-    assert interval == Interval(0.5, 0.5)
-    assert t_interval(np.full(4, 0.5), 0.95) == Interval(0.5, 0.5)
+    draws_RS = bootstrap_draws(np.full((1, 4, 9), 0.5), 100, seed=0)
+    assert percentile_interval(draws_RS[:, 0], 0.95) == Interval(0.5, 0.5)
 
 
 def test_the_percentile_interval_takes_the_central_share() -> None:
     assert percentile_interval(np.arange(101.0), 0.9) == pytest.approx((5, 95))
-
-
-def test_the_t_interval_is_the_textbook_formula() -> None:
-    values_K = np.array([0.91, 0.94, 0.90, 0.97])
-    mean = sum(values_K) / 4
-    deviation = (sum((value - mean) ** 2 for value in values_K) / 3) ** 0.5
-    margin = 3.182446305284263 * deviation / 2  # t(0.975, 3 degrees of freedom), from a table
-    assert t_interval(values_K, 0.95) == pytest.approx((mean - margin, mean + margin))
-    oracle = stats.ttest_1samp(values_K, 0).confidence_interval(0.95)
-    assert t_interval(values_K, 0.95) == pytest.approx((oracle.low, oracle.high))
-
-
-def test_one_model_has_no_t_interval() -> None:
-    assert t_interval(np.array([0.5]), 0.95) is None
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (1, 0, 4), (1, 4, 0)])

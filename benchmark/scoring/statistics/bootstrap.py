@@ -1,7 +1,7 @@
-"""Intervals for means over models and test examples: the bootstrap over both together, and the t interval.
+"""The bootstrap: means over models and test examples, both resampled together.
 
-It owns resampling. It refuses to know what the numbers mean: a statistic is a matrix with one entry per model and test
-example, and whoever wants the interval of a ratio or a difference builds it from the same draws.
+It does not know what the numbers mean: a statistic is a matrix with one entry per model and test example. The interval
+of a ratio or a difference is built by its metric, from the same draws.
 
 Shapes: S statistics, K models, N test examples, R bootstrap draws, B draws of one chunk.
 """
@@ -9,11 +9,12 @@ Shapes: S statistics, K models, N test examples, R bootstrap draws, B draws of o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from benchmark.scoring.score_math import Interval
 
 Doubles = NDArray[np.float64]
 
@@ -24,31 +25,15 @@ CHUNK_BYTES = 64 * 2**20
 """Working memory for one chunk of draws; results do not depend on it beyond float32 rounding."""
 
 
-class Interval(NamedTuple):
-    """Lower and upper bound of an interval."""
-
-    low: float
-    high: float
-
-    @property
-    def width(self) -> float:
-        """Upper minus lower bound."""
-        return self.high - self.low
-
-    def clipped(self, lowest: float, highest: float) -> Interval:
-        """Cut the interval to the values that are possible."""
-        return Interval(max(self.low, lowest), min(self.high, highest))
-
-
 def bootstrap_draws(values_SKN: NDArray[Any], draws: int, seed: int) -> Doubles:
-    """Resample models and test examples together and give the mean of every statistic in every draw.
+    """Resample models and test examples together and return the mean of every statistic in every draw.
 
     Draw r counts model k `m_rk` times and example i `e_ri` times, `m_r` multinomial(K; 1/K, ...) and `e_r`
     multinomial(N; 1/N, ...), independent of each other; the mean is `sum_ki m_rk e_ri values_ski / (K N)`. All
     statistics see the same draws, so ratios and differences of the columns are paired.
 
     The resampled examples depend on N and on the draw's number alone: whatever the statistics, the models and `seed`,
-    draw r re-reads the same test examples, so two submissions can be compared draw by draw. Products are float32
+    draw r reads the same test examples, so that the difference of two calls is a paired draw. Products are float32
     (means of numbers in [0, 1] agree with float64 to 1e-6).
 
     Args:
@@ -68,7 +53,7 @@ def bootstrap_draws(values_SKN: NDArray[Any], draws: int, seed: int) -> Doubles:
         models and examples interacting, which is small: with few models the interval is too short (`t_interval`).
         Speed: 10,000 draws of 30 models x 37 cells x 10,000 examples take 2.8 to 3.1 s (mean 2.9, n = 4) and 180 MiB
         beside the input on one core of a shared 2-core cloud machine (AVX-512, numpy 2, OpenBLAS, OMP_NUM_THREADS=1);
-        `python -m tests.scoring.statistics.test_intervals` measures it again.
+        `python -m tests.scoring.statistics.test_bootstrap` measures it again.
     """
     if values_SKN.ndim != 3 or 0 in values_SKN.shape[1:]:
         raise ValueError(f"bootstrap: expected values (S, K >= 1, N >= 1), got {values_SKN.shape}")
@@ -84,54 +69,11 @@ def bootstrap_draws(values_SKN: NDArray[Any], draws: int, seed: int) -> Doubles:
     return sums_RS / (num_models * num_examples)
 
 
-def bootstrap_means(values_SKN: NDArray[Any], draws: int, confidence: float, seed: int) -> tuple[Interval, ...]:
-    """Give the percentile interval of the mean of every statistic over models and test examples together.
-
-    Args:
-        values_SKN: (S, K, N); one statistic is `values_KN[None]`.
-        draws: number of bootstrap draws.
-        confidence: nominal coverage, in (0, 1).
-        seed: names the resampling of models.
-
-    Example:
-        >>> correct_KN = np.array([[1, 1, 0, 1], [1, 0, 0, 1]])
-        >>> bootstrap_means(correct_KN[None], draws=1000, confidence=0.9, seed=0)
-        (Interval(low=0.25, high=1.0),)
-    """
-    means_RS = bootstrap_draws(values_SKN, draws, seed)
-    return tuple(percentile_interval(means_RS[:, statistic], confidence) for statistic in range(means_RS.shape[1]))
-
-
 def percentile_interval(draws_R: Doubles, confidence: float) -> Interval:
-    """Give the central share `confidence` of the draws, (R,): their (1 - confidence) / 2 quantiles, interpolated."""
+    """Return the central share `confidence` of the draws, (R,): their (1 - confidence) / 2 quantiles, interpolated."""
     tail = (1 - confidence) / 2
     low, high = np.quantile(draws_R, [tail, 1 - tail])
     return Interval(float(low), float(high))
-
-
-def t_interval(values_K: NDArray[Any], confidence: float) -> Interval | None:
-    """Give the t interval of a mean over models: `mean -+ t_{K-1} s / sqrt(K)`, `s` with K - 1 in the denominator.
-
-    It treats the test examples as fixed. None below two models; of width zero where all models agree.
-
-    Args:
-        values_K: (K,), one number per model.
-        confidence: nominal coverage, in (0, 1).
-
-    Example:
-        >>> [round(bound, 3) for bound in t_interval(np.array([0.7, 0.8, 0.9]), confidence=0.95)]
-        [0.552, 1.048]
-    """
-    if len(values_K) < 2:
-        return None
-    mean, error = float(np.mean(values_K)), float(stats.sem(values_K))
-    margin = t_quantile(len(values_K) - 1, confidence) * error
-    return Interval(mean - margin, mean + margin)
-
-
-def t_quantile(degrees_of_freedom: int, confidence: float) -> float:
-    """Half-width, in standard errors, of a two-sided interval of Student's t."""
-    return float(stats.t.ppf((1 + confidence) / 2, degrees_of_freedom))
 
 
 def _example_weights(num_examples: int, draws: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:

@@ -1,0 +1,10 @@
+"""The one error that a trained model can cause: what its trainer wrote cannot be scored.
+
+Whoever reads a model may raise it: the check of its files, and every metric whose features overflow.
+"""
+
+from __future__ import annotations
+
+
+class InvalidOutput(ValueError):  # noqa: N818 - it names the reason code `invalid_output`
+    """A trainer's file is not what was asked for; the message names the offending key, escaped."""
