@@ -24,6 +24,13 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # so that tests import one another's helpers as `tests.executors.warm`
 
+MARKED = {
+    "engine": ("hostile", "executors/docker/test_docker.py"),
+    "browser": ("leaderboard/app/test_browser.py", "leaderboard/export/test_export_browser.py"),
+    "slow": (),
+}
+"""Folders and files below `tests/` whose tests all carry a marker, by marker; `.ci/run quick` leaves them out."""
+
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
@@ -43,6 +50,15 @@ schedules:
 population: {models: 2}
 evaluation: {linear: {l2: 1.0e-2, tolerance: 1.0e-3}, bootstrap: {draws: 100}}
 """
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their path, before `-m` selects."""
+    for item in items:
+        for marker, places in MARKED.items():
+            if any(item.path.is_relative_to(ROOT / "tests" / place) for place in places):
+                item.add_marker(marker)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return Home(tmp_path_factory.mktemp("conformance"))
 
 
-@pytest.fixture(scope="module", params=["process", "docker"])
+@pytest.fixture(scope="module", params=["process", pytest.param("docker", marks=pytest.mark.engine)])
 def executor(request: pytest.FixtureRequest, shared_home: Home) -> Iterator[Executor]:
     if request.param == "process":
         yield ProcessExecutor()
@@ -204,6 +204,7 @@ def load_tiny() -> Any:
     return yaml.safe_load(TINY)
 
 
+@pytest.mark.engine
 def test_weights_are_byte_equal_in_every_place(tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path) -> None:
     require_engine(tmp_path)
     weights: list[dict[tuple[str, str], bytes]] = []
