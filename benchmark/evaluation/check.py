@@ -59,7 +59,7 @@ def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) 
 
     Raises:
         UserError: with every problem, each with its file and, where there is one, its line.
-        ExecutorProblem: it could not be tried where it was asked for.
+        ExecutorError: it could not be tried where it was asked for.
     """
     with tempfile.TemporaryDirectory() as folder:
         admitted = admit(submission, Path(folder) / "submission")
@@ -87,7 +87,7 @@ def try_submission(
 
     Raises:
         TrialFailed: it did not work; says why.
-        ExecutorProblem: it could not be tried where it was asked for.
+        ExecutorError: it could not be tried where it was asked for.
     """
     try:
         return Trial.model_validate(_try("timing", admitted, task, facts, device, executor))

@@ -102,7 +102,7 @@ class Executor(Protocol):
         """Run a module of `benchmark.training.trials` on a submission to its end, isolated as a trainer, without data.
 
         Raises:
-            ExecutorProblem: it could not be started.
+            ExecutorError: it could not be started.
         """
         ...
 
@@ -110,13 +110,9 @@ class Executor(Protocol):
         """Run the scorer to its end on the device that its job names, calling `on_wait` now and then.
 
         Raises:
-            ScorerFailed: it ended with an error; the message holds the end of what it printed.
+            ScorerError: it ended with an error; the message holds the end of what it printed.
         """
         ...
 
     def close(self) -> None:
         """Give back whatever the executor holds; it starts nothing afterwards."""
-
-
-class ScorerFailed(RuntimeError):  # noqa: N818 - says what happened
-    """The scorer ended with an error: a fault of ours, never of a submission."""

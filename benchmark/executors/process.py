@@ -14,8 +14,9 @@ from typing import IO, Any, Literal
 
 import torch
 
-from benchmark.executors.base import MAX_ANSWER_BYTES, PreparedJob, ScorerFailed, TrialEnd
+from benchmark.executors.base import MAX_ANSWER_BYTES, PreparedJob, TrialEnd
 from benchmark.executors.docker.limits import printable
+from benchmark.executors.errors import ScorerError
 from benchmark.executors.failure import Evidence
 from benchmark.training.environment import describe_environment, pick_device
 
@@ -91,9 +92,7 @@ class ProcessExecutor:
             "--submission", str(submission), *arguments,
         ]  # fmt: skip
         try:
-            done = subprocess.run(
-                command, capture_output=True, timeout=limit_s, env=child_environment(), check=False
-            )
+            done = subprocess.run(command, capture_output=True, timeout=limit_s, env=child_environment(), check=False)
         except subprocess.TimeoutExpired:
             return TrialEnd(None, "", "")
         return TrialEnd(done.returncode, printable(done.stdout[:MAX_ANSWER_BYTES]), printable(done.stderr[-4000:]))
@@ -111,7 +110,7 @@ class ProcessExecutor:
                     process.wait()
             if process.returncode:
                 printed.seek(0)
-                raise ScorerFailed(printed.read()[-4000:].decode(errors="replace"))
+                raise ScorerError(printed.read()[-4000:].decode(errors="replace"))
 
 
 def _start(module: str, arguments: Sequence[str | Path], output: IO[bytes], folder: Path) -> subprocess.Popen[bytes]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmark.evaluation.scorer_client import chosen_chunk_mib
-from benchmark.executors.docker.engine import EngineProblem
+from benchmark.executors.docker.engine import EngineError
 from benchmark.executors.docker.executor import DockerExecutor
 from benchmark.executors.docker.limits import Limits
 from benchmark.scoring.compute import Compute, Device
@@ -87,7 +87,7 @@ def test_the_scorers_container_has_the_gpu_that_its_job_asks_for(
 
     def start(image: object, command: list[str], config: Mapping[str, Any], labels: Mapping[str, str]) -> None:
         asked.append(config)
-        raise EngineProblem("nothing is started in this test")
+        raise EngineError("nothing is started in this test")
 
     executor = object.__new__(DockerExecutor)
     parts: dict[str, Any] = {
@@ -97,7 +97,7 @@ def test_the_scorers_container_has_the_gpu_that_its_job_asks_for(
     }  # fmt: skip
     for name, part in parts.items():
         monkeypatch.setattr(executor, name, part, raising=False)
-    with pytest.raises(EngineProblem):
+    with pytest.raises(EngineError):
         executor.score(tmp_path / "job.json", tmp_path, lambda: None)
     gpus = [request["DeviceIDs"] for request in asked[0]["DeviceRequests"]]
     assert gpus == ([["3"]] if device == "cuda" else [])

@@ -16,8 +16,9 @@ from benchmark.evaluation.check import check_submission
 from benchmark.evaluation.evaluate import Prepared, prepare
 from benchmark.evaluation.scheduling.jobs import prepare_jobs
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
-from benchmark.executors.base import Executor, PreparedJob, ScorerFailed
+from benchmark.executors.base import Executor, PreparedJob
 from benchmark.executors.docker.executor import DockerExecutor
+from benchmark.executors.errors import ScorerError
 from benchmark.executors.failure import Evidence, decide
 from benchmark.executors.process import ProcessExecutor
 from benchmark.spec import BenchmarkSpec, UserError
@@ -49,16 +50,12 @@ def executor(request: pytest.FixtureRequest, shared_home: Home) -> Iterator[Exec
 def job_of(executor: Executor, home: Home, spec: BenchmarkSpec, submission: Path) -> tuple[Prepared, PreparedJob]:
     """Prepare the job of the first seed."""
     prepared = prepare(spec, submission, home, executor, "cpu")
-    jobs = prepare_jobs(
-        home, Store(home.segments), prepared.plan, spec.tasks, prepared.data, prepared.admitted, "cpu"
-    )
+    jobs = prepare_jobs(home, Store(home.segments), prepared.plan, spec.tasks, prepared.data, prepared.admitted, "cpu")
     return prepared, jobs[0]
 
 
 def end_of(executor: Executor, job: PreparedJob, home: Home) -> JobResult:
-    (ended,) = supervise(
-        executor, [job], Store(home.segments), workers=1, stall_s=120, on_progress=lambda *_: None
-    )
+    (ended,) = supervise(executor, [job], Store(home.segments), workers=1, stall_s=120, on_progress=lambda *_: None)
     return ended
 
 
@@ -196,7 +193,7 @@ def test_a_scorer_that_fails_says_how_it_ended(executor: Executor, tmp_path: Pat
     (shared_home.data / "absent").write_bytes(b"this is no safetensors file")
     (folder / "job.json").write_text(json.dumps(job))
     (folder / "out").mkdir(exist_ok=True)
-    with pytest.raises(ScorerFailed, match="SafetensorError"):
+    with pytest.raises(ScorerError, match="SafetensorError"):
         executor.score(folder / "job.json", folder / "out", lambda: None)
 
 

@@ -23,7 +23,8 @@ from benchmark.evaluation.evaluate import Prepared, evaluate, prepare
 from benchmark.evaluation.scheduling import jobs as preparation
 from benchmark.evaluation.scheduling.progress import TrainingProgress
 from benchmark.evaluation.scorer_client import run_scorer
-from benchmark.executors.base import PreparedJob, ScorerFailed, TrialEnd
+from benchmark.executors.base import PreparedJob, TrialEnd
+from benchmark.executors.errors import ScorerError
 from benchmark.executors.failure import Evidence
 from benchmark.executors.process import ProcessExecutor
 from benchmark.recording.record import EvaluationRecord
@@ -106,7 +107,7 @@ class WarmExecutor:
         process.start()
         process.join()
         if process.exitcode:
-            raise ScorerFailed((out / "printed").read_text())
+            raise ScorerError((out / "printed").read_text())
 
 
 def _train(prepared: PreparedJob) -> None:

@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmark.executors.base import MAX_ANSWER_BYTES, PreparedJob, ScorerFailed, TrialEnd
-from benchmark.executors.docker.engine import Container, Engine, EngineProblem, Image
-from benchmark.executors.docker.images import CODE_LABEL, SCORER_IMAGE, TRAINER_IMAGE, ImageProblem, code_digest
+from benchmark.executors.base import MAX_ANSWER_BYTES, PreparedJob, TrialEnd
+from benchmark.executors.docker.engine import Container, Engine, EngineError, Image
+from benchmark.executors.docker.images import CODE_LABEL, SCORER_IMAGE, TRAINER_IMAGE, ImageError, code_digest
 from benchmark.executors.docker.limits import (
     DATA_AT,
     DEADLINE_LABEL,
@@ -35,6 +35,7 @@ from benchmark.executors.docker.limits import (
 from benchmark.executors.docker.scorer_mounts import ScoringRoom
 from benchmark.executors.docker.trainer import DockerTrainer, NotStarted
 from benchmark.executors.docker.watchdog import Watchdog
+from benchmark.executors.errors import ScorerError
 from benchmark.spec.canonical import digest
 from benchmark.store.layout import Home
 from benchmark.store.outbox import remove_tree
@@ -62,8 +63,8 @@ class DockerExecutor:
         limits: sizes of trainers.
 
     Raises:
-        EngineProblem: no engine answers.
-        ImageProblem: the images are missing, or hold other code than this.
+        EngineError: no engine answers.
+        ImageError: the images are missing, or hold other code than this.
     """
 
     name = "docker"
@@ -90,9 +91,9 @@ class DockerExecutor:
     def _current_image(self, tag: str) -> Image:
         image = self._engine.image(tag)
         if image is None:
-            raise ImageProblem(f"the image {tag} is not there: run `make image` once")
+            raise ImageError(f"the image {tag} is not there: run `make image` once")
         if image.labels.get(CODE_LABEL) != code_digest():
-            raise ImageProblem(f"the image {tag} holds other code than this checkout: run `make image`")
+            raise ImageError(f"the image {tag} holds other code than this checkout: run `make image`")
         return image
 
     def close(self) -> None:
@@ -142,7 +143,7 @@ class DockerExecutor:
 
         Raises:
             ValueError: `cuda` is asked for and no GPU can be passed through, or none is visible inside; one sentence.
-            EngineProblem: the engine refuses, or the container ends with an error.
+            EngineError: the engine refuses, or the container ends with an error.
         """
         key = (self._trainer.id, device, self._gpu)
         if key not in _DESCRIBED:
@@ -154,7 +155,7 @@ class DockerExecutor:
                 container.remove()
             answers = [line for line in printed.splitlines() if line.startswith("environment ")]
             if ended is None or ended.code != 0 or len(answers) != 1:
-                raise EngineProblem(f"the trainer image does not work on this machine: {printed.strip()[-500:]}")
+                raise EngineError(f"the trainer image does not work on this machine: {printed.strip()[-500:]}")
             _DESCRIBED[key] = tuple(json.loads(answers[0].removeprefix("environment ")))
         described, self._python = _DESCRIBED[key]
         if described is None:
@@ -185,8 +186,8 @@ class DockerExecutor:
             container = self._start(
                 "trainer", self._trainer, command, mounts, device=prepared.job.device, limit_s=limit_s
             )
-        except (EngineProblem, ValueError) as problem:
-            return NotStarted(EngineProblem(str(problem)))
+        except (EngineError, ValueError) as problem:
+            return NotStarted(EngineError(str(problem)))
         return DockerTrainer(container, prepared, self._limits, deadline)
 
     def try_out(
@@ -220,7 +221,7 @@ class DockerExecutor:
                     on_wait()
                 if ended.code != 0:
                     cause = ended.lost or f"exit code {ended.code}{', out of memory' if ended.memory_event else ''}"
-                    raise ScorerFailed(f"{container.printed(4000)}\n({cause})")
+                    raise ScorerError(f"{container.printed(4000)}\n({cause})")
             finally:
                 container.remove()
 
@@ -229,7 +230,7 @@ class DockerExecutor:
         command = ["sh", "-c", f"chmod -R u+rwX {OUTBOX_AT}; find {OUTBOX_AT} -mindepth 1 -delete"]
         try:
             container = self._start("janitor", self._trainer, command, {OUTBOX_AT: (outbox, True)}, limit_s=_CLEAR_S)
-        except EngineProblem:
+        except EngineError:
             return
         container.join(_CLEAR_S)
         container.remove()

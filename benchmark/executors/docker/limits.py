@@ -29,6 +29,7 @@ SUBMISSION_AT, DATA_AT, PARENTS_AT, JOB_AT, OUTBOX_AT = (
 )  # fmt: skip
 """Where a trainer finds what it may see."""
 
+
 @dataclass(frozen=True)
 class Limits:
     """How much a trainer may use. Every default is a constant of the benchmark; tests use smaller ones.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from benchmark.executors.base import PreparedJob
-from benchmark.executors.docker.engine import Container, EngineProblem, Exit
+from benchmark.executors.docker.engine import Container, EngineError, Exit
 from benchmark.executors.docker.limits import Limits
 from benchmark.executors.failure import Evidence
 from benchmark.store.outbox import outbox_excess, remove_depths
@@ -17,7 +17,7 @@ _LOOK_EVERY_S = 1.0
 class NotStarted:
     """A trainer that the engine would not start."""
 
-    def __init__(self, problem: EngineProblem) -> None:
+    def __init__(self, problem: EngineError) -> None:
         self._evidence = Evidence(exit_code=None, start_error=str(problem))
 
     def poll(self) -> Evidence:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from benchmark.executors.docker.engine import Engine, EngineProblem
+from benchmark.executors.docker.engine import Engine, EngineError
 from benchmark.executors.docker.limits import DISPATCHER_LABEL
 
 LOOK_EVERY_S = 5.0
@@ -50,7 +50,7 @@ def watch(dispatcher: str) -> None:
     engine = Engine()
     try:
         while not select.select([sys.stdin], [], [], LOOK_EVERY_S)[0]:
-            with contextlib.suppress(EngineProblem):
+            with contextlib.suppress(EngineError):
                 engine.kill_overdue(time.time() - GRACE_S)
         engine.remove_labelled({DISPATCHER_LABEL: dispatcher})
     finally:
