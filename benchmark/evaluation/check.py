@@ -112,11 +112,11 @@ def _try(
         job_file = Path(folder) / "job.json"
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
         shape = ["--image-shape", *map(str, facts.image_shape)]
-        ended = executor.try_out(module, job_file, admitted.directory, shape, device, REHEARSAL_LIMIT_S)
+        ended = executor.run_trial(module, job_file, admitted.directory, shape, device, REHEARSAL_LIMIT_S)
     if ended.exit_code is None:
         raise TrialFailed("no end")
     try:
-        return json.loads(ended.answer)
+        return json.loads(ended.stdout)
     except (ValueError, RecursionError):
-        last_words = ended.complaint.strip().splitlines()[-1:] or ["nothing"]
+        last_words = ended.stderr.strip().splitlines()[-1:] or ["nothing"]
         raise TrialFailed(f"exit {ended.exit_code}: {last_words[0]}") from None

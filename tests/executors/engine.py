@@ -9,8 +9,9 @@ from pathlib import Path
 import docker
 import pytest
 
+from benchmark.executors.docker.containers import home_label
 from benchmark.executors.docker.engine import EngineError
-from benchmark.executors.docker.executor import DockerExecutor, home_label
+from benchmark.executors.docker.executor import DockerExecutor
 from benchmark.executors.docker.images import ImageError, build_images
 from benchmark.executors.docker.limits import HOME_LABEL
 from benchmark.store.layout import Home
