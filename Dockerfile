@@ -1,8 +1,8 @@
 # The two images of an evaluation share their largest layers and nothing else:
 #
-#   trainer   runs submitted code: torch, kornia and the training half of the benchmark. No dataset, no scikit-learn,
-#             no MLflow, no scorer: there is nothing in it that a submission should not read.
-#   scorer    reads what trainers wrote: the scoring half of the benchmark. No submission can be imported there.
+#   trainer   runs submitted code: torch, kornia and the training half of the benchmark. It has no dataset, no
+#             scikit-learn, no MLflow and no scorer: a submission may read everything in it.
+#   scorer    reads what trainers wrote: the scoring half of the benchmark. It cannot import a submission.
 #
 # A third, `site`, serves the board and the log (compose.yaml) and takes no part in an evaluation.
 #
@@ -19,7 +19,7 @@
 ARG BASE_IMAGE=python:3.11.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS base
-# No program may change its user; no-new-privileges says so too, at run time.
+# No program may change its user. The option no-new-privileges denies it at run time as well.
 RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 
 FROM base AS sources
@@ -37,7 +37,7 @@ RUN python3 -m venv /opt/fmn \
     && echo /opt/code > "$(echo /opt/fmn/lib/python3*/site-packages)/forget-me-not.pth" \
     && /opt/fmn/bin/pip uninstall --quiet --yes pip
 
-# An environment of its own on top of the common one, which pip sees and does not install again.
+# The scorer's environment sees the common one through a .pth file, so that pip does not install those libraries again.
 FROM libraries AS scorer-libraries
 RUN python3 -m venv /opt/scorer \
     && printf '%s\n' /opt/fmn/lib/python3*/site-packages /opt/code \
@@ -58,8 +58,9 @@ COPY benchmark/data /opt/code/benchmark/data
 COPY benchmark/method /opt/code/benchmark/method
 COPY benchmark/pruning /opt/code/benchmark/pruning
 COPY benchmark/training /opt/code/benchmark/training
-# Compiling proves nothing; importing does: the image is not built when training code needs what it must not have.
-RUN python -m compileall -q /opt/code && python -I -c "import benchmark.training.trainer, benchmark.data.views"
+# Importing every program makes the build fail if training code needs a library or a module that this image must not have.
+RUN python -m compileall -q /opt/code && python -I -c "import benchmark.training.trainer, benchmark.training.describe, \
+    benchmark.training.trials.rehearsal, benchmark.training.trials.timing, benchmark.data.views"
 USER 65534:65534
 ARG CODE_DIGEST=unknown
 LABEL org.opencontainers.image.title="Forget-Me-Not trainer" org.forget-me-not.code=${CODE_DIGEST}
@@ -78,7 +79,7 @@ USER 65534:65534
 ARG CODE_DIGEST=unknown
 LABEL org.opencontainers.image.title="Forget-Me-Not scorer" org.forget-me-not.code=${CODE_DIGEST}
 
-# The board and the log of a site (compose.yaml): no torch, no submission, no scorer.
+# The board and the log of a site (compose.yaml): no torch, so that neither a trainer nor the scorer can run there.
 FROM sources AS site-libraries
 RUN python3 -m venv /opt/fmn \
     && /opt/fmn/bin/pip install --quiet mlflow streamlit altair jinja2 markupsafe numpy pandas pillow pyarrow pydantic pyyaml \

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from benchmark.executors.base import ExecutorChoice
-from benchmark.executors.problem import ExecutorProblem
+from benchmark.executors.errors import ExecutorError
 from benchmark.spec import UserError
 from benchmark.spec.documents.loading import load_spec
 from benchmark.store.layout import Home
@@ -227,7 +227,7 @@ def main() -> None:
     """Run the command; what users got wrong ends in plain sentences and exit code 2, never in a traceback."""
     try:
         app()
-    except (UserError, ExecutorProblem) as error:
+    except (UserError, ExecutorError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:

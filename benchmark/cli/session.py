@@ -57,7 +57,7 @@ class Session:
         home: where everything is kept, by default the home of the environment.
 
     Raises:
-        ExecutorProblem: the executor that was asked for cannot be used here.
+        ExecutorError: the executor that was asked for cannot be used here.
         UserError: the home cannot be written to, or there is no such device.
     """
 

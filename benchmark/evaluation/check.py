@@ -59,7 +59,7 @@ def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) 
 
     Raises:
         UserError: with every problem, each with its file and, where there is one, its line.
-        ExecutorProblem: it could not be tried where it was asked for.
+        ExecutorError: it could not be tried where it was asked for.
     """
     with tempfile.TemporaryDirectory() as folder:
         admitted = admit(submission, Path(folder) / "submission")
@@ -86,8 +86,8 @@ def try_updates_of(
     """Make some updates of a submission on this machine.
 
     Raises:
-        TrialFailed: it did not work; says why.
-        ExecutorProblem: it could not be tried where it was asked for.
+        TrialError: it did not work; says why.
+        ExecutorError: it could not be tried where it was asked for.
     """
     try:
         return TrialCost.model_validate(_try("timing", admitted, task, facts, device, executor))
@@ -112,11 +112,11 @@ def _try(
         job_file = Path(folder) / "job.json"
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
         shape = ["--image-shape", *map(str, facts.image_shape)]
-        ended = executor.try_out(module, job_file, admitted.directory, shape, device, REHEARSAL_LIMIT_S)
+        ended = executor.run_trial(module, job_file, admitted.directory, shape, device, REHEARSAL_LIMIT_S)
     if ended.exit_code is None:
         raise TrialError("no end")
     try:
-        return json.loads(ended.answer)
+        return json.loads(ended.stdout)
     except (ValueError, RecursionError):
-        last_words = ended.complaint.strip().splitlines()[-1:] or ["nothing"]
+        last_words = ended.stderr.strip().splitlines()[-1:] or ["nothing"]
         raise TrialError(f"exit {ended.exit_code}: {last_words[0]}") from None

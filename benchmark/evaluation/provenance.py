@@ -25,7 +25,7 @@ def provenance_of(prepared: Prepared, executor: Executor) -> dict[str, Any]:
         "capturable": prepared.admitted.manifest.capturable,
         "scoring_chunk_mib": chosen_chunk_mib(),
         "executor": executor.name,
-        **executor.provenance(),
+        **executor.provenance(prepared.device),
         "platform": platform.platform(),
         "num_cores": os.cpu_count(),
         **_git_state(),

@@ -93,7 +93,7 @@ def run_scorer(
         job_file, out = Path(folder) / "job.json", Path(folder) / "out"
         out.mkdir()
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
-        executor.score(job_file, out, on_wait)
+        executor.score(job_file, out, home.logs / f"scoring-{prepared.evaluation_key}.log", on_wait)
         result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
         return ScorerAnswer(result, (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes())
 

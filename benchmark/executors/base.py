@@ -1,4 +1,7 @@
-"""What an executor is: starts trainers and the scorer somewhere, and says how isolated they are there."""
+"""The protocol of an executor: it starts trainers and the scorer in one place, and says how isolated they are there.
+
+`tests/executors/test_conformance.py` checks what is promised here, for every executor alike.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,7 @@ from benchmark.executors.failure import Evidence
 from benchmark.training.training_job import TrainingJob
 
 ExecutorChoice = Literal["auto", "docker", "process"]
-"""What can be asked for."""
-
-MAX_ANSWER_BYTES = 1 << 16
-"""Most of what a trial may answer; the rest is cut off."""
+"""What a user can ask for."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class PreparedJob:
         submission: private copy of the submitted code, read-only.
         data: training images (labels only where the manifest asks for them), read-only.
         parents: stored states that it continues, read-only.
-        outbox: where it leaves finished states; outlives it.
-        log: where what it prints is kept.
+        outbox: where it leaves finished states; the folder outlives the trainer.
+        log: file for what it prints.
     """
 
     job: TrainingJob
@@ -41,39 +41,62 @@ class PreparedJob:
 
 
 @dataclass(frozen=True)
-class TrialEnd:
-    """How a trial of a submission ended.
+class ProgramResult:
+    """How a program ended that was run to its end.
 
     Attributes:
         exit_code: of its process; None if it was ended at its time limit.
-        answer: what it wrote to standard output, at most some kilobytes: text of the submission's own making.
-        complaint: the end of what it wrote to standard error.
+        stdout: at most 64 KiB of its standard output; a submission may have written it.
+        stderr: the end of its standard error, some kilobytes.
     """
 
     exit_code: int | None
-    answer: str
-    complaint: str
+    stdout: str
+    stderr: str
 
 
 class Trainer(Protocol):
     """A started trainer."""
 
     def poll(self) -> Evidence | None:
-        """Say how it ended, or None while it runs."""
+        """Return how it ended, or None while it runs.
+
+        Raises:
+            ExecutorError: the executor itself has failed, and no trainer of it can be watched any longer.
+        """
         ...
 
     def kill(self) -> None:
-        """End it and wait until it is gone."""
+        """End it and everything that it has started, and wait until all is gone; what is in its outbox stays."""
 
 
 class Executor(Protocol):
-    """A place where jobs run."""
+    """A place where jobs run.
+
+    Every executor promises:
+
+    1. The place changes no bit: one job gives the same weights everywhere.
+    2. One environment is named by one description, which holds no path and does not change while the executor lives.
+    3. How a trainer ended is taken from the system, never from what it printed or wrote.
+    4. A trainer ends when it is killed, whatever signals it ignores, with everything it has started; it stays ended.
+    5. No trainer outlives its dispatcher, even one that was ended by SIGKILL; `recover` removes what a lost machine
+       or engine has left.
+    6. A trainer gets nothing of the dispatcher's environment that is not on a list, so no secret.
+    7. What a trainer or scorer prints is in a log file of at most some megabytes, its end kept, safe to show.
+    8. A trial ends at its time limit, and its answer is bounded text, safe to show.
+    9. A failure of the executor is never booked on a submission: it is an `ExecutorError`, or evidence that says so.
+    10. A scorer that fails raises `ScorerError` with the end of its output and the path of the rest.
+
+    Attributes:
+        name: how users ask for it.
+        isolation: what protects other data and programs from submitted code; the record repeats it.
+    """
 
     name: str
     isolation: Literal["none", "docker"]
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
-        """Resolve `auto`, `cpu` or `cuda` to what trainers and the scorer will have.
+        """Resolve `auto`, `cpu` or `cuda` to the device that trainers and the scorer will have.
 
         Raises:
             ValueError: `cuda` was asked for and they cannot have one, in one sentence.
@@ -81,42 +104,53 @@ class Executor(Protocol):
         ...
 
     def environment(self, device: str) -> dict[str, Any]:
-        """Describe everything there that can change bits."""
+        """Return everything about the place that can change bits, as canonical JSON values."""
         ...
 
-    def provenance(self) -> dict[str, Any]:
-        """Give facts for the record that change no bits, such as the content ids of container images."""
+    def provenance(self, device: str) -> dict[str, Any]:
+        """Return facts for the record that change no bits, such as Python's release or the ids of container images."""
         ...
 
     def recover(self) -> int:
-        """End what a killed dispatcher of this home has left running, and say how much; only with the home locked."""
-        ...
+        """End what a killed dispatcher of this home has left running, and return how much.
 
-    def start(self, prepared: PreparedJob) -> Trainer:
-        """Start a trainer."""
-        ...
-
-    def try_out(
-        self, module: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
-    ) -> TrialEnd:
-        """Run a module of `benchmark.training.trials` on a submission to its end, isolated as a trainer, without data.
-
-        Raises:
-            ExecutorProblem: it could not be started.
+        The caller holds the home's lock: without it, jobs of a living dispatcher would end.
         """
         ...
 
-    def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
-        """Run the scorer to its end on the device that its job names, calling `on_wait` now and then.
+    def start(self, prepared: PreparedJob) -> Trainer:
+        """Start a trainer; if that fails, `poll` of the trainer returned says why.
 
         Raises:
-            ScorerFailed: it ended with an error; the message holds the end of what it printed.
+            OSError: this machine cannot start it.
+            ExecutorError: the executor itself has failed.
+        """
+        ...
+
+    def run_trial(
+        self, name: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
+    ) -> ProgramResult:
+        """Run a module of `benchmark.training.trials` on a submission, isolated as a trainer, without data.
+
+        Raises:
+            ExecutorError: it could not be started.
+        """
+        ...
+
+    def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
+        """Run the scorer to its end on the device that its job names.
+
+        Args:
+            job_file: the job as JSON, with paths of this machine.
+            out: folder for its results.
+            log: file for what it prints; an older one is replaced.
+            on_wait: called several times per second until it has ended; an exception of it ends the scorer.
+
+        Raises:
+            ScorerError: it ended with an error.
+            ExecutorError: it could not be started.
         """
         ...
 
     def close(self) -> None:
-        """Give back whatever the executor holds; it starts nothing afterwards."""
-
-
-class ScorerFailed(RuntimeError):  # noqa: N818 - says what happened
-    """The scorer ended with an error: a fault of ours, never of a submission."""
+        """Release everything that the executor holds; it starts nothing afterwards."""

@@ -1,51 +1,119 @@
-"""The process executor: trainers and the scorer as child processes of this one. No isolation; the record says so."""
+"""The process executor: trainers and the scorer as child processes. It isolates nothing, and records say so."""
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import signal
 import subprocess
 import sys
-import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import torch
 
-from benchmark.executors.base import MAX_ANSWER_BYTES, PreparedJob, ScorerFailed, TrialEnd
+from benchmark.executors.base import PreparedJob, ProgramResult
 from benchmark.executors.docker.limits import printable
 from benchmark.executors.failure import Evidence
+from benchmark.executors.output_log import Head, LogFile, OutputPump, Sink, Tail, scorer_error
+from benchmark.executors.programs import (
+    MAX_ANSWER_BYTES,
+    MAX_SHOWN_BYTES,
+    ONE_THREAD,
+    scorer_program,
+    trainer_program,
+    trial_program,
+)
 from benchmark.training.environment import describe_environment, pick_device
+
+logger = logging.getLogger(__name__)
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
 """Environment variables that a child may see; everything else stays with the dispatcher."""
 
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""Set before a child imports numpy: parallel work is done by processes, and thread counts change bits."""
+_OUTPUT_COMPLETE_S = 5.0
+"""How long the rest of a child's output is waited for once it has ended."""
+
+
+class ChildProcess:
+    """A program in a child process that leads a process group of its own: what it starts ends with it.
+
+    It runs in Python's isolated mode in a new session, so that Ctrl-C reaches the dispatcher alone.
+
+    Args:
+        program: module and arguments.
+        folder: its working directory.
+        output: where its output goes.
+        errors: where its standard error goes, if not there as well.
+    """
+
+    def __init__(self, program: Sequence[str], folder: Path, output: Sink, errors: Sink | None = None) -> None:
+        command = [sys.executable, "-I", "-m", "benchmark.executors.parent_death", str(os.getpid()), *program]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if errors else subprocess.STDOUT, env=child_environment(), cwd=folder,
+            start_new_session=True,
+        )  # fmt: skip
+        pipes = ((self._process.stdout, output), (self._process.stderr, errors))
+        self._pumps = [OutputPump(pipe, sink) for pipe, sink in pipes if pipe and sink]
+        self._is_gone = False
+
+    def poll(self) -> int | None:
+        """Return its exit code, negative for the signal that ended it, or None while it runs."""
+        if not self._is_gone:
+            if not _has_ended(self._process):
+                return None
+            self.kill()
+        return self._process.returncode
+
+    def join(self, timeout_s: float) -> int | None:
+        """Wait for its end for at most `timeout_s` seconds; return what `poll` returns then."""
+        deadline = time.monotonic() + timeout_s
+        while (code := self.poll()) is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return code
+
+    def kill(self) -> None:
+        """End it and everything that it has started, and wait until it is gone and its output complete."""
+        if self._is_gone:
+            return
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError) as error:  # macOS says so of a group that has ended
+            logger.debug("process group %d was not killed: %s", self._process.pid, error)
+        self._process.wait()
+        for pump in self._pumps:
+            pump.join(_OUTPUT_COMPLETE_S)
+        self._is_gone = True
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Return whether a process has ended, without reaping it where the system can do that.
+
+    Until it is reaped, its id, which names its group, cannot become the id of another process.
+    """
+    if sys.platform == "darwin":
+        return process.poll() is not None
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 class ProcessTrainer:
-    """A trainer in a child process that leads a group of its own: what it starts ends with it."""
+    """A trainer in a child process."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+    def __init__(self, child: ChildProcess) -> None:
+        self._child = child
 
     def poll(self) -> Evidence | None:
-        """Say how it ended, or None while it runs."""
-        if self._process.returncode is None:
-            # Seen to have ended but not yet reaped: its process id, the name of its group, cannot be anybody else's.
-            if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-                return None
-            self.kill()
-        return Evidence(exit_code=self._process.returncode)
+        """Return how it ended, or None while it runs."""
+        code = self._child.poll()
+        return None if code is None else Evidence(exit_code=code)
 
     def kill(self) -> None:
-        """End it and whatever it started, and wait until it is gone."""
-        if self._process.returncode is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        """End it and everything that it has started, and wait until it is gone."""
+        self._child.kill()
 
 
 class ProcessExecutor:
@@ -59,79 +127,54 @@ class ProcessExecutor:
         return "cuda" if pick_device(choice).type == "cuda" else "cpu"
 
     def environment(self, device: str) -> dict[str, Any]:
-        """Describe this very Python installation and machine."""
+        """Describe this Python installation and machine."""
         return describe_environment(torch.device(device))
 
-    def provenance(self) -> dict[str, Any]:
-        """Give the release of Python that children run: it changes no bits."""
+    def provenance(self, device: str) -> dict[str, Any]:
+        """Return the release of Python that children run."""
         return {"python": platform.python_version()}
 
     def recover(self) -> int:
-        """Nothing: children die with their dispatcher, SIGKILL included."""
+        """Return 0: children die with their dispatcher, even after SIGKILL."""
         return 0
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the executor holds nothing."""
 
     def start(self, prepared: PreparedJob) -> ProcessTrainer:
-        """Start a trainer with an allow-list environment; what it prints goes to its log."""
-        arguments = [
-            "--job", prepared.job_file, "--submission", prepared.submission, "--data", prepared.data,
-            "--parents", prepared.parents, "--outbox", prepared.outbox,
-        ]  # fmt: skip
-        with prepared.log.open("ab") as log:
-            return ProcessTrainer(_start("benchmark.training.trainer", arguments, log, prepared.outbox))
+        """Start a trainer."""
+        program = trainer_program(
+            job=prepared.job_file, submission=prepared.submission, data=prepared.data, parents=prepared.parents,
+            outbox=prepared.outbox,
+        )  # fmt: skip
+        return ProcessTrainer(ChildProcess(program, prepared.outbox, LogFile(prepared.log)))
 
-    def try_out(
-        self, module: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
-    ) -> TrialEnd:
-        """Run it as a child of this process."""
-        command = [
-            sys.executable, "-I", "-m", f"benchmark.training.trials.{module}", "--job", str(job_file),
-            "--submission", str(submission), *arguments,
-        ]  # fmt: skip
+    def run_trial(
+        self, name: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
+    ) -> ProgramResult:
+        """Run a trial as a child process."""
+        program = trial_program(name, job=job_file, submission=submission, arguments=arguments)
+        stdout, stderr = Head(MAX_ANSWER_BYTES), Tail(MAX_SHOWN_BYTES)
+        child = ChildProcess(program, job_file.parent, stdout, stderr)
         try:
-            done = subprocess.run(
-                command, capture_output=True, timeout=limit_s, env=child_environment(), check=False
-            )
-        except subprocess.TimeoutExpired:
-            return TrialEnd(None, "", "")
-        return TrialEnd(done.returncode, printable(done.stdout[:MAX_ANSWER_BYTES]), printable(done.stderr[-4000:]))
+            code = child.join(limit_s)
+        finally:
+            child.kill()
+        return ProgramResult(code, printable(stdout.content), printable(stderr.content))
 
-    def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
-        """Run the scorer in a child in isolated mode: neither the working directory nor a submission is importable."""
-        with tempfile.TemporaryFile() as printed:
-            process = _start("benchmark.scoring.scorer", ["--job", job_file, "--out", out], printed, out)
-            try:
-                while _still_running(process):
-                    on_wait()
-            finally:
-                if process.returncode is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
-            if process.returncode:
-                printed.seek(0)
-                raise ScorerFailed(printed.read()[-4000:].decode(errors="replace"))
-
-
-def _start(module: str, arguments: Sequence[str | Path], output: IO[bytes], folder: Path) -> subprocess.Popen[bytes]:
-    """Start a module in isolated mode as the leader of a new session: Ctrl-C reaches the dispatcher alone."""
-    started = ["benchmark.executors.parent_death", str(os.getpid()), module, *map(str, arguments)]
-    command = [sys.executable, "-I", "-m", *started]
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=child_environment(), cwd=folder,
-        start_new_session=True,
-    )  # fmt: skip
-
-
-def _still_running(process: subprocess.Popen[bytes]) -> bool:
-    try:
-        process.wait(timeout=0.2)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
+    def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
+        """Run the scorer in isolated mode: it can import neither the working directory nor a submission."""
+        log.unlink(missing_ok=True)
+        child = ChildProcess(scorer_program(job=job_file, out=out), out, LogFile(log))
+        try:
+            while (code := child.join(0.2)) is None:
+                on_wait()
+        finally:
+            child.kill()
+        if code != 0:
+            raise scorer_error(log, f"exit code {code}")
 
 
 def child_environment() -> dict[str, str]:
-    """Give the environment of a child: the allow-list, and one thread per process."""
-    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _ONE_THREAD
+    """Return the environment of a child: the listed variables, and one thread per process."""
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | ONE_THREAD

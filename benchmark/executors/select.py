@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from benchmark.executors.base import ExecutorChoice
-from benchmark.executors.docker.engine import EngineProblem
+from benchmark.executors.docker.engine import EngineError
 from benchmark.executors.docker.executor import DockerExecutor
-from benchmark.executors.docker.images import ImageProblem
+from benchmark.executors.docker.images import ImageError
 from benchmark.executors.process import ProcessExecutor
 from benchmark.store.layout import Home
 
@@ -20,14 +20,14 @@ def choose_executor(choice: ExecutorChoice, home: Home) -> tuple[DockerExecutor 
         The executor, and a warning for whoever asked if isolation is off.
 
     Raises:
-        EngineProblem: `docker` is asked for and no engine answers.
-        ImageProblem: `docker` is asked for and its images are missing or stale.
+        EngineError: `docker` is asked for and no engine answers.
+        ImageError: `docker` is asked for and its images are missing or stale.
     """
     if choice == "process":
         return ProcessExecutor(), "isolation is off: submitted code runs as a process of yours (EXECUTOR=process)"
     try:
         return DockerExecutor(home), None
-    except (EngineProblem, ImageProblem) as problem:
+    except (EngineError, ImageError) as problem:
         if choice == "docker":
             raise
         return ProcessExecutor(), f"isolation is off: submitted code runs as a process of yours, because {problem}"

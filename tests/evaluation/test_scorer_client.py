@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from benchmark.evaluation.scorer_client import chosen_chunk_mib
-from benchmark.executors.docker.engine import EngineProblem
+from benchmark.executors.docker import containers
+from benchmark.executors.docker import executor as docker_executor
+from benchmark.executors.docker.engine import EngineError
 from benchmark.executors.docker.executor import DockerExecutor
-from benchmark.executors.docker.limits import Limits
 from benchmark.scoring.compute import Compute, Device
 from benchmark.scoring.scoring_job import ScoringJob
 from benchmark.spec import BenchmarkSpec, UserError
@@ -87,18 +88,16 @@ def test_the_scorers_container_has_the_gpu_that_its_job_asks_for(
 
     def start(image: object, command: list[str], config: Mapping[str, Any], labels: Mapping[str, str]) -> None:
         asked.append(config)
-        raise EngineProblem("nothing is started in this test")
+        raise EngineError("nothing is started in this test")
 
-    executor = object.__new__(DockerExecutor)
-    parts: dict[str, Any] = {
-        "_home": home, "_gpu": "3", "_info": {"Runtimes": {"nvidia": {}}}, "labels": {}, "_watchdog": object(),
-        "_scorer": SimpleNamespace(id="scorer"), "_scorer_limits": Limits(),
-        "_engine": SimpleNamespace(start=start),
-    }  # fmt: skip
-    for name, part in parts.items():
-        monkeypatch.setattr(executor, name, part, raising=False)
-    with pytest.raises(EngineProblem):
-        executor.score(tmp_path / "job.json", tmp_path, lambda: None)
+    image = SimpleNamespace(id="image", labels={docker_executor.CODE_LABEL: docker_executor.code_digest()})
+    info = {"Runtimes": {"nvidia": {}}, "MemTotal": 8 << 30}
+    engine = SimpleNamespace(start=start, info=lambda: info, image=lambda tag: image)
+    monkeypatch.setattr(docker_executor, "Engine", lambda: engine)
+    monkeypatch.setattr(containers, "Watchdog", lambda dispatcher, log: None)
+    executor = DockerExecutor(home, gpu="3")
+    with pytest.raises(EngineError):
+        executor.score(tmp_path / "job.json", tmp_path, tmp_path / "log", lambda: None)
     gpus = [request["DeviceIDs"] for request in asked[0]["DeviceRequests"]]
     assert gpus == ([["3"]] if device == "cuda" else [])
     assert list(tmp_path.glob(f"{SCORING_PREFIX}*")) == []

@@ -9,9 +9,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from benchmark.executors.docker.engine import EngineProblem
-from benchmark.executors.docker.executor import DockerExecutor, home_label
-from benchmark.executors.docker.images import ImageProblem, build_images
+from benchmark.executors.docker.containers import home_label
+from benchmark.executors.docker.engine import EngineError
+from benchmark.executors.docker.executor import DockerExecutor
+from benchmark.executors.docker.images import ImageError, build_images
 from benchmark.executors.docker.limits import HOME_LABEL
 from benchmark.store.layout import Home
 
@@ -32,15 +33,15 @@ def _problem(tmp_path: Path) -> str | None:
     """Say why containers cannot be started; stale or missing images are built where it is known from what."""
     try:
         DockerExecutor(Home(tmp_path)).close()
-    except EngineProblem as problem:
+    except EngineError as problem:
         return str(problem)
-    except ImageProblem as problem:
+    except ImageError as problem:
         if "FMN_BASE_IMAGE" not in os.environ:
             return str(problem)
         wheels = os.environ.get("FMN_WHEELS")
         try:
             build_images(os.environ["FMN_BASE_IMAGE"], Path(wheels) if wheels else None)
-        except ImageProblem as problem:
+        except ImageError as problem:
             return str(problem)
     return None
 

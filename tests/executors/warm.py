@@ -24,8 +24,9 @@ from benchmark.evaluation.preparation import Prepared, prepare
 from benchmark.evaluation.scheduling import jobs as preparation
 from benchmark.evaluation.scheduling.progress import TrainingProgress
 from benchmark.evaluation.scorer_client import run_scorer
-from benchmark.executors.base import PreparedJob, ScorerFailed, TrialEnd
+from benchmark.executors.base import PreparedJob, ProgramResult
 from benchmark.executors.failure import Evidence
+from benchmark.executors.output_log import scorer_error
 from benchmark.executors.process import ProcessExecutor
 from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring import scorer
@@ -77,7 +78,7 @@ class WarmExecutor:
         """Describe this machine, as the process executor does."""
         return describe_environment(torch.device(device))
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self, device: str) -> dict[str, Any]:
         """Nothing to add."""
         return {}
 
@@ -95,19 +96,20 @@ class WarmExecutor:
         process.start()
         return WarmTrainer(process)
 
-    def try_out(
-        self, module: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
-    ) -> TrialEnd:
+    def run_trial(
+        self, name: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
+    ) -> ProgramResult:
         """Run it as the process executor does."""
-        return ProcessExecutor().try_out(module, job_file, submission, arguments, device, limit_s)
+        return ProcessExecutor().run_trial(name, job_file, submission, arguments, device, limit_s)
 
-    def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
+    def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer to its end."""
-        process = self.context.Process(target=_score, args=(job_file, out))
+        log.parent.mkdir(parents=True, exist_ok=True)
+        process = self.context.Process(target=_score, args=(job_file, out, log))
         process.start()
         process.join()
         if process.exitcode:
-            raise ScorerFailed((out / "printed").read_text())
+            raise scorer_error(log, f"exit code {process.exitcode}")
 
 
 def _train(prepared: PreparedJob) -> None:
@@ -116,8 +118,8 @@ def _train(prepared: PreparedJob) -> None:
     trainer.main()
 
 
-def _score(job_file: Path, out: Path) -> None:
-    _become(out / "printed", out, "--job", job_file, "--out", out)
+def _score(job_file: Path, out: Path, log: Path) -> None:
+    _become(log, out, "--job", job_file, "--out", out)
     torch.set_num_threads(1)
     scorer.main()
 
@@ -225,7 +227,7 @@ def jobs_of(prepared: Prepared, root: Path) -> list[PreparedJob]:
 class _Capture(WarmExecutor):
     job: ScoringJob
 
-    def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
+    def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
         """Remember the job and run nothing."""
         self.job = ScoringJob.model_validate_json(job_file.read_bytes())
         raise InterruptedError

@@ -25,7 +25,7 @@ if ! command -v docker >/dev/null || ! command -v debootstrap >/dev/null; then
 fi
 
 if ! docker info >/dev/null 2>&1; then
-    # An engine that was killed leaves process ids that may be somebody else's by now; it would not start for their sake.
+    # A killed engine leaves files with process ids. If other processes have these ids by now, dockerd does not start.
     pgrep -x dockerd >/dev/null || rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
     # Networking is not needed by any container of ours; without these two dockerd also starts where iptables may not.
     nohup dockerd --iptables=false --bridge=none >/tmp/dockerd.log 2>&1 &

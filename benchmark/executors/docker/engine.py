@@ -1,12 +1,13 @@
 """The Docker engine: the one file that knows the Docker SDK. Starts, watches and removes containers; judges nothing.
 
-A container's end is waited for in a thread, so that watching costs no polling; every container carries labels by which
-it is found again after a crash.
+A thread waits for each container's end, so that watching costs no polling. Every container carries labels, by which it
+is found again after a crash.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -14,6 +15,7 @@ import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import docker
@@ -21,17 +23,22 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_host
 
 from benchmark.executors.docker.limits import DEADLINE_LABEL, ENVIRONMENT, NOBODY, ROLE_LABEL, printable
-from benchmark.executors.problem import ExecutorProblem
+from benchmark.executors.errors import ExecutorError
+
+logger = logging.getLogger(__name__)
 
 _ENGINE_ERRORS = (DockerException, OSError)
-"""Whatever the SDK raises; the errors of its HTTP library are OSErrors."""
+"""What the SDK raises; the errors of its HTTP library are OSErrors."""
 
 _OOM_EVENT_S = 1.0
-"""The engine hears of the kernel's memory event on another way than of the end; it may come a little later."""
+"""How much later than the end of a container the engine may report the kernel's memory event."""
+
+_KILL_S = 30.0
+"""How long the end of a container is waited for once it has been killed or removed."""
 
 
-class EngineProblem(ExecutorProblem):
-    """The engine is not there, or refuses."""
+class EngineError(ExecutorError):
+    """No engine answers, or it refuses."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,9 @@ class Exit:
     """How a container ended.
 
     Attributes:
-        code: exit code of its program, 128 + n for signal n; None if nobody knows.
-        memory_event: whether the kernel killed something in it at its memory limit.
-        lost: what went wrong with the engine, when the end was not seen.
+        code: exit code of its program, 128 + n for signal n; None if it is not known.
+        memory_event: whether the kernel killed a process in it at its memory limit.
+        lost: why the end was not seen; None if it was.
     """
 
     code: int | None
@@ -67,80 +74,93 @@ class Container:
         self._waiter.start()
 
     def _wait(self) -> None:
-        """Wait for the end on a connection of its own, and look at what the kernel reported."""
+        """Find out how it ends. Every error becomes an `Exit` as well: without one, callers would wait for ever."""
         try:
-            with _own_client() as client:
-                code = int(client.api.wait(self.id, timeout=None)["StatusCode"])
-                killed = self._state(client).get("OOMKilled") is True
-                patience = time.monotonic() + _OOM_EVENT_S
-                while code == 137 and not killed and time.monotonic() < patience:
-                    time.sleep(0.1)
-                    killed = self._state(client).get("OOMKilled") is True
-            self._exit = Exit(code, killed)
+            self._exit = self._watch()
         except _ENGINE_ERRORS as error:
             self._exit = Exit(None, lost=_one_line(error))
+        except BaseException as error:
+            logger.exception("the thread that waited for container %s failed", self.id[:12])
+            self._exit = Exit(None, lost=_one_line(error, with_type=True))
 
-    def _state(self, client: docker.DockerClient) -> dict[str, Any]:
-        return client.api.inspect_container(self.id)["State"]
+    def _watch(self) -> Exit:
+        """Wait for the end on a connection of its own, and read what the kernel reported."""
+        with _own_client() as client:
+            code = int(client.api.wait(self.id, timeout=None)["StatusCode"])
+            killed = self._was_out_of_memory(client)
+            patience = time.monotonic() + _OOM_EVENT_S
+            while code == 137 and not killed and time.monotonic() < patience:
+                time.sleep(0.1)
+                killed = self._was_out_of_memory(client)
+            return Exit(code, killed)
+
+    def _was_out_of_memory(self, client: docker.DockerClient) -> bool:
+        return client.api.inspect_container(self.id)["State"].get("OOMKilled") is True
 
     def poll(self) -> Exit | None:
-        """Say how it ended, or None while it runs."""
-        return None if self._waiter.is_alive() else self._exit
+        """Return how it ended, or None while it runs."""
+        if self._waiter.is_alive():
+            return None
+        return self._exit or Exit(None, lost="the thread that waited for the container ended without an answer")
 
     def join(self, timeout_s: float) -> Exit | None:
-        """Wait for the end, at most so long."""
+        """Wait for the end for at most `timeout_s` seconds; return what `poll` returns then."""
         self._waiter.join(timeout_s)
         return self.poll()
 
     def kill(self) -> None:
         """End everything in it at once (SIGKILL), and wait until it is gone."""
-        with contextlib.suppress(*_ENGINE_ERRORS):
+        try:
             self._client.api.kill(self.id)
-        self._waiter.join(30)
+        except _ENGINE_ERRORS as error:
+            logger.debug("container %s was not killed, it may have ended already: %s", self.id[:12], _one_line(error))
+        self._waiter.join(_KILL_S)
 
     def printed(self, limit: int, *, stdout: bool = True, stderr: bool = True) -> str:
-        """Give the end of what it printed, at most about `limit` bytes, safe to show."""
-        with contextlib.suppress(*_ENGINE_ERRORS):
+        """Return the last `limit` bytes of its output as text without control characters; "" if they cannot be read."""
+        try:
             raw: bytes = self._client.api.logs(self.id, stdout=stdout, stderr=stderr)
-            return printable(raw[-limit:])
-        return ""
+        except _ENGINE_ERRORS as error:
+            logger.warning("the output of container %s cannot be read: %s", self.id[:12], _one_line(error))
+            return ""
+        return printable(raw[-limit:])
 
     def remove(self) -> None:
         """Remove it with everything that belongs to it."""
         _remove(self._client, self.id)
-        self._waiter.join(30)
+        self._waiter.join(_KILL_S)
 
 
 class Engine:
-    """A local Docker engine."""
+    """A Docker engine on this machine."""
 
     def __init__(self) -> None:
         """Connect.
 
         Raises:
-            EngineProblem: none answers, or it is on another machine.
+            EngineError: `DOCKER_HOST` is no address, the engine is on another machine, or none answers.
         """
-        address = str(parse_host(os.environ.get("DOCKER_HOST") or None))
+        address = _address()
         if not address.startswith("http+unix://"):
             problem = f"the Docker engine at {address} may be on another machine, and cannot see the files of this one"
-            raise EngineProblem(problem)
+            raise EngineError(problem)
         try:
             _demand_listener(address.removeprefix("http+unix://"))
             self._client = docker.from_env(version="auto", timeout=60)
         except _ENGINE_ERRORS as error:
             problem = f"no Docker engine answers ({_one_line(error)}); is it running, and may you use it?"
-            raise EngineProblem(problem) from error
+            raise EngineError(problem) from error
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close its connections."""
         self._client.close()
 
     def info(self) -> dict[str, Any]:
-        """Give what the engine says about itself."""
+        """Return what the engine reports about itself."""
         try:
             return self._client.info()
         except _ENGINE_ERRORS as error:
-            raise EngineProblem(f"the Docker engine does not answer: {_one_line(error)}") from error
+            raise EngineError(f"the Docker engine does not answer: {_one_line(error)}") from error
 
     def image(self, tag: str) -> Image | None:
         """Find an image by its name."""
@@ -149,18 +169,18 @@ class Engine:
         except ImageNotFound:
             return None
         except _ENGINE_ERRORS as error:
-            raise EngineProblem(f"the Docker engine does not answer: {_one_line(error)}") from error
+            raise EngineError(f"the Docker engine does not answer: {_one_line(error)}") from error
         return Image(found["Id"], found["Config"].get("Labels") or {})
 
     def start(
         self, image: Image, command: Sequence[str], host_config: Mapping[str, Any], labels: Mapping[str, str]
     ) -> Container:
-        """Create and start a container; on any failure, an interruption included, nothing of it is left.
+        """Create and start a container; after a failure or an interruption, nothing of it is left.
 
         Raises:
-            EngineProblem: the engine refuses.
+            EngineError: the engine refuses.
         """
-        # Named by us, so that it can be removed even when we are interrupted before we are told its id.
+        # The name is ours: an interruption before the engine has answered with the id leaves a container to remove.
         name = f"fmn-{labels[ROLE_LABEL]}-{uuid.uuid4().hex[:12]}"
         try:
             created = self._client.api.create_container(
@@ -171,51 +191,59 @@ class Engine:
             return Container(self._client, created["Id"])
         except _ENGINE_ERRORS as error:
             _remove(self._client, name)
-            raise EngineProblem(_one_line(error)) from error
+            raise EngineError(_one_line(error)) from error
         except BaseException:
             _remove(self._client, name)
             raise
 
     def remove_labelled(self, labels: Mapping[str, str]) -> int:
-        """Remove every container that carries all these labels, running or not; says how many."""
+        """Remove every container that carries all these labels, running or not; return how many there were."""
         found = list(self._labelled([f"{name}={value}" for name, value in labels.items()]))
         for each in found:
             _remove(self._client, each["Id"])
         return len(found)
 
     def kill_overdue(self, now: float) -> int:
-        """End every container of the benchmark, whoever started it, that is past the deadline on its label."""
+        """End every container of the benchmark (of all users) past the deadline on its label; return how many."""
         overdue = [
             each["Id"]
             for each in self._labelled([DEADLINE_LABEL])
             if each["State"] == "running" and now > float(each["Labels"][DEADLINE_LABEL])
         ]
         for identity in overdue:
-            with contextlib.suppress(*_ENGINE_ERRORS):
+            try:
                 self._client.api.kill(identity)
+            except _ENGINE_ERRORS as error:
+                logger.debug("overdue container %s was not killed: %s", identity[:12], _one_line(error))
         return len(overdue)
 
     def _labelled(self, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
         try:
             yield from self._client.api.containers(all=True, filters={"label": list(labels)})
         except _ENGINE_ERRORS as error:
-            raise EngineProblem(f"the Docker engine does not answer: {_one_line(error)}") from error
+            raise EngineError(f"the Docker engine does not answer: {_one_line(error)}") from error
+
+
+def _address() -> str:
+    """Return the address of the engine as the SDK writes it.
+
+    Raises:
+        EngineError: `DOCKER_HOST` is no address.
+    """
+    asked = os.environ.get("DOCKER_HOST") or None
+    try:
+        return str(parse_host(asked))
+    except (DockerException, ValueError) as error:
+        shown = printable(str(asked)[:100].encode(errors="backslashreplace"))
+        expected = "the address of an engine on this machine, for instance unix:///var/run/docker.sock"
+        raise EngineError(f"DOCKER_HOST: expected {expected}, got {shown!r}") from error
 
 
 def _demand_listener(path: str) -> None:
-    """Fail unless something listens: a killed engine leaves its socket, on which the SDK would leak connections."""
+    """Raise OSError unless a server listens: a killed engine leaves its socket, and the SDK would leak connections."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(10)
         probe.connect(path)
-
-
-def engine_answers() -> bool:
-    """Whether a usable engine is there."""
-    try:
-        Engine().close()
-    except EngineProblem:
-        return False
-    return True
 
 
 @contextlib.contextmanager
@@ -228,19 +256,28 @@ def _own_client() -> Generator[docker.DockerClient]:
 
 
 def _remove(client: docker.DockerClient, identity: str) -> None:
-    """Remove a container; one that is gone already, or is being removed by somebody else, is fine."""
+    """Remove a container; one that is gone already, or is being removed by another process, is no error."""
+    error: Exception | None = None
     for _ in range(3):
         try:
             client.api.remove_container(identity, v=True, force=True)
-            return
         except NotFound:
             return
-        except APIError:
+        except APIError as refused:
+            error = refused
             time.sleep(0.2)
-        except _ENGINE_ERRORS:
+        except _ENGINE_ERRORS as unreachable:
+            error = unreachable
+            break
+        else:
             return
+    in_progress = isinstance(error, APIError) and error.status_code == HTTPStatus.CONFLICT
+    level = logging.DEBUG if in_progress else logging.WARNING
+    logger.log(level, "container %s was not removed: %s", identity[:20], _one_line(error) if error else "")
 
 
-def _one_line(error: BaseException) -> str:
+def _one_line(error: BaseException, *, with_type: bool = False) -> str:
     text = str(error.explanation if isinstance(error, APIError) and error.explanation else error)
+    if with_type:
+        text = f"{type(error).__name__}: {text}"
     return printable(" ".join(text.split())[:300].encode())

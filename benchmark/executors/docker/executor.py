@@ -1,4 +1,4 @@
-"""The docker executor: every trainer and the scorer in a container of its own, with the constants of `containment`.
+"""The docker executor: every trainer and the scorer in a container of its own, with the constants of `limits`.
 
 A trainer sees its submission, its training images, its job and its parents, read-only, and writes into its outbox,
 which outlives it. The scorer sees states and data, and no submission.
@@ -6,51 +6,49 @@ which outlives it. The scorer sees states and data, and no submission.
 
 from __future__ import annotations
 
-import json
+import logging
 import time
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmark.executors.base import MAX_ANSWER_BYTES, PreparedJob, ScorerFailed, TrialEnd
-from benchmark.executors.docker.engine import Container, Engine, EngineProblem, Image
-from benchmark.executors.docker.images import CODE_LABEL, SCORER_IMAGE, TRAINER_IMAGE, ImageProblem, code_digest
+from pydantic import ValidationError
+
+from benchmark.executors.base import PreparedJob, ProgramResult
+from benchmark.executors.docker.containers import Containers
+from benchmark.executors.docker.engine import Engine, EngineError, Image
+from benchmark.executors.docker.images import CODE_LABEL, SCORER_IMAGE, TRAINER_IMAGE, ImageError, code_digest
 from benchmark.executors.docker.limits import (
     DATA_AT,
-    DEADLINE_LABEL,
-    DISPATCHER_LABEL,
-    HOME_LABEL,
     JOB_AT,
     OUTBOX_AT,
     PARENTS_AT,
-    ROLE_LABEL,
     SUBMISSION_AT,
     Limits,
-    gpu_request,
-    host_config,
-    let_nobody_read,
+    grant_read,
 )
-from benchmark.executors.docker.scorer_mounts import ScoringRoom
+from benchmark.executors.docker.scorer_mounts import ScorerMounts
 from benchmark.executors.docker.trainer import DockerTrainer, NotStarted
-from benchmark.executors.docker.watchdog import Watchdog
-from benchmark.spec.canonical import digest
+from benchmark.executors.errors import ExecutorError
+from benchmark.executors.output_log import LogFile, scorer_error
+from benchmark.executors.programs import (
+    MAX_LOG_BYTES,
+    describe_program,
+    scorer_program,
+    trainer_program,
+    trial_program,
+)
 from benchmark.store.layout import Home
 from benchmark.store.outbox import remove_tree
+from benchmark.training.describe import MachineDescription
 
-_DESCRIBED: dict[tuple[str, str, str], tuple[dict[str, Any] | None, str]] = {}
-"""Environment (None where torch sees no such device) and release of Python by (image id, device, GPU): what an image
-describes on this machine does not change while we run."""
+logger = logging.getLogger(__name__)
 
-_DESCRIBE = (
-    "import json, platform, torch; from benchmark.training.environment import describe_environment as d; "
-    "device = torch.device({device!r}); there = device.type == 'cpu' or torch.cuda.is_available(); "
-    "print('environment ' + json.dumps([d(device) if there else None, platform.python_version()]))"
-)
 _DESCRIBE_S = 300.0
 _SCORING_S = 24 * 3600.0
 _CLEAR_S = 60.0
+"""Time limits of containers that are no trainers."""
 
 
 class DockerExecutor:
@@ -62,8 +60,8 @@ class DockerExecutor:
         limits: sizes of trainers.
 
     Raises:
-        EngineProblem: no engine answers.
-        ImageProblem: the images are missing, or hold other code than this.
+        EngineError: no engine answers.
+        ImageError: the images are missing, or hold other code than this.
     """
 
     name = "docker"
@@ -73,53 +71,55 @@ class DockerExecutor:
         self._home, self._gpu = home, gpu
         self._engine = Engine()
         try:
-            self._info = self._engine.info()
+            info = self._engine.info()
+            self._version = str(info.get("ServerVersion"))
+            memory = int(info["MemTotal"]) * 9 // 10
+            # More than the machine has would be no limit at all.
+            self._limits = limits or replace(Limits(), memory=min(Limits().memory, memory))
+            scorer_limits = Limits(memory=memory, pids=1024, file=8 << 30, open_files=4096)
+            self._containers = Containers(self._engine, info, home, gpu, self._limits, scorer_limits)
             self._trainer, self._scorer = (self._current_image(tag) for tag in (TRAINER_IMAGE, SCORER_IMAGE))
         except BaseException:
             self._engine.close()
             raise
-        memory = int(self._info["MemTotal"])
-        # More than the machine has would be no limit at all.
-        self._limits = limits or replace(Limits(), memory=min(Limits().memory, memory * 9 // 10))
-        self._scorer_limits = Limits(memory=memory * 9 // 10, pids=1024, file=8 << 30, open_files=4096)
-        self.labels = {HOME_LABEL: home_label(home), DISPATCHER_LABEL: uuid.uuid4().hex}
-        self._watchdog: Watchdog | None = None
         self._outboxes: list[Path] = []
-        self._python: str | None = None
+        self._descriptions: dict[str, MachineDescription] = {}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels of every container that this executor starts: its home and its dispatcher."""
+        return self._containers.labels
 
     def _current_image(self, tag: str) -> Image:
         image = self._engine.image(tag)
         if image is None:
-            raise ImageProblem(f"the image {tag} is not there: run `make image` once")
+            raise ImageError(f"the image {tag} is not there: run `make image` once")
         if image.labels.get(CODE_LABEL) != code_digest():
-            raise ImageProblem(f"the image {tag} holds other code than this checkout: run `make image`")
+            raise ImageError(f"the image {tag} holds other code than this checkout: run `make image`")
         return image
 
     def close(self) -> None:
-        """Remove what is left of outboxes, end the watchdog and give back connections."""
+        """Remove what is left of outboxes, end the watchdog and close connections."""
         for outbox in filter(Path.exists, self._outboxes):
             self._clear(outbox)
-        if self._watchdog is not None:
-            self._watchdog.close()
+        self._containers.close()
         self._engine.close()
 
-    def provenance(self) -> dict[str, Any]:
-        """Give facts for the record that change no bits: the engine and the images by content id."""
+    def provenance(self, device: str) -> dict[str, Any]:
+        """Return the engine's version, the ids of the images' contents, and the release of Python in them."""
         return {
-            "docker_engine": str(self._info.get("ServerVersion")),
+            "docker_engine": self._version,
             "trainer_image": self._trainer.id,
             "scorer_image": self._scorer.id,
-            **({"python": self._python} if self._python else {}),
+            "python": self._describe(device).python,
         }
 
     def recover(self) -> int:
-        """Remove containers that a killed dispatcher of this home has left; says how many. Only with the home locked.
+        """Remove trainers and scorers that a killed dispatcher of this home has left, and return how many there were.
 
-        Their outboxes stay: what they had finished is adopted by whoever called. Probes and janitors stay as well: a
-        living dispatcher that waits for the lock may have started them, and a dead one's are removed by its watchdog.
+        Their outboxes stay, so that the states in them can be collected. Only with the home locked.
         """
-        mine = {HOME_LABEL: self.labels[HOME_LABEL]}
-        return sum(self._engine.remove_labelled({**mine, ROLE_LABEL: role}) for role in ("trainer", "scorer"))
+        return self._containers.remove_orphans()
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
         """Resolve `auto`, `cpu` or `cuda` by what the engine can pass through and torch sees inside.
@@ -131,9 +131,10 @@ class DockerExecutor:
             return "cpu"
         try:
             self.environment("cuda")
-        except ValueError:
+        except ValueError as problem:
             if choice == "cuda":
                 raise
+            logger.debug("DEVICE=auto is cpu: %s", problem)
             return "cpu"
         return "cuda"
 
@@ -142,119 +143,94 @@ class DockerExecutor:
 
         Raises:
             ValueError: `cuda` is asked for and no GPU can be passed through, or none is visible inside; one sentence.
-            EngineProblem: the engine refuses, or the container ends with an error.
+            EngineError: the engine refuses, or the container ends with an error.
         """
-        key = (self._trainer.id, device, self._gpu)
-        if key not in _DESCRIBED:
-            command = ["python", "-I", "-c", _DESCRIBE.format(device=device)]
-            container = self._start("probe", self._trainer, command, {}, device=device, limit_s=_DESCRIBE_S)
-            try:
-                ended, printed = container.join(_DESCRIBE_S), container.printed(1 << 16)
-            finally:
-                container.remove()
-            answers = [line for line in printed.splitlines() if line.startswith("environment ")]
-            if ended is None or ended.code != 0 or len(answers) != 1:
-                raise EngineProblem(f"the trainer image does not work on this machine: {printed.strip()[-500:]}")
-            _DESCRIBED[key] = tuple(json.loads(answers[0].removeprefix("environment ")))
-        described, self._python = _DESCRIBED[key]
-        if described is None:
+        environment = self._describe(device).environment
+        if environment is None:
             raise ValueError(
                 f"DEVICE=cuda: GPU {self._gpu} was passed to the container, but torch sees none inside; "
                 "is the trainer image a CPU build (TORCH_INDEX), or the driver too old?"
             )
-        return described
+        return environment
+
+    def _describe(self, device: str) -> MachineDescription:
+        """Return what the trainer image sees of this machine, asked once: it does not change while we run."""
+        if device not in self._descriptions:
+            command = ["python", "-I", "-m", *describe_program(device)]
+            ended = self._containers.run("probe", self._trainer, command, {}, device=device, limit_s=_DESCRIBE_S)
+            try:
+                self._descriptions[device] = MachineDescription.model_validate_json(ended.stdout)
+            except ValidationError as error:
+                printed = f"{ended.stdout}{ended.stderr}".strip()[-500:]
+                raise EngineError(f"the trainer image does not work on this machine: {printed}") from error
+        return self._descriptions[device]
 
     def start(self, prepared: PreparedJob) -> DockerTrainer | NotStarted:
         """Start a trainer; one that the engine refuses says so when it is polled."""
-        prepared.job_file.parent.chmod(0o700)  # nobody else on this machine, for the outbox within is open to all
+        prepared.job_file.parent.chmod(0o700)  # keeps other users out of the outbox in it, which is open to all
         prepared.outbox.chmod(0o777)
         self._outboxes.append(prepared.outbox)
         for path in (prepared.job_file, prepared.submission, prepared.data, prepared.parents):
-            let_nobody_read(path)
+            grant_read(path)
         mounts = {
             JOB_AT: (prepared.job_file, False), SUBMISSION_AT: (prepared.submission, False),
             DATA_AT: (prepared.data, False), PARENTS_AT: (prepared.parents, False), OUTBOX_AT: (prepared.outbox, True),
         }  # fmt: skip
-        command = _open_to_all(
-            "benchmark.training.trainer", "--job", JOB_AT, "--submission", SUBMISSION_AT, "--data", DATA_AT,
-            "--parents", PARENTS_AT, "--outbox", OUTBOX_AT,
-        )  # fmt: skip
+        program = trainer_program(
+            job=JOB_AT, submission=SUBMISSION_AT, data=DATA_AT, parents=PARENTS_AT, outbox=OUTBOX_AT
+        )
         limit_s = self._limits.deadline_s(sum(segment.num_steps for segment in prepared.job.segments))
         deadline = time.time() + limit_s
         try:
-            container = self._start(
-                "trainer", self._trainer, command, mounts, device=prepared.job.device, limit_s=limit_s
+            container = self._containers.start(
+                "trainer", self._trainer, _open_to_all(program), mounts, device=prepared.job.device, limit_s=limit_s
             )
-        except (EngineProblem, ValueError) as problem:
-            return NotStarted(EngineProblem(str(problem)))
-        return DockerTrainer(container, prepared, self._limits, deadline)
+        except (EngineError, ValueError) as problem:
+            return NotStarted(str(problem))
+        return DockerTrainer(container, prepared, self._limits, deadline, self._containers.check_watchdog)
 
-    def try_out(
-        self, module: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
-    ) -> TrialEnd:
-        """Run it in a container that holds the job and the submission, and nothing else."""
+    def run_trial(
+        self, name: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
+    ) -> ProgramResult:
+        """Run a trial in a container that holds the job and the submission, and nothing else."""
         for path in (job_file, submission):
-            let_nobody_read(path)
+            grant_read(path)
         mounts = {JOB_AT: (job_file, False), SUBMISSION_AT: (submission, False)}
-        command = [
-            "python", "-I", "-m", f"benchmark.training.trials.{module}", "--job", JOB_AT, "--submission", SUBMISSION_AT,
-            *arguments,
-        ]  # fmt: skip
-        container = self._start("trial", self._trainer, command, mounts, device=device, limit_s=limit_s)
-        try:
-            ended = container.join(limit_s)
-            answer = container.printed(MAX_ANSWER_BYTES, stderr=False)
-            return TrialEnd(ended.code if ended else None, answer, container.printed(4000, stdout=False))
-        finally:
-            container.remove()
+        program = trial_program(name, job=JOB_AT, submission=SUBMISSION_AT, arguments=arguments)
+        command = ["python", "-I", "-m", *program]
+        return self._containers.run("trial", self._trainer, command, mounts, device=device, limit_s=limit_s)
 
-    def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
+    def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer in a container that holds states and data, and no submission."""
-        with ScoringRoom(self._home, job_file, out) as room:
-            command = _open_to_all("benchmark.scoring.scorer", "--job", room.job_inside, "--out", room.out_inside)
-            container = self._start(
-                "scorer", self._scorer, command, room.mounts, device=room.job.device, limit_s=_SCORING_S
+        log.unlink(missing_ok=True)
+        with ScorerMounts(self._home, job_file, out) as scorer:
+            command = _open_to_all(scorer_program(job=scorer.job_inside, out=scorer.out_inside))
+            container = self._containers.start(
+                "scorer", self._scorer, command, scorer.mounts, device=scorer.job.device, limit_s=_SCORING_S
             )
             try:
                 while (ended := container.join(0.2)) is None:
+                    self._containers.check_watchdog()
                     on_wait()
-                if ended.code != 0:
-                    cause = ended.lost or f"exit code {ended.code}{', out of memory' if ended.memory_event else ''}"
-                    raise ScorerFailed(f"{container.printed(4000)}\n({cause})")
             finally:
+                printed = container.printed(MAX_LOG_BYTES)
                 container.remove()
+                LogFile(log).write(printed.encode())
+            if ended.code != 0:
+                memory = ", out of memory" if ended.memory_event else ""
+                raise scorer_error(log, ended.lost or f"exit code {ended.code}{memory}")
 
     def _clear(self, outbox: Path) -> None:
-        """Remove an outbox in which a trainer has closed folders to us: only their owner, nobody, can open them."""
+        """Remove an outbox in which a trainer has closed folders to us: only their owner, `nobody`, can open them."""
         command = ["sh", "-c", f"chmod -R u+rwX {OUTBOX_AT}; find {OUTBOX_AT} -mindepth 1 -delete"]
         try:
-            container = self._start("janitor", self._trainer, command, {OUTBOX_AT: (outbox, True)}, limit_s=_CLEAR_S)
-        except EngineProblem:
+            self._containers.run("janitor", self._trainer, command, {OUTBOX_AT: (outbox, True)}, limit_s=_CLEAR_S)
+        except ExecutorError as error:
+            logger.warning("%s was not emptied: %s", outbox, error)
             return
-        container.join(_CLEAR_S)
-        container.remove()
         remove_tree(outbox.parent)
 
-    def _start(
-        self, role: str, image: Image, command: list[str], mounts: Mapping[str, tuple[Path, bool]], *, limit_s: float,
-        device: str = "cpu",
-    ) -> Container:  # fmt: skip
-        if self._watchdog is None:
-            self._watchdog = Watchdog(self.labels[DISPATCHER_LABEL])
-        is_scorer = role == "scorer"
-        config = host_config(
-            self._scorer_limits if is_scorer else self._limits, mounts, num_cpus=None if is_scorer else 1,
-            device_requests=[gpu_request(self._info, self._gpu)] if device == "cuda" else [],
-        )  # fmt: skip
-        labels = {**self.labels, ROLE_LABEL: role, DEADLINE_LABEL: str(time.time() + limit_s)}
-        return self._engine.start(image, command, config, labels)
 
-
-def home_label(home: Home) -> str:
-    """Name a home on the labels of its containers, without telling its path."""
-    return digest({"home": str(home.root.resolve())})[:32]
-
-
-def _open_to_all(module: str, *arguments: str) -> list[str]:
-    """Run a module such that the dispatcher, another user, can remove what it writes."""
-    return ["sh", "-c", 'umask 0; exec python -I -m "$@"', "sh", module, *arguments]
+def _open_to_all(program: Sequence[str]) -> list[str]:
+    """Return the command of a program whose files the dispatcher, another user, can remove."""
+    return ["sh", "-c", 'umask 0; exec python -I -m "$@"', "sh", *program]

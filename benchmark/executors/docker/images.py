@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 import benchmark
-from benchmark.executors.problem import ExecutorProblem
+from benchmark.executors.errors import ExecutorError
 from benchmark.spec.canonical import digest
 
 TRAINER_IMAGE, SCORER_IMAGE = "forget-me-not/trainer:latest", "forget-me-not/scorer:latest"
@@ -32,7 +32,7 @@ _PACKED = (
 _BESIDE = ("Dockerfile", ".dockerignore", "constraints.txt")
 
 
-class ImageProblem(ExecutorProblem):
+class ImageError(ExecutorError):
     """An image is missing, stale or cannot be built."""
 
 
@@ -59,12 +59,12 @@ def build_images(base_image: str | None = None, wheels: Path | None = None, torc
         torch_index: further package index for torch, for a build without CUDA.
 
     Raises:
-        ImageProblem: there is no checkout or no `docker` command here, or the build fails.
+        ImageError: there is no checkout or no `docker` command here, or the build fails.
     """
     if not (_PACKAGE.parent / "Dockerfile").is_file():
-        raise ImageProblem(f"no Dockerfile beside {_PACKAGE}: images are built from a checkout of the benchmark")
+        raise ImageError(f"no Dockerfile beside {_PACKAGE}: images are built from a checkout of the benchmark")
     if shutil.which("docker") is None:
-        raise ImageProblem("there is no `docker` command here; install Docker's command-line client to build images")
+        raise ImageError("there is no `docker` command here; install Docker's command-line client to build images")
     arguments = {"BASE_IMAGE": base_image, "TORCH_INDEX": torch_index, "CODE_DIGEST": code_digest()}
     options = [f"--build-arg={name}={value}" for name, value in arguments.items() if value]
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def build_images(base_image: str | None = None, wheels: Path | None = None, torc
             command = ["docker", "build", "--target", target, "--tag", tag, *options, folder]
             done = subprocess.run(command, stdout=sys.stderr, check=False)
             if done.returncode:
-                raise ImageProblem(f"`docker build` of the {target} image failed with exit code {done.returncode}")
+                raise ImageError(f"`docker build` of the {target} image failed with exit code {done.returncode}")
 
 
 def _write_context(folder: Path, wheels: Path | None) -> None:
@@ -89,7 +89,7 @@ def _write_context(folder: Path, wheels: Path | None) -> None:
             shutil.copytree(_PACKAGE / part, folder / "benchmark" / part, ignore=ignored)
     kept = wheels or _PACKAGE.parent / "wheels"
     if wheels is not None and not any(wheels.glob("*.whl")):
-        raise ImageProblem(f"{wheels}: expected a folder of wheels, found none in it")
+        raise ImageError(f"{wheels}: expected a folder of wheels, found none in it")
     if kept.is_dir():
         shutil.copytree(kept, folder / "wheels", copy_function=_link_or_copy)
 
@@ -114,7 +114,7 @@ def main() -> None:
         return
     try:
         build_images(arguments.base_image, arguments.wheels, arguments.torch_index)
-    except ImageProblem as problem:
+    except ImageError as problem:
         raise SystemExit(str(problem)) from None
 
 

@@ -1,7 +1,7 @@
-"""What every container of the benchmark is denied and bounded by: constants, not options, as Engine API values.
+"""What every container of the benchmark is denied, and its limits: constants, not options, as Engine API values.
 
-Pure data and functions; it refuses to know the Docker SDK, so that each line can be tested where no engine runs.
-Sizes are bytes, times are seconds.
+The module does not use the Docker SDK, so that each line can be tested where no engine runs. Sizes are bytes, times are
+seconds.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NOBODY = "65534:65534"
-"""User and group inside of containers: owns nothing in the images and nothing on the host."""
+from benchmark.executors.programs import MAX_LOG_BYTES, ONE_THREAD
 
-ENVIRONMENT = ("OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "LANG=C.UTF-8", "HOME=/tmp")
-"""The whole environment beside what the images set; nothing of the dispatcher's is passed on."""
+NOBODY = "65534:65534"
+"""User and group in containers, Linux's `nobody`: owns nothing in the images and nothing on the host."""
+
+ENVIRONMENT = (*(f"{name}={value}" for name, value in ONE_THREAD.items()), "LANG=C.UTF-8", "HOME=/tmp")
+"""The whole environment beside what the images set; no variable of the dispatcher is passed on."""
 
 ROLE_LABEL = "org.forget-me-not.role"
 HOME_LABEL = "org.forget-me-not.home"
@@ -28,6 +30,7 @@ SUBMISSION_AT, DATA_AT, PARENTS_AT, JOB_AT, OUTBOX_AT = (
     "/fmn/submission", "/fmn/train.safetensors", "/fmn/parents", "/fmn/job.json", "/fmn/outbox",
 )  # fmt: skip
 """Where a trainer finds what it may see."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -42,9 +45,9 @@ class Limits:
         open_files: descriptors per process.
         outbox: disk blocks that its outbox may hold at any time.
         outbox_entries: files and folders that its outbox may hold at any time.
-        log: what is kept of all that it prints.
-        start_s: time it has beside its updates.
-        update_s: time it has per update, far more than any honest one takes.
+        log: how much of its output is kept.
+        start_s: time that it has beside its updates.
+        update_s: time that it has per update, far more than any honest one takes.
     """
 
     memory: int = 8 << 30
@@ -55,12 +58,12 @@ class Limits:
     open_files: int = 1024
     outbox: int = 16 << 30
     outbox_entries: int = 10_000
-    log: int = 4 << 20
+    log: int = MAX_LOG_BYTES
     start_s: float = 1800.0
     update_s: float = 20.0
 
     def deadline_s(self, num_updates: int) -> float:
-        """Seconds that a trainer with so many updates to make may take in all."""
+        """Return how many seconds a trainer with `num_updates` to make may take in all."""
         return self.start_s + self.update_s * num_updates
 
 
@@ -68,7 +71,7 @@ def host_config(
     limits: Limits, mounts: Mapping[str, tuple[Path, bool]], *, num_cpus: int | None,
     device_requests: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Give the `HostConfig` of a container, as the Engine API takes it.
+    """Return the `HostConfig` of a container, as the Engine API takes it.
 
     Args:
         limits: its sizes.
@@ -110,10 +113,10 @@ def host_config(
 
 
 def gpu_request(info: Mapping[str, Any], gpu: str) -> dict[str, Any]:
-    """Give the request for one GPU by its id, in the way this engine understands.
+    """Return the request for one GPU by its id, in the form that this engine understands.
 
     Args:
-        info: what the engine says about itself (`GET /info`).
+        info: what the engine reports about itself (`GET /info`).
         gpu: index or UUID of the GPU; never "all".
 
     Raises:
@@ -132,8 +135,11 @@ def gpu_request(info: Mapping[str, Any], gpu: str) -> dict[str, Any]:
     )
 
 
-def let_nobody_read(path: Path) -> None:
-    """Make a file or folder of ours readable for the user inside, whatever the umask was it was written under."""
+def grant_read(path: Path) -> None:
+    """Let every user of this machine, and so the one in containers, read a file or all of a folder of ours.
+
+    The umask under which it was written does not matter. Folders above it must keep other users of the machine out.
+    """
     for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
         mode = stat.S_IMODE(each.stat().st_mode)
         wanted = mode | (0o555 if each.is_dir() else 0o444)
@@ -141,8 +147,8 @@ def let_nobody_read(path: Path) -> None:
             each.chmod(wanted)
 
 
-def let_nobody_enter(folder: Path) -> None:
-    """Make a folder of ours passable for the user inside; what is in it keeps its mode."""
+def grant_entry(folder: Path) -> None:
+    """Let every user of this machine enter and list a folder of ours; what is in it keeps its mode."""
     folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o555)
 
 

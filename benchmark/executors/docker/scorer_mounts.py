@@ -1,10 +1,12 @@
-"""What the scorer's container sees: states and data read-only, and a room of its own to write in. No submission.
+"""What the scorer's container sees: states and data read-only, and folders of its own to write in. No submission.
 
-It works on a private copy of the cache of outcomes; what it adds is taken over afterwards, and can replace nothing.
+It works on a private copy of the cache of outcomes. What it adds is copied into the cache afterwards, and replaces
+nothing there.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -12,7 +14,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from benchmark.executors.docker.limits import let_nobody_enter, let_nobody_read
+from benchmark.executors.docker.limits import grant_entry, grant_read
 from benchmark.scoring.scoring_job import (
     MAPS_FILE,
     OUTCOMES_FILE,
@@ -25,19 +27,27 @@ from benchmark.scoring.scoring_job import (
 from benchmark.store.layout import SCORING_PREFIX, Home
 from benchmark.store.state_store import RefusedFile, read_bounded
 
+logger = logging.getLogger(__name__)
+
 _INSIDE = Path("/fmn")
 _OUTCOME_NAME = re.compile(r"[0-9a-f]{64}\.(npz|json)")
 _MAX_OUTCOME_BYTES = 256 << 20
 _MAX_ANSWER_BYTES = 4 << 30
 
 
-class ScoringRoom:
-    """A temporary folder with everything one scoring needs, as a context.
+class ScorerMounts:
+    """A temporary folder with everything that one scoring needs, as a context; results are copied out at its end.
 
     Args:
         home: where states, data and outcomes are kept.
         job_file: the job, with paths of this machine.
-        out: where the answer belongs.
+        out: folder for the results.
+
+    Attributes:
+        job: the job, with paths of this machine.
+        job_inside: path of the job, rewritten for the container, inside of it.
+        out_inside: path inside of the folder for the results.
+        mounts: per path inside, the path on this machine and whether it may be written.
     """
 
     def __init__(self, home: Home, job_file: Path, out: Path) -> None:
@@ -54,9 +64,9 @@ class ScoringRoom:
             self.out_inside: (self._answer, True),
         }
 
-    def __enter__(self) -> ScoringRoom:
+    def __enter__(self) -> ScorerMounts:
         try:
-            self._furnish()
+            self._fill()
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
@@ -66,14 +76,14 @@ class ScoringRoom:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._take_over_outcomes()
+            self._keep_outcomes()
             if error is None:
                 for name in (RESULT_FILE, OUTCOMES_FILE, MAPS_FILE):
                     (self._out / name).write_bytes(read_bounded(self._answer / name, _MAX_ANSWER_BYTES))
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _furnish(self) -> None:
+    def _fill(self) -> None:
         for folder in (self._cache, self._answer):
             folder.mkdir()
             folder.chmod(0o777)
@@ -85,15 +95,15 @@ class ScoringRoom:
             update={"cache": _INSIDE / "outcomes", "tasks": tuple(self._moved(task) for task in self.job.tasks)}
         )
         (self._folder / "job.json").write_text(inside.model_dump_json(), encoding="utf-8")
-        let_nobody_read(self._folder / "job.json")
+        grant_read(self._folder / "job.json")
         for task in self.job.tasks:
             others = (file for other in task.transfer for file in (other.train_file, other.test_file))
             for path in (task.train_file, task.test_file, *others, *_directories(task)):
-                let_nobody_read(path)
+                grant_read(path)
                 for parent in path.parents:
                     if parent == self._home.root:
                         break
-                    let_nobody_enter(parent)
+                    grant_entry(parent)
 
     def _moved(self, task: TaskToScore) -> TaskToScore:
         """Rewrite the paths of a task to those inside."""
@@ -114,21 +124,22 @@ class ScoringRoom:
     def _inside(self, path: Path) -> Path:
         return _INSIDE / path.resolve().relative_to(self._home.root.resolve())
 
-    def _take_over_outcomes(self) -> None:
-        """Add what was measured to the cache; names that are there already keep their content."""
+    def _keep_outcomes(self) -> None:
+        """Add what was measured to the cache; what is there already keeps its content."""
         for new in self._cache.iterdir():
             if not _OUTCOME_NAME.fullmatch(new.name) or (self._home.outcomes / new.name).exists():
                 continue
             try:
                 content = read_bounded(new, _MAX_OUTCOME_BYTES)
-            except RefusedFile:
-                continue  # a cache: what is missing is measured again
+            except RefusedFile as error:
+                logger.warning("an outcome of the scorer is not kept, and will be measured again: %s", error)
+                continue
             aside = self._home.outcomes / f".{new.name}.{os.getpid()}.unfinished"
             aside.write_bytes(content)
             aside.replace(self._home.outcomes / new.name)
 
 
 def _directories(task: TaskToScore) -> set[Path]:
-    """List where the states are that a task is scored from: those of its runs, and those masks are derived from."""
+    """Return the folders of all states that a task is scored from: those of runs, and those masks are derived from."""
     points = [point for run in task.runs for point in run.branch_points]
     return {run.directory for run in task.runs} | {point.directory for point in points if point.directory is not None}

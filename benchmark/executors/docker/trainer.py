@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from benchmark.executors.base import PreparedJob
-from benchmark.executors.docker.engine import Container, EngineProblem, Exit
+from benchmark.executors.docker.engine import Container, Exit
 from benchmark.executors.docker.limits import Limits
 from benchmark.executors.failure import Evidence
+from benchmark.executors.output_log import LogFile
 from benchmark.store.outbox import outbox_excess, remove_depths
 
 _LOOK_EVERY_S = 1.0
@@ -15,17 +17,17 @@ _LOOK_EVERY_S = 1.0
 
 
 class NotStarted:
-    """A trainer that the engine would not start."""
+    """A trainer that the engine has refused to start, for `problem`."""
 
-    def __init__(self, problem: EngineProblem) -> None:
-        self._evidence = Evidence(exit_code=None, start_error=str(problem))
+    def __init__(self, problem: str) -> None:
+        self._evidence = Evidence(exit_code=None, start_error=problem)
 
     def poll(self) -> Evidence:
-        """Say why."""
+        """Return why."""
         return self._evidence
 
     def kill(self) -> None:
-        """Nothing is there to be ended."""
+        """Do nothing: there is no container."""
 
 
 class DockerTrainer:
@@ -36,15 +38,24 @@ class DockerTrainer:
         prepared: its job.
         limits: its sizes.
         deadline: when its time is over, in seconds since 1970.
+        check_watchdog: called every second; raises when nothing watches containers any longer.
     """
 
-    def __init__(self, container: Container, prepared: PreparedJob, limits: Limits, deadline: float) -> None:
+    def __init__(
+        self, container: Container, prepared: PreparedJob, limits: Limits, deadline: float,
+        check_watchdog: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._container, self._prepared, self._limits, self._deadline = container, prepared, limits, deadline
+        self._check_watchdog = check_watchdog
         self._next_look = 0.0
         self._evidence: Evidence | None = None
 
     def poll(self) -> Evidence | None:
-        """Say how it ended, or None while it runs; one that is over its time or its outbox is ended here."""
+        """Return how it ended, or None while it runs; one past its deadline or with too large an outbox is ended here.
+
+        Raises:
+            ExecutorError: the watchdog does not stay alive.
+        """
         if self._evidence is None:
             ended = self._container.poll()
             found = self._judge(ended) if ended else self._look()
@@ -56,8 +67,8 @@ class DockerTrainer:
         if ended.lost is not None:
             return Evidence(exit_code=None, lost=ended.lost)
         if ended.code == 137 and time.time() > self._deadline:
-            return Evidence(exit_code=None, past_deadline=True)  # the sweep was faster than we
-        # A child that the kernel killed leaves the flag as well: only an end by SIGKILL is an end by the kernel.
+            return Evidence(exit_code=None, past_deadline=True)  # the watchdog was faster
+        # The kernel's flag is also set if it killed a child alone: the trainer itself must have ended by SIGKILL.
         return Evidence(exit_code=ended.code, memory_event=ended.memory_event and ended.code == 137)
 
     def _look(self) -> Evidence | None:
@@ -65,6 +76,7 @@ class DockerTrainer:
             return Evidence(exit_code=None, past_deadline=True)
         if time.monotonic() < self._next_look:
             return None
+        self._check_watchdog()
         excess = outbox_excess(self._prepared.outbox, self._limits.outbox, self._limits.outbox_entries)
         self._next_look = time.monotonic() + _LOOK_EVERY_S
         return Evidence(exit_code=None, refused_file=excess) if excess else None
@@ -76,8 +88,8 @@ class DockerTrainer:
 
     def _finish(self, evidence: Evidence) -> None:
         self._container.kill()
-        with self._prepared.log.open("a", encoding="utf-8") as log:
-            log.write(self._container.printed(self._limits.log))
+        printed = self._container.printed(self._limits.log)
         self._container.remove()
+        LogFile(self._prepared.log, self._limits.log).write(printed.encode())
         remove_depths(self._prepared.outbox)
         self._evidence = evidence

@@ -116,10 +116,10 @@ class Watching(WarmExecutor):
         self.seen += read_unfinished(self.root)
         return super().start(prepared)
 
-    def score(self, job_file: Path, out: Path, on_wait: Any) -> None:
+    def score(self, job_file: Path, out: Path, log: Path, on_wait: Any) -> None:
         """Look, then score."""
         self.seen += read_unfinished(self.root)
-        super().score(job_file, out, on_wait)
+        super().score(job_file, out, log, on_wait)
 
 
 def test_while_an_evaluation_trains_and_scores_it_is_seen_running_and_afterwards_nothing_is(

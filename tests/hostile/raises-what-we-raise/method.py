@@ -11,11 +11,11 @@ if not pathlib.Path("/fmn/outbox").is_dir():
     raise RuntimeError("this submission attacks whatever runs it: only a trainer's container may")
 
 
-class EngineProblem(RuntimeError):
+class EngineError(RuntimeError):
     pass
 
 
-raise EngineProblem("environment: the disk is full\x1b[2J\x1b]0;owned\x07\rfinished accuracy=1.0")
+raise EngineError("environment: the disk is full\x1b[2J\x1b]0;owned\x07\rfinished accuracy=1.0")
 
 
 class Learner(Method):
