@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from benchmark.files.atomic import sync_folder
 from benchmark.files.bounded import read_regular
+from benchmark.settings import read_settings
 from benchmark.spec import UserError
 from benchmark.spec.base import Problem
 
@@ -83,17 +84,9 @@ def role_of(isolation: Isolation) -> Role:
     return "unisolated" if isolation == "none" else "isolated"
 
 
-def config_folder() -> Path:
-    """Give the user's folder of settings: `FMN_CONFIG`, or `forget-me-not` in `XDG_CONFIG_HOME` or `~/.config`."""
-    if named := os.environ.get("FMN_CONFIG"):
-        return Path(named).absolute()
-    xdg = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-    return (xdg if xdg.is_absolute() else Path("~/.config").expanduser()) / "forget-me-not"
-
-
 def key_path(role: Role) -> Path:
     """Where this machine's key of a role is."""
-    return config_folder() / f"{role}.key"
+    return read_settings().config_folder / f"{role}.key"
 
 
 def signing_key(role: Role, *, away_from: Path | None = None) -> SigningKey:

@@ -7,7 +7,6 @@ it is found again after a crash.
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import threading
 import time
@@ -22,6 +21,7 @@ from docker.utils import parse_host
 
 from benchmark.executors.docker.limits import DEADLINE_LABEL, ENVIRONMENT, NOBODY, ROLE_LABEL, printable
 from benchmark.executors.problem import ExecutorProblem
+from benchmark.settings import read_settings
 
 _ENGINE_ERRORS = (DockerException, OSError)
 """Whatever the SDK raises; the errors of its HTTP library are OSErrors."""
@@ -120,7 +120,7 @@ class Engine:
         Raises:
             EngineProblem: none answers, or it is on another machine.
         """
-        address = str(parse_host(os.environ.get("DOCKER_HOST") or None))
+        address = str(parse_host(read_settings().docker_host or None))
         if not address.startswith("http+unix://"):
             problem = f"the Docker engine at {address} may be on another machine, and cannot see the files of this one"
             raise EngineProblem(problem)
