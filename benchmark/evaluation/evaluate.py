@@ -5,9 +5,7 @@ admit -> load data -> plan -> train what is missing -> score -> record -> projec
 
 from __future__ import annotations
 
-import shutil
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +34,7 @@ from benchmark.evaluation.scheduling.progress import Audience, Reporter, StatusF
 from benchmark.evaluation.scheduling.supervisor import JobResult, adopt_leftovers, supervise
 from benchmark.evaluation.scorer_client import Answer, chosen_chunk_mib, run_scorer
 from benchmark.executors.base import Executor
+from benchmark.files.atomic import replace_folder, unfinished_folder
 from benchmark.plan import Plan, TaskFacts, make_plan
 from benchmark.plan.plan import task_name
 from benchmark.recording.archive import read_record, write_record
@@ -135,16 +134,11 @@ def _admit(submission: Path, home: Home) -> Admitted:
 
     One that is there already stays, unless it was damaged: trainers of another evaluation may be reading it.
     """
-    home.submissions.mkdir(parents=True, exist_ok=True)
-    aside = home.submissions / f".{uuid.uuid4().hex}.unfinished"
-    try:
-        admitted = admit(submission, aside)
+    with unfinished_folder(home.submissions, "submission") as new:
+        admitted = admit(submission, new)
         final = home.submissions / f"{admitted.name}-{admitted.code_digest[:16]}"
-        if not _holds_the_code_of(final, aside):
-            shutil.rmtree(final, ignore_errors=True)
-            aside.rename(final)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        if not _holds_the_code_of(final, new):
+            replace_folder(new, final)
     return Admitted(admitted.name, admitted.manifest, admitted.code_digest, final, admitted.warnings)
 
 

@@ -15,8 +15,8 @@ from typing import IO, Any, Literal
 import torch
 
 from benchmark.executors.base import MAX_ANSWER_BYTES, PreparedJob, ScorerFailed, TrialEnd
-from benchmark.executors.docker.limits import printable
 from benchmark.executors.failure import Evidence
+from benchmark.printable import spelled_out_bytes
 from benchmark.training.environment import describe_environment, pick_device
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
@@ -96,7 +96,8 @@ class ProcessExecutor:
             )
         except subprocess.TimeoutExpired:
             return TrialEnd(None, "", "")
-        return TrialEnd(done.returncode, printable(done.stdout[:MAX_ANSWER_BYTES]), printable(done.stderr[-4000:]))
+        answer, errors = spelled_out_bytes(done.stdout[:MAX_ANSWER_BYTES]), spelled_out_bytes(done.stderr[-4000:])
+        return TrialEnd(done.returncode, answer, errors)
 
     def score(self, job_file: Path, out: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer in a child in isolated mode: neither the working directory nor a submission is importable."""

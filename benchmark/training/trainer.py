@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import shutil
 import time
 import traceback
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmark.data.batches import Batches
+from benchmark.files.atomic import replaced_folder, write_atomically
 from benchmark.method.loading import load_method_class
 from benchmark.plan.tree import Segment
 from benchmark.training.acceleration.memory import most_models, peak_memory
@@ -69,7 +69,7 @@ class Outbox:
         """Say how far the trainer is."""
         finite = loss if loss is not None and math.isfinite(loss) else None
         progress = Progress(num_updates=self.num_updates, loss=finite)
-        _write_atomically(self.directory / PROGRESS_FILE, progress.model_dump_json())
+        write_atomically(self.directory / PROGRESS_FILE, progress.model_dump_json().encode(), durable=False)
 
     def finished(self, live: LiveSegment, state: TrainState) -> None:
         """Publish the state that a segment ends in; the leaf of a pruned run is never continued."""
@@ -100,18 +100,9 @@ class Outbox:
             train_s=self._cost_until.get(state.step, 0.0) - self._cost_until.get(start, 0.0),
             sharing=self.sharing, peak_memory_bytes=peak_memory(self.device), losses=live.losses(),
         )  # fmt: skip
-        unfinished = self.directory / f"{key}.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        save_state(state, unfinished, resumable=resumable)
-        (unfinished / REPORT_FILE).write_text(report.model_dump_json(), encoding="utf-8")
-        unfinished.rename(self.directory / key)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    aside = path.with_suffix(".unfinished")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+        with replaced_folder(self.directory / key, durable=False) as unfinished:
+            save_state(state, unfinished, resumable=resumable)
+            (unfinished / REPORT_FILE).write_text(report.model_dump_json(), encoding="utf-8")
 
 
 def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox: Outbox) -> None:

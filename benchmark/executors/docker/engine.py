@@ -19,8 +19,9 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_host
 
-from benchmark.executors.docker.limits import DEADLINE_LABEL, ENVIRONMENT, NOBODY, ROLE_LABEL, printable
+from benchmark.executors.docker.limits import DEADLINE_LABEL, ENVIRONMENT, NOBODY, ROLE_LABEL
 from benchmark.executors.problem import ExecutorProblem
+from benchmark.printable import on_one_line, spelled_out_bytes
 from benchmark.settings import read_settings
 
 _ENGINE_ERRORS = (DockerException, OSError)
@@ -102,7 +103,7 @@ class Container:
         """Give the end of what it printed, at most about `limit` bytes, safe to show."""
         with contextlib.suppress(*_ENGINE_ERRORS):
             raw: bytes = self._client.api.logs(self.id, stdout=stdout, stderr=stderr)
-            return printable(raw[-limit:])
+            return spelled_out_bytes(raw[-limit:])
         return ""
 
     def remove(self) -> None:
@@ -243,4 +244,4 @@ def _remove(client: docker.DockerClient, identity: str) -> None:
 
 def _one_line(error: BaseException) -> str:
     text = str(error.explanation if isinstance(error, APIError) and error.explanation else error)
-    return printable(" ".join(text.split())[:300].encode())
+    return on_one_line(text)

@@ -27,7 +27,8 @@ CODE_LABEL = "org.forget-me-not.code"
 
 _PACKAGE = Path(benchmark.__file__).parent
 _PACKED = (
-    "__init__.py", "gc_pause.py", "encoder.py", "data", "method", "plan", "pruning", "scoring", "spec", "training"
+    "__init__.py", "encoder.py", "gc_pause.py", "printable.py",
+    "data", "files", "method", "plan", "pruning", "scoring", "spec", "training",
 )  # fmt: skip
 """Parts of the package that the Dockerfile copies from."""
 _BESIDE = ("Dockerfile", ".dockerignore", "constraints.txt")

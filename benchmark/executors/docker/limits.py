@@ -144,9 +144,3 @@ def let_nobody_read(path: Path) -> None:
 def let_nobody_enter(folder: Path) -> None:
     """Make a folder of ours passable for the user inside; what is in it keeps its mode."""
     folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o555)
-
-
-def printable(printed: bytes) -> str:
-    """Turn what a container printed into text that no terminal obeys: control characters are spelled out."""
-    text = printed.decode("utf-8", errors="backslashreplace")
-    return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)

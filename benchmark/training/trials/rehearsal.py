@@ -24,6 +24,7 @@ from benchmark.data.batches import Batch, Batches
 from benchmark.data.streams import enter_stream
 from benchmark.method.loading import MethodLoadError, load_method_class
 from benchmark.plan import PruneEvent
+from benchmark.printable import error_line
 from benchmark.spec import Problem
 from benchmark.training.environment import configure
 from benchmark.training.live_model import Recipe, Trainee
@@ -134,7 +135,7 @@ class Rehearsal:
         except _Found:
             raise
         except Exception as error:
-            raise _Found(Problem(_place(error), f"{what} to run", _one_line(error))) from error
+            raise _Found(Problem(_place(error), f"{what} to run", error_line(error))) from error
 
 
 class _Found(Exception):  # noqa: N818 - carries a finding, not an error of ours
@@ -149,10 +150,6 @@ def _place(error: BaseException) -> str:
         if Path(frame.filename).name == "method.py":
             return f"method.py:{frame.lineno}"
     return "method.py"
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def rehearse(job: TrainingJob, submission: Path, image_shape: tuple[int, int, int]) -> list[Problem]:
