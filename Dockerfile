@@ -51,7 +51,8 @@ ENV PATH=/opt/fmn/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 LAN
 WORKDIR /tmp
 
 FROM runtime AS trainer
-COPY benchmark/__init__.py benchmark/gc_pause.py benchmark/encoder.py /opt/code/benchmark/
+COPY benchmark/__init__.py benchmark/encoder.py benchmark/gc_pause.py benchmark/printable.py /opt/code/benchmark/
+COPY benchmark/files /opt/code/benchmark/files
 COPY benchmark/spec /opt/code/benchmark/spec
 COPY benchmark/plan /opt/code/benchmark/plan
 COPY benchmark/data /opt/code/benchmark/data
@@ -69,6 +70,7 @@ FROM runtime AS scorer
 COPY --from=scorer-libraries /opt/scorer /opt/scorer
 ENV PATH=/opt/scorer/bin:$PATH
 COPY benchmark/__init__.py benchmark/encoder.py /opt/code/benchmark/
+COPY benchmark/files /opt/code/benchmark/files
 COPY benchmark/spec /opt/code/benchmark/spec
 COPY benchmark/plan /opt/code/benchmark/plan
 COPY benchmark/data /opt/code/benchmark/data

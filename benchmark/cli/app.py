@@ -186,10 +186,11 @@ def verify(
 def keys() -> None:
     """Show the public keys of this machine and what others add to trusted_keys.yaml; makes them on first use."""
     from benchmark.cli.verdicts import keys_text
-    from benchmark.recording.signing_keys import ROLES, config_folder, signing_key
+    from benchmark.recording.signing_keys import ROLES, signing_key
+    from benchmark.settings import read_settings
 
     root = Home.from_environment().root
-    print(keys_text({role: signing_key(role, away_from=root).public for role in ROLES}, config_folder()))
+    print(keys_text({role: signing_key(role, away_from=root).public for role in ROLES}, read_settings().config_folder))
 
 
 @app.command(name="rebuild-mlflow", epilog="Example:  fmn rebuild-mlflow")

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import leaderboard
-from benchmark.recording.signing_keys import config_folder
 from benchmark.recording.trust import list_path
+from benchmark.settings import read_settings
 from benchmark.store.layout import Home
 
 
@@ -18,12 +18,13 @@ def serve_leaderboard(port: int, trusted_keys: Path | None = None) -> int:
 
     Streamlit reads its settings from the folder it is started in, the root of the project; so paths become absolute.
     """
+    settings = read_settings()
     root = Path(leaderboard.__file__).parents[1]
-    places = {"FMN_HOME": Home.from_environment().root, "FMN_CONFIG": config_folder()}
+    places = {"FMN_HOME": Home.from_environment().root, "FMN_CONFIG": settings.config_folder}
     places["FMN_TRUSTED_KEYS"] = list_path(trusted_keys)
-    for name in ("FMN_RESULTS", "FMN_CACHE"):
-        if named := os.environ.get(name):
-            places[name] = Path(named).absolute()
+    for name, place in (("FMN_RESULTS", settings.results), ("FMN_CACHE", settings.cache)):
+        if place is not None:
+            places[name] = place.absolute()
     environment = {**os.environ, **{name: str(place) for name, place in places.items()}}
     command = [sys.executable, "-m", "leaderboard", "--server.port", str(port), "--server.address", "localhost"]
     return subprocess.run(command, check=False, cwd=root, env=environment).returncode

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.printable import masked
 from benchmark.recording.signing_keys import PublicKey, Role
 from benchmark.recording.verify import Verdict
 from benchmark.spec import Problem, UserError
@@ -40,9 +41,9 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
     for heading in ("record", "signed by", "isolation", "verdict"):
         table.add_column(heading, overflow="fold")
     for each in verdicts:
-        name = _inert(f"{each.path.parent.name}/{each.path.name}")
-        verdict = Text("good", "green") if not each.problem else Text(_inert(each.problem), "red")
-        table.add_row(Text(name), Text(_inert(each.signer or "-")), Text(each.isolation or "-"), verdict)
+        name = masked(f"{each.path.parent.name}/{each.path.name}")
+        verdict = Text("good", "green") if not each.problem else Text(masked(each.problem), "red")
+        table.add_row(Text(name), Text(masked(each.signer or "-")), Text(each.isolation or "-"), verdict)
     return table
 
 
@@ -62,7 +63,3 @@ def keys_text(keys: Mapping[Role, PublicKey], folder: Path) -> str:
     for role, key in keys.items():
         lines += ["  - name: YOUR SITE", f"    key: {key.text}", f"    signs: [{role}]"]
     return "\n".join(lines)
-
-
-def _inert(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)

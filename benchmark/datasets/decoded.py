@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from benchmark.datasets.image_set import ImageSet, Splits
+from benchmark.files.atomic import replaced_file
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,6 @@ def _read(path: Path) -> Splits | None:
 
 
 def _write(path: Path, splits: Splits) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {
         "train.images": splits.train.images, "train.labels": splits.train.labels,
         "test.images": splits.test.images, "test.labels": splits.test.labels,
@@ -67,11 +65,5 @@ def _write(path: Path, splits: Splits) -> None:
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # any other layout is written wrong
     digests = {"train": splits.train.digest, "test": splits.test.digest}
     said = {"class_names": json.dumps(splits.class_names), **digests}
-    aside = path.with_name(f".{uuid.uuid4().hex}.unfinished")
-    try:
-        save_file(tensors, aside, metadata=said)
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with replaced_file(path) as unfinished:
+        save_file(tensors, unfinished, metadata=said)

@@ -17,6 +17,7 @@ from benchmark.executors.base import Executor
 from benchmark.executors.failure import Evidence, decide
 from benchmark.plan import Run, Subtree
 from benchmark.plan.state_keys import state_key
+from benchmark.printable import masked
 from benchmark.recording.record import (
     CellRecord,
     Cost,
@@ -107,7 +108,7 @@ def _run_record(
         evidence, log = failures.get(run.state_key, (NEVER_STARTED, ""))
         reason, message = decide(evidence)
         if log.strip() and reason == "submission":
-            message = f"the submission raised: {_one_line(log.strip().splitlines()[-1])}"
+            message = f"the submission raised: {masked(log.strip().splitlines()[-1][:300])}"
         return record.model_copy(update={"failure": Failure(reason=reason, message=message, log=log)})
     if scored.invalid is not None:
         return record.model_copy(update={"failure": Failure(reason="invalid_output", message=scored.invalid)})
@@ -120,11 +121,6 @@ def _run_record(
             "loss_curve": _loss_curve(_reports(run, subtree, store)),
         }
     )
-
-
-def _one_line(text: str) -> str:
-    """Make text of a submission safe to print: at most 300 characters, none of which steers a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text[:300])
 
 
 def _reports(run: Run, subtree: Subtree, store: Store) -> Iterator[SegmentReport]:

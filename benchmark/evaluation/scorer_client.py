@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from benchmark.scoring.scoring_job import (
     ScoringResult,
     TaskToScore,
 )
+from benchmark.settings import read_settings
 from benchmark.spec import Problem, UserError
 from benchmark.store.layout import SCORING_PREFIX, Home
 from benchmark.store.state_store import Store
@@ -53,7 +53,7 @@ def chosen_chunk_mib() -> int | None:
     Raises:
         UserError: it is not such a number.
     """
-    asked = os.environ.get(CHUNK_VARIABLE, "").strip()
+    asked = read_settings().scoring_chunk_mib
     if not asked:
         return None
     if not (asked.isascii() and asked.isdecimal() and len(asked) < 10 and 1 <= int(asked) <= MAX_CHUNK_MIB):

@@ -12,9 +12,9 @@ import threading
 from pathlib import Path
 from typing import IO, Protocol
 
-from benchmark.executors.docker.limits import printable
 from benchmark.executors.errors import ScorerError
 from benchmark.executors.programs import MAX_LOG_BYTES, MAX_SHOWN_BYTES
+from benchmark.printable import spelled_out
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class LogFile:
 
     def write(self, piece: bytes) -> None:
         """Append it, with control characters spelled out; after a first error, such as a full disk, drop it."""
-        text = printable(self._decoder.decode(piece).encode())
+        text = spelled_out(self._decoder.decode(piece))
         if not self._is_writable:
             return
         try:

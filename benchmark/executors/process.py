@@ -16,7 +16,6 @@ from typing import Any, Literal
 import torch
 
 from benchmark.executors.base import PreparedJob, ProgramResult
-from benchmark.executors.docker.limits import printable
 from benchmark.executors.failure import Evidence
 from benchmark.executors.output_log import Head, LogFile, OutputPump, Sink, Tail, scorer_error
 from benchmark.executors.programs import (
@@ -27,6 +26,7 @@ from benchmark.executors.programs import (
     trainer_program,
     trial_program,
 )
+from benchmark.printable import spelled_out_bytes
 from benchmark.training.environment import describe_environment, pick_device
 
 logger = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ class ProcessExecutor:
             code = child.join(limit_s)
         finally:
             child.kill()
-        return ProgramResult(code, printable(stdout.content), printable(stderr.content))
+        return ProgramResult(code, spelled_out_bytes(stdout.content), spelled_out_bytes(stderr.content))
 
     def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer in isolated mode: it can import neither the working directory nor a submission."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmark.method.contract import Method
+from benchmark.printable import error_line
 
 PACKAGE = "submission"
 """Name under which a submission is imported, wherever it lies, so that saved state may name its classes."""
@@ -45,7 +46,7 @@ def load_method_class(directory: Path) -> type[Method]:
     try:
         module = importlib.import_module(f"{PACKAGE}.method")
     except (Exception, SystemExit) as error:  # a submission may raise anything, sys.exit included
-        raise MethodLoadError(f"{_place(error, directory)}: importing raised {_one_line(error)}") from error
+        raise MethodLoadError(f"{_place(error, directory)}: importing raised {error_line(error, 200)}") from error
     return _the_method(module)
 
 
@@ -89,8 +90,3 @@ def _place(error: BaseException, directory: Path) -> str:
         if Path(frame.filename).is_relative_to(directory):
             return f"{Path(frame.filename).relative_to(directory)}:{frame.lineno}"
     return "method.py"
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 
 from benchmark.recording.archive import signature_path
 from benchmark.recording.record import EvaluationRecord, RunRecord
+from benchmark.settings import read_settings
 
 EVALUATION_TAG, PARENT_TAG, CONTENT_TAG = "fmn.evaluation_key", "fmn.parent_evaluation_key", "fmn.record_sha256"
 _ENDED = ("FINISHED", "FAILED")
@@ -35,7 +36,7 @@ _BATCH = {"metrics": 1000, "params": 100, "tags": 100}
 
 def tracking_uri(home: Path) -> str:
     """Where MLflow keeps its runs: `MLFLOW_TRACKING_URI`, by default an SQLite file under `home`."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
+    return read_settings().mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}"
 
 
 def project(record: EvaluationRecord, path: Path, home: Path) -> str:
@@ -142,7 +143,7 @@ def _experiment(client: MlflowClient, name: str, home: Path) -> str:
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
         return found.experiment_id
-    local = not os.environ.get("MLFLOW_TRACKING_URI")
+    local = not read_settings().mlflow_tracking_uri
     location = (home / "artifacts" / name).as_uri() if local else None
     try:
         return client.create_experiment(name, artifact_location=location)

@@ -7,9 +7,7 @@ are made on first use, never overwritten, and refused where somebody else could 
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -24,8 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from benchmark.files.atomic import sync_folder
+from benchmark.files.atomic import write_once
 from benchmark.files.bounded import read_regular
+from benchmark.settings import read_settings
 from benchmark.spec import UserError
 from benchmark.spec.base import Problem
 
@@ -83,17 +82,9 @@ def role_of(isolation: Isolation) -> Role:
     return "unisolated" if isolation == "none" else "isolated"
 
 
-def config_folder() -> Path:
-    """Give the user's folder of settings: `FMN_CONFIG`, or `forget-me-not` in `XDG_CONFIG_HOME` or `~/.config`."""
-    if named := os.environ.get("FMN_CONFIG"):
-        return Path(named).absolute()
-    xdg = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-    return (xdg if xdg.is_absolute() else Path("~/.config").expanduser()) / "forget-me-not"
-
-
 def key_path(role: Role) -> Path:
     """Where this machine's key of a role is."""
-    return config_folder() / f"{role}.key"
+    return read_settings().config_folder / f"{role}.key"
 
 
 def signing_key(role: Role, *, away_from: Path | None = None) -> SigningKey:
@@ -127,21 +118,10 @@ def public_keys() -> dict[Role, PublicKey]:
 
 
 def _make(path: Path) -> None:
-    """Make a key that is complete from the moment it can be seen; whoever comes second leaves the first one's."""
+    """Make a key that is complete from the moment it can be seen; of two that are made at once, the first one stays."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # readable by its owner alone
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(descriptor)
-        os.link(aside, path)
-    except FileExistsError:
-        pass
-    finally:
-        Path(aside).unlink()
-    sync_folder(path.parent)
+    write_once(path, pem)
 
 
 def _read(path: Path, role: Role) -> SigningKey:

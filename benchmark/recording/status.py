@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
 from benchmark.spec.canonical import digest
 
@@ -84,14 +85,7 @@ def write_status(path: Path, status: EvaluationStatus) -> None:
 
     Without fsync, which would make trainers wait for the disk every second: after a power failure it may be gone.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(status.model_dump_json().encode())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    write_atomically(path, status.model_dump_json().encode(), durable=False)
 
 
 def read_unfinished(home: Path) -> list[Unfinished]:

@@ -5,7 +5,6 @@ It refuses to verify anything; it says who the owner of a key is and what that k
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import Field
 from benchmark.files.bounded import read_regular
 from benchmark.recording.signature import BadSignature, Statement
 from benchmark.recording.signing_keys import KEY_PATTERN, ROLES, PublicKey, Role, key_path, role_of, signing_key
+from benchmark.settings import read_settings
 from benchmark.spec import UserError
 from benchmark.spec.base import Document, Problem
 from benchmark.spec.documents.loading import read_document
@@ -102,7 +102,7 @@ class Trust:
 
 def list_path(named: Path | None = None) -> Path:
     """Where the list of trusted keys is: `named`, else what `FMN_TRUSTED_KEYS` names, else what the code comes with."""
-    return (named or Path(os.environ.get("FMN_TRUSTED_KEYS") or SHIPPED_LIST)).absolute()
+    return (named or read_settings().trusted_keys or SHIPPED_LIST).absolute()
 
 
 def load_trust(named: Path | None = None) -> Trust:

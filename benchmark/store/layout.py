@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from benchmark.datasets.decoded import DataFolders
 from benchmark.recording.status import LOCK_FILE, STATUS_FOLDER
+from benchmark.settings import read_settings
 
 SCORING_PREFIX = ".scoring-"
 """Beginning of the names of folders in which a scorer works."""
@@ -26,7 +26,7 @@ class Home:
     @staticmethod
     def from_environment() -> Home:
         """Take `FMN_HOME`, by default `runs/` in the working directory."""
-        return Home(Path(os.environ.get("FMN_HOME") or "runs").resolve())
+        return Home(read_settings().home.resolve())
 
     @property
     def segments(self) -> Path:
@@ -56,8 +56,8 @@ class Home:
     @property
     def folders(self) -> DataFolders:
         """Where datasets are downloaded to (`FMN_DATA`, by default here), and kept decoded."""
-        downloads = os.environ.get("FMN_DATA")
-        return DataFolders(Path(downloads).resolve() if downloads else self.root / "downloads", self.data / "decoded")
+        downloads = read_settings().data
+        return DataFolders(downloads.resolve() if downloads else self.root / "downloads", self.data / "decoded")
 
     @property
     def records(self) -> Path:

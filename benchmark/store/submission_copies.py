@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from dataclasses import replace
 from pathlib import Path
 
 from benchmark.admission.gate import MANIFEST, Admitted, admit
+from benchmark.files.atomic import replace_folder, unfinished_folder
 from benchmark.store.layout import Home
 
 
@@ -19,16 +18,11 @@ def admit_a_copy(submission: Path, home: Home) -> Admitted:
     Raises:
         InvalidDocumentError: the submission is refused, with every problem.
     """
-    home.submissions.mkdir(parents=True, exist_ok=True)
-    aside = home.submissions / f".{uuid.uuid4().hex}.unfinished"
-    try:
-        admitted = admit(submission, aside)
+    with unfinished_folder(home.submissions, "submission") as new:
+        admitted = admit(submission, new)
         final = home.submissions / f"{admitted.name}-{admitted.code_digest[:16]}"
-        if not _holds_the_code_of(final, aside):
-            shutil.rmtree(final, ignore_errors=True)
-            aside.rename(final)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        if not _holds_the_code_of(final, new):
+            replace_folder(new, final)
     return replace(admitted, directory=final)
 
 

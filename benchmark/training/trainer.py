@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import shutil
 import traceback
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmark.data.batches import Batches
+from benchmark.files.atomic import replaced_folder, write_atomically
 from benchmark.method.loading import load_method_class
 from benchmark.plan.tree import Segment
 from benchmark.training.acceleration.memory import most_models, peak_memory
@@ -68,7 +68,7 @@ class Outbox:
         """Write how far the trainer is; a loss that is not finite is left out."""
         finite = loss if loss is not None and math.isfinite(loss) else None
         progress = Progress(num_updates=self.num_updates, loss=finite)
-        _write_atomically(self.directory / PROGRESS_FILE, progress.model_dump_json())
+        write_atomically(self.directory / PROGRESS_FILE, progress.model_dump_json().encode(), durable=False)
 
     def finished(self, live: LiveSegment, state: TrainState) -> None:
         """Publish the state in which a segment ends. The leaf of a pruned run is never continued."""
@@ -95,18 +95,9 @@ class Outbox:
             key=key, step=state.step, start=start, train_s=self._seconds_per_model.between(start, state.step),
             sharing=self.sharing, peak_memory_bytes=peak_memory(self.device), losses=live.losses(),
         )  # fmt: skip
-        unfinished = self.directory / f"{key}.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)  # what stays makes `mkdir` fail
-        unfinished.mkdir()
-        save_state(state, unfinished, resumable=resumable)
-        (unfinished / REPORT_FILE).write_text(report.model_dump_json(), encoding="utf-8")
-        unfinished.rename(self.directory / key)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+        with replaced_folder(self.directory / key, durable=False) as unfinished:
+            save_state(state, unfinished, resumable=resumable)
+            (unfinished / REPORT_FILE).write_text(report.model_dump_json(), encoding="utf-8")
 
 
 def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox: Outbox) -> None:

@@ -7,7 +7,6 @@ answers becomes a link, never a number. It refuses to show a password that an ad
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
+from benchmark.settings import read_settings
 from leaderboard.app.open_board import full_record
 from leaderboard.board.board import Entry
 from leaderboard.board.wording import one_line, web_address
@@ -53,7 +53,8 @@ class Answer:
 
 def whereabouts(entry: Entry) -> Answer:
     """Say where MLflow shows an evaluation."""
-    named = os.environ.get("MLFLOW_TRACKING_URI", ""), os.environ.get("FMN_MLFLOW_ADDRESS", "")
+    settings = read_settings()
+    named = settings.mlflow_tracking_uri, settings.mlflow_address
     return _remembered(entry.path, entry.created, str(homes()[0]), *named)
 
 

@@ -6,14 +6,11 @@ It refuses a folder that holds anything an earlier export did not write.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.files.atomic import sync_folder
+from benchmark.files.atomic import replaced_folder
 from benchmark.files.bounded import read_regular
 
 MARKER = "export.json"
@@ -51,33 +48,11 @@ def replacing(folder: Path) -> Generator[Path]:
     """Give a folder aside to write the site to; it takes the place of `folder` in the end, or is gone if that fails."""
     folder = folder.resolve()
     check_replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent))
-    try:
-        yield aside
-        files = sorted(path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file())
-        (aside / MARKER).write_text(json.dumps({"by": "forget-me-not", "format": 1, "files": files}, indent=1))
-        aside.chmod(0o777 & ~_umask())  # made for its maker alone, while a web server is somebody else
+    with replaced_folder(folder) as new:
+        yield new
+        files = sorted(path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file())
+        (new / MARKER).write_text(json.dumps({"by": "forget-me-not", "format": 1, "files": files}, indent=1))
         check_replaceable(folder)  # rendering takes a while
-        _swap(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _swap(new: Path, folder: Path) -> None:
-    if not folder.exists():
-        new.rename(folder)
-        sync_folder(folder.parent)
-        return
-    old = new.with_suffix(".replaced")
-    folder.rename(old)
-    try:
-        new.rename(folder)
-    except BaseException:
-        old.rename(folder)
-        raise
-    sync_folder(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _listed(folder: Path) -> set[str]:
@@ -88,9 +63,3 @@ def _listed(folder: Path) -> set[str]:
         return set()
     is_ours = isinstance(raw, dict) and raw.get("by") == "forget-me-not" and isinstance(raw.get("files"), list)
     return {MARKER, *(str(name) for name in raw["files"])} if is_ours else set()
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -31,6 +31,7 @@ from benchmark.recording import archive, record, verify
 from benchmark.recording.signature import Statement
 from benchmark.recording.verify import Sealed, unseal
 from benchmark.scoring import metric as instrument
+from benchmark.settings import read_settings
 from benchmark.spec.canonical import canonical_json
 from leaderboard.board import board
 from leaderboard.board.board import NUMBERS, SEEDS, Condensed, Entry, condense
@@ -89,14 +90,6 @@ class Index:
         self.written = frozenset(self.used)
 
 
-def cache_folder() -> Path:
-    """Give the user's folder for what can be made again: `FMN_CACHE`, else `forget-me-not` in `XDG_CACHE_HOME`."""
-    if named := os.environ.get("FMN_CACHE"):
-        return Path(named).absolute()
-    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (xdg if xdg.is_absolute() else Path("~/.cache").expanduser()) / "forget-me-not"
-
-
 @cache
 def made_by() -> bytes:
     """Digest of the code that turns a record into what a board keeps, so that other code never meets this one's."""
@@ -108,7 +101,7 @@ def made_by() -> bytes:
 def _place(stores: Sequence[Path]) -> Path | None:
     """Where the index of some stores is; None where others could place one."""
     try:
-        folder = cache_folder()
+        folder = read_settings().cache_folder
         if folder.exists() and not _only_mine(folder):
             return None
         if any(folder.resolve().is_relative_to(store.resolve()) for store in stores):

@@ -6,7 +6,6 @@ signature holds, and a bad one is counted and named, never fatal.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from benchmark.recording.archive import signature_path
 from benchmark.recording.status import LOCK_FILE, Unfinished, read_unfinished
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import UNSIGNED, Believed, Sealed, in_words, open_sealed, unseal
+from benchmark.settings import read_settings
 
 Taken = TypeVar("Taken")
 
@@ -49,8 +49,8 @@ class Stamp:
 
 def homes() -> tuple[Path, ...]:
     """Folders that hold records: the user's store first, then what ships with the code (`FMN_RESULTS`)."""
-    shipped = os.environ.get("FMN_RESULTS")
-    return Path(os.environ.get("FMN_HOME", "runs")).absolute(), Path(shipped).absolute() if shipped else SHIPPED
+    settings = read_settings()
+    return settings.home.absolute(), settings.results.absolute() if settings.results else SHIPPED
 
 
 def unfinished() -> list[Unfinished]:

@@ -22,7 +22,7 @@ from benchmark.cli.app import app, main
 from benchmark.executors import select as choice
 from benchmark.recording.archive import read_record
 from benchmark.recording.mlflow_projection import tracking_uri
-from benchmark.recording.signing_keys import config_folder
+from benchmark.settings import read_settings
 from benchmark.store import state_store as store_module
 from tests.conftest import TINY, Evaluated
 from tests.executors.submissions import write_submission
@@ -371,7 +371,7 @@ def test_what_keys_prints_makes_others_believe_this_machine(
 
 
 def _private_lines() -> list[bytes]:
-    return [line for path in config_folder().glob("*.key") for line in path.read_bytes().splitlines()]
+    return [line for path in read_settings().config_folder.glob("*.key") for line in path.read_bytes().splitlines()]
 
 
 def test_without_a_key_to_sign_with_nothing_is_trained(

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from benchmark.recording import signing_keys as keys
-from benchmark.recording.signing_keys import KEY_PATTERN, config_folder, key_path, public_keys, signing_key
+from benchmark.recording.signing_keys import KEY_PATTERN, key_path, public_keys, signing_key
+from benchmark.settings import read_settings
 from benchmark.spec import UserError
 
 
@@ -183,7 +184,7 @@ def test_the_folder_follows_the_environment(
 ) -> None:
     for name, value in {"FMN_CONFIG": fmn, "XDG_CONFIG_HOME": xdg, "HOME": "/home/ada"}.items():
         monkeypatch.setenv(name, value)
-    assert config_folder() == Path(expected)
+    assert read_settings().config_folder == Path(expected)
 
 
 def test_a_public_key_and_its_short_name(config: Path) -> None:

@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from benchmark.evaluation.scheduling.eta import JobProgress, JobsProgress, JobState
 from benchmark.executors.base import Executor, PreparedJob, Trainer
 from benchmark.executors.failure import Evidence
+from benchmark.files.bounded import RefusedFile, read_handed_over
 from benchmark.plan import Segment
 from benchmark.store.layout import Home
 from benchmark.store.outbox import NotHeld, pinned, remove_tree
-from benchmark.store.state_store import RefusedFile, Store, read_bounded
+from benchmark.store.state_store import Store
 from benchmark.training.trainer import FAILURES_FILE, PROGRESS_FILE
 from benchmark.training.training_job import Progress, SegmentFailure, TrainingJob
 
@@ -188,7 +189,7 @@ def checkpoint_steps(segment: Segment, interval: int) -> range:
 def _read_progress(prepared: PreparedJob) -> Progress | None:
     """Read how far a trainer says it is; more updates than its job has are not believed, so a liar stands still."""
     try:
-        told = Progress.model_validate_json(read_bounded(prepared.outbox / PROGRESS_FILE, _MAX_SIDE_FILE_BYTES))
+        told = Progress.model_validate_json(read_handed_over(prepared.outbox / PROGRESS_FILE, _MAX_SIDE_FILE_BYTES))
     except (RefusedFile, ValidationError):
         return None
     total = sum(segment.num_steps for segment in prepared.job.segments)
@@ -198,7 +199,7 @@ def _read_progress(prepared: PreparedJob) -> Progress | None:
 def _read_failures(prepared: PreparedJob) -> dict[str, str]:
     """Read what a trainer says went wrong, line by line; lines that make no sense are left out."""
     try:
-        lines = read_bounded(prepared.outbox / FAILURES_FILE, _MAX_SIDE_FILE_BYTES).splitlines()
+        lines = read_handed_over(prepared.outbox / FAILURES_FILE, _MAX_SIDE_FILE_BYTES).splitlines()
     except RefusedFile:
         return {}
     failures: dict[str, str] = {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import socket
 import threading
 import time
@@ -22,8 +21,10 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_host
 
-from benchmark.executors.docker.limits import DEADLINE_LABEL, ENVIRONMENT, NOBODY, ROLE_LABEL, printable
+from benchmark.executors.docker.limits import DEADLINE_LABEL, ENVIRONMENT, NOBODY, ROLE_LABEL
 from benchmark.executors.errors import ExecutorError
+from benchmark.printable import on_one_line, spelled_out_bytes
+from benchmark.settings import read_settings
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ class Container:
         except _ENGINE_ERRORS as error:
             logger.warning("the output of container %s cannot be read: %s", self.id[:12], _one_line(error))
             return ""
-        return printable(raw[-limit:])
+        return spelled_out_bytes(raw[-limit:])
 
     def remove(self) -> None:
         """Remove it with everything that belongs to it."""
@@ -230,11 +231,11 @@ def _address() -> str:
     Raises:
         EngineError: `DOCKER_HOST` is no address.
     """
-    asked = os.environ.get("DOCKER_HOST") or None
+    asked = read_settings().docker_host or None
     try:
         return str(parse_host(asked))
     except (DockerException, ValueError) as error:
-        shown = printable(str(asked)[:100].encode(errors="backslashreplace"))
+        shown = on_one_line(str(asked)[:100])
         expected = "the address of an engine on this machine, for instance unix:///var/run/docker.sock"
         raise EngineError(f"DOCKER_HOST: expected {expected}, got {shown!r}") from error
 
@@ -280,4 +281,4 @@ def _one_line(error: BaseException, *, with_type: bool = False) -> str:
     text = str(error.explanation if isinstance(error, APIError) and error.explanation else error)
     if with_type:
         text = f"{type(error).__name__}: {text}"
-    return printable(" ".join(text.split())[:300].encode())
+    return on_one_line(text)

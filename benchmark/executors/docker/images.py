@@ -19,6 +19,7 @@ from pathlib import Path
 
 import benchmark
 from benchmark.executors.errors import ExecutorError
+from benchmark.settings import read_settings
 from benchmark.spec.canonical import digest
 
 TRAINER_IMAGE, SCORER_IMAGE = "forget-me-not/trainer:latest", "forget-me-not/scorer:latest"
@@ -26,7 +27,8 @@ CODE_LABEL = "org.forget-me-not.code"
 
 _PACKAGE = Path(benchmark.__file__).parent
 _PACKED = (
-    "__init__.py", "gc_pause.py", "encoder.py", "data", "method", "plan", "pruning", "scoring", "spec", "training"
+    "__init__.py", "encoder.py", "gc_pause.py", "printable.py",
+    "data", "files", "method", "plan", "pruning", "scoring", "spec", "training",
 )  # fmt: skip
 """Parts of the package that the Dockerfile copies from."""
 _BESIDE = ("Dockerfile", ".dockerignore", "constraints.txt")
@@ -103,10 +105,11 @@ def _link_or_copy(source: str, target: str) -> None:
 
 def main() -> None:
     """Build both images, or print the digest of the code that belongs into them."""
+    settings = read_settings()
     parser = argparse.ArgumentParser(prog="python -m benchmark.executors.docker.images", description=__doc__)
-    parser.add_argument("--base-image", default=os.environ.get("FMN_BASE_IMAGE"))
-    parser.add_argument("--wheels", type=Path, default=os.environ.get("FMN_WHEELS"))
-    parser.add_argument("--torch-index", default=os.environ.get("FMN_TORCH_INDEX"))
+    parser.add_argument("--base-image", default=settings.base_image or None)
+    parser.add_argument("--wheels", type=Path, default=settings.wheels)
+    parser.add_argument("--torch-index", default=settings.torch_index or None)
     parser.add_argument("--digest", action="store_true", help="print the digest of the code and build nothing")
     arguments = parser.parse_args()
     if arguments.digest:

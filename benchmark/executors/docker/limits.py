@@ -150,9 +150,3 @@ def grant_read(path: Path) -> None:
 def grant_entry(folder: Path) -> None:
     """Let every user of this machine enter and list a folder of ours; what is in it keeps its mode."""
     folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o555)
-
-
-def printable(printed: bytes) -> str:
-    """Turn what a container printed into text that no terminal obeys: control characters are spelled out."""
-    text = printed.decode("utf-8", errors="backslashreplace")
-    return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)

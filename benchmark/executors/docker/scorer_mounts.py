@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 
 from benchmark.executors.docker.limits import grant_entry, grant_read
+from benchmark.files.atomic import write_atomically
+from benchmark.files.bounded import RefusedFile, read_handed_over
 from benchmark.scoring.scoring_job import (
     MAPS_FILE,
     OUTCOMES_FILE,
@@ -25,7 +27,6 @@ from benchmark.scoring.scoring_job import (
     TaskToScore,
 )
 from benchmark.store.layout import SCORING_PREFIX, Home
-from benchmark.store.state_store import RefusedFile, read_bounded
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class ScorerMounts:
             self._keep_outcomes()
             if error is None:
                 for name in (RESULT_FILE, OUTCOMES_FILE, MAPS_FILE):
-                    (self._out / name).write_bytes(read_bounded(self._answer / name, _MAX_ANSWER_BYTES))
+                    (self._out / name).write_bytes(read_handed_over(self._answer / name, _MAX_ANSWER_BYTES))
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -130,13 +131,11 @@ class ScorerMounts:
             if not _OUTCOME_NAME.fullmatch(new.name) or (self._home.outcomes / new.name).exists():
                 continue
             try:
-                content = read_bounded(new, _MAX_OUTCOME_BYTES)
+                content = read_handed_over(new, _MAX_OUTCOME_BYTES)
             except RefusedFile as error:
                 logger.warning("an outcome of the scorer is not kept, and will be measured again: %s", error)
                 continue
-            aside = self._home.outcomes / f".{new.name}.{os.getpid()}.unfinished"
-            aside.write_bytes(content)
-            aside.replace(self._home.outcomes / new.name)
+            write_atomically(self._home.outcomes / new.name, content, durable=False)
 
 
 def _directories(task: TaskToScore) -> set[Path]:

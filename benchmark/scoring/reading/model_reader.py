@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from safetensors.numpy import load_file
 
 from benchmark.encoder import Encoder, build_encoder, prunable_names
+from benchmark.files.atomic import write_atomically
 from benchmark.plan.plan import DENSE
 from benchmark.pruning.mask import Mask
 from benchmark.scoring.compute import ON_CPU, Compute
@@ -34,7 +35,7 @@ from benchmark.scoring.probes import linear_probe
 from benchmark.scoring.reading.device import facts_that_change_bits, release
 from benchmark.scoring.reading.features import extract_features, extract_final_features, pixels_of
 from benchmark.scoring.reading.mask_derivation import DERIVATION_VERSION, demand_derived_mask
-from benchmark.scoring.reading.outcome_cache import read_outcome, write_cached, write_outcome
+from benchmark.scoring.reading.outcome_cache import read_outcome, write_outcome
 from benchmark.scoring.reading.weights import load_pruned_weights
 from benchmark.scoring.registry import MODEL_METRICS
 from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, OtherDataset, RunToScore, TaskToScore
@@ -128,7 +129,7 @@ class TaskReader:
         except (OSError, ValueError, TypeError):
             encoder = self._load(run)
             found = layer_sparsities(_weights(encoder), prunable_names(encoder))
-        write_cached(path, json.dumps(found).encode())
+        write_atomically(path, json.dumps(found).encode(), durable=False)
         return found
 
     @cached_property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from benchmark.files.atomic import write_atomically
 from benchmark.scoring.metric import Outcome
 
 
@@ -30,11 +30,4 @@ def write_outcome(path: Path, outcome: Outcome) -> None:
     arrays |= {f"e:{name}": array for name, array in outcome.examples.items()}
     content = BytesIO()
     np.savez(content, **arrays)
-    write_cached(path, content.getvalue())
-
-
-def write_cached(path: Path, content: bytes) -> None:
-    """Write a file of the cache aside, then rename it: a reader sees all of it or nothing."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    aside.write_bytes(content)
-    aside.replace(path)
+    write_atomically(path, content.getvalue(), durable=False)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binomtest
 
+from benchmark.files.atomic import write_atomically
 from benchmark.scoring.metric import Estimate, Features
 from benchmark.scoring.probes.linear_probe import fit_linear_probe
 from benchmark.scoring.reading.features import extract_final_features
 from benchmark.scoring.reading.model_reader import TaskReader
-from benchmark.scoring.reading.outcome_cache import write_cached
 from benchmark.scoring.scoring_job import ScoredReference
 from benchmark.spec.canonical import digest
 
@@ -26,7 +26,7 @@ def reference_lines(reader: TaskReader) -> tuple[ScoredReference, ScoredReferenc
         return ScoredReference.model_validate_json(pixels), ScoredReference.model_validate_json(untrained)
     except (OSError, ValueError):
         lines = (_raw_pixels(reader), _untrained(reader))
-    write_cached(path, "\n".join(line.model_dump_json() for line in lines).encode())
+    write_atomically(path, "\n".join(line.model_dump_json() for line in lines).encode(), durable=False)
     return lines
 
 

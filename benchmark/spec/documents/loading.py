@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from benchmark.files.bounded import NotRegular, read_beginning
 from benchmark.spec.base import Problem
 from benchmark.spec.benchmark_spec import BenchmarkSpec, Task
 from benchmark.spec.datasets import ImageFolder
@@ -153,14 +153,10 @@ def _located(problem: Problem, text: YamlText, file: str) -> Problem:
 def _read_file(path: Path) -> bytes:
     """Read a regular file, at most one byte more than is permitted."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_beginning(path, MAX_BYTES + 1)
+    except NotRegular:
+        problem = Problem(quoted(str(path)), "a regular file", "a directory, pipe or device")
+        raise InvalidDocumentError([problem]) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "an impossible path"
         raise InvalidDocumentError([Problem(quoted(str(path)), "a readable file", reason)]) from None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidDocumentError([Problem(quoted(str(path)), "a regular file", "a directory, pipe or device")])
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES + 1)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,7 @@ from torch import Tensor
 from benchmark.data.streams import enter_stream
 from benchmark.method.loading import MethodLoadError, load_method_class
 from benchmark.plan import PruneEvent
+from benchmark.printable import error_line
 from benchmark.spec import Problem
 from benchmark.training.environment import configure
 from benchmark.training.live_model import LiveModel, Recipe
@@ -120,7 +121,7 @@ class Rehearsal:
         try:
             return function()
         except Exception as error:
-            raise _ProblemFound(Problem(_place(error), f"{what} to run", _one_line(error))) from error
+            raise _ProblemFound(Problem(_place(error), f"{what} to run", error_line(error))) from error
 
 
 class _ProblemFound(Exception):  # noqa: N818 - an answer of the rehearsal, not an error of ours
@@ -141,10 +142,6 @@ def _place(error: BaseException) -> str:
         if Path(frame.filename).name == "method.py":
             return f"method.py:{frame.lineno}"
     return "method.py"
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def rehearse(job: TrainingJob, submission: Path, image_shape: ImageShape) -> list[Problem]:

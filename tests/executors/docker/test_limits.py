@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.executors.docker.images import code_digest
-from benchmark.executors.docker.limits import Limits, gpu_request, grant_read, host_config, printable
+from benchmark.executors.docker.limits import Limits, gpu_request, grant_read, host_config
 from benchmark.store.outbox import NotHeld, outbox_excess, pinned, remove_depths, remove_tree
 
 ROOT = Path(__file__).parents[3]
@@ -83,12 +83,6 @@ def test_files_of_ours_become_readable_whatever_the_umask_was(tmp_path: Path) ->
     grant_read(tmp_path / "folder")
     assert secret.stat().st_mode & 0o777 == 0o644
     assert secret.parent.stat().st_mode & 0o777 == 0o755
-
-
-def test_what_is_printed_moves_no_cursor_and_sets_no_title() -> None:
-    assert printable(b"\x1b[2J\x1b]0;owned\x07 caf\xc3\xa9\r\n\ttab \xff") == (
-        "\\x1b[2J\\x1b]0;owned\\x07 café\\r\n\ttab \\xff"
-    )
 
 
 def test_an_honest_outbox_is_within_bounds(tmp_path: Path) -> None:
@@ -185,7 +179,7 @@ def test_the_trainer_image_gets_no_scorer_no_dataset_and_no_host_code() -> None:
     copied = copied_into("trainer")
     assert "benchmark/training/trainer" in copied
     assert not {name for name in copied if name.startswith(("benchmark/scoring", "benchmark/recording"))}
-    host = ("admission", "cli", "datasets", "evaluation", "executors", "files", "store")
+    host = ("admission", "cli", "datasets", "evaluation", "executors", "store")
     assert not {name for name in copied if name.startswith(("leaderboard", *(f"benchmark/{room}" for room in host)))}
 
 
