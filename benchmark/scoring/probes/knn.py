@@ -1,6 +1,7 @@
 """Exact nearest neighbours in chunks, and the weighted kNN probe that votes with them.
 
-It owns the search and its tie rule. It refuses to approximate: an index that misses neighbours would move the metric.
+The order of neighbours, ties included, is decided in `neighbour_order`. It refuses to approximate: an index that
+misses neighbours would change the metric.
 
 Shapes: M training examples, N test examples, n of one chunk, D features, k neighbours, C classes.
 """
@@ -70,7 +71,7 @@ def nearest(
 
 
 def cosine_similarity(train_MD: Features, test_ND: Features, index_Nk: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give the cosine of the angle between every test example and the training examples at `index_Nk`, (N, k)."""
+    """Return the cosine of the angle between every test example and the training examples at `index_Nk`, (N, k)."""
     train, test = (_prepared(features, None, "cpu").numpy() for features in (train_MD, test_ND))
     similarity_Nk = np.empty(index_Nk.shape)
     chunk = max(1, CHUNK_BYTES // (8 * max(1, index_Nk.shape[1] * train.shape[1])))
@@ -83,7 +84,13 @@ def cosine_similarity(train_MD: Features, test_ND: Features, index_Nk: NDArray[n
 def vote(
     labels_Nk: Labels, weights_Nk: NDArray[np.float64] | None, num_classes: int
 ) -> NDArray[np.int64]:
-    """Give the class with the largest sum of weights (number of neighbours without), (N,), ties to the lowest class."""
+    """Return the class with the largest sum of weights, int64 (N,); ties go to the lowest class.
+
+    Args:
+        labels_Nk: int64 (N, k), labels of the neighbours, in [0, C).
+        weights_Nk: float64 (N, k); without weights every neighbour counts once.
+        num_classes: C.
+    """
     winner_N = np.empty(len(labels_Nk), np.int64)
     chunk = max(1, CHUNK_BYTES // (8 * num_classes))
     for start in range(0, len(labels_Nk), chunk):
