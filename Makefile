@@ -51,7 +51,7 @@ verify: $(INSTALLED)  ## check who signed the records and that nothing was chang
 rebuild-mlflow: $(INSTALLED)  ## project every record into MLflow again
 	@$(BIN)/fmn rebuild-mlflow
 
-docs: $(INSTALLED)  ## write docs/metrics.md from the instruments' docstrings
+docs: $(INSTALLED)  ## write docs/metrics.md from the metrics' docstrings
 	@$(BIN)/python -m benchmark.scoring.describe docs/metrics.md
 
 bench: $(INSTALLED)  ## measure speed against a naive peer, about ten minutes on a quiet machine; BENCH=--help for options

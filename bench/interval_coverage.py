@@ -130,7 +130,7 @@ def excess_pie(setting: Setting, spec: BenchmarkSpec, number: int) -> Estimate:
 
 
 def coverage(setting: Setting, spec: BenchmarkSpec, replicates: int) -> dict[str, float]:
-    """Give the share of replicates in which each interval holds."""
+    """Return the share of replicates in which each interval holds."""
     drawn = [replicate(setting, spec, number) for number in range(replicates)]
     shares = {name: float(np.mean([each[name] for each in drawn])) for name in drawn[0]}
     estimates = [excess_pie(setting, spec, number) for number in range(replicates)]

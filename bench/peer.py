@@ -123,7 +123,7 @@ class NaiveRun:
 
 
 def events_of(spec: BenchmarkSpec, schedule: str, sparsity: Decimal, total_steps: int) -> tuple[PruneEvent, ...]:
-    """Give the prune events of a cell; none for `dense`."""
+    """Return the prune events of a cell; none for `dense`."""
     by_name = {each.name: each for each in spec.schedules}
     if schedule == "dense":
         return ()

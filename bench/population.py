@@ -45,7 +45,7 @@ def scored_population(device: Literal["cpu", "cuda"], *, quick: bool) -> Line:
 
 
 def _spec(num_seeds: int) -> BenchmarkSpec:
-    """Give the founding study's specification for so many seeds, with the corruptions of the full board."""
+    """Return the founding study's specification for so many seeds, with the corruptions of the full board."""
     spec = load_spec("corti2022")
     corruptions = load_spec("cifar10").evaluation.corruptions
     changes = {

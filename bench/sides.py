@@ -83,5 +83,5 @@ class WithoutAugmentation(Ours):
 
 
 def small(width: int) -> SmallResNet:
-    """Give the small encoder at a width."""
+    """Return the small encoder at a width."""
     return SmallResNet(name="resnet8", width=width)

@@ -22,7 +22,7 @@ SIBLINGS = 10
 
 
 def digits() -> tuple[BenchmarkSpec, Dataset, Budget]:
-    """Give the digits specification, its images and its budget."""
+    """Return the digits specification, its images and its budget."""
     spec = load_spec("digits")
     data = load_dataset(spec.tasks[0].dataset, Home.from_environment().folders)
     training = spec.tasks[0].training
@@ -56,7 +56,7 @@ def _among_siblings(data: Dataset, budget: Budget, peer: NaiveRun, repeats: int)
 
 
 def mini_sides() -> tuple[NaiveRun, Ours, str]:
-    """Give both sides of two updates as in cifar10-mini, and what they are in words."""
+    """Return both sides of two updates as in cifar10-mini, and what they are in words."""
     mini = load_spec("cifar10-mini").tasks[0]
     images = random_images(2 * mini.training.batch_size, 3, 16)
     budget = Budget(mini.encoder, mini.training.batch_size, 1)

@@ -1,1 +1,5 @@
-"""What a representation is worth: instruments that read trained and pruned encoders. Cannot import a submission."""
+"""The scorer: metrics that say what the representation of a trained or pruned encoder is worth.
+
+No submission can be imported here. `scorer.py` is the process, `metric.py` the contract of a metric, `registry.py` the
+list of all metrics.
+"""

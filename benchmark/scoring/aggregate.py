@@ -60,7 +60,7 @@ def score_cells(
 def _dense_of(
     own: BySeed, outcomes: Mapping[Cell, BySeed], populations: Mapping[Cell, Population]
 ) -> Population | None:
-    """Give the dense models of a cell's seeds; None where one of them has failed."""
+    """Return the dense models of a cell's seeds; None where one of them has failed."""
     dense = outcomes.get(DENSE_CELL, {})
     if own.keys() == dense.keys():
         return populations[DENSE_CELL]

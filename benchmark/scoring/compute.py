@@ -1,4 +1,4 @@
-"""Where instruments compute and in pieces of which size: plain values, handed to whatever does heavy arithmetic.
+"""Where metrics compute, and in pieces of which size: plain values, given to the code that does heavy arithmetic.
 
 It owns the defaults. It refuses to import torch: records describe their columns without it.
 """

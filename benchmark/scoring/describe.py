@@ -1,4 +1,4 @@
-"""Writes `docs/metrics.md` from the instruments themselves, so that page and code cannot drift: `make docs`."""
+"""Writes `docs/metrics.md` from the docstrings of the metrics, so that page and code cannot differ: `make docs`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 
+from benchmark.scoring import score_math
 from benchmark.scoring.metric import CellMetric, GridMetric, ModelMetric
 from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS, MODEL_METRICS
 
@@ -23,7 +24,7 @@ Metric = ModelMetric | CellMetric | GridMetric
 
 
 def metrics_page() -> str:
-    """Give the whole page."""
+    """Return the whole page."""
     parts = [_HEADER]
     for title, metrics in (
         ("Read from one model", MODEL_METRICS),
@@ -33,6 +34,8 @@ def metrics_page() -> str:
         parts.append(f"## {title}\n")
         for metric in metrics:
             parts += _section(metric)
+    parts += ["## Arithmetic that the leaderboard shares\n", f"{inspect.cleandoc(score_math.__doc__ or '')}"]
+    parts += [*_functions(score_math), _source_of(score_math)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -44,9 +47,17 @@ def _section(metric: Metric) -> Iterator[str]:
     for column in metric.columns:
         title = f"{column.title} {_ARROWS[column.better]}".strip()
         yield f"| `{column.name}` | {title} | {column.unit or 'fraction or count'} | {column.description} |"
+    yield from _functions(module)
+    yield _source_of(module)
+
+
+def _functions(module: ModuleType) -> Iterator[str]:
     for function in _public_functions(module):
         yield f"\n`{function.__name__}`\n\n```text\n{inspect.getdoc(function)}\n```"
-    yield f"\nSource file: `{module.__name__.replace('.', '/')}.py`\n"
+
+
+def _source_of(module: ModuleType) -> str:
+    return f"\nSource file: `{module.__name__.replace('.', '/')}.py`\n"
 
 
 def _public_functions(module: ModuleType) -> list[FunctionType]:

@@ -1,6 +1,6 @@
 """The one error that a trained model can cause: what its trainer wrote cannot be scored.
 
-Whoever reads a model may raise it: the check of its files, and every metric whose features overflow.
+It is raised by the check of the files, and by every step that finds features to overflow.
 """
 
 from __future__ import annotations

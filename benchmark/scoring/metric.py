@@ -1,6 +1,6 @@
-"""The contract between the scorer and its instruments: what a metric is given and what it gives back.
+"""The contract between the scorer and its metrics: what a metric is given and what it gives back.
 
-It refuses to know any particular metric; `benchmark.scoring.registry` lists them. Needs numpy only.
+It knows no particular metric: `benchmark.scoring.registry` lists them.
 
 Shapes: K models of a population, N test examples, M training examples, D features of a probe point, C classes.
 """
@@ -76,7 +76,7 @@ class Estimate(BaseModel):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an instrument read from one model: single numbers, and arrays with one entry per test example (N,)."""
+    """What a metric gives for one model: single numbers, and arrays with one entry per test example (N,)."""
 
     values: Mapping[str, float]
     examples: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
@@ -115,14 +115,14 @@ class ModelView:
         weights: the encoder's parameters and buffers by name, masks already applied.
         prunable: names of the weights that may be pruned.
         encode_test: maps a transformation of uint8 test images (N, channels, H, W) to their final features (N, D), for
-            instruments that change the images (corruptions).
+            metrics that change the images (corruptions).
         test_images: uint8 (N, channels, H, W).
         dense_test: features of the *dense* model of the same seed on the test images, (N, D_p) per probe point; an
             empty mapping where that model has failed.
         other_dense_test: the same of the dense model of another seed.
         transfer: by name, datasets that the encoder was not trained on.
         compute: where heavy arithmetic is done.
-        shared: what one instrument has computed and another needs too, such as the fitted linear probe.
+        shared: what one metric has computed and another needs too, such as the fitted linear probe.
     """
 
     train: Mapping[str, Features]
@@ -185,7 +185,7 @@ class GridView:
 
 @dataclass(frozen=True)
 class ModelMetric:
-    """An instrument that reads one model.
+    """A metric of one model.
 
     Attributes:
         name: group of its numbers, also part of the key under which outcomes are cached.
@@ -208,7 +208,7 @@ class ModelMetric:
 
 @dataclass(frozen=True)
 class CellMetric:
-    """An instrument that reads a population beside its dense one; recomputed from cached outcomes on every scoring."""
+    """A metric of a population beside its dense one; computed from cached outcomes at every scoring."""
 
     name: str
     measure: Callable[[CellView, Evaluation], Mapping[str, Estimate]]
@@ -217,7 +217,7 @@ class CellMetric:
 
 @dataclass(frozen=True)
 class GridMetric:
-    """An instrument that reads the whole grid of a submission on one task."""
+    """A metric of the whole grid of a submission on one task."""
 
     name: str
     measure: Callable[[GridView, Evaluation], Mapping[str, Estimate]]

@@ -1,4 +1,4 @@
-"""Every instrument of the benchmark, in the order they are read. A new metric is its module and a line here."""
+"""Every metric of the benchmark, in the order in which they are measured. A new metric is a module and a line here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MODEL_METRICS: tuple[ModelMetric, ...] = (
     corruption.METRIC,
     transfer.METRIC,
 )
-"""The linear probe comes first: others read its predictions."""
+"""Read from one model. The linear probe comes first: other metrics read its predictions."""
 
 CELL_METRICS: tuple[CellMetric, ...] = (
     pies.METRIC,

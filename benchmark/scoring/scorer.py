@@ -1,4 +1,4 @@
-"""The scorer's process: reads every model, answers with numbers. No submission can be imported here.
+"""The scorer's process: it reads every model and answers with numbers. No submission can be imported here.
 
     python -I -m benchmark.scoring.scorer --job J --out DIR
 

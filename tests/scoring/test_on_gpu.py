@@ -1,4 +1,4 @@
-"""On a GPU instruments read what they read on a processor. Skipped, and said so, where there is no GPU."""
+"""On a GPU metrics give what they give on a processor. Skipped, and said so, where there is no GPU."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def read(job: ScoringJob, cache: Path, compute: Compute) -> tuple[list[Outcome],
     return [reader.read(run) for run in job.tasks[0].runs[:4]], reader
 
 
-def test_all_instruments_read_a_model_on_a_gpu_as_on_a_processor(job: ScoringJob, tmp_path: Path) -> None:
+def test_all_metrics_read_a_model_on_a_gpu_as_on_a_processor(job: ScoringJob, tmp_path: Path) -> None:
     (expected, _), (found, reader) = read(job, tmp_path / "cpu", Compute()), read(job, tmp_path / "gpu", ON_GPU)
     for mine, theirs in zip(found, expected, strict=True):
         assert list(mine.values) == list(theirs.values)

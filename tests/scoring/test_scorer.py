@@ -152,7 +152,7 @@ def test_several_processes_read_what_one_would(
         results.append(score(dense.model_copy(update={"cache": cache, "workers": workers}), tmp_path))
     assert results[0] == results[1]
     files = [{path.name for path in (tmp_path / f"cache-{workers}").iterdir()} for workers in (1, 2)]
-    assert files[0] <= files[1]  # the other processes had every registered instrument
+    assert files[0] <= files[1]  # the other processes had every registered metric
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 5, 100])

@@ -1,6 +1,6 @@
 """Calibration of the linear probe: whether its confidence is the accuracy it has.
 
-It owns the binned error. It refuses to recalibrate: the probe is the instrument, for every method the same.
+It owns the binned error. It refuses to recalibrate: the same probe reads every method.
 
 Shapes: N test examples, B bins.
 """
@@ -19,7 +19,7 @@ from benchmark.spec import Evaluation
 
 
 def expected_calibration_error(confidence_N: NDArray[Any], correct_N: NDArray[np.bool_], bins: int = 15) -> float:
-    """Give `sum_b n_b / N |accuracy_b - confidence_b|` over B equal-width bins of confidence.
+    """Return `sum_b n_b / N |accuracy_b - confidence_b|` over B equal-width bins of confidence.
 
     Bin b holds confidences in ((b - 1) / B, b / B]; 0 belongs to the first. Empty bins add nothing; NaN for N = 0.
 

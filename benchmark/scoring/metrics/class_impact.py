@@ -132,7 +132,7 @@ def _where_tested(
 
 
 def _without_variance(dense_KP: Counts, sparse_KP: Counts, sizes_P: Counts) -> Doubles:
-    """Give 1 where mean normalised recalls are equal, else 0: `N sum_k m_kc = n_c sum_kc m_kc`, in whole numbers."""
+    """Return 1 where mean normalised recalls are equal, else 0: `N sum_k m_kc = n_c sum_kc m_kc`, in whole numbers."""
     moved_P = (sparse_KP - dense_KP).sum(axis=0)
     return (moved_P * sizes_P.sum() == moved_P.sum() * sizes_P).astype(np.float64)
 

@@ -60,7 +60,7 @@ class CorruptedImages:
         self._kept: OrderedDict[str, dict[tuple[str, float, int], Pixels]] = OrderedDict()
 
     def get(self, images_NCHW: Pixels, digest: str, corruption: Corruption, severity: int) -> Pixels:
-        """Give `corrupt(images, corruption, severity)`; `digest` is that of the images. Not to be written to."""
+        """Return `corrupt(images, corruption, severity)`; `digest` is that of the images. It must not be written to."""
         known = self._kept.setdefault(digest, {})
         self._kept.move_to_end(digest)
         key = (corruption.name, corruption.severities[severity - 1], severity)
@@ -85,7 +85,7 @@ _IMAGES: Mapping[Device, CorruptedImages] = {
 
 
 def corrupted_correctness(view: ModelView, probe: LinearProbe, corruptions: Sequence[Corruption]) -> NDArray[np.bool_]:
-    """Say which test images the probe classifies correctly under every corruption and severity.
+    """Return which test images the probe classifies correctly under every corruption and severity.
 
     Args:
         view: the model; its test images are corrupted and encoded in evaluation mode.
@@ -163,7 +163,7 @@ def _measure_cell(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estima
 
 
 def _extra_error(population: Population, labels_N: Labels) -> Doubles:
-    """Give correctness on the clean image minus that under corruption, (K, N), in [-1, 1]."""
+    """Return correctness on the clean image minus that under corruption, (K, N), in [-1, 1]."""
     clean_KN = population.examples[PROBE_PREDICTION] == labels_N
     return clean_KN.astype(np.float64) - population.examples[CORRUPTION_CORRECT]
 

@@ -160,7 +160,7 @@ def _pixelate(light: Tensor, share: float, draws: np.random.Generator) -> Tensor
 
 
 def _overlaps(side: int, fewer: int) -> Tensor:
-    """Give the share of each of `side` pixels that each of `fewer` larger ones covers, (fewer, side)."""
+    """Return the share of each of `side` pixels that each of `fewer` larger ones covers, (fewer, side)."""
     edge = torch.arange(fewer)[:, None] * (side / fewer)
     pixel = torch.arange(side)
     return (torch.minimum(edge + side / fewer, pixel + 1) - torch.maximum(edge, pixel)).clamp(min=0)

@@ -43,7 +43,7 @@ class PowerLaw(NamedTuple):
 
 
 def rankme(features_ND: Features | Doubles) -> float:
-    """Give the effective rank `exp(-sum_r p_r log p_r)` with `p_r = sigma_r / ||sigma||_1 + 1e-7`.
+    """Return the effective rank `exp(-sum_r p_r log p_r)` with `p_r = sigma_r / ||sigma||_1 + 1e-7`.
 
     `sigma` are the min(N, D) singular values of the uncentred features, in float64.
 
@@ -103,7 +103,7 @@ def spectral_decay(features_ND: Features | Doubles) -> PowerLaw:
 
 
 def alignment(features_ND: Features | Doubles, labels_N: Labels) -> float:
-    """Give the mean of `||z_i - z_j||^2` over all pairs i != j of the same label, z being features of unit length.
+    """Return the mean of `||z_i - z_j||^2` over all pairs i != j of the same label, z being features of unit length.
 
     No pair is formed: `sum_ij ||z_i - z_j||^2 = 2 n sum_i ||z_i||^2 - 2 ||sum_i z_i||^2` in a class of n examples.
 
@@ -134,7 +134,7 @@ def alignment(features_ND: Features | Doubles, labels_N: Labels) -> float:
 
 
 def uniformity(features_ND: Features | Doubles) -> float:
-    """Give `log mean_{i < j} exp(-2 ||z_i - z_j||^2)`, z being features of unit length.
+    """Return `log mean_{i < j} exp(-2 ||z_i - z_j||^2)`, z being features of unit length.
 
     Pairs are met in chunks of at most `CHUNK_BYTES`, in float32 (the logarithm agrees with float64 to 1e-6).
 
@@ -171,7 +171,7 @@ def uniformity(features_ND: Features | Doubles) -> float:
 
 
 def dead_units(features_ND: Features | Doubles) -> float:
-    """Give the share of the D features that do not vary over the examples (mostly: are always 0), in [0, 1].
+    """Return the share of the D features that do not vary over the examples (mostly: are always 0), in [0, 1].
 
     Example:
         >>> dead_units(np.array([[0.0, 3.0, 1.0, 2.0], [0.0, 3.0, 2.0, 2.0]]))

@@ -29,7 +29,7 @@ CHUNK_EXAMPLES = 16_384
 def taxicab_cie(
     dense_prediction_KN: NDArray[Any], sparse_prediction_KN: NDArray[Any], num_classes: int
 ) -> NDArray[np.int64]:
-    """Give the L1 distance between the two populations' label histograms of every example, in models.
+    """Return the L1 distance between the two populations' label histograms of every example, in models.
 
     `sum_c | #{k : f_k^0(x_i) = c} - #{k : f_k^s(x_i) = c} |`, int64 (N,), in [0, 2K]: even for populations of one size.
     It grows with K: never compare across K.
@@ -58,7 +58,7 @@ def taxicab_cie(
 
 
 def churn(dense_prediction_KN: NDArray[Any], sparse_prediction_KN: NDArray[Any]) -> NDArray[np.float64]:
-    """Give `mean_i 1[f_k^0(x_i) != f_k^s(x_i)]` for every model k and its parent, float64 (K,), in [0, 1].
+    """Return `mean_i 1[f_k^0(x_i) != f_k^s(x_i)]` for every model k and its parent, float64 (K,), in [0, 1].
 
     Example:
         >>> churn(np.array([[0, 1], [0, 2]]), np.array([[0, 1], [1, 2]])).tolist()

@@ -128,7 +128,7 @@ def _votes(
 def _disagreement_of_block(
     first_tK: NDArray[np.float32], second_tK: NDArray[np.float32], dense_KUn: NDArray[Any], sparse_KUn: NDArray[Any]
 ) -> Doubles:
-    """Give null and matched disagreement per split and example, (2, t, n)."""
+    """Return null and matched disagreement per split and example, (2, t, n)."""
     dense_first, dense_second = _modes(first_tK, dense_KUn), _modes(second_tK, dense_KUn)
     sparse_first, sparse_second = _modes(first_tK, sparse_KUn), _modes(second_tK, sparse_KUn)
     null_tn = 1 - _agreement(dense_first, dense_second)
@@ -143,7 +143,7 @@ def _modes(members_tK: NDArray[np.float32], votes_KUn: NDArray[np.float32]) -> N
 
 
 def _agreement(modes_tUn: NDArray[np.bool_], other_tUn: NDArray[np.bool_]) -> Doubles:
-    """Give `sum_c p(c) p'(c)` for two uniform distributions over modes, (t, n)."""
+    """Return `sum_c p(c) p'(c)` for two uniform distributions over modes, (t, n)."""
     shared_tn = (modes_tUn & other_tUn).sum(axis=1)
     return shared_tn / (modes_tUn.sum(axis=1) * other_tUn.sum(axis=1))
 
@@ -165,7 +165,7 @@ def _measure(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
 def _floor_and_excess(
     dense_KN: Predictions, sparse_KN: Predictions, num_classes: int, evaluation: Evaluation
 ) -> dict[str, Estimate]:
-    """Give null, matched and excess disagreement with t intervals of K - 1 degrees of freedom.
+    """Return null, matched and excess disagreement with t intervals of K - 1 degrees of freedom.
 
     The variance is the jackknife's over models (halves one model smaller where K is even) plus that of the bootstrap
     over examples, for which no draws are needed: resampling a mean has the known variance `var_i / N`. No interval

@@ -38,7 +38,7 @@ MAX_REMEMBERED = 2
 
 
 def depth(prediction_PN: NDArray[Any], reference_N: NDArray[Any]) -> NDArray[np.int64]:
-    """Give 0 where every probe agrees with the reference, else 1 + the last (0-based) probe that disagrees with it.
+    """Return 0 where every probe agrees with the reference, else 1 + the last (0-based) probe that disagrees with it.
 
     Args:
         prediction_PN: integer (P, N), predicted classes of the probes from the input to the last one.

@@ -30,7 +30,7 @@ MODEL_RESAMPLING = 0
 
 
 def prune_potential(dense_R: Doubles, pruned_RJ: Doubles, sparsities: Sequence[Decimal]) -> Doubles:
-    """Give the largest sparsity at which error is at most the dense error plus `MARGIN`, for R curves at once.
+    """Return the largest sparsity at which error is at most the dense error plus `MARGIN`, for R curves at once.
 
     The curve runs through (0, dense error) and (s_j, error_j), linear over sparsity in between. Where it crosses the
     threshold more than once, the last crossing counts, since the *largest* such sparsity is asked for.
@@ -91,7 +91,7 @@ def _corrupted(grid: GridView, population: Population) -> Doubles:
 
 
 def _potentials(grid: GridView, kind: str, correctness: Correctness, settings: BootstrapSpec) -> dict[str, Estimate]:
-    """Give the potential of every ranked schedule under `kind:<schedule>` and their mean under `kind`."""
+    """Return the potential of every ranked schedule under `kind:<schedule>` and their mean under `kind`."""
     names = {schedule: f"prune_potential/{kind}:{schedule}" for schedule in grid.ranked_schedules}
     undefined = dict.fromkeys([f"prune_potential/{kind}", *names.values()], Estimate(value=None))
     complete = [schedule for schedule in grid.ranked_schedules if _is_complete(grid, schedule)]

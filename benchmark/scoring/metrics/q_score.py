@@ -129,7 +129,7 @@ def _active(h_nD: Doubles) -> tuple[Doubles, NDArray[np.bool_]]:
 
 
 def auroc(scores_N: Doubles, positive_N: NDArray[np.bool_]) -> float:
-    """Give the probability that a positive example scores above a negative one, ties counted half.
+    """Return the probability that a positive example scores above a negative one, ties counted half.
 
     Area under the receiver operating characteristic by ranks (Mann & Whitney). NaN where either class is empty.
     Examples with an undefined (NaN) score are left out.

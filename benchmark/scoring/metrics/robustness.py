@@ -58,7 +58,7 @@ def _measure(grid: GridView, evaluation: Evaluation) -> Mapping[str, Estimate]:
 
 
 def _correctness(grid: GridView, population: Population) -> Doubles | None:
-    """Give 1 where a model is right, float64 (K, N); None where it has other models than the dense population."""
+    """Return 1 where a model is right, float64 (K, N); None where it has other models than the dense population."""
     prediction_KN = population.examples[PROBE_PREDICTION]
     if len(prediction_KN) != len(grid.dense.examples[PROBE_PREDICTION]) or not len(prediction_KN):
         return None
@@ -82,7 +82,7 @@ def _mean_matrix(matrices: Sequence[Doubles | None]) -> Doubles | None:
 
 
 def _estimates(stacks: Mapping[str, Doubles], num_classes: int, settings: BootstrapSpec) -> dict[str, Estimate]:
-    """Give every statistic with its interval, and retention, all from the same bootstrap draws.
+    """Return every statistic with its interval, and retention, all from the same bootstrap draws.
 
     The interval is the percentile bootstrap over models and test examples together, each model beside the dense model
     it descends from; below `FEW_MODELS` models the wider of it and the t interval over models. Scores are cut to the

@@ -20,7 +20,7 @@ Doubles = NDArray[np.float64]
 
 
 def linear_cka(first_ND: Features | Doubles, second_NE: Features | Doubles) -> float:
-    """Give `||Y^T X||_F^2 / (||X^T X||_F ||Y^T Y||_F)` for features X and Y centred over the examples, in float64.
+    """Return `||Y^T X||_F^2 / (||X^T X||_F ||Y^T Y||_F)` for features X and Y centred over the examples, in float64.
 
     Invariant to rotations and to one scale and shift of either representation, not to scales of single features.
 

@@ -36,7 +36,7 @@ def layer_sparsities(weights: Mapping[str, NDArray[Any]], prunable: Sequence[str
 
 
 def effective_sparsity(layers: Sequence[NDArray[Any]]) -> float:
-    """Give the share of weights smaller in magnitude than `NEGLIGIBLE_RATIO` times the largest of their layer.
+    """Return the share of weights smaller in magnitude than `NEGLIGIBLE_RATIO` times the largest of their layer.
 
     A layer that is zero throughout counts whole: it has no largest weight to be compared with.
 
@@ -61,7 +61,7 @@ def effective_sparsity(layers: Sequence[NDArray[Any]]) -> float:
 def theoretical_speedup(
     weights: Mapping[str, NDArray[Any]], prunable: Sequence[str], positions: Mapping[str, int]
 ) -> float:
-    """Give multiply-adds of the dense network over those that are left, if every zero weight could be skipped.
+    """Return multiply-adds of the dense network over those that are left, if every zero weight could be skipped.
 
     `sum_l n_l q_l / sum_l (n_l - z_l) q_l` with n_l weights and z_l zeros in layer l, used at q_l output positions.
 

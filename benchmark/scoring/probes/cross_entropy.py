@@ -31,7 +31,7 @@ class CrossEntropy(Protocol):
     """Reads a classifier, weights (P, A) and bias (P,), on the examples that it was made of."""
 
     def __call__(self, weights_PA: Doubles, bias_P: Doubles) -> Slopes:
-        """Give loss and slopes."""
+        """Return loss and slopes."""
         ...
 
 
@@ -49,7 +49,7 @@ class OnProcessor:
         self._features_AM, self._one_hot_PM = features_AM, one_hot_PM
 
     def __call__(self, weights_PA: Doubles, bias_P: Doubles) -> Slopes:
-        """Give loss and slopes."""
+        """Return loss and slopes."""
         num_examples = self._one_hot_PM.shape[1]
         scores_PM = weights_PA @ self._features_AM
         scores_PM += bias_P[:, None]
@@ -71,7 +71,7 @@ class OnDevice:
         self._features_AM, self._one_hot_PM = (torch.from_numpy(each).to(device) for each in (features_AM, one_hot_PM))
 
     def __call__(self, weights_PA: Doubles, bias_P: Doubles) -> Slopes:
-        """Give loss and slopes."""
+        """Return loss and slopes."""
         num_classes, num_features = weights_PA.shape
         classifier = torch.from_numpy(np.column_stack([weights_PA, bias_P])).to(self._features_AM.device)
         flat = self._flat_slopes(classifier).cpu().numpy()  # one wait for the device, not three

@@ -1,13 +1,13 @@
 """Exact nearest neighbours in chunks, and the weighted kNN probe that votes with them.
 
-It owns the search and its tie rule. It refuses to approximate: an index that misses neighbours would move the metric.
+The order of neighbours, ties included, is decided in `neighbour_order`. It refuses to approximate: an index that
+misses neighbours would change the metric.
 
 Shapes: M training examples, N test examples, n of one chunk, D features, k neighbours, C classes.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -17,14 +17,11 @@ from torch import Tensor
 
 from benchmark.scoring.compute import ON_CPU, Compute, Device
 from benchmark.scoring.metric import FINAL_FEATURES, Column, Features, Labels, ModelMetric, ModelView, Outcome
+from benchmark.scoring.probes.neighbour_order import nearest_columns
 from benchmark.spec import Evaluation
 
 CHUNK_BYTES = 16 * 2**20
 """Bytes of one chunk of gathered neighbours, or of votes."""
-
-RESOLUTION = 2.0**-40
-"""Relative resolution of distances (9e-13): a gap to the next distance that is no larger makes a tie. Matrix products
-of equal numbers differ by 1e-15 with the position in the matrix; such rounding must not decide between duplicates."""
 
 
 def nearest(
@@ -69,12 +66,12 @@ def nearest(
             distance_nM = test.neg() @ train.T
         else:
             distance_nM = torch.addmm(squares_M, test, train.T, alpha=-2).add_(squares_n1)
-        found_Nk[start : start + chunk] = _lowest(distance_nM, squares_n1, k).cpu().numpy()
+        found_Nk[start : start + chunk] = nearest_columns(distance_nM, squares_n1, k).cpu().numpy()
     return found_Nk
 
 
 def cosine_similarity(train_MD: Features, test_ND: Features, index_Nk: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give the cosine of the angle between every test example and the training examples at `index_Nk`, (N, k)."""
+    """Return the cosine of the angle between every test example and the training examples at `index_Nk`, (N, k)."""
     train, test = (_prepared(features, None, "cpu").numpy() for features in (train_MD, test_ND))
     similarity_Nk = np.empty(index_Nk.shape)
     chunk = max(1, CHUNK_BYTES // (8 * max(1, index_Nk.shape[1] * train.shape[1])))
@@ -87,7 +84,13 @@ def cosine_similarity(train_MD: Features, test_ND: Features, index_Nk: NDArray[n
 def vote(
     labels_Nk: Labels, weights_Nk: NDArray[np.float64] | None, num_classes: int
 ) -> NDArray[np.int64]:
-    """Give the class with the largest sum of weights (number of neighbours without), (N,), ties to the lowest class."""
+    """Return the class with the largest sum of weights, int64 (N,); ties go to the lowest class.
+
+    Args:
+        labels_Nk: int64 (N, k), labels of the neighbours, in [0, C).
+        weights_Nk: float64 (N, k); without weights every neighbour counts once.
+        num_classes: C.
+    """
     winner_N = np.empty(len(labels_Nk), np.int64)
     chunk = max(1, CHUNK_BYTES // (8 * num_classes))
     for start in range(0, len(labels_Nk), chunk):
@@ -141,70 +144,6 @@ def _prepared(features_ND: Features, origin_D: Tensor | None, device: Device) ->
         return features.sub_(origin_D.to(device))
     norm_N1 = features.norm(dim=1, keepdim=True)
     return features.div_(torch.where(norm_N1 > 0, norm_N1, 1.0))
-
-
-def _lowest(distance_nM: Tensor, squares_n1: Tensor, k: int) -> Tensor:
-    """Give the columns of the k smallest entries per row, smallest first, ties to the lowest column, (n, k)."""
-    num_columns = distance_nM.shape[1]
-    values_nj, columns_nj = _smallest(distance_nM, min(k + 1, num_columns))
-    # |a|^2 + |b|^2 - 2 ab is rounded relative to |a|^2 + |b|^2, and |b|^2 <= 2 |a|^2 + 2 |a - b|^2.
-    step_n1 = RESOLUTION * (squares_n1 + values_nj[:, k - 1 : k].abs())
-    step_n1 = torch.where(step_n1 > 0, step_n1, 1.0)
-    group_nj = _groups(values_nj, step_n1)
-    columns_nk, order_nk = columns_nj[:, :k].sort(dim=1)
-    group_nk = group_nj[:, :k].gather(1, order_nk)
-    if k < num_columns:
-        # Where the last neighbour ties with one left out, topk has chosen among them as it liked.
-        rows = (group_nj[:, k] == group_nj[:, k - 1]).nonzero()[:, 0]
-        columns_nk[rows], group_nk[rows] = _first_of_ties(distance_nM[rows], step_n1[rows], k)
-    return columns_nk.gather(1, group_nk.argsort(dim=1, stable=True))
-
-
-def _smallest(distance_nM: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Give the `count` smallest entries per row, ascending, and their columns; equal ones in any order.
-
-    Columns are dealt into blocks; an entry among the smallest lies in one of the `count` blocks with the smallest
-    minima, so that only these are searched: three times as fast as searching whole rows of 50,000.
-    """
-    num_columns = distance_nM.shape[1]
-    per_block = round(math.sqrt(num_columns / count))  # balances the number of blocks and what is left to search
-    num_blocks = num_columns // max(1, per_block)
-    if per_block < 2 or num_blocks <= count:
-        return distance_nM.topk(count, dim=1, largest=False)
-    dealt = per_block * num_blocks
-    minimum_nb = distance_nM[:, :dealt].unflatten(1, (per_block, num_blocks)).amin(dim=1)
-    block_nj = minimum_nb.topk(count, dim=1, largest=False, sorted=False).indices
-    row_b1 = torch.arange(per_block, device=distance_nM.device)[:, None]
-    in_blocks_nc = (block_nj[:, None, :] + num_blocks * row_b1).flatten(1)
-    left_over_nr = torch.arange(dealt, num_columns, device=distance_nM.device).expand(len(distance_nM), -1)
-    column_nc = torch.cat([in_blocks_nc, left_over_nr], dim=1)
-    found = distance_nM.gather(1, column_nc).topk(count, dim=1, largest=False)
-    return found.values, column_nc.gather(1, found.indices)
-
-
-def _groups(ascending_nj: Tensor, step_n1: Tensor) -> Tensor:
-    """Number the groups of tied distances from 0, int64 (n, j): a group ends before a gap of more than one step.
-
-    Not by rounding to multiples of a step, which can part equal distances near the middle between two multiples.
-    """
-    starts_nj = torch.zeros_like(ascending_nj, dtype=torch.int64)
-    starts_nj[:, 1:] = ascending_nj.diff(dim=1) > step_n1
-    return starts_nj.cumsum_(dim=1)
-
-
-def _first_of_ties(distance_rM: Tensor, step_r1: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Give the columns, ascending, and groups of the k smallest per row; of the last group the first ones."""
-    ascending_rM = distance_rM.sort(dim=1).values
-    group_rM = _groups(ascending_rM, step_r1)
-    last_r1 = group_rM[:, k - 1 : k].contiguous()
-    # Equal distances are of one group, so that the smallest and the largest of the last group tell who is in it.
-    first_r1, end_r1 = torch.searchsorted(group_rM, last_r1), torch.searchsorted(group_rM, last_r1, right=True)
-    tied_rM = distance_rM >= ascending_rM.gather(1, first_r1)
-    before_rM = ~tied_rM
-    tied_rM &= distance_rM <= ascending_rM.gather(1, end_r1 - 1)
-    chosen_rM = before_rM | (tied_rM & (tied_rM.cumsum(dim=1) <= k - first_r1))
-    columns_rk = chosen_rM.nonzero()[:, 1].reshape(-1, k)
-    return columns_rk, group_rM.gather(1, torch.searchsorted(ascending_rM, distance_rM.gather(1, columns_rk)))
 
 
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:

@@ -1,4 +1,4 @@
-"""The linear probe: the one instrument that turns any representation, supervised or not, into predictions.
+"""The linear probe, which turns any representation, supervised or not, into predictions.
 
 It owns the fit and its predictions. It refuses to know populations, sparsity and pruning.
 
@@ -59,7 +59,7 @@ class LinearProbe:
     num_features: int
 
     def logits(self, features_ND: Features | Doubles) -> Doubles:
-        """Give the logits, float64 (N, C), of features (N, D); -inf for a class that never occurred in training.
+        """Return the logits, float64 (N, C), of features (N, D); -inf for a class that never occurred in training.
 
         Raises:
             ValueError: if a feature is not finite.
@@ -69,13 +69,13 @@ class LinearProbe:
         return centred_ND @ self.weights_DC + self.bias_C
 
     def probabilities(self, features_ND: Features | Doubles) -> Doubles:
-        """Give the class probabilities, float64 (N, C), rows sum to 1."""
+        """Return the class probabilities, float64 (N, C), rows sum to 1."""
         logits_NC = self.logits(features_ND)
         odds_NC = np.exp(logits_NC - logits_NC.max(axis=1, keepdims=True))
         return odds_NC / odds_NC.sum(axis=1, keepdims=True)
 
     def predict(self, features_ND: Features | Doubles) -> Labels:
-        """Give the most probable class, int64 (N,); ties go to the lowest class index."""
+        """Return the most probable class, int64 (N,); ties go to the lowest class index."""
         return self.logits(features_ND).argmax(axis=1)
 
 
@@ -110,7 +110,7 @@ def fit_linear_probe(
     Source:
         Linear evaluation protocol as in Alain & Bengio 2017 (arXiv 1610.01644) and Chen et al. 2020
         (arXiv 2002.05709). Deviation: full-batch convex fit on un-augmented, standardised features
-        instead of SGD, so that the instrument itself adds neither noise nor settings.
+        instead of SGD, so that the probe itself adds neither noise nor settings.
 
     Example:
         >>> features = np.array([[-2.0], [-1.0], [1.0], [2.0]])
@@ -188,7 +188,7 @@ def _demand_finite(features_ND: Features | Doubles, what: str) -> None:
 
 
 def probe_of(view: ModelView, settings: LinearProbeSpec) -> LinearProbe:
-    """Fit the probe on a model's clean training features, once for all instruments that read through it."""
+    """Fit the probe on a model's clean training features, once for all metrics that use its predictions."""
     name = f"linear probe {settings.model_dump_json()}"
     if name not in view.shared:
         view.shared[name] = fit_linear_probe(

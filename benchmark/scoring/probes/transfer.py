@@ -34,7 +34,7 @@ def transfer_accuracy(other: OtherView, settings: LinearProbeSpec, compute: Comp
 
     Source:
         Linear evaluation on other datasets as in Chen et al. 2020 (arXiv 2002.05709), section 4.2. Deviation: no search
-        of the penalty per dataset, so that a dense and a pruned encoder are read with the same instrument.
+        of the penalty per dataset, so that a dense and a pruned encoder are read with the same probe.
 
     Example:
         >>> train, test = np.array([[-2.0], [-1.0], [1.0], [2.0]], np.float32), np.array([[-3.0], [3.0]], np.float32)

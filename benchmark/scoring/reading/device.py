@@ -41,7 +41,7 @@ def configure(device: Device) -> None:
 
 
 def facts_that_change_bits(compute: Compute) -> dict[str, str | int]:
-    """Give what belongs into the key of a number that was computed there; nothing on a CPU, in pieces of usual size."""
+    """Return what the key of a number says of where it was computed: nothing on a CPU, in pieces of usual size."""
     facts: dict[str, str | int] = {}
     if compute.device != "cpu":
         facts["device"] = torch.cuda.get_device_name()
@@ -51,13 +51,13 @@ def facts_that_change_bits(compute: Compute) -> dict[str, str | int]:
 
 
 def release(compute: Compute) -> None:
-    """Give memory that this process keeps for its next model back to the others that share a GPU."""
+    """Free the memory that this process keeps for its next model, for the other processes that share a GPU."""
     if compute.device != "cpu":
         torch.cuda.empty_cache()
 
 
 def processes_that_fit(compute: Compute, wanted: int, num_largest: int) -> int:
-    """Give how many processes may read at the same time: as many as wanted, fewer where a GPU's memory is too small.
+    """Return how many processes may read at the same time: as many as wanted, fewer where a GPU's memory is too small.
 
     Args:
         compute: where they read.

@@ -88,7 +88,7 @@ def map_points(
 
 
 def _principal_plane(centred_ND: Doubles) -> Doubles:
-    """Give the first two principal components, (n, 2), signs fixed by their largest entry; the second may be zero."""
+    """Return the first two principal components, (n, 2), signs fixed by their largest entry; the second may be zero."""
     left_NR, sigma_R, _ = np.linalg.svd(centred_ND, full_matrices=False)
     plane_N2 = np.zeros((len(centred_ND), 2))
     num_axes = min(2, len(sigma_R))

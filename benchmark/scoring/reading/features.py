@@ -1,4 +1,4 @@
-"""From an encoder to what instruments see: features of every probe point in one forward pass, in bounded chunks."""
+"""From an encoder to what metrics read: features of every probe point in one forward pass, in bounded chunks."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def extract_final_features(encoder: Encoder, images: NDArray[np.uint8], compute:
 
 
 def pixels_of(images: NDArray[np.uint8]) -> Features:
-    """Give the first probe point, which no weight touches: float32 (N, channels H W), values in [0, 1]."""
+    """Return the first probe point, which no weight touches: float32 (N, channels H W), values in [0, 1]."""
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 

@@ -5,6 +5,7 @@ It owns the table of points and when a map is drawn again: never, unless a state
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,8 @@ from benchmark.scoring.reading.outcome_cache import read_outcome, write_outcome
 from benchmark.scoring.scoring_job import RunToScore
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.canonical import digest
+
+logger = logging.getLogger(__name__)
 
 Points = NDArray[np.float32]
 
@@ -52,7 +55,8 @@ def draw_maps(spec: BenchmarkSpec, reader: TaskReader) -> pa.Table:
     for dense in runs:
         try:
             dense_n2 = _points(reader, dense, None, None)
-        except InvalidOutput:
+        except InvalidOutput as error:
+            logger.debug("no map of the dense model of seed %d, the next seed is tried: %s", dense.seed, error)
             continue
         return pa.concat_tables([empty, *_panels(reader, dense, dense_n2, _sparsest(spec, reader, dense.seed))])
     return empty
@@ -70,8 +74,9 @@ def _panels(reader: TaskReader, dense: RunToScore, dense_n2: Points, runs: Seque
     for run in runs:
         try:
             sparse_n2 = _points(reader, run, dense, dense_n2)
-        except InvalidOutput:
-            continue  # the run's own record says what is wrong with it
+        except InvalidOutput as error:
+            logger.debug("no map of %s, seed %d; its own record says why as well: %s", run.schedule, run.seed, error)
+            continue
         made.append(_panel(reader, run, dense_n2, sparse_n2))
     return made
 

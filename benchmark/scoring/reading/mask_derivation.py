@@ -1,6 +1,6 @@
-"""Deriving masks again: what the stored state before an event says must be pruned, a run must have pruned.
+"""Derives masks again: what must be pruned according to the stored state before an event, a run must have pruned.
 
-Only at branch points does the host hold the weights that an event was applied to. Where no event follows, the mask is
+The host holds the weights that an event was applied to at branch points only. Where no event follows, the mask is
 known bit by bit; where some do, everything derived here must still be masked. Events between stored states go unseen.
 """
 

@@ -1,8 +1,9 @@
-"""Reading one model with every instrument, each outcome kept under its own key: a new one repeats no other."""
+"""Reads one model with every metric; each outcome is kept under its own key, so that a new metric repeats no other."""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -41,6 +42,8 @@ from benchmark.scoring.registry import MODEL_METRICS
 from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, OtherDataset, RunToScore, TaskToScore
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.canonical import digest
+
+logger = logging.getLogger(__name__)
 
 LAYERS_KEY = "layers"
 
@@ -88,7 +91,7 @@ class TaskReader:
         return build_encoder(self.spec.tasks[self.task.index].encoder, self.test.images.shape[1], seed)
 
     def read(self, run: RunToScore) -> Outcome:
-        """Give everything the instruments say about a run, from the cache where it is there.
+        """Return what every metric gives for a run, from the cache where it is there.
 
         Raises:
             InvalidOutput: the run's files are not what was asked for.
@@ -112,7 +115,7 @@ class TaskReader:
         return all((self.cache / f"{self._key(run, metric)}.npz").exists() for metric in MODEL_METRICS)
 
     def final_features(self, run: RunToScore, example_n: NDArray[np.int64]) -> Features:
-        """Give the final features of some test images, float32 (n, D).
+        """Return the final features of some test images, float32 (n, D).
 
         Raises:
             InvalidOutput: the run's files are not what was asked for, or its features are not finite.
@@ -122,19 +125,22 @@ class TaskReader:
         return features[FINAL_FEATURES]
 
     def layers(self, run: RunToScore) -> tuple[tuple[str, int, int], ...]:
-        """Give (name, weights, zeros) per prunable layer, cached like a metric."""
+        """Return (name, weights, zeros) per prunable layer, cached like a metric."""
         path = self.cache / f"{digest({'state': run.state_key, 'metric': LAYERS_KEY})}.json"
         try:
             return tuple((name, size, zeros) for name, size, zeros in json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            encoder = self._load(run)
-            found = layer_sparsities(_weights(encoder), prunable_names(encoder))
+        except FileNotFoundError:
+            pass  # not counted yet
+        except (OSError, ValueError, TypeError) as error:
+            logger.warning("the cached counts %s cannot be read and are made again: %r", path, error)
+        encoder = self._load(run)
+        found = layer_sparsities(_weights(encoder), prunable_names(encoder))
         write_atomically(path, json.dumps(found).encode(), durable=False)
         return found
 
     @cached_property
     def computed(self) -> dict[str, str | int]:
-        """Whatever of the place of computation changes bits: part of every key of a number."""
+        """What changes bits from one place of computation to another: part of the key of every number."""
         return facts_that_change_bits(self.compute)
 
     def _key(self, run: RunToScore, metric: ModelMetric) -> str:
@@ -218,11 +224,12 @@ class TaskReader:
         return {} if other == seed else self._dense(other)
 
     def _dense(self, seed: int) -> Mapping[str, Features]:
-        """Give the features of the dense model of a seed; nothing where that model has failed."""
+        """Return the features of the dense model of a seed; an empty mapping where that model has failed."""
         if seed not in self._dense_features:
             try:
                 encoder = self._load(self.dense_runs[seed])
-            except (KeyError, InvalidOutput):
+            except (KeyError, InvalidOutput) as error:
+                logger.debug("seed %d has no dense model to compare with; these numbers are undefined: %r", seed, error)
                 self._dense_features[seed] = {}
             else:
                 self._dense_features[seed] = extract_features(

@@ -1,7 +1,11 @@
-"""Files of the cache of outcomes: what instruments read from single models, kept between scorings. It names nothing."""
+"""Files of the cache of outcomes: what metrics gave for single models, kept between scorings.
+
+The names of the files are given by `model_reader`.
+"""
 
 from __future__ import annotations
 
+import logging
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,20 +16,25 @@ import numpy as np
 from benchmark.files.atomic import write_atomically
 from benchmark.scoring.metric import Outcome
 
+logger = logging.getLogger(__name__)
+
 
 def read_outcome(path: Path) -> Outcome | None:
-    """Read a cached outcome; one that cannot be read (a torn disk) is simply made again."""
+    """Return a cached outcome; None where there is none, or where it cannot be read (a torn disk): it is made again."""
     try:
         with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as arrays:  # np.load leaves bad files open
             parts = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+        logger.warning("the cached outcome %s cannot be read and is measured again: %r", path, error)
         return None
     values = {name[2:]: float(array) for name, array in parts.items() if name.startswith("v:")}
     return Outcome(values, {name[2:]: array for name, array in parts.items() if name.startswith("e:")})
 
 
 def write_outcome(path: Path, outcome: Outcome) -> None:
-    """Keep an outcome in the cache."""
+    """Write an outcome into the cache."""
     arrays: dict[str, Any] = {f"v:{name}": np.float64(value) for name, value in outcome.values.items()}
     arrays |= {f"e:{name}": array for name, array in outcome.examples.items()}
     content = BytesIO()

@@ -1,6 +1,8 @@
-"""The two reference lines of every plot, read by the same probe: raw pixels, and encoders that nobody trained."""
+"""The two reference lines of every plot, read by the same probe: raw pixels, and untrained encoders."""
 
 from __future__ import annotations
+
+import logging
 
 import numpy as np
 from scipy.stats import binomtest
@@ -13,9 +15,13 @@ from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.scoring_job import ScoredReference
 from benchmark.spec.canonical import digest
 
+logger = logging.getLogger(__name__)
+
 
 def reference_lines(reader: TaskReader) -> tuple[ScoredReference, ScoredReference]:
-    """Read raw pixels and the initial encoders of every seed; cached, because no submission changes them.
+    """Return what the probe makes of raw pixels and of the initial encoders of every seed.
+
+    Cached, because no submission changes them.
 
     The interval of raw pixels is Wilson's for one accuracy over the test examples; that of untrained encoders is a t
     interval over seeds.
@@ -24,7 +30,10 @@ def reference_lines(reader: TaskReader) -> tuple[ScoredReference, ScoredReferenc
     try:
         pixels, untrained = path.read_text(encoding="utf-8").splitlines()
         return ScoredReference.model_validate_json(pixels), ScoredReference.model_validate_json(untrained)
-    except (OSError, ValueError):
+    except FileNotFoundError:
+        lines = (_raw_pixels(reader), _untrained(reader))
+    except (OSError, ValueError) as error:
+        logger.warning("the cached references %s cannot be read and are measured again: %r", path, error)
         lines = (_raw_pixels(reader), _untrained(reader))
     write_atomically(path, "\n".join(line.model_dump_json() for line in lines).encode(), durable=False)
     return lines

@@ -1,18 +1,18 @@
 """Many models read at once: which process reads which, so that the scorer finds everything in the cache afterwards.
 
-It owns how work is dealt, and the processes it is dealt to. It refuses to give back numbers: they lie in the cache.
-References and maps are dealt first: they take as long as dozens of models, and wait for none.
+It owns the processes and which of them does what. It returns no numbers: they lie in the cache. References and maps
+are begun first: they take as long as dozens of models, and wait for none.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from functools import partial
 
 import torch
@@ -24,6 +24,8 @@ from benchmark.scoring.reading.maps import draw_maps
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.references import reference_lines
 from benchmark.scoring.scoring_job import RunToScore, ScoringJob, TaskToScore
+
+logger = logging.getLogger(__name__)
 
 BYTES_WORTH_A_PROCESS = 10**6
 """Starting another interpreter costs about as much as reading so much, models times data: 8 models of digits."""
@@ -59,21 +61,21 @@ def fill_cache(job: ScoringJob) -> None:
             for future in [pool.submit(each) for each in work]:
                 future.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # begin nothing more before what is wrong is told
+            pool.shutdown(wait=False, cancel_futures=True)  # begin nothing more once something is wrong
             raise
 
 
 def deal(runs: Runs, workers: int) -> list[Runs]:
-    """Cut runs into as many parts of about the same size, seed after seed, so that each needs few dense models."""
+    """Cut runs into `workers` parts of about the same size, ordered by seed, so that each needs few dense models."""
     ordered = tuple(sorted(runs, key=lambda run: run.seed))
     ends = [len(ordered) * part // workers for part in range(workers + 1)]
     return [ordered[start:end] for start, end in itertools.pairwise(ends) if end > start]
 
 
 def start_reading(device: Device = "cpu") -> None:
-    """Prepare a process of a pool: one thread, the mode of its device, and an end with the scorer.
+    """Prepare a process of a pool: one thread, the mode of its device, and an end when the scorer ends.
 
-    Otherwise it would wait for work for ever.
+    Without that end it would wait for work for ever.
     """
     torch.set_num_threads(1)
     configure(device)
@@ -83,7 +85,7 @@ def start_reading(device: Device = "cpu") -> None:
 
 
 def _bytes(task: TaskToScore, runs: Sequence[RunToScore]) -> int:
-    """Say how much there is to read: every run sees all images once."""
+    """Return how many bytes there are to read: every run reads all images once."""
     return len(runs) * (task.train_file.stat().st_size + task.test_file.stat().st_size) if runs else 0
 
 
@@ -102,9 +104,11 @@ def _processes(job: ScoringJob, tasks: Sequence[TaskToScore]) -> int:
 def _read(open_reader: Open, runs: Runs) -> None:
     reader = open_reader()
     for run in runs:
-        with suppress(InvalidOutput):  # found again, and told, by the scorer itself
+        try:
             reader.read(run)
             reader.layers(run)
+        except InvalidOutput as error:
+            logger.debug("%s, seed %d: left to the scorer, which reports it: %s", run.schedule, run.seed, error)
 
 
 def _read_references(open_reader: Open) -> None:

@@ -100,7 +100,7 @@ def _sampled_splits(num_models: int) -> Iterator[tuple[tuple[int, ...], tuple[in
 
 
 def jackknife_variance(reduced_T: NDArray[np.float64], halves: Halves) -> float | None:
-    """Give the jackknife variance over models, `(K - 1)/K sum_k (m_k - mean_k m_k)^2`.
+    """Return the jackknife variance over models, `(K - 1)/K sum_k (m_k - mean_k m_k)^2`.
 
     m_k is the mean of the splits that leave model k, dense and pruned, out of both halves. None if no split leaves out
     one of the models, as with two models.

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -112,22 +111,6 @@ def test_chunks_do_not_change_anything(metric: Metric, monkeypatch: pytest.Monke
         np.testing.assert_array_equal(nearest(train_MD, test_ND, 7, metric, Compute(chunk_bytes=chunk_bytes)), whole)
         np.testing.assert_array_equal(cosine_similarity(train_MD, test_ND, whole), similarity)
         np.testing.assert_array_equal(vote(whole % 3, None, 3), winners)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 10_000), num_columns=st.integers(1, 700), count=st.integers(1, 40), distinct=st.integers(1, 900)
-)
-def test_searching_few_blocks_finds_what_sorting_whole_rows_finds(
-    seed: int, num_columns: int, count: int, distinct: int
-) -> None:
-    """With few distinct values many blocks share their minimum."""
-    count = min(count, num_columns)
-    drawn = np.random.default_rng(seed).integers(0, distinct, size=(7, num_columns)).astype(np.float64)
-    values, columns = knn._smallest(torch.from_numpy(drawn), count)  # pyright: ignore[reportPrivateUsage]
-    np.testing.assert_array_equal(values.numpy(), np.sort(drawn, axis=1)[:, :count])
-    np.testing.assert_array_equal(np.take_along_axis(drawn, columns.numpy(), axis=1), values.numpy())
-    assert all(len(set(row)) == count for row in columns.tolist())
 
 
 def test_fewer_training_examples_than_neighbours_are_all_of_them() -> None:

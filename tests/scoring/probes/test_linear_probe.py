@@ -214,7 +214,7 @@ def test_the_metric_reports_accuracy_and_the_probabilities_of_each_example() -> 
         np.testing.assert_allclose(outcome.examples[f"linear/{name}"], expected, atol=1e-7)
 
 
-def test_instruments_that_read_one_model_share_one_fit() -> None:
+def test_metrics_of_one_model_share_one_fit() -> None:
     features_MD, labels_M = noisy_classes(1, num_examples=40, num_features=3)
     view = view_of(features_MD.astype(np.float32), labels_M, features_MD.astype(np.float32), labels_M, 3)
     shared = probe_of(view, LinearProbeSpec())

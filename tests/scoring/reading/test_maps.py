@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.scoring.reading import maps
+from benchmark.scoring.reading import embedding_map, maps
 from benchmark.scoring.reading.embedding_map import map_points, map_subset
 from benchmark.scoring.reading.maps import SCHEMA, draw_maps
 from benchmark.scoring.reading.model_reader import TaskReader
@@ -22,6 +22,12 @@ from tests.executors.warm import request, scoring_job
 @pytest.fixture(scope="module")
 def job(evaluated: Evaluated, tiny_spec: BenchmarkSpec, plain: Path) -> ScoringJob:
     return scoring_job(request(tiny_spec, plain, evaluated.root), evaluated.root)
+
+
+@pytest.fixture(autouse=True)
+def _few_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As few as scikit-learn accepts: these tests ask which maps are drawn, not how good they are."""
+    monkeypatch.setattr(embedding_map, "ITERATIONS", 250)
 
 
 def same(run: RunToScore) -> RunToScore | None:

@@ -39,7 +39,7 @@ def job(evaluated: Evaluated, tiny_spec: BenchmarkSpec, plain: Path) -> ScoringJ
 
 @pytest.fixture
 def reader(job: ScoringJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TaskReader:
-    """A reader with an empty cache and two instruments, so that other ones cannot slow these tests down."""
+    """A reader with an empty cache and two metrics, so that other ones cannot slow these tests down."""
     monkeypatch.setattr(reading, "MODEL_METRICS", (linear_probe.METRIC, sparsity_audit.METRIC))
     return TaskReader(job.spec, job.tasks[0], tmp_path)
 
@@ -126,7 +126,7 @@ def test_a_view_shows_the_stored_model_and_the_dense_ones(reader: TaskReader, jo
 
 
 class Counted:
-    """Instruments that count how often they measure."""
+    """Metrics that count how often they measure."""
 
     def __init__(self, *metrics: ModelMetric) -> None:
         self.counts = {metric.name: 0 for metric in metrics}
@@ -188,7 +188,7 @@ def test_what_is_cached_is_given_back_exactly_and_without_the_weights(
 def measured_again(
     job: ScoringJob, cache: Path, metrics: tuple[ModelMetric, ...], monkeypatch: pytest.MonkeyPatch, **changes: Any
 ) -> dict[str, int]:
-    """Read a model under an evaluation with changes; gives how often each instrument had to measure."""
+    """Read a model under an evaluation with changes; gives how often each metric had to measure."""
     counted = Counted(*metrics)
     monkeypatch.setattr(reading, "MODEL_METRICS", counted.metrics)
     evaluation = job.spec.evaluation.model_copy(update=changes)
