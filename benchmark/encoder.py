@@ -1,6 +1,6 @@
-"""The encoders, owned by the benchmark: named probe points, and an explicit list of what may be pruned.
+"""The encoders, owned by the benchmark: layers, named probe points, and the list of what may be pruned.
 
-A submission decides how an encoder is trained, never what it is. It refuses to know heads, losses and masks.
+A submission decides how an encoder is trained, never what it is. Projection heads are the method's, masks `pruning`'s.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from benchmark.spec import EncoderSpec, ResNet18, SmallResNet, WideResNet16x2
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions with a residual connection; a 1x1 convolution where the shape changes (He et al. 2016)."""
+    """Two 3x3 convolutions with a residual connection; a 1x1 convolution on the shortcut where the shape changes.
+
+    Source:
+        He et al. 2016 (arXiv 1512.03385), with the projection shortcut (option B).
+    """
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -38,9 +42,12 @@ class BasicBlock(nn.Module):
 
 
 class PreActivationBlock(nn.Module):
-    """Two 3x3 convolutions, each after norm and ReLU (He et al. 2016b, as in Zagoruyko & Komodakis 2016).
+    """Two 3x3 convolutions, each after norm and ReLU, with a residual connection.
 
-    Where the shape changes, the 1x1 convolution of the shortcut sees the activated maps too.
+    Where the shape changes, the 1x1 convolution on the shortcut also takes the maps after norm and ReLU.
+
+    Source:
+        He et al. 2016 (arXiv 1603.05027), in the form of Zagoruyko & Komodakis 2016 (arXiv 1605.07146).
     """
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
@@ -61,20 +68,20 @@ class PreActivationBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """An image encoder: a stem, a sequence of named blocks, what closes them, global average pooling.
+    """An image encoder: a stem, named residual blocks in sequence, closing layers, global average pooling.
 
     Args:
         stem: first layers, applied to images.
         blocks: residual blocks by name, in order.
-        feature_dim: D, channels of the last block.
-        closing: applied after the last block; norm and ReLU of pre-activation networks, by default nothing.
+        feature_dim: D, the number of channels of the last block.
+        closing: applied after the last block: norm and ReLU in pre-activation networks, by default nothing.
     """
 
     in_bfloat16 = False
-    """Whether `forward` computes in bfloat16: set by a trainer, never by a scorer. Weights and features are float32."""
+    """Whether `forward` computes in bfloat16. Trainers may set it, scorers do not. Weights and features are float32."""
 
     memory_format = torch.channels_last
-    """How maps lie in memory: faster than rows of one channel everywhere but where a GPU reads in plain float32."""
+    """Layout of maps in memory. This one is the fastest, except for float32 on a GPU: there a scorer replaces it."""
 
     def __init__(
         self, stem: nn.Module, blocks: dict[str, nn.Module], feature_dim: int, closing: nn.Module | None = None
@@ -95,10 +102,16 @@ class Encoder(nn.Module):
         return maps.float().mean(dim=(2, 3))
 
     def probe_points(self, images: Tensor) -> dict[str, Tensor]:
-        """Give the representation at every probe point, from `input` to `features`, in one forward pass.
+        """Return the representation at every probe point, from `input` to `features`, in one forward pass.
 
-        The input is flattened; spatial maps are average-pooled to (B, channels). The last block, closed and pooled,
-        *is* the feature vector, so it appears once, as `features`.
+        The input is flattened. Spatial maps are average-pooled to (B, channels). The last block after closing layers
+        and pooling is the feature vector, so it appears once, as `features`.
+
+        Args:
+            images: float32 in [0, 1], (B, channels, H, W).
+
+        Returns:
+            Per probe point, in order, a float32 tensor (B, size of the point).
         """
         maps = self.stem(images.contiguous(memory_format=self.memory_format))
         points = {"input": images.flatten(1), "stem": maps.mean(dim=(2, 3))}
@@ -111,7 +124,10 @@ class Encoder(nn.Module):
 
 
 def prunable_names(encoder: nn.Module) -> tuple[str, ...]:
-    """List the weights that may be pruned: convolutions and linear layers, in order; never biases, norms or heads."""
+    """Return the names of the weights that may be pruned: those of convolutions and linear layers, in order.
+
+    Biases, norms and projection heads are never pruned.
+    """
     return tuple(
         f"{name}.weight" for name, module in encoder.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)
     )
@@ -123,7 +139,10 @@ def build_encoder(spec: EncoderSpec, in_channels: int, seed: int) -> Encoder:
     Args:
         spec: which encoder.
         in_channels: channels of the images, 1 or 3.
-        seed: the model's seed; weights are drawn from its `init` stream (He initialisation, fan out, for ReLU).
+        seed: the model's seed; weights are drawn from its `init` stream.
+
+    Source:
+        Initial weights of convolutions: He et al. 2015 (arXiv 1502.01852), normal, fan out, for ReLU.
     """
     enter_stream(seed, "init", 0)
     encoder = _build(spec, in_channels)
@@ -134,7 +153,7 @@ def build_encoder(spec: EncoderSpec, in_channels: int, seed: int) -> Encoder:
 
 
 def layer_sizes(spec: EncoderSpec, in_channels: int) -> tuple[int, ...]:
-    """Number of weights of every prunable layer, in the order of `prunable_names`."""
+    """Return the number of weights of every prunable layer, in the order of `prunable_names`."""
     with torch.device("meta"):
         encoder = _build(spec, in_channels)
     weights = dict(encoder.named_parameters())
@@ -142,20 +161,25 @@ def layer_sizes(spec: EncoderSpec, in_channels: int) -> tuple[int, ...]:
 
 
 def flops_per_view(spec: EncoderSpec, image_shape: tuple[int, int, int]) -> int:
-    """Count the floating-point operations that one view costs, forward and backward, without making any."""
+    """Return the floating-point operations that one view costs, forward and backward; they are counted, not executed.
+
+    Args:
+        spec: which encoder.
+        image_shape: (channels, height, width).
+    """
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        encoder = _build(spec, image_shape[0]).eval()  # norms of one view know no deviation, and count nothing
+        encoder = _build(spec, image_shape[0]).eval()  # batch norm cannot train on one view; it counts for nothing here
         encoder.probe_points(torch.rand(1, *image_shape))["features"].sum().backward()
     return counter.get_total_flops()
 
 
 def feature_dim(spec: EncoderSpec) -> int:
-    """D, the size of an encoder's feature vectors."""
+    """Return D, the size of an encoder's feature vectors."""
     return _widths(spec)[-1]
 
 
 def _widths(spec: EncoderSpec) -> tuple[int, ...]:
-    """Channels of every stage."""
+    """Return the number of channels of every stage."""
     match spec:
         case SmallResNet():
             return (spec.width, 2 * spec.width, 4 * spec.width)

@@ -1,1 +1,4 @@
-"""Images as uint8 tensors, their digests, batches of views on the device, and named random streams."""
+"""What training draws from: named random streams, the order of batches, and the shared augmentation.
+
+Where images come from is decided in `datasets`.
+"""

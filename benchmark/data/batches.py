@@ -1,4 +1,4 @@
-"""Training batches from device-resident uint8 images: no loader, no copies between host and device in a step."""
+"""Training batches from uint8 images that stay on the device: no loader, and no copies to the device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from benchmark.data.streams import stream_generator
 
 @dataclass(frozen=True)
 class Batch:
-    """Images of one update: float32 (B, channels, H, W) in [0, 1]; int64 labels (B,), or None without supervision."""
+    """The images of one update.
+
+    Attributes:
+        images_BCHW: float32 (B, channels, H, W) in [0, 1].
+        labels_B: int64 (B,); None without supervision.
+    """
 
     images_BCHW: Tensor
     labels_B: Tensor | None
@@ -23,7 +28,7 @@ class Batches:
 
     Args:
         images: uint8 (N, channels, H, W), on the device where training happens.
-        labels: int64 (N,) on the same device; None for methods without supervision.
+        labels: int64 (N,) on the same device; None without supervision.
         batch_size: images per update; the last partial batch of an epoch is dropped.
         seed: the model's seed.
     """
@@ -35,7 +40,7 @@ class Batches:
         self._order = torch.empty(0, dtype=torch.int64)
 
     def at(self, step: int) -> Batch:
-        """Give the batch of update `step`."""
+        """Return the batch of update `step`."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             generator = stream_generator(self.seed, "order", epoch)

@@ -1,7 +1,7 @@
-"""The augmentation that contrastive and supervised submissions share, so that it is no confound between them.
+"""The augmentation that contrastive and supervised submissions share, so that methods do not differ in it.
 
-One kornia pipeline, applied to a whole batch on the device; each image draws its own parameters. A submission may write
-any other `views`.
+It is one kornia pipeline, applied to a whole batch on the device. Each image draws parameters of its own. A submission
+may write any other `views`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from torch import Tensor, nn
 def standard_augmentation(image_shape: tuple[int, int, int], strength: float, *, flip: bool) -> nn.Sequential:
     """Build the pipeline for images of one shape.
 
-    Grey images (digits, clothes) are shifted, turned, scaled, sheared and made noisy. Colour images are cropped,
-    colour-jittered and greyed as in SimCLR (Chen et al. 2020, app. A; no blur, as the authors do for CIFAR-size
-    images), and mirrored where that changes no class.
+    Grey images (digits, clothes) are rotated, shifted, scaled, sheared, and get Gaussian noise. Colour images are
+    cropped, mirrored where that changes no class, colour-jittered and turned grey.
 
     Args:
         image_shape: (channels, height, width).
@@ -25,6 +24,10 @@ def standard_augmentation(image_shape: tuple[int, int, int], strength: float, *,
 
     Returns:
         A module from float32 images (B, channels, H, W) in [0, 1] to images of the same shape.
+
+    Source:
+        Colour images: SimCLR (Chen et al. 2020, arXiv 2002.05709), appendix A, without blur, which the authors leave
+        out for images of CIFAR's size.
     """
     channels, height, width = image_shape
     s = strength
@@ -43,6 +46,15 @@ def standard_augmentation(image_shape: tuple[int, int, int], strength: float, *,
 
 
 def augmented_views(augmentation: nn.Module, images_BCHW: Tensor, num_views: int) -> Tensor:
-    """Augment every image `num_views` times in one call: (V, B, channels, H, W), clamped to [0, 1]."""
+    """Augment every image `num_views` times in one call.
+
+    Args:
+        augmentation: draws parameters of its own for each image.
+        images_BCHW: float32 in [0, 1].
+        num_views: V.
+
+    Returns:
+        Views (V, B, channels, H, W), clamped to [0, 1].
+    """
     repeated = images_BCHW.repeat(num_views, 1, 1, 1)
     return torch.clamp(augmentation(repeated), 0, 1).unflatten(0, (num_views, len(images_BCHW)))

@@ -1,7 +1,7 @@
 """The contract of a submission: one class, `Method`, of which only `loss` has no default.
 
-A method decides how the benchmark's encoder is trained: views, heads, loss, optimizer, learning rate. It must not know
-which run it is part of: the same method object code trains shared trunks of many schedules.
+A method decides how the benchmark's encoder is trained: views, heads, loss, optimizer, learning rate. It is not told
+when its encoder will be pruned: one training serves many pruning schedules until they differ.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Setting:
     Attributes:
         dataset: name of the dataset.
         image_shape: (channels, height, width).
-        flip: whether a mirrored image still shows its class: so in photographs, not in digits.
+        flip: whether a mirrored image still shows its class; true of photographs, false of digits.
         num_classes: C where the manifest asks for `supervision: labels`, else None.
         feature_dim: D, size of the encoder's features.
         batch_size: images per update.
         steps_per_epoch: updates per pass over the training images.
-        total_steps: updates of the budget, which every run makes.
-        hyperparameters: the manifest's, with the overrides for this dataset applied.
+        total_steps: updates of the budget; every run makes as many.
+        hyperparameters: those of the manifest, with the overrides for this dataset applied.
     """
 
     dataset: str
@@ -43,7 +43,11 @@ class Setting:
     hyperparameters: Mapping[str, Hyperparameter]
 
     def number(self, name: str) -> float:
-        """Give a numeric hyperparameter; a missing or non-numeric one is an error that names it."""
+        """Return a numeric hyperparameter.
+
+        Raises:
+            ValueError: it is missing or not a number.
+        """
         value = self.hyperparameters.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"hyperparameters.{name}: expected a number in submission.yaml, got {value!r}")
@@ -53,9 +57,12 @@ class Setting:
 class Method(nn.Module):
     """How to train an encoder. Subclass it, write `loss`, override what else your method needs.
 
-    Heads are submodules: assign them in `__init__` and they are trained, saved and restored with the method. Anything
+    Heads are submodules: assign them in `__init__`, and they are trained, saved and restored with the method. Anything
     else that must survive between updates (a queue, an EMA teacher) belongs into buffers or submodules too: a method
-    object may be replaced at any update by a fresh one with the same `state_dict`.
+    object may be replaced before any update by a new one with the same `state_dict`.
+
+    Args:
+        setting: what the benchmark tells the method about the task; kept as `self.setting`.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -63,9 +70,9 @@ class Method(nn.Module):
         self.setting = setting
 
     def views(self, images_BCHW: Tensor) -> Tensor:
-        """Turn images into V views of each.
+        """Turn each image into V views.
 
-        Called once per update for *all* models that share the batch: it must not depend on anything trained.
+        Called once per update for *all* models that share the batch, so it must not depend on anything trained.
 
         Args:
             images_BCHW: float32 in [0, 1], on the training device.
@@ -85,13 +92,19 @@ class Method(nn.Module):
 
         Returns:
             A finite scalar with gradients.
+
+        Raises:
+            NotImplementedError: a subclass has no `loss`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define loss(encoder, views_VBCHW, labels_B)")
 
     def optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """Make the optimizer of the encoder's and the heads' parameters.
+        """Return the optimizer of the encoder's and the heads' parameters.
 
         By default SGD with Nesterov momentum 0.9, with `learning_rate` and `weight_decay` from the manifest.
+
+        Args:
+            parameters: the encoder's, then the method's own.
         """
         return torch.optim.SGD(
             parameters, lr=self.setting.number("learning_rate"), momentum=0.9, nesterov=True,
@@ -99,12 +112,18 @@ class Method(nn.Module):
         )  # fmt: skip
 
     def learning_rate(self, step: int) -> float:
-        """Give the factor on the optimizer's learning rates at logical step `step`: a pure function of it.
+        """Return the factor on the optimizer's learning rates at `step`, as a pure function of `step`.
 
-        By default half a cosine from 1 to 0 over the whole run.
+        By default half a cosine from 1 to 0 over the whole run, without restarts.
+
+        Args:
+            step: position in the schedule, in [0, total_steps). Pruning with rewinding moves it back.
+
+        Source:
+            Loshchilov & Hutter 2017 (arXiv 1608.03983), eq. 5.
         """
         return 0.5 * (1 + math.cos(math.pi * step / self.setting.total_steps))
 
     def after_step(self, encoder: nn.Module) -> None:
-        """Run after every update, for instance to move an EMA teacher or a queue. By default nothing."""
+        """Run after every update, for instance to move an EMA teacher or a queue. By default it does nothing."""
         return

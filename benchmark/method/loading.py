@@ -1,6 +1,7 @@
-"""Importing the code of a submission: the one place where hostile code starts to run. Only the trainer uses it.
+"""Importing the code of a submission: the one place where hostile code starts to run. Only trainers and trials use it.
 
-It refuses to judge what it imports beyond finding the one class; it holds nothing back from the process it runs in.
+It finds the one class and checks nothing else. The imported code can reach everything in the process, so the process
+must hold no secrets and no test data.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from benchmark.method.contract import Method
 from benchmark.printable import error_line
 
 PACKAGE = "submission"
-"""Name under which a submission is imported, wherever it lies, so that saved state may name its classes."""
+"""Name of the package as which every submission is imported, so that saved states name its classes alike everywhere."""
 
 
 class MethodLoadError(ValueError):
-    """The code of a submission that cannot be imported, or has not exactly one class deriving from `Method`."""
+    """A submission cannot be imported, or does not define exactly one class deriving from `Method`."""
 
 
 def load_method_class(directory: Path) -> type[Method]:
     """Import `method.py` of an admitted submission and return its method.
 
-    Its neighbours can be imported relatively (`from .losses import ...`) or by name (`import losses`; installed modules
-    of the same name win). The code is executed anew on every call, and what an earlier call imported is forgotten.
+    Modules beside it can be imported relatively (`from .losses import ...`) or by name (`import losses`; an installed
+    module of the same name is preferred). Every call executes the code again and forgets what an earlier call imported.
 
     Args:
-        directory: where the submission lies.
+        directory: folder of the submission.
 
     Raises:
         MethodLoadError: `method.py` is missing or raises while it is imported (the exception is the cause; the
@@ -47,14 +48,14 @@ def load_method_class(directory: Path) -> type[Method]:
         module = importlib.import_module(f"{PACKAGE}.method")
     except (Exception, SystemExit) as error:  # a submission may raise anything, sys.exit included
         raise MethodLoadError(f"{_place(error, directory)}: importing raised {error_line(error, 200)}") from error
-    return _the_method(module)
+    return _only_method_class(module)
 
 
 def _make_package(directory: Path) -> None:
     spec = importlib.machinery.ModuleSpec(PACKAGE, loader=None, is_package=True)
     spec.submodule_search_locations = [str(directory)]
     sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
-    sys.path.append(str(directory))  # last, so that a neighbour called json.py does not replace the real one
+    sys.path.append(str(directory))  # last, so that a json.py of the submission does not replace the real one
     importlib.invalidate_caches()
 
 
@@ -69,7 +70,7 @@ def _forget_earlier_submission() -> None:
     sys.modules.pop(PACKAGE, None)
 
 
-def _the_method(module: ModuleType) -> type[Method]:
+def _only_method_class(module: ModuleType) -> type[Method]:
     found = [
         value
         for value in vars(module).values()
@@ -83,7 +84,7 @@ def _the_method(module: ModuleType) -> type[Method]:
 
 
 def _place(error: BaseException, directory: Path) -> str:
-    """Name the deepest line of the submission that took part in an exception, as `method.py:12`."""
+    """Return the innermost line of the submission in an exception's traceback, as `method.py:12`."""
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(directory):
         return f"{Path(error.filename).relative_to(directory)}:{error.lineno}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

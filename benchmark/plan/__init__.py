@@ -1,4 +1,8 @@
-"""From a grid to a radix tree of training segments: pure functions of numbers, no torch, no files."""
+"""From the grid of a specification to trees of training segments, their keys, and what training them costs.
+
+Everything here is a pure function of numbers: no torch, no files, no clocks. What exists already is `store`'s business.
+Read `events` (a schedule becomes prune events), `state_keys`, `tree` (shared segments), `plan`, then `cost`.
+"""
 
 from benchmark.plan.events import PruneEvent, compile_events
 from benchmark.plan.plan import Plan, Run, Subtree, TaskFacts, make_plan

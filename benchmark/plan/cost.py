@@ -1,8 +1,7 @@
-"""What training costs in seconds: fitted to finished segments, applied to those that are left, packed onto workers.
+"""What training costs in seconds: fitted to finished segments, predicted for the rest, and shared out among workers.
 
-A trainer advances all live segments of a seed in lockstep, so a step costs `batch_s` once, however many models share
-its batch and views, and `model_s` for every model; and a trainer needs `start_s` before its first step. Pure: it
-refuses to read reports and clocks.
+A trainer advances all live segments of a seed in lockstep. A step costs `batch_s` once, however many models share its
+batch and views, and `model_s` for every model. A trainer needs `start_s` before its first step.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from scipy.optimize import nnls  # pyright: ignore[reportUnknownVariableType]
 from benchmark.plan.tree import Segment
 
 _MIN_WIDTHS = 3
-"""Fewer different numbers of models in lockstep do not tell the three parts of a cost apart."""
+"""Least number of different widths of lockstep from which the three parts of a cost can be told apart."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,13 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Observed:
-    """A finished piece of training.
+    """A finished piece of one model's training.
 
     Attributes:
-        updates: updates made of one model.
-        batches: the share of this model in the batches of these updates, 1 / width each.
+        updates: number of updates made.
+        batches: this model's share of the batches of these updates, 1 / width for each.
         starts: 1 where the piece includes the start of a trainer, else 0.
-        seconds: how long it took, time shared in lockstep counted once.
+        seconds: this model's share of the seconds it took.
     """
 
     updates: int
@@ -50,19 +49,30 @@ class Observed:
 
 @dataclass(frozen=True)
 class UpdateCost:
-    """Seconds per update of one model, per batch whoever shares it, and per trainer that is started."""
+    """Seconds of training, by what causes them.
+
+    Attributes:
+        model_s: seconds per update of one model.
+        batch_s: seconds per batch, shared by all models in lockstep.
+        start_s: seconds per trainer that is started.
+    """
 
     model_s: float
     batch_s: float = 0.0
     start_s: float = 0.0
 
     def seconds(self, segments: Iterable[Segment]) -> float:
-        """Predict how long one trainer takes for some segments of one seed."""
+        """Return the predicted seconds of one trainer for some segments of one seed."""
         return Course(segments, self).total_s
 
 
 class Course:
-    """How updates of a job turn into seconds: slowly where few models share a batch, faster where many do."""
+    """The predicted course of a job, from updates to seconds: updates are faster where more models share a batch.
+
+    Args:
+        segments: what the job trains; all of one seed.
+        cost: seconds per update, batch and start.
+    """
 
     def __init__(self, segments: Iterable[Segment], cost: UpdateCost) -> None:
         self._updates, self._seconds = [0.0], [0.0]
@@ -75,11 +85,11 @@ class Course:
 
     @property
     def total_s(self) -> float:
-        """Seconds for all updates."""
+        """Predicted seconds for all updates."""
         return self._seconds[-1]
 
     def spent_s(self, updates: int) -> float:
-        """Seconds for the first `updates` updates."""
+        """Return the predicted seconds for the first `updates` updates of the job."""
         if updates >= self._updates[-1]:
             return self.total_s
         after = max(1, bisect_left(self._updates, updates))
@@ -88,7 +98,10 @@ class Course:
 
 
 def lockstep(segments: Iterable[Segment]) -> tuple[Stretch, ...]:
-    """Cut the time of a seed where a segment begins or ends; stretches in which nothing is trained are left out."""
+    """Return the stretches of steps between which no segment of a seed begins or ends.
+
+    Stretches in which nothing is trained are left out.
+    """
     trained = [segment for segment in segments if segment.num_steps]
     change: dict[int, int] = {}
     for segment in trained:
@@ -103,17 +116,24 @@ def lockstep(segments: Iterable[Segment]) -> tuple[Stretch, ...]:
 
 
 def observe(stretches: Sequence[Stretch], start: int, stop: int, seconds: float) -> Observed:
-    """Describe a piece of one model's training in [start, stop), given who was trained beside it."""
+    """Return what a piece of one model's training says about costs.
+
+    Args:
+        stretches: how many models were trained at which steps, this one included.
+        start: first step of the piece.
+        stop: step after its last.
+        seconds: this model's share of the seconds it took.
+    """
     shares = (max(0, min(stop, each.stop) - max(start, each.start)) / each.width for each in stretches)
     return Observed(stop - start, sum(shares), int(start == 0), seconds)
 
 
 def fit(observed: Sequence[Observed]) -> UpdateCost | None:
-    """Fit the cost to finished pieces by least squares, no part of it negative.
+    """Fit the cost to finished pieces by non-negative least squares.
 
     Returns:
-        None where not a single update was observed. The plain mean per update where too few numbers of models in
-        lockstep were seen to tell the parts apart.
+        None where no update was observed. The mean seconds per update, as `model_s` alone, where too few different
+        widths of lockstep were observed to tell the parts apart.
     """
     seen = [each for each in observed if each.updates]
     if not seen:
@@ -127,25 +147,30 @@ def fit(observed: Sequence[Observed]) -> UpdateCost | None:
 
 
 def starting_order(durations: Sequence[float], workers: int) -> list[int]:
-    """Order jobs so that the last worker does not stand alone: positions, longest first, equals as they came.
+    """Return the order in which to start jobs, as positions: longest first, so that no long job is left to the end.
 
-    Where the order in which they came ends sooner, which happens by luck, it is kept.
+    Jobs of equal length keep the given order. Where the given order happens to end sooner, it is returned.
 
-    Source: Graham 1969, Bounds on multiprocessing timing anomalies: started longest first, m workers are done within
-    (4 - 1/m) / 3 times the shortest possible time.
+    Args:
+        durations: seconds of every job.
+        workers: number of jobs that run at the same time.
+
+    Source:
+        Graham 1969, Bounds on multiprocessing timing anomalies: started longest first, m workers end within
+        (4 - 1/m) / 3 times the shortest possible time.
     """
-    got = list(range(len(durations)))
-    longest_first = sorted(got, key=lambda position: -durations[position])
-    return min(longest_first, got, key=lambda order: makespan([durations[position] for position in order], workers))
+    given = list(range(len(durations)))
+    longest_first = sorted(given, key=lambda position: -durations[position])
+    return min(longest_first, given, key=lambda order: makespan([durations[position] for position in order], workers))
 
 
 def makespan(waiting: Sequence[float], workers: int, running: Sequence[float] = ()) -> float:
-    """Time until all jobs have ended, where every worker that is free takes the next one.
+    """Return the seconds until all jobs have ended, when every free worker takes the next one.
 
     Args:
-        waiting: how long jobs that are not started yet will take, in the order in which they are started.
-        workers: how many run at the same time.
-        running: how long those take that have been started, at most `workers`.
+        waiting: seconds of the jobs that are not started yet, in the order in which they start.
+        workers: number of jobs that run at the same time.
+        running: seconds left of the jobs that run already, at most `workers`.
     """
     free_at = [*running, *([0.0] * (workers - len(running)))]
     heapq.heapify(free_at)
@@ -155,5 +180,5 @@ def makespan(waiting: Sequence[float], workers: int, running: Sequence[float] = 
 
 
 def shortest_makespan(durations: Sequence[float], workers: int) -> float:
-    """Bound the makespan of any order from below: the longest job, and the work shared evenly."""
+    """Return a lower bound on the makespan of any order: the longest job, or all work divided evenly."""
     return max(sum(durations) / workers, max(durations, default=0.0))

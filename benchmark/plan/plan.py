@@ -9,7 +9,7 @@ from decimal import Decimal
 from benchmark.plan.events import PruneEvent, compile_events
 from benchmark.plan.state_keys import root_key, state_key
 from benchmark.plan.tree import Segment, build_tree
-from benchmark.spec import BenchmarkSpec, Problem, UserError
+from benchmark.spec import BenchmarkSpec, Problem, Task, UserError
 
 DENSE = "dense"
 """Schedule name of the unpruned runs."""
@@ -32,7 +32,16 @@ class TaskFacts:
 
 @dataclass(frozen=True)
 class Run:
-    """One cell of the grid for one seed; `state_key` names the weights it ends in."""
+    """One cell of the grid for one seed.
+
+    Attributes:
+        task: name of the task.
+        schedule: name of the schedule, `DENSE` without pruning.
+        sparsity: target fraction of prunable weights that are zero, in [0, 1).
+        seed: the model's seed.
+        events: what is pruned, and when.
+        state_key: key of the state in which it ends.
+    """
 
     task: str
     schedule: str
@@ -44,7 +53,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Subtree:
-    """Everything one seed of one task has to train: the unit of a trainer's job."""
+    """Everything that one seed of one task has to train: the unit of a trainer's job.
+
+    Attributes:
+        task: name of the task.
+        task_index: position of the task in the specification.
+        seed: the model's seed.
+        root: root key of the seed.
+        budget_steps: updates of the training budget, in which all pruning happens.
+        total_steps: updates of every run, fine-tuning after the budget included.
+        segments: what to train, parents before children.
+        runs: the runs that end in leaves of these segments.
+    """
 
     task: str
     task_index: int
@@ -69,17 +89,17 @@ class Plan:
 
     @property
     def num_updates(self) -> int:
-        """Optimizer updates with every shared segment trained once."""
+        """Number of optimizer updates when every shared segment is trained once."""
         return sum(segment.num_steps for subtree in self.subtrees for segment in subtree.segments)
 
     @property
     def num_updates_naive(self) -> int:
-        """Optimizer updates if every run were trained alone."""
+        """Number of optimizer updates if every run were trained alone."""
         return sum(subtree.total_steps * len(subtree.runs) for subtree in self.subtrees)
 
 
 def task_name(spec: BenchmarkSpec, index: int) -> str:
-    """Name a task in records: `dataset/encoder`, with its position appended where two tasks share both."""
+    """Return the name of a task in records: `dataset/encoder`, and its position where two tasks share both."""
     names = [f"{task.dataset.name}/{task.encoder.name}" for task in spec.tasks]
     return names[index] if names.count(names[index]) == 1 else f"{names[index]}#{index}"
 
@@ -101,11 +121,7 @@ def make_plan(
     subtrees: list[Subtree] = []
     for index, task in enumerate(spec.tasks):
         name = task_name(spec, index)
-        steps_per_epoch = facts[name].num_train // task.training.batch_size
-        if steps_per_epoch == 0:
-            expected = f"at most {facts[name].num_train}, the number of training images of {task.dataset.name}"
-            where, got = f"tasks[{index}].training.batch_size", str(task.training.batch_size)
-            raise UserError([Problem(where, expected, got)])
+        steps_per_epoch = _steps_per_epoch(task, index, facts[name])
         budget_steps = steps_per_epoch * task.training.epochs
         finetune = task.training.finetune
         total_steps = budget_steps + (steps_per_epoch * finetune.epochs if finetune else 0)
@@ -129,9 +145,20 @@ def make_plan(
     return Plan(tuple(subtrees))
 
 
+def _steps_per_epoch(task: Task, index: int, facts: TaskFacts) -> int:
+    """Return the number of full batches in the training set; a training set without one is refused."""
+    steps = facts.num_train // task.training.batch_size
+    if steps == 0:
+        expected = f"at most {facts.num_train}, the number of training images of {task.dataset.name}"
+        where, got = f"tasks[{index}].training.batch_size", str(task.training.batch_size)
+        raise UserError([Problem(where, expected, got)])
+    return steps
+
+
 def _grid(
     spec: BenchmarkSpec, budget_steps: int, layer_sizes: tuple[int, ...]
 ) -> list[tuple[str, Decimal, tuple[PruneEvent, ...]]]:
+    """Return (schedule, sparsity, events) of every run of a seed, the unpruned run first."""
     cells: list[tuple[str, Decimal, tuple[PruneEvent, ...]]] = [(DENSE, Decimal(0), ())]
     for schedule in spec.schedules:
         for sparsity in spec.sparsities:

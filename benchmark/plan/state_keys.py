@@ -1,6 +1,7 @@
-"""One name for one state: content addresses of everything that training produces.
+"""The key of a state: a digest of everything that decides its bits, and so its only name.
 
-Cut points are never hashed, so another schedule or a run evaluated alone finds the same trunk.
+Where training is cut into segments is not part of a key. Another schedule, or one run evaluated alone, therefore finds
+the states that are trained already.
 """
 
 from __future__ import annotations
@@ -12,16 +13,26 @@ from benchmark.plan.events import PruneEvent
 from benchmark.spec.canonical import digest
 
 KEY_VERSION = 2
-"""Raised whenever the same key would name different numbers, so that old states are never mistaken for new ones."""
+"""Raised whenever the same key would otherwise name different numbers, so that no old state is taken for a new one."""
 
 
 def root_key(
     *, train_digest: str, dataset: dict[str, Any], encoder: dict[str, Any], training: dict[str, Any],
     submission_digest: str, seed: int, environment_digest: str,
 ) -> str:  # fmt: skip
-    """Name the origin of a seed's whole tree: everything that decides bits except what is pruned, and when.
+    """Return the key of a seed's tree: of everything that decides bits, except what is pruned and when.
 
-    `dataset` is what a method is told about the images beside the images themselves: name and `flip`.
+    Args:
+        train_digest: sha256 of the training tensors.
+        dataset: what a method is told about the images: `name` and `flip`.
+        encoder: the encoder of the specification, as JSON values.
+        training: the budget of the specification, as JSON values.
+        submission_digest: digest of code, supervision and hyperparameters.
+        seed: the model's seed.
+        environment_digest: digest of everything about the machine that can change bits.
+
+    Returns:
+        A sha256 in hexadecimal digits.
     """
     return digest(
         {
@@ -38,6 +49,15 @@ def root_key(
 
 
 def state_key(root: str, applied: Iterable[PruneEvent], step: int) -> str:
-    """Name the state after `step` updates with the `applied` events (all of them at or before `step`)."""
+    """Return the key of the state after `step` updates.
+
+    Args:
+        root: the seed's root key.
+        applied: the events applied so far, in order, all at or before `step`.
+        step: number of updates made.
+
+    Returns:
+        A sha256 in hexadecimal digits.
+    """
     events = [event.model_dump(mode="json") for event in applied]
     return digest({"key_version": KEY_VERSION, "root": root, "events": events, "step": step})

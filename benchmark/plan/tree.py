@@ -1,6 +1,6 @@
-"""The radix tree of event lists: runs that prune alike so far are trained as one.
+"""The radix tree of event lists: runs are trained as one as long as they have pruned alike.
 
-It refuses to know what exists already (that is the store's business) and how segments are executed.
+Which states exist already is the store's business.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from benchmark.plan.state_keys import state_key
 
 
 class Segment(BaseModel):
-    """A stretch of training shared by every run below it."""
+    """A stretch of training that every run below it in the tree shares."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     key: str
-    """Name of the state it ends in."""
+    """Key of the state it ends in."""
     parent: str | None
-    """Name of the state it starts from; None for the initial state of the seed."""
+    """Key of the state it starts from; None for the initial state of the seed."""
     start: int
-    """Updates made before it."""
+    """Number of updates made before it."""
     stop: int
-    """Updates made when it ends; equal to `start` where only events separate two states."""
+    """Number of updates made when it ends; equal to `start` where only events separate two states."""
     applied: tuple[PruneEvent, ...]
-    """Events already in the parent state."""
+    """Events that the parent state has behind it."""
     events: tuple[PruneEvent, ...]
     """Events of this segment, at steps in [start, stop), or at `stop` where the run ends."""
     is_leaf: bool
@@ -35,24 +35,27 @@ class Segment(BaseModel):
 
     @property
     def num_steps(self) -> int:
-        """Updates made in this segment."""
+        """Number of updates made in this segment."""
         return self.stop - self.start
 
     @property
     def is_derivable(self) -> bool:
-        """Whether it begins with an event, so that the mask this makes follows from the stored state it starts from."""
+        """Whether it begins with an event: the mask after it can then be derived from the stored parent state."""
         return bool(self.events) and self.events[0].step == self.start
 
     def key_at(self, root: str, step: int) -> str:
-        """Name the state inside this segment after `step` updates, before any event at `step`."""
+        """Return the key of the state inside this segment after `step` updates, before any event at `step`."""
         return state_key(root, (*self.applied, *(event for event in self.events if event.step < step)), step)
 
     def anchors(self, root: str) -> tuple[str, ...]:
-        """Name the stored states to which events of this segment rewind the weights; the initial state needs none."""
+        """Return the keys of the stored states to which events of this segment rewind the weights.
+
+        The initial state is not among them, because it can be built.
+        """
         return tuple(key for event in self.events if (key := anchor_key(root, event)) is not None)
 
     def from_checkpoint(self, root: str, step: int) -> Segment:
-        """Give the rest of this segment, continued from its state after `step` updates."""
+        """Return the rest of this segment, continued from its state after `step` updates."""
         done = tuple(event for event in self.events if event.step < step)
         rest = self.events[len(done) :]
         return Segment(
@@ -62,7 +65,11 @@ class Segment(BaseModel):
 
 
 def anchor_key(root: str, event: PruneEvent) -> str | None:
-    """Name the dense state to which an event rewinds the weights; None if it does not, or returns to the beginning."""
+    """Return the key of the dense state to which an event rewinds the weights.
+
+    Returns:
+        None where the event rewinds no weights, or rewinds them to the initial state.
+    """
     return state_key(root, (), event.rewind_to) if event.rewind == "weights" and event.rewind_to else None
 
 
@@ -84,7 +91,7 @@ def build_tree(root: str, runs: Iterable[tuple[PruneEvent, ...]], total_steps: i
 
 
 def path_to(segments: Iterable[Segment], key: str) -> tuple[Segment, ...]:
-    """List the segments from the beginning of training to the state of that name."""
+    """Return the segments from the beginning of training to the one that ends in the state `key`."""
     by_key = {segment.key: segment for segment in segments}
     path: list[Segment] = []
     end: str | None = key
@@ -95,7 +102,10 @@ def path_to(segments: Iterable[Segment], key: str) -> tuple[Segment, ...]:
 
 
 def _cut(root: str, segment: Segment, steps: Sequence[int]) -> Iterator[Segment]:
-    """Cut a dense segment where weights are rewound to, so that the state there is kept; cuts change no name."""
+    """Cut a dense segment at `steps`, to which weights are rewound, so that the states there are kept.
+
+    Cuts change no key.
+    """
     for step in steps:
         before_events = not segment.applied and all(event.step >= step for event in segment.events)
         if before_events and segment.start < step < segment.stop:
@@ -109,7 +119,7 @@ def _cut(root: str, segment: Segment, steps: Sequence[int]) -> Iterator[Segment]
 
 
 def _order(events: tuple[PruneEvent, ...]) -> list[str]:
-    """Order by every field, so that a tree lies the same in every process whatever the order of a set."""
+    """Return a sort key of every field: sets have another order in every process, and trees must not."""
     return [f"{event.step:012d} {event.model_dump_json()}" for event in events]
 
 
@@ -117,6 +127,16 @@ def _grow(
     root: str, rests: Sequence[tuple[PruneEvent, ...]], total_steps: int, *, parent: str | None, start: int,
     applied: tuple[PruneEvent, ...],
 ) -> Iterator[Segment]:  # fmt: skip
+    """Yield the segments of runs that have the `applied` events in common, parents before children.
+
+    Args:
+        root: the seed's root key.
+        rests: per run, the events that are not applied yet; all different.
+        total_steps: number of updates of every run.
+        parent: key of the state in which the runs part from others; None at the beginning.
+        start: number of updates made in that state.
+        applied: events applied in that state.
+    """
     shared = _common_prefix(rests)
     rests = [rest[len(shared) :] for rest in rests]
     done = (*applied, *shared)
@@ -124,9 +144,7 @@ def _grow(
     stop = total_steps if is_leaf else min(rest[0].step for rest in rests if rest)
     key = state_key(root, done, stop)
     ends_here = is_leaf or (stop == total_steps and () in rests)
-    yield Segment(
-        key=key, parent=parent, start=start, stop=stop, applied=applied, events=shared, is_leaf=ends_here
-    )
+    yield Segment(key=key, parent=parent, start=start, stop=stop, applied=applied, events=shared, is_leaf=ends_here)
     if is_leaf:
         return
     branches: dict[PruneEvent | None, list[tuple[PruneEvent, ...]]] = {}
@@ -139,6 +157,7 @@ def _grow(
 
 
 def _common_prefix(lists: Sequence[tuple[PruneEvent, ...]]) -> tuple[PruneEvent, ...]:
+    """Return the events with which all lists begin."""
     shared: list[PruneEvent] = []
     for column in zip(*lists, strict=False):
         if any(event != column[0] for event in column):

@@ -1,4 +1,7 @@
-"""Which weights go next: smallest magnitude, or random. Exact counts, ties by position, pruned weights stay pruned."""
+"""Which weights are pruned next: those of smallest magnitude, or random ones.
+
+Counts are exact, ties are broken by position, and a pruned weight stays pruned.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,23 @@ from benchmark.pruning.mask import Mask
 
 
 def magnitude_scores(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Score by raw |w| (Han et al. 2015): the smallest is pruned first."""
+    """Score each weight by its magnitude |w|, in float32; the smallest is pruned first.
+
+    Source:
+        Han et al. 2015 (arXiv 1506.02626).
+    """
     return {name: weight.detach().abs().to(torch.float32) for name, weight in weights.items()}
 
 
 def random_scores(weights: Mapping[str, Tensor], seed: int, step: int) -> dict[str, Tensor]:
-    """Score at random, the control: drawn on the CPU from the seed's `prune` stream, so that devices agree."""
+    """Score each weight by a uniform random number in [0, 1), as the control of `magnitude_scores`.
+
+    Args:
+        weights: the prunable weights; only their shapes and device are used.
+        seed: the model's seed.
+        step: step of the prune event. Numbers are drawn on the CPU from the seed's `prune` stream at this step, so that
+            every device gets the same.
+    """
     generator = stream_generator(seed, "prune", step)
     return {name: torch.rand(weight.shape, generator=generator).to(weight.device) for name, weight in weights.items()}
 
@@ -29,17 +43,18 @@ def prune(
     """Extend a mask until exactly `num_pruned` weights are masked.
 
     Args:
-        mask: the mask so far; its pruned weights rank below everything, so none is ever resurrected.
-        scores: per prunable weight a non-negative float tensor; the lowest go first, ties by position.
+        mask: the mask so far. Its pruned weights rank below all others, so that none of them comes back.
+        scores: per prunable weight a non-negative float tensor of its shape. The lowest scores are pruned first, equal
+            ones by position. NaN counts as 0.
         num_pruned: one total for `global`, one count per layer (in the mask's order) for `layerwise`.
-        allocation: whether layers are ranked together or each for itself.
+        allocation: `global` ranks the weights of all layers together, `layerwise` ranks each layer alone.
 
     Returns:
-        A mask nested in `mask` with exactly the counts asked for.
+        A mask that keeps nothing which `mask` had pruned, with exactly the counts asked for.
 
     Raises:
-        ValueError: more weights are masked already than asked for, or there are fewer weights than that; mask and
-            scores name different layers, or the same in another order, which would share out counts and ties otherwise.
+        ValueError: fewer weights are asked for than are masked already, or more than there are. Or mask and scores do
+            not name the same layers in the same order, which decides counts and ties.
     """
     names = list(mask.kept)
     if names != list(scores):
@@ -59,12 +74,13 @@ def prune(
 
 
 def _keep_top(kept: Tensor, scores: Tensor, num_pruned: int, where: str) -> Tensor:
+    """Return which entries of flat tensors are kept when exactly `num_pruned` are pruned; `where` names them."""
     num_pruned_before = int((~kept).sum())
     if not num_pruned_before <= num_pruned <= kept.numel():
         raise ValueError(
             f"{where}: expected a count of pruned weights in [{num_pruned_before}, {kept.numel()}], got {num_pruned}"
         )
-    # NaN would rank above everything and be kept for ever; a diverged weight goes first instead
+    # NaN would rank above everything and be kept for ever. A diverged weight is pruned first instead.
     ranked = torch.where(kept, torch.nan_to_num(scores, nan=0.0), -1.0).argsort(stable=True)
     pruned = torch.zeros_like(kept)
     pruned[ranked[:num_pruned]] = True

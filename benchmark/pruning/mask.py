@@ -1,4 +1,4 @@
-"""Masks over the prunable weights of an encoder: exact counts, nested for ever. Knows no schedule and no optimizer."""
+"""The mask over the prunable weights of an encoder. How it is extended is the business of `criteria`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ class Mask:
     """Which prunable weights are kept.
 
     Attributes:
-        kept: per prunable weight a bool tensor of its shape, True where the weight lives.
+        kept: per prunable weight a bool tensor of its shape, True where the weight is kept.
+
+    Raises:
+        ValueError: a tensor of `kept` is not boolean.
     """
 
     kept: Mapping[str, Tensor]
@@ -26,7 +29,7 @@ class Mask:
 
     @staticmethod
     def dense(weights: Mapping[str, Tensor]) -> Mask:
-        """Keep every one of the prunable `weights`."""
+        """Return the mask that keeps every one of the prunable `weights`."""
         return Mask({name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()})
 
     @property
@@ -35,10 +38,6 @@ class Mask:
         return sum(int((~kept).sum()) for kept in self.kept.values())
 
     def apply(self, weights: Mapping[str, Tensor]) -> None:
-        """Zero the masked entries of `weights` in place; `where`, because NaN times zero would stay NaN."""
+        """Zero the masked entries of `weights` in place, those that are NaN or infinite too."""
         for name, kept in self.kept.items():
-            weights[name].copy_(torch.where(kept, weights[name], 0))
-
-    def is_nested_in(self, earlier: Mask) -> bool:
-        """Whether nothing lives here that `earlier` had pruned."""
-        return all(bool((earlier.kept[name] | ~kept).all()) for name, kept in self.kept.items())
+            weights[name].copy_(torch.where(kept, weights[name], 0))  # NaN times zero would stay NaN

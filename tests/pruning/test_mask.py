@@ -1,4 +1,4 @@
-"""Masks: what they zero, even in a diverged network, and when one is nested in another."""
+"""Masks: what they zero, even in a diverged network, and what they refuse."""
 
 from __future__ import annotations
 
@@ -21,17 +21,6 @@ def mask_of(first: list[bool], second: list[bool] | None = None) -> Mask:
 @given(bits, bits)
 def test_the_number_of_pruned_weights_counts_every_layer(first: list[bool], second: list[bool]) -> None:
     assert mask_of(first, second).num_pruned == (first + second).count(False)
-
-
-@given(bits, bits)
-def test_a_mask_is_nested_in_an_earlier_one_when_nothing_is_alive_again(now: list[bool], before: list[bool]) -> None:
-    alive_now = {position for position, kept in enumerate(now) if kept}
-    alive_before = {position for position, kept in enumerate(before) if kept}
-    assert mask_of(now).is_nested_in(mask_of(before)) == (alive_now <= alive_before)
-
-
-def test_one_layer_alive_again_is_enough_not_to_be_nested() -> None:
-    assert not mask_of([False], [True]).is_nested_in(mask_of([True], [False]))
 
 
 @given(bits)

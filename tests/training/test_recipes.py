@@ -92,8 +92,8 @@ VALUES: list[Any] = [
 
 def test_states_are_the_same_only_where_everything_in_them_is() -> None:
     for position, value in enumerate(VALUES):
-        expected = [position == other for other in range(len(VALUES))]
-        assert [equal_bit_for_bit(value, other) for other in VALUES] == expected
+        equal = [equal_bit_for_bit(value, other) for other in VALUES]
+        assert equal == [position == other for other in range(len(VALUES))]
     assert not equal_bit_for_bit({"a": 1, "b": 2}, {"a": 1})
     assert not equal_bit_for_bit([1], [1, 2])
     assert equal_bit_for_bit({"history": [math.nan, np.arange(3)]}, {"history": [math.nan, np.arange(3)]})
