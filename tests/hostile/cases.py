@@ -1,4 +1,4 @@
-"""One hostile case: a submission, what is made beside it, and the exact outcome that `expect.yaml` asks for."""
+"""One hostile case: a submission, files that are made for it, and the exact outcome that `expect.yaml` asks for."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ from pydantic import BaseModel, ConfigDict
 HERE = Path(__file__).parent
 
 
-class Made(BaseModel):
-    """Something that no repository can hold, made in the copy of a submission before it is judged."""
+class SpecialFile(BaseModel):
+    """A file that no repository can hold, or should, made in the copy of a submission before it is admitted."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["symlink", "hardlink", "pipe", "socket", "file", "files", "binary"]
     path: str = ""
+    """Where it is made, in the submission; a file of this name is replaced."""
     to: str = ""
+    """What a link leads to."""
     size: int = 0
+    """Bytes of a `file`."""
     count: int = 0
+    """How many empty `files` are made."""
 
     def make(self, folder: Path) -> None:
-        """Make it, in the place of whatever has its name."""
+        """Make it in the folder of a submission."""
         place = folder / self.path
         if self.path:
             place.unlink(missing_ok=True)
@@ -57,27 +61,27 @@ class Expectation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     group: str
-    """Line of the list of threats that it belongs to."""
+    """Group of threats that it belongs to."""
     outcome: Literal["rejected", "failed", "finished"]
-    """Refused before anything runs; every run failed; every run has a score."""
+    """`rejected`: refused before anything runs; `failed`: every run failed; `finished`: every run has a score."""
     reason: str = ""
     """Reason code of all failures."""
     words: tuple[str, ...] = ()
-    """What the messages must name."""
+    """Words that every message must contain."""
     dense: Literal["failed", "finished"] | None = None
-    """Outcome of the dense run, where it differs."""
-    make: tuple[Made, ...] = ()
-    """What is made beside the submission."""
+    """Outcome of the dense run, if it differs."""
+    make: tuple[SpecialFile, ...] = ()
+    """Files that are made in the copy of the submission."""
     limits: Mapping[str, float] = {}
-    """Sizes of the trainer that differ from the constants, so that a test is quick and kind to its machine."""
+    """Limits of its container that differ from the constants, so that a test is quick and spares its machine."""
     twin: str | None = None
-    """Submission with the same weights, byte for byte."""
+    """Case with the same weights, byte for byte."""
     twin_scores: str | None = None
-    """Submission with the same scores."""
+    """Case with the same scores."""
     accuracy: Literal["chance"] | None = None
-    """What the linear probe must say."""
+    """What the linear probe must measure."""
     scored_in: Literal["container", "process"] = "process"
-    """Where the scorer runs: the same code in both, and seconds faster without a container."""
+    """Where the scorer runs: the code is the same, and a process is seconds faster than a container."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Case:
     expect: Expectation
 
     def copy_to(self, place: Path) -> Path:
-        """Copy the submission without its expectation, and make what is made."""
+        """Copy the submission without its expectation, and make its special files; return the copy."""
         shutil.copytree(self.folder, place, ignore=shutil.ignore_patterns("expect.yaml", "__pycache__"))
         for each in self.expect.make:
             each.make(place)
@@ -97,7 +101,7 @@ class Case:
 
 
 def load_cases() -> list[Case]:
-    """Read the suite."""
+    """Return all cases, by name."""
     folders = sorted(path.parent for path in HERE.glob("*/expect.yaml"))
     return [
         Case(folder.name, folder, Expectation.model_validate(yaml.safe_load((folder / "expect.yaml").read_text())))

@@ -45,15 +45,15 @@ CHANCE = 0.2
 
 
 @dataclass(frozen=True)
-class Came:
-    """What came of one seed of a submission.
+class CaseResult:
+    """What became of one seed of a submission.
 
     Attributes:
         stored: per (schedule, sparsity) of a run that was delivered, its files by name.
         scored: the scorer's answers.
         refused: per run that was not delivered, reason and message.
         ended: how its trainer ended.
-        log: what was kept of all that it printed.
+        log: what was kept of its output.
     """
 
     stored: dict[tuple[str, Decimal], dict[str, bytes]]
@@ -82,8 +82,8 @@ def test_everything_else_is_admitted_so_that_containment_is_what_stops_it(case: 
     assert admit(case.copy_to(tmp_path / "submission"), tmp_path / "copy").name == case.name
 
 
-class Room:
-    """Where all cases run: one home, so that each could reach what others left, and one executor per set of limits."""
+class SharedHome:
+    """One home for all cases, so that each could reach what others left, with one executor per set of limits."""
 
     def __init__(self, home: Home, spec: BenchmarkSpec) -> None:
         self.home, self.spec = home, spec
@@ -100,39 +100,39 @@ class Room:
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory, tiny_spec: BenchmarkSpec) -> Iterator[Room]:
+def shared(tmp_path_factory: pytest.TempPathFactory, tiny_spec: BenchmarkSpec) -> Iterator[SharedHome]:
     root = tmp_path_factory.mktemp("hostile")
     require_engine(root)
-    room = Room(Home(root), tiny_spec)
-    yield room
-    room.close()
+    shared = SharedHome(Home(root), tiny_spec)
+    yield shared
+    shared.close()
 
 
 @pytest.fixture(scope="module")
-def honest(room: Room) -> Came:
-    """What came of the twin that attacks nothing."""
-    return run(next(case for case in CASES if case.name == "honest"), room)
+def honest(shared: SharedHome) -> CaseResult:
+    """The result of the case that attacks nothing."""
+    return run(next(case for case in CASES if case.name == "honest"), shared)
 
 
 @pytest.fixture
-def _nothing_is_left(room: Room) -> Iterator[None]:
+def _nothing_is_left(shared: SharedHome) -> Iterator[None]:
     yield
-    assert left_behind(room.home) == []
-    assert list(room.home.jobs.iterdir()) == []
-    assert [path.name for path in room.home.root.glob(".*") if path.name != ".lock"] == []
+    assert left_behind(shared.home) == []
+    assert list(shared.home.jobs.iterdir()) == []
+    assert [path.name for path in shared.home.root.glob(".*") if path.name != ".lock"] == []
     assert not EXECUTED.exists()
 
 
 @pytest.mark.usefixtures("_nothing_is_left")
 @pytest.mark.parametrize("case", DYNAMIC, ids=lambda case: case.name)
-def test_it_ends_as_expected_and_leaves_nothing(case: Case, room: Room, honest: Came) -> None:
-    judge(case, honest if case.name == "honest" else run(case, room), honest)
+def test_it_ends_as_expected_and_leaves_nothing(case: Case, shared: SharedHome, honest: CaseResult) -> None:
+    judge(case, honest if case.name == "honest" else run(case, shared), honest)
 
 
 @pytest.mark.usefixtures("_nothing_is_left")
-def test_after_all_that_an_honest_run_gives_the_same_bytes(room: Room, honest: Came) -> None:
+def test_after_all_that_an_honest_run_gives_the_same_bytes(shared: SharedHome, honest: CaseResult) -> None:
     twin = next(case for case in CASES if case.name == "honest")
-    again = run(twin, room, changed="# the same again\n")
+    again = run(twin, shared, changed="# the same again\n")
     assert {key: files["encoder.safetensors"] for key, files in again.stored.items()} == {
         key: files["encoder.safetensors"] for key, files in honest.stored.items()
     }
@@ -141,8 +141,8 @@ def test_after_all_that_an_honest_run_gives_the_same_bytes(room: Room, honest: C
     }
 
 
-def judge(case: Case, got: Came, honest: Came) -> None:
-    """Compare what came with what was expected, run by run."""
+def judge(case: Case, got: CaseResult, honest: CaseResult) -> None:
+    """Compare the result with what was expected, run by run."""
     expect = case.expect
     for key in honest.stored:
         outcome = expect.dense if expect.dense and key[0] == "dense" else expect.outcome
@@ -171,24 +171,24 @@ def judge(case: Case, got: Came, honest: Came) -> None:
         assert all(accuracy is not None and accuracy < CHANCE for accuracy in accuracies)
 
 
-def run(case: Case, room: Room, *, changed: str = "") -> Came:
+def run(case: Case, shared: SharedHome, *, changed: str = "") -> CaseResult:
     """Train one seed of a case in a container, collect, and score what was delivered where that says anything new.
 
     Weights that are the twin's byte for byte have the twin's scores.
     """
     sizes = {name: type(getattr(KIND_LIMITS, name))(value) for name, value in case.expect.limits.items()}
-    home, executor = room.home, room.executor(replace(KIND_LIMITS, **sizes))
+    home, executor = shared.home, shared.executor(replace(KIND_LIMITS, **sizes))
     submission = case.copy_to(home.root / "submitted" / f"{case.name}{len(changed)}")
     if changed:
         (submission / "method.py").write_text((submission / "method.py").read_text() + changed)
-    prepared = prepare(room.spec, submission, home, executor, "cpu")
+    prepared = prepare(shared.spec, submission, home, executor, "cpu")
     store = Store(home.segments)
     ended = train_one_seed(prepared, home, store, executor)
     runs = [each for each in prepared.plan.runs if each.seed == 0]
     scorer = executor if case.expect.scored_in == "container" else WarmExecutor()
     delivered = any(store.has(each.state_key) for each in runs)
     scored = score(prepared, home, store, scorer) if delivered and not case.expect.twin else []
-    return Came(
+    return CaseResult(
         stored={key_of(each): files_of(store, each) for each in runs if store.has(each.state_key)},
         scored={(each.schedule, each.sparsity): each for each in scored if each.seed == 0},
         refused={key_of(each): reason_of(each, ended) for each in runs if not store.has(each.state_key)},
@@ -224,7 +224,7 @@ def files_of(store: Store, run: Run) -> dict[str, bytes]:
 
 
 def reason_of(run: Run, ended: JobResult) -> tuple[str, str]:
-    """Give reason and message as the record has them."""
+    """Return reason and message as the record has them."""
     reason, message = decide(ended.evidence)
     error = ended.errors.get(run.state_key, "")
     if error and reason == "submission":
