@@ -1,11 +1,12 @@
-"""The folder of an exported site, replaced as a whole: whoever looks sees the old site or the new one, never a part.
+"""The folder of an exported site, replaced as a whole: readers see the old site or the new one, never a part.
 
-It refuses a folder that holds anything an earlier export did not write.
+A folder that holds anything which no earlier export wrote is never replaced.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -20,6 +21,8 @@ MARKER = "export.json"
 """Lists what an export wrote, so that the next one knows what it may replace."""
 _MAX_MARKER_BYTES = 64 * 2**20
 _NAMED = 3
+
+logger = logging.getLogger(__name__)
 
 
 class ForeignFolder(ValueError):  # noqa: N818 - says in plain words why a folder is left alone
@@ -47,21 +50,21 @@ def check_replaceable(folder: Path) -> None:
 
 
 @contextmanager
-def replacing(folder: Path) -> Generator[Path]:
-    """Give a folder aside to write the site to; it takes the place of `folder` in the end, or is gone if that fails."""
+def replaced_folder(folder: Path) -> Generator[Path]:
+    """Give a new folder to write the site to; it takes the place of `folder` in the end, or is deleted on failure."""
     folder = folder.resolve()
     check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent))
+    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent))
     try:
-        yield aside
-        files = sorted(path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file())
-        (aside / MARKER).write_text(json.dumps({"by": "forget-me-not", "format": 1, "files": files}, indent=1))
-        aside.chmod(0o777 & ~_umask())  # made for its maker alone, while a web server is somebody else
+        yield new
+        files = sorted(path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file())
+        (new / MARKER).write_text(json.dumps({"by": "forget-me-not", "format": 1, "files": files}, indent=1))
+        new.chmod(0o777 & ~_umask())  # mkdtemp lets only its owner in, and a web server is another user
         check_replaceable(folder)  # rendering takes a while
-        _swap(aside, folder)
+        _swap(new, folder)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def _swap(new: Path, folder: Path) -> None:
@@ -81,10 +84,11 @@ def _swap(new: Path, folder: Path) -> None:
 
 
 def _listed(folder: Path) -> set[str]:
-    """Give what an earlier export says it wrote; nothing where there was none."""
+    """Return what an earlier export says it wrote; nothing where there was none."""
     try:
         raw = json.loads(read_regular(folder / MARKER, _MAX_MARKER_BYTES))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError) as error:
+        logger.debug("%s lists nothing that an export wrote; its files are kept: %s", folder / MARKER, error)
         return set()
     is_ours = isinstance(raw, dict) and raw.get("by") == "forget-me-not" and isinstance(raw.get("files"), list)
     return {MARKER, *(str(name) for name in raw["files"])} if is_ours else set()
