@@ -1,6 +1,6 @@
-"""`python -m leaderboard`: serves the board by Streamlit, and reads all records before the first visitor asks.
+"""`python -m leaderboard`: serves the board with Streamlit, and reads all records before the first visitor asks.
 
-Options go to `streamlit run`. It refuses to keep anybody waiting: who comes early shares the reading.
+Options go to `streamlit run`. A visitor who comes before that is done waits for the same reading.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ from streamlit import runtime
 from streamlit.web import cli
 
 POLL_S = 0.05
+FIRST_PAGE = (
+    "app.column_config", "app.controls", "board.ranked_table", "board.stability", "figures.charts", "text.downloads",
+)  # fmt: skip
+"""Modules that the first page imports, within `leaderboard`."""
 
 
 def warm() -> None:
-    """Prepare once there is a server, in whose memory the board is to be."""
+    """Prepare as soon as there is a server, whose memory holds the board."""
     while not runtime.exists():
         time.sleep(POLL_S)
     prepare()
@@ -26,9 +30,9 @@ def warm() -> None:
 
 def prepare() -> None:
     """Import what the first page needs, and read the board."""
-    for module in ("figures.charts", "text.downloads", "board.stability", "app.table", "app.controls"):
+    for module in FIRST_PAGE:
         import_module(f"leaderboard.{module}")
-    import_module("leaderboard.app.open_board").read_board()
+    import_module("leaderboard.app.open_board").load_board()
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +12,13 @@ from benchmark.datasets.image_set import ImageSet
 from leaderboard.app.open_board import full_record
 from leaderboard.board.board import Entry
 from leaderboard.board.exemplars import READINGS
-from leaderboard.reading import record_store as shelf
+from leaderboard.board.predictions import CellKey, Predictions
+from leaderboard.reading import record_store
 from leaderboard.reading.maps import read_maps
-from leaderboard.reading.outcomes import CellKey, Predictions, read_columns, read_outcomes
+from leaderboard.reading.outcomes import read_columns, read_outcomes
 from leaderboard.reading.pictures import read_pictures
+
+logger = logging.getLogger(__name__)
 
 
 @st.cache_data(max_entries=16, show_spinner="Reading outcomes ...")
@@ -46,8 +50,9 @@ def _pictures(folders: tuple[str, ...], digest: str) -> ImageSet:
 def pictures_of(digest: str) -> ImageSet | None:
     """Give the test images of that digest, not to be changed; None where no store has them."""
     try:
-        return _pictures(tuple(map(str, shelf.homes())), digest)
+        return _pictures(tuple(map(str, record_store.homes())), digest)
     except LookupError:
+        logger.debug("no store has the images with digest %.64s; pages show everything else", digest)
         return None
 
 

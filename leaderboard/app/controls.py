@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
@@ -17,7 +16,9 @@ from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
 from leaderboard.board.standings import SCORE, Arena, arenas, competitors, rows, summary_scores
 from leaderboard.board.wording import TIERS, TRACKS, inert, one_line
-from leaderboard.reading.opened import Opened
+from leaderboard.figures.palette import Look, looks
+from leaderboard.reading.board_loader import BoardSnapshot
+from leaderboard.text.board_frames import rejected_frame
 
 URL = "query-params"
 
@@ -26,11 +27,16 @@ URL = "query-params"
 class Scene:
     """What a page looks at: one arena, one track."""
 
-    opened: Opened
+    snapshot: BoardSnapshot
     arena: Arena
     label: str
     track: str
     groups: dict[str, list[Entry]]
+
+    @property
+    def looks(self) -> dict[str, Look]:
+        """Colour and marker of every submission of the board."""
+        return looks(self.snapshot.board.names_by_age)
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -42,10 +48,10 @@ def open_scene(title: str, tagline: str) -> Scene:
     """Write the head of a page and its board and track controls; stops the page where there are no records."""
     st.title(title)
     st.caption(tagline)
-    opened = open_board()
-    if not opened.board.entries:
-        _empty(opened)
-    labels = arenas(opened.board)
+    snapshot = open_board()
+    if not snapshot.board.entries:
+        _empty(snapshot)
+    labels = arenas(snapshot.board)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.selectbox("Specification (tier)", list(labels), key="spec", bind=URL, width=300)
         track = st.segmented_control(
@@ -57,7 +63,7 @@ def open_scene(title: str, tagline: str) -> Scene:
     arena = labels[label]
     if arena.tier in TIERS:
         st.caption(f":material/info: {TIERS[arena.tier]}")
-    scene = Scene(opened, arena, label, track or "each", competitors(opened.board, arena, track or "each"))
+    scene = Scene(snapshot, arena, label, track or "each", competitors(snapshot.board, arena, track or "each"))
     if not scene.groups:
         st.info("No submission in this track yet.", icon=":material/filter_alt_off:")
         st.stop()
@@ -77,13 +83,13 @@ def pick_submission(scene: Scene) -> str:
     That one is no default value of the box, which an address would leave out: a link to it has to name it.
     """
     names = sorted(scene.groups)
-    scores = summary_scores(scene.opened.board, [entry.path for entry in scene.entries.values()])
+    scores = summary_scores(scene.snapshot.board, [entry.path for entry in scene.entries.values()])
     best = rows(scene.groups, scores, SCORE, "higher", each_track=False)[0].entry.name
     return st.selectbox("Submission", names, None, key="submission", bind=URL, placeholder=best, width=300) or best
 
 
-def _empty(opened: Opened) -> None:
-    if opened.rejected:
+def _empty(snapshot: BoardSnapshot) -> None:
+    if snapshot.rejected:
         st.info("There are records, but none that this board may show: see below.", icon=":material/inbox:")
     else:
         st.info("No records yet. Evaluate a first submission, then reload this page:", icon=":material/inbox:")
@@ -91,23 +97,21 @@ def _empty(opened: Opened) -> None:
         st.text("It trains and prunes a small population on handwritten digits: minutes on two CPU cores, no download.")
     show_unfinished()
     st.caption("Records are looked for in the folder that FMN_HOME names (default: runs) and in the shipped results.")
-    name_rejected(opened, expanded=True)
+    name_rejected(snapshot, expanded=True)
     st.stop()
 
 
-def name_rejected(opened: Opened, *, expanded: bool = False) -> None:
+def name_rejected(snapshot: BoardSnapshot, *, expanded: bool = False) -> None:
     """Count and name the records that are not shown, with what is wrong with each and what to do."""
-    for problem in opened.trust.problems:
+    for problem in snapshot.trust.problems:
         st.warning(f"Some keys could not be read: {inert(one_line(str(problem), 400))}", icon=":material/key_off:")
-    if not opened.rejected:
+    if not snapshot.rejected:
         return
-    count, unsigned = len(opened.rejected), sum(each.is_unsigned for each in opened.rejected)
+    count, unsigned = len(snapshot.rejected), sum(each.is_unsigned for each in snapshot.rejected)
     label = f"{count} record{'s are' if count > 1 else ' is'} not shown, for the reason named beside each"
     with st.expander(label, icon=":material/report:", expanded=expanded):
         st.dataframe(
-            [{"Record": one_line("/".join(Path(each.path).parts[-2:])), "Why": one_line(each.why, 400),
-              "Place": one_line(each.path, 400)} for each in opened.rejected[:500]],
-            hide_index=True, key="rejected", alt="Records that are not shown",
+            rejected_frame(snapshot.rejected[:500]), hide_index=True, key="rejected", alt="Records that are not shown",
             column_config={"Why": st.column_config.TextColumn("Why", width=740)},
         )  # fmt: skip
         if unsigned:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import altair as alt
-import numpy as np
-import pandas as pd
 import streamlit as st
-from statsmodels.stats.multitest import multipletests
 
 from benchmark.recording.record import EvaluationRecord
-from benchmark.scoring.metrics.class_impact import LEVEL, class_impact
 from leaderboard.app.attachments import maps_of, outcomes_of
 from leaderboard.board.board import DENSE, Entry
-from leaderboard.board.ranking import interval_over_seeds
+from leaderboard.board.map_points import points_of_panel
 from leaderboard.board.wording import one_line, percent
 from leaderboard.figures.charts import legend
 from leaderboard.figures.class_figures import class_bars, class_lines, map_figure
-from leaderboard.reading.maps import points_of_panel
-from leaderboard.reading.outcomes import Predictions
+from leaderboard.figures.class_frame import class_frame
 
 NO_MAP = "This record has no map, or the file beside it was altered. `make rescore` draws it from the stored weights."
 NO_OUTCOMES = "The per-example outcomes lie beside the record (.parquet); without them there is nothing to show here."
@@ -77,29 +70,6 @@ def show_classes(entry: Entry, record: EvaluationRecord, task: str) -> None:
         "than the model does. Bars: mean over models; lines: 95 % t interval; filled: hit, by the paired t test after "
         "Benjamini-Hochberg over the classes."
     )
-
-
-def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str]) -> pd.DataFrame:
-    """Tabulate the impact on every class that has test images, most hurt first.
-
-    Returns:
-        name, difference (mean over models), low and high (95 % t interval), p (paired t test), hit (text: whether it
-        stands after Benjamini-Hochberg over the classes).
-    """
-    num_classes = max(len(names), 1 + int(dense.label_N.max()))
-    impact = class_impact(dense.predicted_KN, sparse.predicted_KN, dense.label_N, num_classes)
-    present_P = np.flatnonzero(~np.isnan(impact.paired_C))
-    if not len(present_P):
-        return pd.DataFrame(columns=["name", "difference", "low", "high", "p", "hit"])
-    hits_P = multipletests(impact.paired_C[present_P], LEVEL, method="fdr_bh")[0]
-    rows: list[dict[str, object]] = []
-    for place, is_hit in zip(present_P.tolist(), hits_P, strict=True):
-        interval = interval_over_seeds(impact.difference_KC[:, place])
-        rows.append(
-            {"name": names.get(str(place), str(place)), "difference": interval.value, "low": interval.low,
-             "high": interval.high, "p": float(impact.paired_C[place]), "hit": "hit" if is_hit else "not hit"}
-        )  # fmt: skip
-    return pd.DataFrame(rows).sort_values("difference", ignore_index=True)
 
 
 def chart(figure: alt.Chart | alt.LayerChart | alt.FacetChart, key: str, description: str) -> None:

@@ -14,7 +14,7 @@ import streamlit as st
 
 from benchmark.recording.status import EvaluationStatus, Unfinished, of_submission, roughly
 from leaderboard.board.wording import inert, one_line
-from leaderboard.reading import record_store as shelf
+from leaderboard.reading import record_store
 
 REFRESH_S = 2.0
 MAX_SHOWN = 12
@@ -24,7 +24,7 @@ INTERRUPTED = "interrupted; run the same command again to continue"
 
 def show_unfinished() -> None:
     """Show what is in progress, refreshed while anything runs; nothing where there is nothing."""
-    found = shelf.unfinished()
+    found = record_store.unfinished()
     if found:
         running = _running(found)
         st.fragment(_part, run_every=REFRESH_S if running else None)(running)
@@ -32,7 +32,7 @@ def show_unfinished() -> None:
 
 def mention_unfinished(submission: str) -> None:
     """Say in a line per specification that a submission is being evaluated again."""
-    for each in of_submission(shelf.unfinished(), submission)[:MAX_SHOWN]:
+    for each in of_submission(record_store.unfinished(), submission)[:MAX_SHOWN]:
         line = f"Without a record yet on {one_line(each.status.spec_identity, 80)}: {progress(each, time.time())}"
         st.caption(f":material/pending: {inert(line)}")
 
@@ -65,7 +65,7 @@ def _running(found: Sequence[Unfinished]) -> frozenset[tuple[str, str]]:
 
 
 def _part(before: frozenset[tuple[str, str]]) -> None:
-    found = shelf.unfinished()
+    found = record_store.unfinished()
     if _running(found) != before:
         st.rerun()  # the whole page: a record may have come, and somebody else may have started or stopped
     st.subheader("In progress")

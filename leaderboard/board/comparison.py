@@ -21,8 +21,8 @@ from leaderboard.board.pairing import (
     weighted,
     welch_difference,
 )
+from leaderboard.board.predictions import CellKey, Predictions
 from leaderboard.board.ranking import Interval, compression_weights
-from leaderboard.reading.outcomes import CellKey, Predictions
 
 DRAWS = 2000
 Doubles = NDArray[np.float64]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from leaderboard.reading.outcomes import CellKey, Predictions
+from leaderboard.board.predictions import CellKey, Predictions
 
 READINGS = {
     "depth/pred": "Prediction depth",

@@ -25,6 +25,11 @@ class Numbers:
         names = [name for name in self.scores if name in self.columns and self.columns[name].better != "neither"]
         return sorted(names, key=lambda name: (name != SCORE, name.startswith("cost/")))
 
+    @property
+    def of_whole_submissions(self) -> list[str]:
+        """Rankable numbers about a submission as a whole: neither costs, nor dense or pruned models alone."""
+        return [name for name in self.rankable if not name.startswith(("cost/", "dense:", "pruned:"))]
+
 
 def collect(board: Board, entries: Sequence[Entry], sparsity: float) -> Numbers:
     """Gather the numbers of all competitors: those of whole submissions, and those of cells at one sparsity."""

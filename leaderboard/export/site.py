@@ -11,17 +11,17 @@ from typing import Any
 from benchmark.recording.trust import Trust
 from leaderboard.board.measures import resampled
 from leaderboard.board.standings import arenas, columns_of
-from leaderboard.board.wording import one_line
-from leaderboard.export.copying import copy_record, keys_document
-from leaderboard.export.first_page import rejected_table, section
-from leaderboard.export.folder import check_replaceable, replacing
-from leaderboard.export.gathering import gather
-from leaderboard.export.pages import Pages
-from leaderboard.export.places import INDEX, KEYS, METHODS, RANKING, Place, places, stems
-from leaderboard.export.ranked import Ranked, rank_arena
-from leaderboard.export.submission import submission_view
-from leaderboard.export.tables import listing
-from leaderboard.reading.opened import Opened
+from leaderboard.export.arena_ranking import ArenaRanking, rank_arena
+from leaderboard.export.index_page import rejected_table, section
+from leaderboard.export.page_renderer import PageRenderer
+from leaderboard.export.published_board import read_published_board
+from leaderboard.export.record_copies import copy_record, keys_document
+from leaderboard.export.site_folder import check_replaceable, replaced_site
+from leaderboard.export.site_paths import INDEX, KEYS, METHODS, RANKING, EntryPaths, entry_paths, stems
+from leaderboard.export.submission_page import submission_view
+from leaderboard.export.tables import from_frame
+from leaderboard.reading.board_loader import BoardSnapshot
+from leaderboard.text.board_frames import number_frame
 from leaderboard.text.downloads import as_bibtex, as_csv, as_document, as_json
 from leaderboard.text.guide import COMMANDS, RULES, SUBMITTING
 from leaderboard.text.metric_docs import instruments
@@ -48,14 +48,14 @@ class _Site:
 
     Attributes:
         arenas: every arena, ranked, with the stem of its files.
-        places: where evaluations are, by the path that names them on the board.
+        paths: where evaluations are, by the path that names them on the board.
     """
 
     folder: Path
-    gathered: Opened
-    arenas: tuple[tuple[Ranked, str], ...]
-    places: Mapping[str, Place]
-    pages: Pages
+    snapshot: BoardSnapshot
+    arenas: tuple[tuple[ArenaRanking, str], ...]
+    paths: Mapping[str, EntryPaths]
+    pages: PageRenderer
 
     def write(self, place: str, text: str) -> None:
         """Write a text; what a record holds that is no Unicode becomes question marks."""
@@ -74,56 +74,51 @@ def export(out: Path, trust: Trust) -> Written:
         OSError: something cannot be read or written.
     """
     check_replaceable(out)
-    gathered = gather(trust)
-    left_out = tuple((each.path, each.why) for each in gathered.rejected)
-    if not gathered.board.entries:
+    snapshot = read_published_board(trust)
+    left_out = tuple((each.path, each.why) for each in snapshot.rejected)
+    if not snapshot.board.entries:
         raise NothingToShow(f"no record to show ({len(left_out)} are not believed); `fmn evaluate simclr` makes one")
-    labels = arenas(gathered.board)
+    labels = arenas(snapshot.board)
     names = stems(labels.items())
-    ranked = tuple((rank_arena(gathered.board, arena, label), names[arena]) for label, arena in labels.items())
-    with replacing(out) as aside:
-        site = _Site(aside, gathered, ranked, places(gathered.board.entries.values()), Pages())
+    ranked = tuple((rank_arena(snapshot.board, arena, label), names[arena]) for label, arena in labels.items())
+    with replaced_site(out) as folder:
+        site = _Site(folder, snapshot, ranked, entry_paths(snapshot.board.entries.values()), PageRenderer())
         num_pages = sum(1 for _ in _write_submissions(site)) + _write_methods(site) + _write_index(site)
         _write_data(site)
-        num_bytes = sum(path.stat().st_size for path in aside.rglob("*") if path.is_file())
-    return Written(out.resolve(), num_pages, len(gathered.board.entries), num_bytes, left_out)
+        num_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return Written(out.resolve(), num_pages, len(snapshot.board.entries), num_bytes, left_out)
 
 
 def _write_submissions(site: _Site) -> Iterator[str]:
-    """Copy every record, and write a page for every evaluation that counts; gives the places of the pages."""
+    """Copy every record, and write a page for every evaluation that counts; returns the paths of the pages."""
     for ranked, stem in site.arenas:
         counting = {entry.path for entry in ranked.entries}
         for entry in (each for evaluations in ranked.groups.values() for each in evaluations):
-            place = site.places[entry.path]
-            copied = copy_record(entry, site.folder / place.record, site.gathered.trust)
+            place = site.paths[entry.path]
+            copied = copy_record(entry, site.folder / place.record, site.snapshot.trust)
             if entry.path in counting:
-                view = submission_view(site.gathered.board, entry, ranked, stem, copied, site.places)
+                view = submission_view(site.snapshot.board, entry, ranked, stem, copied, site.paths)
                 site.write(place.page, site.pages.render("submission.html.j2", root="../", it=view))
                 yield place.page
 
 
 def _write_index(site: _Site) -> int:
     sections = [
-        section(site.gathered, ranked, stem, site.places, _downloads(stem)) for ranked, stem in site.arenas
+        section(site.snapshot, ranked, stem, site.paths, _downloads(stem)) for ranked, stem in site.arenas
     ]  # fmt: skip
-    rejected = site.gathered.rejected
-    newest = max(entry.created for entry in site.gathered.board.entries.values())
+    rejected = site.snapshot.rejected
+    newest = max(entry.created for entry in site.snapshot.board.entries.values())
     site.write(INDEX, site.pages.render(
         "index.html.j2", root="", sections=sections, newest=newest[:10], rules=RULES, submitting=SUBMITTING,
         commands=COMMANDS, num_rejected=len(rejected), rejected=rejected_table(rejected) if rejected else None,
-        num_records=len(site.gathered.board.entries), ranking=RANKING, keys=KEYS,
+        num_records=len(site.snapshot.board.entries), ranking=RANKING, keys=KEYS,
     ))  # fmt: skip
     return 1
 
 
 def _write_methods(site: _Site) -> int:
-    words = {"higher": "higher ↑", "lower": "lower ↓", "neither": "-"}
-    columns = columns_of(list(site.gathered.board.entries.values())).values()
-    texts = [
-        (one_line(c.title, 80), words[c.better], one_line(c.unit, 30) or "-", one_line(c.description, 400),
-         one_line(c.name, 80)) for c in columns
-    ]  # fmt: skip
-    table = listing("Every number", ["Name", "Better", "Unit", "What it is", "Key"], texts)
+    columns = columns_of(list(site.snapshot.board.entries.values())).values()
+    table = from_frame(number_frame(columns), "Every number")
     site.write(METHODS, site.pages.render(
         "methods.html.j2", root="", rules=RULES, numbers=table, instruments=instruments(), submitting=SUBMITTING,
         commands=COMMANDS,
@@ -138,12 +133,12 @@ def _write_data(site: _Site) -> None:
         for place, text in zip(_downloads(stem).values(), texts, strict=True):
             site.write(place, text)
     boards = [_arena_document(site, ranked, stem) for ranked, stem in site.arenas]
-    rejected = [{"record": Path(each.path).name, "why": each.why} for each in site.gathered.rejected]
+    rejected = [{"record": Path(each.path).name, "why": each.why} for each in site.snapshot.rejected]
     site.write(RANKING, json.dumps({"format": 1, "arenas": boards, "rejected": rejected}, indent=1))
-    site.write(KEYS, keys_document(site.gathered.board.entries.values(), site.gathered.trust))
+    site.write(KEYS, keys_document(site.snapshot.board.entries.values(), site.snapshot.trust))
 
 
-def _arena_document(site: _Site, ranked: Ranked, stem: str) -> dict[str, Any]:
+def _arena_document(site: _Site, ranked: ArenaRanking, stem: str) -> dict[str, Any]:
     """Give one arena as data: the rows of every track as in the download, each with where its page and record are."""
     arena, column = ranked.arena, ranked.numbers.columns[ranked.by]
     tracks: dict[str, list[dict[str, Any]]] = {}
@@ -151,7 +146,7 @@ def _arena_document(site: _Site, ranked: Ranked, stem: str) -> dict[str, Any]:
         ranking = ranked.track(track)
         rows = as_document(ranking, ranked.numbers.columns)["rows"]
         tracks[track] = [
-            {**facts, "page": site.places[row.entry.path].page, "record": site.places[row.entry.path].record}
+            {**facts, "page": site.paths[row.entry.path].page, "record": site.paths[row.entry.path].record}
             for facts, row in zip(rows, ranking, strict=True)
         ]
     return {

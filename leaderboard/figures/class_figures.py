@@ -77,6 +77,19 @@ def class_bars(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     return alt.layer(bars, lines)
 
 
+def vote_bars(frame: pd.DataFrame) -> alt.Chart:
+    """Draw the share of models that name each class, dense beside pruned."""
+    colours = alt.Scale(domain=["dense", "pruned"], range=[NEUTRAL, OKABE_ITO[4]])
+    return alt.Chart(frame, height=alt.Step(14)).mark_bar().encode(
+        y=alt.Y("name:N", title=None, axis=alt.Axis(labelLimit=120, ticks=False, domain=False)),
+        yOffset=alt.YOffset("side:N", sort=["dense", "pruned"]),
+        x=alt.X("share:Q", title="Share of models", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
+        color=alt.Color("side:N", scale=colours, title=None, legend=alt.Legend(orient="top")),
+        tooltip=[alt.Tooltip("name:N", title="Class"), alt.Tooltip("side:N", title="Models"),
+                 alt.Tooltip("share:Q", title="Share", format=".1%")],
+    )  # fmt: skip
+
+
 def _classes(labels: Sequence[str], names: Mapping[str, str]) -> tuple[list[str], list[str]]:
     order = sorted(set(labels), key=lambda label: (len(label), label))
     return [names.get(each, each) for each in order], [CLASS_COLOURS[i % len(CLASS_COLOURS)] for i in range(len(order))]

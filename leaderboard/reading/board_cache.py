@@ -12,6 +12,7 @@ nothing that could run.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import stat
 from collections.abc import Mapping, Sequence
@@ -30,15 +31,17 @@ from benchmark.files.bounded import read_regular
 from benchmark.recording import archive, record, verify
 from benchmark.recording.signature import Statement
 from benchmark.recording.verify import Sealed, unseal
-from benchmark.scoring import metric as instrument
+from benchmark.scoring import metric
 from benchmark.settings import read_settings
 from benchmark.spec.canonical import canonical_json
 from leaderboard.board import board
 from leaderboard.board.board import NUMBERS, SEEDS, Condensed, Entry, condense
 
-MAX_INDEX_BYTES = 2**30
+MAX_CACHE_BYTES = 2**30
 MAX_FILES = 16
-"""Indexes kept in the cache folder, of this many sets of stores, the latest written ones."""
+"""How many files the cache folder keeps, one per set of stores; the oldest ones are deleted."""
+
+logger = logging.getLogger(__name__)
 
 _ENTRY = TypeAdapter(Entry)
 _UNUSABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, pa.ArrowException)
@@ -46,8 +49,8 @@ _SEAL_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass
-class Index:
-    """What earlier servers knew of the records of some stores (`found`), and what this one has used (`used`)."""
+class BoardCache:
+    """What earlier processes kept of the records of some stores (`found`), and what this one has used (`used`)."""
 
     path: Path | None
     found: Mapping[str, Condensed]
@@ -55,14 +58,14 @@ class Index:
     written: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, stores: Sequence[Path]) -> Index:
-        """Read the index of some stores; an empty one where there is none to be believed."""
+    def of(cls, stores: Sequence[Path]) -> BoardCache:
+        """Read the cache of some stores; an empty one where there is none to be believed."""
         path = _place(stores)
         found = {} if path is None else _read(path)
         return cls(path, found, written=frozenset(found))
 
     def condensed(self, path: str, sealed: Sealed) -> Condensed:
-        """Give what a board keeps of the record at `path`, parsing it only where no server has done so before.
+        """Return what a board keeps of the record at `path`, parsing it only where no server has done so before.
 
         Raises:
             ValueError: it is not a record of a known layout, or not the one that its signature speaks of.
@@ -85,28 +88,30 @@ class Index:
             write_atomically(self.path, _seal(payload) + payload)
             self.path.chmod(0o600)  # whatever the umask: what others can write is not believed
             _drop_oldest(self.path.parent)
-        except _UNUSABLE:
-            return  # a full or read-only disk; the next server parses again
+        except _UNUSABLE as error:
+            logger.warning("%s cannot be written; the next server parses all records again: %s", self.path, error)
+            return
         self.written = frozenset(self.used)
 
 
 @cache
 def made_by() -> bytes:
     """Digest of the code that turns a record into what a board keeps, so that other code never meets this one's."""
-    sources = [Path(str(module.__file__)) for module in (board, archive, record, verify, instrument)]
+    sources = [Path(str(module.__file__)) for module in (board, archive, record, verify, metric)]
     texts = [path.read_bytes() for path in [*sources, Path(__file__)]]
     return hashlib.sha256(b"\0".join([*texts, pydantic.VERSION.encode()])).digest()
 
 
 def _place(stores: Sequence[Path]) -> Path | None:
-    """Where the index of some stores is; None where others could place one."""
+    """Return where the cache of some stores is; None where others could place one."""
     try:
         folder = read_settings().cache_folder
         if folder.exists() and not _only_mine(folder):
             return None
         if any(folder.resolve().is_relative_to(store.resolve()) for store in stores):
             return None  # stores are copied and shared, and so would be what is believed
-    except _UNUSABLE:
+    except _UNUSABLE as error:
+        logger.warning("the cache folder cannot be used; records are parsed without a cache: %s", error)
         return None
     return folder / f"board-{hashlib.sha256(os.fsencode(os.pathsep.join(map(str, stores)))).hexdigest()[:16]}.index"
 
@@ -130,10 +135,14 @@ def _read(path: Path) -> dict[str, Condensed]:
     try:
         if not _only_mine(path):
             return {}
-        content = read_regular(path, MAX_INDEX_BYTES)
+        content = read_regular(path, MAX_CACHE_BYTES)
         payload = content[_SEAL_BYTES:]
         return _parsed(payload) if _seal(payload) == content[:_SEAL_BYTES] else {}
-    except _UNUSABLE:
+    except FileNotFoundError:
+        logger.debug("%s is not there yet; all records are parsed", path)
+        return {}
+    except _UNUSABLE as error:
+        logger.warning("%s cannot be used; all records are parsed again: %s", path, error)
         return {}
 
 
@@ -168,7 +177,8 @@ def _as_json(entry: Entry) -> str:
     try:
         text = _ENTRY.dump_json(entry).decode()
         return text if _ENTRY.validate_json(text) == entry else ""
-    except ValueError:
+    except ValueError as error:
+        logger.debug("the facts of %s cannot be kept; it is parsed again every time: %s", entry.path, error)
         return ""
 
 

@@ -1,52 +1,26 @@
 """Per-example outcomes of one evaluation, read from the parquet file beside its record.
 
-It refuses files whose digest is not the one that the record names.
+A file whose digest is not the one that the record names is not used.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from benchmark.recording.archive import outcomes_path
+from leaderboard.board.predictions import PREDICTION, CellKey, Predictions, cell_key
 
-PREDICTION = "linear/prediction"
+logger = logging.getLogger(__name__)
+
 _FIELDS = ["task", "schedule", "sparsity", "seed", "example", "label", PREDICTION]
-
-CellKey = tuple[str, str, float]
-"""Task, schedule, sparsity."""
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What the linear probes of one cell said about the test examples.
-
-    Attributes:
-        predicted_KN: class per model and example, int64 (K, N), models in the order of their seeds.
-        label_N: true classes, int64 (N,).
-    """
-
-    predicted_KN: NDArray[np.int64]
-    label_N: NDArray[np.int64]
-
-    @property
-    def correct(self) -> NDArray[np.float64]:
-        """1 where a prediction is right, else 0, float64 (K, N)."""
-        return (self.predicted_KN == self.label_N).astype(np.float64)
-
-    @property
-    def modal(self) -> NDArray[np.int64]:
-        """Most frequent prediction per example, ties to the lowest class, int64 (N,)."""
-        classes = int(self.predicted_KN.max()) + 1
-        return np.stack([(self.predicted_KN == c).sum(axis=0) for c in range(classes)]).argmax(axis=0)
 
 
 def read_outcomes(record: Path, sha256: str) -> dict[CellKey, Predictions] | None:
@@ -56,12 +30,13 @@ def read_outcomes(record: Path, sha256: str) -> dict[CellKey, Predictions] | Non
         record: path of the record.
         sha256: digest of the parquet file, as the record states it.
     """
-    path = outcomes_path(record)
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+    path = _unaltered(record, sha256)
+    if path is None:
         return None
     try:
         frame = pd.read_parquet(path, columns=_FIELDS)
-    except (ValueError, KeyError, OSError):
+    except (ValueError, KeyError, OSError) as error:
+        logger.warning("%s has no predictions that can be read; pages say that outcomes are absent: %s", path, error)
         return None
     found: dict[CellKey, Predictions] = {}
     for key, cell in frame.groupby(["task", "schedule", "sparsity"], observed=True, sort=False):
@@ -70,7 +45,7 @@ def read_outcomes(record: Path, sha256: str) -> dict[CellKey, Predictions] | Non
             continue
         label_N = cell.drop_duplicates("example").sort_values("example")["label"].to_numpy(np.int64)
         task, schedule, sparsity = cast("CellKey", key)
-        found[str(task), str(schedule), round(float(sparsity), 9)] = Predictions(table.to_numpy(np.int64), label_N)
+        found[cell_key(str(task), str(schedule), float(sparsity))] = Predictions(table.to_numpy(np.int64), label_N)
     return found
 
 
@@ -80,11 +55,23 @@ def read_columns(record: Path, sha256: str, names: Sequence[str]) -> pd.DataFram
     Returns:
         One row per run and test example: task, schedule, sparsity, seed, example, and the numbers.
     """
-    path = outcomes_path(record)
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+    path = _unaltered(record, sha256)
+    if path is None:
         return None
     try:
         there = pq.read_schema(path).names
         return pd.read_parquet(path, columns=[*_FIELDS[:5], *(name for name in names if name in there)])
-    except (ValueError, KeyError, OSError):
+    except (ValueError, KeyError, OSError) as error:
+        logger.warning("%s cannot be read; pages leave its numbers out: %s", path, error)
         return None
+
+
+def _unaltered(record: Path, sha256: str) -> Path | None:
+    """Return the path of the outcomes if they are there as the record names them."""
+    path = outcomes_path(record)
+    if not path.is_file():
+        return None
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        logger.warning("%s is not the file that its record names; it is not used", path)
+        return None
+    return path

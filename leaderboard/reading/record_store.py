@@ -1,11 +1,12 @@
 """Where records are found and how they are read: `FMN_HOME` (default `runs/`) and the shipped `results/`.
 
-It owns the only place of the leaderboard that opens records. It refuses to write, gives away only records whose
-signature holds, and a bad one is counted and named, never fatal.
+This is the only module of the leaderboard that opens records. It never writes. Only records whose signature holds are
+given out; a bad one becomes a `Rejected` that names the reason, never an error.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,16 @@ from benchmark.recording.trust import Trust
 from benchmark.recording.verify import UNSIGNED, Believed, Sealed, in_words, open_sealed, unseal
 from benchmark.settings import read_settings
 
-Taken = TypeVar("Taken")
+Parsed = TypeVar("Parsed")
+
+logger = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).resolve().parents[2] / "results"
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A file that looked like a record and is none to be believed."""
+    """A file that looks like a record and is not believed, with the reason."""
 
     path: str
     why: str
@@ -54,7 +57,7 @@ def homes() -> tuple[Path, ...]:
 
 
 def unfinished() -> list[Unfinished]:
-    """Tell what is being evaluated in the user's store, or was interrupted there; never anything to be ranked."""
+    """Return what is being evaluated in the user's store, or was interrupted there; none of it is ranked."""
     return read_unfinished(homes()[0])
 
 
@@ -68,11 +71,13 @@ def stamps(folders: Sequence[Path]) -> tuple[Stamp, ...]:
         for path in sorted(root.glob("*/*.json")):
             try:
                 facts = _facts(path)
-            except OSError:  # replaced between listing and looking; the next visit sees it
+            except OSError as error:
+                logger.debug("%s vanished while records were listed; the next visit looks again: %s", path, error)
                 continue
             try:
                 found.append(Stamp(str(path), facts, _facts(signature_path(path))))
-            except OSError:
+            except OSError as error:
+                logger.debug("%s has no signature that can be looked at; reading it says why: %s", path, error)
                 found.append(Stamp(str(path), facts, (0, 0, 0)))
     return tuple(found)
 
@@ -88,12 +93,12 @@ def read(path: Path, trust: Trust) -> Believed | Rejected:
     Files beside a record are checked against the digests in it when they are used; hashing all of them at once would
     keep visitors waiting.
     """
-    return take(path, trust, unseal)
+    return read_as(path, trust, unseal)
 
 
-def take(path: Path, trust: Trust, unsealed: Callable[[Sealed], Taken]) -> Taken | Rejected:
-    """Check the signature of one record and give what `unsealed` makes of it, or the reason why there is nothing."""
+def read_as(path: Path, trust: Trust, parse: Callable[[Sealed], Parsed]) -> Parsed | Rejected:
+    """Check the signature of one record; return what `parse` makes of its bytes, or the reason why there is nothing."""
     try:
-        return unsealed(open_sealed(path, trust))
+        return parse(open_sealed(path, trust))
     except (OSError, ValueError, RecursionError) as error:
         return Rejected(str(path), in_words(error))

@@ -1,4 +1,4 @@
-"""What a record says about one submission, as plain frames and text. Pure; it refuses to rank and to trust."""
+"""What a record says about one submission, as plain frames and text. Pure; it does not rank."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring.metric import Column
-from leaderboard.board.board import Entry
+from leaderboard.board.board import PROBE_ACCURACY, Entry
 from leaderboard.board.ranking import Interval
-from leaderboard.board.standings import describe, in_order
-from leaderboard.board.wording import bounds, heading, inert, one_line, percent
+from leaderboard.board.standings import SCORE, describe, in_order
+from leaderboard.board.wording import bounds, heading, one_line, percent
 
+HEADLINES = (SCORE, "robustness/dense", "robustness/retention", "robustness/score_high")
+"""The numbers at the head of a submission's page."""
 _PROJECT = Path(__file__).resolve().parents[2]
 _FMN = ".venv/bin/fmn"
 _HARMLESS = re.compile(r"\w[\w.+/-]*|/[\w.+/-]+", re.ASCII)
-"""Words that may be given to make, which runs what is in `$(...)` and quotes nothing; any other word goes past it."""
+"""Words that may be given to make, which runs what is in `$(...)` and quotes nothing; for any other word the command
+calls `fmn` itself."""
 
 
-def cell_frame(
-    record: EvaluationRecord, task: str, columns: Mapping[str, Column]
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Lay out every number of every cell of a task, each with its bounds; returns the frame and its column config."""
+def cell_frame(record: EvaluationRecord, task: str, columns: Mapping[str, Column]) -> pd.DataFrame:
+    """Lay out every described number of every cell of a task.
+
+    Returns:
+        One row per cell in the order of the record: Schedule, Sparsity (texts), Models; then per number a column of
+        its name and one of its bounds as text, `<name> interval`.
+    """
     cells = [cell for cell in record.cells if cell.task == task]
     names = in_order(dict.fromkeys(name for cell in cells for name in cell.metrics), columns)
     table: dict[str, list[Any]] = {
@@ -36,19 +41,15 @@ def cell_frame(
         "Sparsity": [percent(cell.sparsity) for cell in cells],
         "Models": [cell.num_models for cell in cells],
     }
-    config: dict[str, Any] = {}
     for name in names:
-        column = describe(name, columns)
-        if column is None:
+        if describe(name, columns) is None:
             continue
         estimates = [cell.metrics.get(name) for cell in cells]
         table[name] = [None if each is None else each.value for each in estimates]
         table[f"{name} interval"] = [
             bounds(Interval.of(each.value, each.low, each.high)) if each else "" for each in estimates
         ]
-        config[name] = st.column_config.NumberColumn(heading(column), format="%.4f", help=inert(column.description))
-        config[f"{name} interval"] = st.column_config.TextColumn("Interval", width=120)
-    return pd.DataFrame(table), config
+    return pd.DataFrame(table)
 
 
 def summary_frame(record: EvaluationRecord, columns: Mapping[str, Column]) -> pd.DataFrame:
@@ -70,7 +71,7 @@ def run_frame(record: EvaluationRecord) -> pd.DataFrame:
         [
             {"Schedule": one_line(run.schedule, 40), "Sparsity": percent(run.sparsity), "Model": run.seed,
              "Status": run.status, "Reason": run.failure.reason if run.failure else "",
-             "Accuracy": run.metrics.get("linear/accuracy"), "Weights": run.state_key[:16]}
+             "Accuracy": run.metrics.get(PROBE_ACCURACY), "Weights": run.state_key[:16]}
             for run in record.runs
         ]
     )  # fmt: skip
@@ -117,8 +118,14 @@ def facts_frame(record: EvaluationRecord, entry: Entry) -> pd.DataFrame:
     )
 
 
+def evaluation_label(entry: Entry) -> str:
+    """Name one of several evaluations of a submission: when, of which code, and whether it is complete."""
+    state = "incomplete" if entry.barred else "complete"
+    return f"{entry.created[:16].replace('T', ' ')}, code {one_line(entry.digest[:8])}, {state}"
+
+
 def reproduce_command(record: EvaluationRecord) -> str:
-    """Give the shell command that evaluates the submission again; foreign words are quoted."""
+    """Return the shell command that evaluates the submission again; foreign words are quoted."""
     name, spec = one_line(record.submission.name), one_line(record.spec_identity.rpartition("-")[0])
     if _HARMLESS.fullmatch(name) and _HARMLESS.fullmatch(spec):
         return f"make evaluate SUBMISSION={name} SPEC={spec}"
@@ -126,7 +133,7 @@ def reproduce_command(record: EvaluationRecord) -> str:
 
 
 def repeat_command(path: str) -> str:
-    """Give the shell command that evaluates what a record tells of again and compares, from the project's folder."""
+    """Return the shell command that evaluates a record's submission again and compares, from the project's folder."""
     record = Path(path)
     here = one_line(str(record.relative_to(_PROJECT) if record.is_relative_to(_PROJECT) else record), 1000)
     return f"make reproduce RESULT={here}" if _HARMLESS.fullmatch(here) else f"{_FMN} reproduce -- {shlex.quote(here)}"

@@ -16,8 +16,8 @@ MAX_ROWS = 500
 @st.cache_data(max_entries=8, show_spinner="Testing ...")
 def _claims(_scene: Scene, label: str, stamp: int) -> list[Claim]:
     del label, stamp  # they are the key
-    everybody = competitors(_scene.opened.board, _scene.arena, "all")
-    return claims(_scene.opened.board, [entries[0] for entries in everybody.values()])
+    everybody = competitors(_scene.snapshot.board, _scene.arena, "all")
+    return claims(_scene.snapshot.board, [entries[0] for entries in everybody.values()])
 
 
 def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], level: float) -> None:
@@ -49,11 +49,11 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
 def page() -> None:
     """Lay out the page."""
     scene = open_scene("Claims", "Every planned test of this board, under one multiplicity plan.")
-    found = _claims(scene, scene.label, len(scene.opened.board.seeds))
+    found = _claims(scene, scene.label, len(scene.snapshot.board.seeds))
     if not found:
         st.info("A test takes two models per population and a complete grid.", icon=":material/balance:")
         return
-    entries = {entry.path: entry for entry in scene.opened.board.entries.values()}
+    entries = {entry.path: entry for entry in scene.snapshot.board.entries.values()}
     level = 1 - next(iter(scene.entries.values())).confidence
     st.text(
         f"{found[0].family} tests were planned before looking: every pair of submissions, every pair of schedules, and "

@@ -17,14 +17,14 @@ from leaderboard.figures.palette import OKABE_ITO
 @st.cache_data(max_entries=64, show_spinner="Resampling ...")
 def _fight(_scene: Scene, first: str, second: str, stamp: tuple[str, str]) -> Duel:
     del stamp  # part of the key
-    entries = _scene.opened.board.entries[first], _scene.opened.board.entries[second]
-    return compare(_scene.opened.board, *entries, (outcomes_of(entries[0]), outcomes_of(entries[1])))
+    entries = _scene.snapshot.board.entries[first], _scene.snapshot.board.entries[second]
+    return compare(_scene.snapshot.board, *entries, (outcomes_of(entries[0]), outcomes_of(entries[1])))
 
 
 def choose(scene: Scene) -> tuple[Entry, Entry] | None:
     """Let people pick two submissions, the two best ones first."""
     paths = [entry.path for entry in scene.entries.values()]
-    ranking = rows(scene.groups, summary_scores(scene.opened.board, paths), SCORE, "higher", each_track=False)
+    ranking = rows(scene.groups, summary_scores(scene.snapshot.board, paths), SCORE, "higher", each_track=False)
     names = [row.entry.name for row in ranking]
     if len(names) < 2:
         st.info("Comparing takes two submissions under this specification.", icon=":material/compare_arrows:")

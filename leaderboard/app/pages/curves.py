@@ -33,7 +33,7 @@ class Choice:
 
 def choose(scene: Scene) -> Choice:
     """Show the controls of the page."""
-    board, everybody = scene.opened.board, list(scene.entries.values())
+    board, everybody = scene.snapshot.board, list(scene.entries.values())
     ranking = rows(scene.groups, summary_scores(board, [e.path for e in everybody]), SCORE, "higher", each_track=False)
     names = pick_submissions([row.entry.name for row in ranking], default=6)
     described = columns_of(everybody)
@@ -56,7 +56,7 @@ def choose(scene: Scene) -> Choice:
 
 def panels(scene: Scene, choice: Choice) -> dict[str, list[Line]]:
     """Make the lines of every panel, by title."""
-    board, looks = scene.opened.board, scene.opened.looks
+    board, looks = scene.snapshot.board, scene.looks
     if choice.view == "submissions":
         made = {
             one_line(entry.name, 60): lines_of_submission(board, entry, choice.task, choice.metric, choice.controls)

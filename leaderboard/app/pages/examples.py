@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import altair as alt
-import pandas as pd
 import streamlit as st
 
 from benchmark.datasets.image_set import ImageSet
@@ -14,9 +12,9 @@ from leaderboard.app.forgetting_views import NO_OUTCOMES, chart, class_names
 from leaderboard.app.open_board import full_record
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.exemplars import Exemplar, also_forgotten_by, exemplars, reading_rows, votes
+from leaderboard.board.predictions import CellKey, Predictions
 from leaderboard.board.wording import inert, one_line, percent
-from leaderboard.figures.palette import NEUTRAL, OKABE_ITO
-from leaderboard.reading.outcomes import CellKey, Predictions
+from leaderboard.figures.class_figures import vote_bars
 from leaderboard.reading.pictures import enlarge
 
 MAX_SHOWN = 48
@@ -93,19 +91,6 @@ def show_one(
         chart(vote_bars(votes(*cells, each.example, names)), "votes", "What the models say, dense beside pruned")
         show_readings(entry, key, each.example)
         show_others(scene, entry, key, each.example, cells[0])
-
-
-def vote_bars(frame: pd.DataFrame) -> alt.Chart:
-    """Draw the share of models that name each class, dense beside pruned."""
-    colours = alt.Scale(domain=["dense", "pruned"], range=[NEUTRAL, OKABE_ITO[4]])
-    return alt.Chart(frame, height=alt.Step(14)).mark_bar().encode(
-        y=alt.Y("name:N", title=None, axis=alt.Axis(labelLimit=120, ticks=False, domain=False)),
-        yOffset=alt.YOffset("side:N", sort=["dense", "pruned"]),
-        x=alt.X("share:Q", title="Share of models", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
-        color=alt.Color("side:N", scale=colours, title=None, legend=alt.Legend(orient="top")),
-        tooltip=[alt.Tooltip("name:N", title="Class"), alt.Tooltip("side:N", title="Models"),
-                 alt.Tooltip("share:Q", title="Share", format=".1%")],
-    )  # fmt: skip
 
 
 def show_readings(entry: Entry, key: CellKey, example: int) -> None:

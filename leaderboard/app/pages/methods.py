@@ -7,18 +7,16 @@ import streamlit as st
 from benchmark.scoring.metric import Column
 from leaderboard.app.open_board import open_board
 from leaderboard.board.standings import columns_of
-from leaderboard.board.wording import one_line
+from leaderboard.text.board_frames import number_frame
 from leaderboard.text.guide import COMMANDS, RULES, SUBMITTING
 from leaderboard.text.metric_docs import Instrument, instruments
 
 
 def show_columns(columns: dict[str, Column]) -> None:
     """List every number that the records describe."""
-    words = {"higher": "higher ↑", "lower": "lower ↓", "neither": "-"}
     st.dataframe(
-        [{"Name": one_line(c.title, 80), "Better": words[c.better], "Unit": one_line(c.unit, 30) or "-",
-          "What it is": one_line(c.description, 400), "Key": one_line(c.name, 80)} for c in columns.values()],
-        hide_index=True, key="columns_table", alt="Every number that the records describe",
+        number_frame(columns.values()), hide_index=True, key="columns_table",
+        alt="Every number that the records describe",
         column_config={"What it is": st.column_config.TextColumn(width=620)},
     )  # fmt: skip
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from leaderboard.app.column_config import ranked_columns
 from leaderboard.app.controls import URL, Scene, name_rejected, open_scene
-from leaderboard.app.table import column_config, default_columns, frame
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import PROBE_ACCURACY
 from leaderboard.board.measures import Numbers, collect, direction, middle_sparsity, resampled
+from leaderboard.board.ranked_table import default_columns, ranked_frame
 from leaderboard.board.stability import leaders
 from leaderboard.board.standings import (
     SCORE,
@@ -22,6 +23,8 @@ from leaderboard.board.standings import (
 )
 from leaderboard.board.wording import heading, inert, one_line, percent
 from leaderboard.figures.charts import MAX_BARS, Bar, interval_plot
+from leaderboard.reading import record_store
+from leaderboard.text.board_frames import failed_run_frame
 from leaderboard.text.downloads import as_bibtex, as_csv, as_json
 
 
@@ -40,7 +43,7 @@ def choose_part(scene: Scene, numbers: Numbers) -> bool:
     part = [sparsity for sparsity in sparsities if low <= sparsity <= high]
     if not chosen or (set(chosen) == set(schedules) and part == sparsities):
         return False
-    numbers.scores[SELECTION.name] = selection_scores(scene.opened.board, entries, chosen, part)
+    numbers.scores[SELECTION.name] = selection_scores(scene.snapshot.board, entries, chosen, part)
     numbers.columns[SELECTION.name] = SELECTION
     return True
 
@@ -52,7 +55,7 @@ def choose(scene: Scene) -> tuple[Numbers, str, list[str], bool]:
         middle = middle_sparsity(list(scene.entries.values()))
         at = st.select_slider("Sparsity of the columns that belong to one sparsity", sparsities, value=middle,
                               format_func=percent, key="at", bind=URL) if len(sparsities) > 1 else middle  # fmt: skip
-        numbers = collect(scene.opened.board, list(scene.entries.values()), at)
+        numbers = collect(scene.snapshot.board, list(scene.entries.values()), at)
         partial = choose_part(scene, numbers)
         options = [SELECTION.name, *numbers.rankable] if partial else numbers.rankable
         options = list(dict.fromkeys(options))
@@ -79,10 +82,10 @@ def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
 
 def show_table(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str, shown: list[str], every: bool) -> None:
     """Show the ranked table; selecting a row offers to open that submission."""
-    curves = mean_curves(scene.opened.board, [row.entry for row in ranking], PROBE_ACCURACY)
-    table = frame(ranking, by, shown, curves, every)
+    curves = mean_curves(scene.snapshot.board, [row.entry for row in ranking], PROBE_ACCURACY)
+    table = ranked_frame(ranking, by, shown, curves, shipped=record_store.homes()[1], intervals=every)
     event = st.dataframe(
-        table, column_config=column_config(by, shown, numbers.columns, curves), hide_index=True, on_select="rerun",
+        table, column_config=ranked_columns(by, shown, numbers.columns, curves), hide_index=True, on_select="rerun",
         selection_mode="single-row", key="table", alt="Ranked submissions", height=min(38 + 35 * len(table), 620),
     )  # fmt: skip
     chosen = event["selection"]["rows"]
@@ -130,7 +133,7 @@ def show_intervals(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: s
     st.subheader("Intervals")
     if len(bars) > MAX_BARS:
         st.caption(f"The first {MAX_BARS} of {len(bars)}.")
-    chart = interval_plot(bars, scene.opened.looks, heading(numbers.columns[by]))
+    chart = interval_plot(bars, scene.looks, heading(numbers.columns[by]))
     st.altair_chart(chart, alt=f"Intervals of {len(bars)} submissions", key="bars")
 
 
@@ -139,8 +142,7 @@ def show_stability(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: s
     st.subheader("How stable is the top?")
     if scene.track == "each":
         st.caption("All tracks together.")
-    judged = [name for name in numbers.rankable if not name.startswith(("cost/", "dense:", "pruned:"))]
-    found = leaders(ranking, {name: numbers.columns[name] for name in judged}, by)
+    found = leaders(ranking, {name: numbers.columns[name] for name in numbers.of_whole_submissions}, by)
     st.dataframe(
         found, hide_index=True, alt="Leaders by every number", key="stability",
         column_config={
@@ -155,16 +157,10 @@ def show_stability(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: s
 
 def show_failures(ranking: Sequence[Row]) -> None:
     """Name failed runs with their reason; nothing is left out silently."""
-    failed = [(row.entry, run) for row in ranking for run in row.entry.failed]
-    if not failed:
-        return
-    st.subheader("Failed runs")
-    st.dataframe(
-        [{"Submission": one_line(entry.name, 80), "Schedule": one_line(run.schedule, 40),
-          "Sparsity": percent(run.sparsity), "Model": run.seed, "Reason": run.reason.replace("_", " "),
-          "Message": one_line(run.message)} for entry, run in failed[:500]],
-        hide_index=True, alt="Failed runs", key="failures",
-    )  # fmt: skip
+    failed = failed_run_frame(row.entry for row in ranking)
+    if len(failed):
+        st.subheader("Failed runs")
+        st.dataframe(failed.head(500), hide_index=True, alt="Failed runs", key="failures")
 
 
 def page() -> None:
@@ -180,7 +176,7 @@ def page() -> None:
     show_intervals(scene, numbers, ranking, by)
     show_stability(scene, numbers, ranking, by)
     show_failures(ranking)
-    name_rejected(scene.opened)
+    name_rejected(scene.snapshot)
 
 
 page()

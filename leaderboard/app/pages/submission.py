@@ -5,19 +5,22 @@ from __future__ import annotations
 import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
+from leaderboard.app.column_config import cell_columns
 from leaderboard.app.controls import Scene, name_rejected, open_scene, pick_submission
 from leaderboard.app.forgetting_views import show_classes, show_map
 from leaderboard.app.legend import show_legend
 from leaderboard.app.mlflow_link import whereabouts
 from leaderboard.app.open_board import full_record
 from leaderboard.app.unfinished import mention_unfinished
-from leaderboard.board.board import DENSE, Entry
+from leaderboard.board.board import DENSE, PROBE_ACCURACY, Entry
 from leaderboard.board.standings import SCORE, columns_of, describe, rows, summary_scores
 from leaderboard.board.wording import heading, inert, one_line, percent, web_address
 from leaderboard.figures.charts import curves, limits, training_curves
 from leaderboard.figures.lines import levels, lines_of_submission
 from leaderboard.text.facts import (
+    HEADLINES,
     cell_frame,
+    evaluation_label,
     facts_frame,
     layer_frame,
     pretty,
@@ -27,8 +30,6 @@ from leaderboard.text.facts import (
     summary_frame,
 )
 
-HEADLINES = (SCORE, "robustness/dense", "robustness/retention", "robustness/score_high")
-
 
 def choose(scene: Scene) -> Entry:
     """Let people pick a submission, and an older evaluation of it where there is one."""
@@ -36,17 +37,12 @@ def choose(scene: Scene) -> Entry:
         entries = scene.groups[pick_submission(scene)]
         if len(entries) == 1:
             return entries[0]
-        return st.selectbox("Evaluation", entries, width=360, format_func=_evaluation_label)
-
-
-def _evaluation_label(entry: Entry) -> str:
-    state = "incomplete" if entry.barred else "complete"
-    return f"{entry.created[:16].replace('T', ' ')}, code {entry.digest[:8]}, {state}"
+        return st.selectbox("Evaluation", entries, width=360, format_func=evaluation_label)
 
 
 def show_head(scene: Scene, entry: Entry) -> None:
     """Say what it is, where it stands and what it scored."""
-    scores = summary_scores(scene.opened.board, [e.path for e in scene.entries.values()])
+    scores = summary_scores(scene.snapshot.board, [e.path for e in scene.entries.values()])
     ranking = rows(scene.groups, scores, SCORE, "higher", each_track=True)
     standing = next((row.standing for row in ranking if row.entry.path == entry.path), None)
     st.text(one_line(entry.description, 1000) or "No description.")
@@ -56,7 +52,7 @@ def show_head(scene: Scene, entry: Entry) -> None:
     if entry.barred:
         st.warning(f"Not ranked: {inert(entry.barred)}.", icon=":material/error:")
     columns = columns_of([entry])
-    mine = summary_scores(scene.opened.board, [entry.path])
+    mine = summary_scores(scene.snapshot.board, [entry.path])
     with st.container(horizontal=True):
         if standing and standing.rank:
             ranked = sum(row.standing.rank is not None for row in ranking if row.entry.supervision == entry.supervision)
@@ -98,8 +94,8 @@ def show_mlflow(entry: Entry) -> None:
 def show_numbers(scene: Scene, entry: Entry, record: EvaluationRecord, task: str) -> None:
     """Show every number of the record, and the accuracy curves."""
     columns = columns_of([entry])
-    accuracy = describe("linear/accuracy", columns)
-    lines = lines_of_submission(scene.opened.board, entry, task, "linear/accuracy", controls=True)
+    accuracy = describe(PROBE_ACCURACY, columns)
+    lines = lines_of_submission(scene.snapshot.board, entry, task, PROBE_ACCURACY, controls=True)
     if accuracy and lines:
         references = levels([entry], task)
         show_legend(lines)
@@ -110,8 +106,9 @@ def show_numbers(scene: Scene, entry: Entry, record: EvaluationRecord, task: str
     st.dataframe(summary_frame(record, columns), hide_index=True, key="summary", alt="Numbers of the whole submission",
                  column_config={"Value": number})  # fmt: skip
     st.text("Every number of every cell")
-    frame, config = cell_frame(record, task, columns)
-    st.dataframe(frame, hide_index=True, column_config=config, key="cells", alt="Every number of every cell")
+    frame = cell_frame(record, task, columns)
+    st.dataframe(frame, hide_index=True, column_config=cell_columns(frame, columns), key="cells",
+                 alt="Every number of every cell")  # fmt: skip
 
 
 def show_runs(record: EvaluationRecord) -> None:
@@ -190,7 +187,7 @@ def page() -> None:
         st.text("Specification")
         st.code(pretty(record.spec), language="json", height=300)
     show_reproduction(entry, record)
-    name_rejected(scene.opened)
+    name_rejected(scene.snapshot)
 
 
 page()

@@ -9,9 +9,11 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from benchmark.recording.archive import maps_path, read_record
-from leaderboard.app.forgetting_views import class_frame
-from leaderboard.reading.maps import points_of_panel, read_maps
-from leaderboard.reading.outcomes import Predictions, read_outcomes
+from leaderboard.board.map_points import points_of_panel
+from leaderboard.board.predictions import Predictions
+from leaderboard.figures.class_frame import class_frame
+from leaderboard.reading.maps import read_maps
+from leaderboard.reading.outcomes import read_outcomes
 from tests.leaderboard.records import TASK, Knobs, add_outcomes, evaluation, shelve
 
 

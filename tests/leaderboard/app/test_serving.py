@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from leaderboard.reading.board_cache import Index
+from leaderboard.reading.board_cache import BoardCache
 from tests.leaderboard.records import Knobs, evaluation, shelve
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,4 +50,4 @@ def test_a_server_answers_and_reads_its_records_before_the_first_visitor(
     assert "Traceback" not in said
     assert "ScriptRunContext" not in said
     monkeypatch.setenv("FMN_CACHE", str(tmp_path / "cache"))
-    assert len(Index.of([tmp_path / "home", tmp_path / "none"]).found) == 2
+    assert len(BoardCache.of([tmp_path / "home", tmp_path / "none"]).found) == 2

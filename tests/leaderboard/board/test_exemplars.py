@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from benchmark.datasets.image_set import ImageSet
 from leaderboard.board.exemplars import also_forgotten_by, exemplars, reading_rows, votes
-from leaderboard.reading.outcomes import Predictions
+from leaderboard.board.predictions import Predictions
 from leaderboard.reading.pictures import enlarge, read_pictures
 
 DENSE, CELL = ("t", "dense", 0.0), ("t", "late", 0.9)

@@ -35,7 +35,7 @@ from leaderboard.board.standings import (
     selection_scores,
     summary_scores,
 )
-from leaderboard.reading import record_store as shelf
+from leaderboard.reading import record_store
 from leaderboard.reading.outcomes import read_outcomes
 from tests.leaderboard.records import COLUMNS, SIGNER, SPARSITIES, TASK, Knobs, add_outcomes, evaluation, shelve
 
@@ -183,19 +183,20 @@ def test_bad_files_are_named_and_the_others_still_read(tmp_path: Path) -> None:
     for name, text in bad.items():
         good.with_name(name).write_text(text)
         signature_path(good.with_name(name)).write_bytes(sign(text.encode(), {}, "none", signing_key("unisolated")))
-    read = {Path(stamp.path).name: shelf.read(Path(stamp.path), load_trust()) for stamp in shelf.stamps((tmp_path,))}
+    paths = [Path(stamp.path) for stamp in record_store.stamps((tmp_path,))]
+    read = {path.name: record_store.read(path, load_trust()) for path in paths}
     assert isinstance(read.pop(good.name), Believed)
     assert set(read) == set(bad)
-    assert all(isinstance(each, shelf.Rejected) and each.why for each in read.values())
+    assert all(isinstance(each, record_store.Rejected) and each.why for each in read.values())
 
 
 def test_a_rewritten_record_gets_another_stamp(tmp_path: Path) -> None:
     (path,) = shelve(tmp_path, evaluation())
-    before = shelf.stamps((tmp_path, tmp_path / "absent"))
+    before = record_store.stamps((tmp_path, tmp_path / "absent"))
     facts = path.stat()
     path.write_text(path.read_text())
     os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # same size, same time of modification
-    assert shelf.stamps((tmp_path, tmp_path / "absent")) != before
+    assert record_store.stamps((tmp_path, tmp_path / "absent")) != before
 
 
 def test_outcomes_with_another_digest_are_not_used(tmp_path: Path) -> None:

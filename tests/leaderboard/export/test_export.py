@@ -19,13 +19,13 @@ from benchmark.recording.signature import sign
 from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import judge
-from leaderboard.export.copying import copy_record
-from leaderboard.export.folder import MARKER, ForeignFolder, check_replaceable
-from leaderboard.export.gathering import PUBLISHER, gather
-from leaderboard.export.pages import Pages
-from leaderboard.export.places import places, slug
+from leaderboard.export.page_renderer import PageRenderer
+from leaderboard.export.published_board import PUBLISHER, read_published_board
+from leaderboard.export.record_copies import copy_record
 from leaderboard.export.site import NothingToShow, Written, export
-from leaderboard.export.svg_charts import curve_panel, ticks
+from leaderboard.export.site_folder import MARKER, ForeignFolder, check_replaceable
+from leaderboard.export.site_paths import entry_paths, slug
+from leaderboard.export.svg import curve_panel, ticks
 from leaderboard.figures.charts import Level, Line, limits
 from tests.leaderboard.html_tables import PageReader, Shown, read_page
 from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve
@@ -295,10 +295,10 @@ def test_an_export_that_fails_leaves_the_earlier_site_and_nothing_else(
     out = export(tmp_path / "out" / "site", load_trust()).folder
     before = (out / "index.html").read_bytes()
 
-    def full(self: Pages, template: str, **data: object) -> str:
+    def full(self: PageRenderer, template: str, **data: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Pages, "render", full)
+    monkeypatch.setattr(PageRenderer, "render", full)
     with pytest.raises(OSError, match="No space"):
         export(out, load_trust())
     assert (out / "index.html").read_bytes() == before
@@ -313,7 +313,7 @@ def test_without_a_record_there_is_no_site(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_record_that_was_replaced_meanwhile_stops_the_export(small: Path, tmp_path: Path) -> None:
-    gathered = gather(load_trust())
+    gathered = read_published_board(load_trust())
     (entry,) = gathered.board.entries.values()
     shelve(small, evaluation(Knobs(models=2, created="2026-11-25T10:00:00Z")))
     with pytest.raises(ValueError, match="run the same command again"):
@@ -353,7 +353,7 @@ def test_a_record_that_claims_infinity_draws_no_line_out_of_its_panel() -> None:
 
 def test_names_become_harmless_file_names_that_nobody_shares(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FMN_HOME", str(store))
-    found = places(gather(load_trust()).board.entries.values())
+    found = entry_paths(read_published_board(load_trust()).board.entries.values())
     taken = [place.page.casefold() for place in found.values()]
     assert len(set(taken)) == len(taken)
     for hostile in [*HOSTILE_NAMES, "..", "../../etc/passwd", ".git", "a/../b", "CON\x00", "é"]:

@@ -19,8 +19,8 @@ from benchmark.recording.trust import Trust, load_trust
 from benchmark.recording.verify import Sealed, open_sealed, unseal
 from leaderboard.board.board import Board, Condensed, assemble, condense
 from leaderboard.reading import board_cache as index
-from leaderboard.reading import record_store as shelf
-from leaderboard.reading.board_cache import Index
+from leaderboard.reading import record_store
+from leaderboard.reading.board_cache import BoardCache
 from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve, write_signed
 
 FAILED = {("late", 0.9, 1): Failure(reason="out_of_memory", message="<b>2 GiB</b>")}
@@ -48,23 +48,23 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def _serve(home: Path, trust: Trust | None = None) -> tuple[Board, list[shelf.Rejected]]:
+def _serve(home: Path, trust: Trust | None = None) -> tuple[Board, list[record_store.Rejected]]:
     """Open a store as a new server does."""
-    known, trust = Index.of([home]), trust or load_trust()
-    taken = [_take(known, stamp.path, trust) for stamp in shelf.stamps([home])]
+    known, trust = BoardCache.of([home]), trust or load_trust()
+    taken = [_take(known, stamp.path, trust) for stamp in record_store.stamps([home])]
     known.save()
-    rejected = [each for each in taken if isinstance(each, shelf.Rejected)]
+    rejected = [each for each in taken if isinstance(each, record_store.Rejected)]
     return assemble(each for each in taken if isinstance(each, Condensed)), rejected
 
 
-def _take(known: Index, path: str, trust: Trust) -> Condensed | shelf.Rejected:
-    return shelf.take(Path(path), trust, lambda sealed: known.condensed(path, sealed))
+def _take(known: BoardCache, path: str, trust: Trust) -> Condensed | record_store.Rejected:
+    return record_store.read_as(Path(path), trust, lambda sealed: known.condensed(path, sealed))
 
 
 def _afresh(home: Path) -> Board:
     """Open a store without any index."""
-    read = {stamp.path: shelf.read(Path(stamp.path), load_trust()) for stamp in shelf.stamps([home])}
-    good = {path: each for path, each in read.items() if not isinstance(each, shelf.Rejected)}
+    read = {stamp.path: record_store.read(Path(stamp.path), load_trust()) for stamp in record_store.stamps([home])}
+    good = {path: each for path, each in read.items() if not isinstance(each, record_store.Rejected)}
     return assemble(condense(path, each.record, each.signer) for path, each in good.items())
 
 
@@ -197,12 +197,12 @@ def test_a_damaged_index_is_ignored_and_made_again(
     _file(home).write_bytes(damage(good))
     _assert_same(_serve(home)[0], _afresh(home))
     assert len(parsed) == 3
-    assert len(Index.of([home]).found) == 3
+    assert len(BoardCache.of([home]).found) == 3
 
 
 def test_a_forged_number_is_shown_neither_from_a_folder_nor_from_a_file_that_others_can_write(home: Path) -> None:
     _serve(home)
-    known, (path, *_) = Index.of([home]), _records(home)
+    known, (path, *_) = BoardCache.of([home]), _records(home)
     true = known.condensed(str(path), open_sealed(path, load_trust())).entry
     forged = {name: replace(each, entry=replace(each.entry, device_s=0.0)) for name, each in known.found.items()}
     replace(known, used=forged, written=frozenset()).save()
@@ -211,7 +211,7 @@ def test_a_forged_number_is_shown_neither_from_a_folder_nor_from_a_file_that_oth
         mode = place.stat().st_mode
         replace(known, used=forged, written=frozenset()).save()
         place.chmod(0o777)
-        assert Index.of([home]).found == {}
+        assert BoardCache.of([home]).found == {}
         assert _serve(home)[0].entries[str(path)] == true
         place.chmod(mode)
 
@@ -230,7 +230,7 @@ def test_a_cache_folder_that_cannot_be_made_harms_nobody(
     (home.parent / "a file").touch()
     monkeypatch.setenv("FMN_CACHE", str(home.parent / place))
     _assert_same(_serve(home)[0], _afresh(home))
-    assert Index.of([home]).found == {}
+    assert BoardCache.of([home]).found == {}
 
 
 def test_a_disk_on_which_nothing_can_be_written_harms_nobody(
@@ -257,7 +257,7 @@ def test_only_records_that_are_still_there_are_kept(home: Path) -> None:
     for path in _records(home)[1:]:
         path.unlink()
     _serve(home)
-    assert len(Index.of([home]).found) == 1
+    assert len(BoardCache.of([home]).found) == 1
     assert _file(home).stat().st_size < size
 
 
@@ -275,7 +275,7 @@ def test_indexes_of_forgotten_stores_do_not_pile_up(home: Path, monkeypatch: pyt
         shelve(home.parent / f"home-{number}", evaluation())
         _serve(home.parent / f"home-{number}")
     assert len(list((home.parent / "cache").iterdir())) == 2
-    assert len(Index.of([home.parent / "home-3"]).found) == 1
+    assert len(BoardCache.of([home.parent / "home-3"]).found) == 1
 
 
 def test_a_record_whose_facts_would_not_come_back_is_read_again_every_time(home: Path, parsed: list[str]) -> None:

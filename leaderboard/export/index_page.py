@@ -1,22 +1,23 @@
-"""What the first page of an exported site holds, as plain data for its template: one section per arena."""
+"""What the index page of an exported site holds, as plain data for its template: one section per arena."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from leaderboard.board.claims import SECTIONS, Claim, claim_frame, claims
 from leaderboard.board.measures import resampled
 from leaderboard.board.stability import leaders
 from leaderboard.board.standings import SCORE, rows
-from leaderboard.board.wording import TIERS, heading, one_line, percent
-from leaderboard.export.panels import Curves, Intervals, interval_plot, schedule_curves
-from leaderboard.export.places import Place
-from leaderboard.export.ranked import Ranked, ranked_table, track_title
-from leaderboard.export.tables import Table, from_frame, listing, number
-from leaderboard.reading.opened import Opened
+from leaderboard.board.wording import TIERS, heading, one_line
+from leaderboard.export.arena_ranking import ArenaRanking, ranked_table, track_title
+from leaderboard.export.page_figures import Curves, Intervals, interval_plot, schedule_curves
+from leaderboard.export.site_paths import EntryPaths
+from leaderboard.export.tables import Table, from_frame, number
+from leaderboard.figures.palette import looks
+from leaderboard.reading.board_loader import BoardSnapshot
 from leaderboard.reading.record_store import Rejected
+from leaderboard.text.board_frames import failed_run_frame, rejected_frame
 
 MAX_CURVES, MAX_CLAIMS, MAX_FAILURES, MAX_REJECTED = 6, 40, 200, 200
 
@@ -55,24 +56,26 @@ class Section:
 
 
 def section(
-    gathered: Opened, ranked: Ranked, name: str, places: Mapping[str, Place], downloads: Mapping[str, str]
-) -> Section:
+    snapshot: BoardSnapshot, ranked: ArenaRanking, name: str, paths: Mapping[str, EntryPaths],
+    downloads: Mapping[str, str],
+) -> Section:  # fmt: skip
     """Arrange everything that the page shows of an arena.
 
     Args:
-        gathered: the board.
+        snapshot: the board.
         ranked: the arena, ranked.
         name: of the section, unique on the page.
-        places: where evaluations are on the site.
+        paths: where evaluations are on the site.
         downloads: title and place of the files of this arena.
     """
     column = ranked.numbers.columns[ranked.by]
     together = rows(ranked.groups, ranked.numbers.scores, SCORE, "higher", each_track=False)
     drawn = [row.entry for row in together][:MAX_CURVES]
     tasks = sorted({task for entry in drawn for task in entry.tasks})
-    curves = [schedule_curves(gathered.board, drawn, gathered.looks, task) for task in tasks]
+    colours = looks(snapshot.board.names_by_age)
+    curves = [schedule_curves(snapshot.board, drawn, colours, task) for task in tasks]
     level = 1 - ranked.entries[0].confidence
-    found = claims(gathered.board, [evaluations[0] for evaluations in ranked.groups.values()])
+    found = claims(snapshot.board, [evaluations[0] for evaluations in ranked.groups.values()])
     return Section(
         name=name,
         label=one_line(ranked.label),
@@ -81,10 +84,10 @@ def section(
         better=column.better,
         resampled=resampled(ranked.by, ranked.ranking),
         tracks=tuple(
-            (track_title(track), ranked_table(ranked, ranked.track(track), gathered.looks, places))
+            (track_title(track), ranked_table(ranked, ranked.track(track), colours, paths))
             for track in ranked.tracks
         ),
-        intervals=interval_plot(ranked.ranking, ranked.by, gathered.looks),
+        intervals=interval_plot(ranked.ranking, ranked.by, colours),
         curves=tuple(each for each in curves if each),
         num_without_curve=len(together) - len(drawn),
         questions=tuple(_questions(found, ranked, level)),
@@ -97,12 +100,12 @@ def section(
 
 
 def rejected_table(rejected: Sequence[Rejected]) -> Table:
-    """Name the records that are not shown, with what is wrong with each; where they are is nobody's business."""
-    named = [(one_line("/".join(Path(each.path).parts[-2:])), one_line(each.why, 400)) for each in rejected]
-    return listing("Records that are not shown", ["Record", "Why"], named[:MAX_REJECTED])
+    """Name the records that are not shown, with what is wrong with each; where they lie on this machine is left out."""
+    frame = rejected_frame(rejected[:MAX_REJECTED]).drop(columns="Place")
+    return from_frame(frame, "Records that are not shown")
 
 
-def _questions(found: Sequence[Claim], ranked: Ranked, level: float) -> list[Question]:
+def _questions(found: Sequence[Claim], ranked: ArenaRanking, level: float) -> list[Question]:
     names = {entry.path: entry.name for entry in ranked.entries}
     made: list[Question] = []
     for kind, (title, how) in SECTIONS.items():
@@ -123,20 +126,13 @@ def _p_value(value: float) -> str:
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
-def _stability(ranked: Ranked) -> Table:
+def _stability(ranked: ArenaRanking) -> Table:
     columns = ranked.numbers.columns
-    judged = [name for name in ranked.numbers.rankable if not name.startswith(("cost/", "dense:", "pruned:"))]
-    found = leaders(ranked.ranking, {name: columns[name] for name in judged}, ranked.by)
+    found = leaders(ranked.ranking, {name: columns[name] for name in ranked.numbers.of_whole_submissions}, ranked.by)
     headings = {"by": "Ranked by", "leaders": "Not separated from the best", "agreement": "Agreement"}
     return from_frame(found, "Leaders by every number", headings, {"agreement": lambda value: number(value, 2)})
 
 
-def _failures(ranked: Ranked) -> Table | None:
-    failed = [(entry, run) for entry in ranked.entries for run in entry.failed]
-    texts = [
-        (one_line(entry.name, 80), one_line(run.schedule, 40), percent(run.sparsity), str(run.seed),
-         run.reason.replace("_", " "), one_line(run.message))
-        for entry, run in failed[:MAX_FAILURES]
-    ]  # fmt: skip
-    names = ["Submission", "Schedule", "Sparsity", "Model", "Reason", "Message"]
-    return listing("Failed runs", names, texts) if failed else None
+def _failures(ranked: ArenaRanking) -> Table | None:
+    frame = failed_run_frame(ranked.entries)
+    return from_frame(frame.head(MAX_FAILURES), "Failed runs") if len(frame) else None

@@ -11,7 +11,7 @@ from leaderboard.board.board import PROBE_ACCURACY, Board, Entry
 from leaderboard.board.ranking import Interval
 from leaderboard.board.standings import Row
 from leaderboard.board.wording import bounds, one_line
-from leaderboard.export.svg_charts import curve_panel, interval_axis, interval_bar, mark
+from leaderboard.export.svg import curve_panel, interval_axis, interval_bar, mark
 from leaderboard.figures.charts import MAX_BARS, Level, Line, limits
 from leaderboard.figures.lines import levels, lines_of_schedule, lines_of_submission
 from leaderboard.figures.palette import Look

@@ -24,7 +24,7 @@ def literal(text: str) -> str:
     return _UNSEEN.sub("", text)
 
 
-class Pages:
+class PageRenderer:
     """The templates, and what all pages of a site share."""
 
     def __init__(self) -> None:

@@ -9,17 +9,23 @@ from pathlib import PurePosixPath
 from benchmark.recording.record import CellRecord, EvaluationRecord
 from benchmark.scoring.metric import Column
 from leaderboard.board.board import Board, Entry
-from leaderboard.board.ranking import Interval
-from leaderboard.board.standings import columns_of, describe, in_order
+from leaderboard.board.standings import columns_of, describe
 from leaderboard.board.wording import bounds, heading, one_line, percent, web_address
-from leaderboard.export.copying import Copied
-from leaderboard.export.panels import Curves, own_curves
-from leaderboard.export.places import KEYS, Place
-from leaderboard.export.ranked import Ranked, track_title
+from leaderboard.export.arena_ranking import ArenaRanking, track_title
+from leaderboard.export.page_figures import Curves, own_curves
+from leaderboard.export.record_copies import Copied
+from leaderboard.export.site_paths import KEYS, EntryPaths
 from leaderboard.export.tables import Cell, Heading, Table, from_frame, number, unbroken
-from leaderboard.text.facts import facts_frame, pretty, reproduce_command, summary_frame
+from leaderboard.text.facts import (
+    HEADLINES,
+    cell_frame,
+    evaluation_label,
+    facts_frame,
+    pretty,
+    reproduce_command,
+    summary_frame,
+)
 
-HEADLINES = ("robustness/score", "robustness/dense", "robustness/retention", "robustness/score_high")
 MAX_FAILURES, MAX_LOG_CHARACTERS = 50, 20_000
 
 
@@ -61,12 +67,12 @@ class SubmissionView:
 
 
 def submission_view(
-    board: Board, entry: Entry, ranked: Ranked, section: str, copied: Copied, places: Mapping[str, Place]
+    board: Board, entry: Entry, ranked: ArenaRanking, section: str, copied: Copied, paths: Mapping[str, EntryPaths]
 ) -> SubmissionView:
     """Arrange everything that the site shows of one evaluation."""
     record, columns = copied.record, columns_of([entry])
     curves = [own_curves(board, entry, task) for task in entry.tasks]
-    folder, file = PurePosixPath(places[entry.path].record).parent, PurePosixPath(places[entry.path].record).name
+    folder, file = PurePosixPath(paths[entry.path].record).parent, PurePosixPath(paths[entry.path].record).name
     failed = [run for run in record.runs if run.failure]
     return SubmissionView(
         name=one_line(entry.name, 80),
@@ -93,26 +99,28 @@ def submission_view(
                   ("Specification", pretty(record.spec))),
         failures=tuple(_failed(record))[:MAX_FAILURES],
         num_failed=len(failed),
-        others=tuple((_evaluation_label(each), places[each.path].record)
+        others=tuple((evaluation_label(each), paths[each.path].record)
                      for each in ranked.groups[entry.name] if each.path != entry.path),
     )  # fmt: skip
 
 
 def cell_table(record: EvaluationRecord, task: str, columns: Mapping[str, Column]) -> Table:
     """Lay out every number of every cell of a task, each above its interval."""
-    cells = [cell for cell in record.cells if cell.task == task]
-    names = in_order(dict.fromkeys(name for cell in cells for name in cell.metrics), columns)
-    described = {name: column for name in names if (column := describe(name, columns))}
+    frame = cell_frame(record, task, columns)
+    described = {
+        name: column for name in map(str, frame.columns)
+        if f"{name} interval" in frame and (column := describe(name, columns))
+    }  # fmt: skip
     headings = [Heading("Cell"), Heading("Models", is_number=True)]
     headings += [Heading(unbroken(heading(column)), column.description, True) for column in described.values()]
-    rows: list[tuple[Cell, ...]] = []
-    for cell in cells:
-        row = [Cell(_cell_name(cell)), Cell(str(cell.num_models))]
-        for name in described:
-            found = cell.metrics.get(name)
-            interval = Interval.of(found.value, found.low, found.high) if found else None
-            row.append(Cell(number(found.value if found else None, 4), bounds(interval)))
-        rows.append(tuple(row))
+    rows = [
+        (
+            Cell(_cell_name(cell)),
+            Cell(str(cell.num_models)),
+            *(Cell(number(frame[name].iloc[place], 4), frame[f"{name} interval"].iloc[place]) for name in described),
+        )
+        for place, cell in enumerate(cell for cell in record.cells if cell.task == task)
+    ]
     return Table(f"Every number of every cell, {one_line(task, 80)}", tuple(headings), tuple(rows), num_pinned=1)
 
 
@@ -120,7 +128,7 @@ def _cell_name(cell: CellRecord) -> str:
     return f"{one_line(cell.schedule, 40)}, {percent(cell.sparsity)}" if cell.sparsity else percent(cell.sparsity)
 
 
-def _headlines(entry: Entry, ranked: Ranked, columns: Mapping[str, Column]) -> tuple[tuple[str, str, str], ...]:
+def _headlines(entry: Entry, ranked: ArenaRanking, columns: Mapping[str, Column]) -> tuple[tuple[str, str, str], ...]:
     mine = next(row for row in ranked.ranking if row.entry.path == entry.path)
     made: list[tuple[str, str, str]] = []
     if mine.standing.rank is not None:
@@ -142,11 +150,6 @@ def _failed(record: EvaluationRecord) -> list[FailedRun]:
         )
         for run in record.runs if run.failure
     ]  # fmt: skip
-
-
-def _evaluation_label(entry: Entry) -> str:
-    state = "incomplete" if entry.barred else "complete"
-    return f"{entry.created[:16].replace('T', ' ')}, code {one_line(entry.digest[:8])}, {state}"
 
 
 def _size(count: int) -> str:

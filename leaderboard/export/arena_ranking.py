@@ -1,6 +1,6 @@
 """One arena as the Leaderboard page shows it at first: the same competitors, numbers, order and columns.
 
-Pure. Everything is computed by the modules that the served page uses; a test compares both.
+Everything is computed by the modules that the served page uses; a test compares both.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from leaderboard.app.table import RANK_HELP, SIGNED_HELP, TIE_HELP, default_columns, frame
 from leaderboard.board.board import PROBE_ACCURACY, Board, Entry
 from leaderboard.board.measures import Numbers, collect, direction, middle_sparsity
+from leaderboard.board.ranked_table import HELP, default_columns, ranked_frame
 from leaderboard.board.standings import Arena, Row, competitors, mean_curves, rows
 from leaderboard.board.wording import TRACKS, decimals, heading, one_line
-from leaderboard.export.places import Place
-from leaderboard.export.svg_charts import spark
+from leaderboard.export.site_paths import EntryPaths
+from leaderboard.export.svg import sparkline
 from leaderboard.export.tables import Cell, Heading, Table, number, unbroken
 from leaderboard.figures.palette import Look
-
-CURVE_HELP = "Linear-probe accuracy by sparsity, mean over schedules and tasks; one scale for all rows."
+from leaderboard.reading.record_store import homes
 
 
 @dataclass(frozen=True)
-class Ranked:
+class ArenaRanking:
     """One arena, ranked within each supervision track.
 
     Attributes:
@@ -57,7 +56,7 @@ class Ranked:
         return list(dict.fromkeys(row.entry.supervision for row in self.ranking))
 
 
-def rank_arena(board: Board, arena: Arena, label: str) -> Ranked:
+def rank_arena(board: Board, arena: Arena, label: str) -> ArenaRanking:
     """Rank an arena by the number that comes first, as the served board does unless asked otherwise."""
     groups = competitors(board, arena, "each")
     entries = [evaluations[0] for evaluations in groups.values()]
@@ -66,37 +65,40 @@ def rank_arena(board: Board, arena: Arena, label: str) -> Ranked:
     ranking = rows(groups, numbers.scores, by, direction(numbers.columns[by]), each_track=True)
     metrics = tuple(name for name in default_columns(list(numbers.columns), by) if name != by)
     curves = mean_curves(board, [row.entry for row in ranking], PROBE_ACCURACY)
-    return Ranked(arena, label, groups, numbers, by, metrics, tuple(ranking), curves)
+    return ArenaRanking(arena, label, groups, numbers, by, metrics, tuple(ranking), curves)
 
 
 def ranked_table(
-    ranked: Ranked, ranking: Sequence[Row], looks: Mapping[str, Look], places: Mapping[str, Place]
+    ranked: ArenaRanking, ranking: Sequence[Row], looks: Mapping[str, Look], paths: Mapping[str, EntryPaths]
 ) -> Table:
     """Lay out some rows of a ranking; every number stands above its interval."""
-    texts = frame(ranking, ranked.by, ranked.metrics, ranked.curves, intervals=True)
-    cells = [_row(texts, place, row, ranked, looks, places) for place, row in enumerate(ranking)]
+    texts = ranked_frame(
+        ranking, ranked.by, ranked.metrics, ranked.curves, shipped=homes()[1], intervals=True
+    )
+    cells = [_row(texts, place, row, ranked, looks, paths) for place, row in enumerate(ranking)]
     return Table(f"Ranking, {ranked.label}", _headings(ranked), tuple(cells), num_pinned=2)
 
 
-def _headings(ranked: Ranked) -> tuple[Heading, ...]:
+def _headings(ranked: ArenaRanking) -> tuple[Heading, ...]:
     columns = [ranked.numbers.columns[name] for name in (ranked.by, *ranked.metrics)]
     named = [Heading(unbroken(heading(column)), column.description, True) for column in columns]
     return (
-        Heading("Rank", f"{RANK_HELP} {TIE_HELP}"),
+        Heading("Rank", f"{HELP['rank']} {HELP['ties']}"),
         Heading("Submission"),
         named[0],
-        Heading("Dense to sparsest", CURVE_HELP),
+        Heading("Dense to sparsest", HELP["curve"]),
         *named[1:],
-        Heading("Models", "Independently seeded models per cell.", True),
-        Heading("Isolation", "Where its code ran; none: no sandbox."),
-        Heading("Signed by", SIGNED_HELP),
+        Heading("Models", HELP["models"], True),
+        Heading("Isolation", HELP["isolation"]),
+        Heading("Signed by", HELP["signed"]),
         Heading("Date"),
     )
 
 
 def _row(
-    texts: pd.DataFrame, place: int, row: Row, ranked: Ranked, looks: Mapping[str, Look], places: Mapping[str, Place]
-) -> tuple[Cell, ...]:
+    texts: pd.DataFrame, place: int, row: Row, ranked: ArenaRanking, looks: Mapping[str, Look],
+    paths: Mapping[str, EntryPaths],
+) -> tuple[Cell, ...]:  # fmt: skip
     def text(name: str) -> str:
         return str(texts[name].iloc[place])
 
@@ -106,11 +108,11 @@ def _row(
     entry, unranked = row.entry, row.standing.reason
     heights = [value for curve in ranked.curves.values() for value in curve]
     mine = ranked.curves.get(entry.path, [])
-    drawn = spark(mine, (min(heights), max(heights)), looks[entry.name].colour) if len(mine) > 1 else None
+    drawn = sparkline(mine, (min(heights), max(heights)), looks[entry.name].colour) if len(mine) > 1 else None
     note = f"not ranked: {unranked}" if unranked else text("note")
     return (
         Cell(text("rank"), f"ties {text('ties')}" if text("ties") else ""),
-        Cell(text("submission"), note, places[entry.path].page),
+        Cell(text("submission"), note, paths[entry.path].page),
         measured(ranked.by),
         Cell(drawing=drawn),
         *(measured(name) for name in ranked.metrics),

@@ -1,11 +1,12 @@
-"""The folder of an exported site, replaced as a whole: whoever looks sees the old site or the new one, never a part.
+"""The folder of an exported site, replaced as a whole: readers see the old site or the new one, never a part.
 
-It refuses a folder that holds anything an earlier export did not write.
+A folder that holds anything which no earlier export wrote is never replaced.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ MARKER = "export.json"
 """Lists what an export wrote, so that the next one knows what it may replace."""
 _MAX_MARKER_BYTES = 64 * 2**20
 _NAMED = 3
+
+logger = logging.getLogger(__name__)
 
 
 class ForeignFolder(ValueError):  # noqa: N818 - says in plain words why a folder is left alone
@@ -44,8 +47,8 @@ def check_replaceable(folder: Path) -> None:
 
 
 @contextmanager
-def replacing(folder: Path) -> Generator[Path]:
-    """Give a folder aside to write the site to; it takes the place of `folder` in the end, or is gone if that fails."""
+def replaced_site(folder: Path) -> Generator[Path]:
+    """Give a new folder to write the site to; it takes the place of `folder` in the end, or is deleted on failure."""
     folder = folder.resolve()
     check_replaceable(folder)
     with replaced_folder(folder) as new:
@@ -56,10 +59,11 @@ def replacing(folder: Path) -> Generator[Path]:
 
 
 def _listed(folder: Path) -> set[str]:
-    """Give what an earlier export says it wrote; nothing where there was none."""
+    """Return what an earlier export says it wrote; nothing where there was none."""
     try:
         raw = json.loads(read_regular(folder / MARKER, _MAX_MARKER_BYTES))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError) as error:
+        logger.debug("%s lists nothing that an export wrote; its files are kept: %s", folder / MARKER, error)
         return set()
     is_ours = isinstance(raw, dict) and raw.get("by") == "forget-me-not" and isinstance(raw.get("files"), list)
     return {MARKER, *(str(name) for name in raw["files"])} if is_ours else set()

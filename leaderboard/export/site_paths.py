@@ -15,7 +15,7 @@ _MAX_SLUG = 48
 
 
 @dataclass(frozen=True)
-class Place:
+class EntryPaths:
     """Where one evaluation is: its page and its record, relative to the root of the site, with / between folders."""
 
     page: str
@@ -32,18 +32,18 @@ def slug(text: str) -> str:
     return re.sub(r"[-.]*\.[-.]*", lambda dots: "." if dots[0] == "." else "-", plain)[:_MAX_SLUG].strip("-._") or "x"
 
 
-def places(entries: Iterable[Entry]) -> dict[str, Place]:
-    """Give every evaluation its place, by the path that names it on the board; no two share one, in any letter case."""
-    found: dict[str, Place] = {}
+def entry_paths(entries: Iterable[Entry]) -> dict[str, EntryPaths]:
+    """Return where every evaluation is, by its path on the board; no two share a file, in any letter case."""
+    found: dict[str, EntryPaths] = {}
     taken: set[str] = set()
     for entry in sorted(entries, key=lambda entry: (entry.created, entry.evaluation_key, entry.path)):
         name = _free(f"{slug(entry.name)}-{slug(entry.evaluation_key)[:12]}".replace(".", "-"), taken)
-        found[entry.path] = Place(f"submissions/{name}.html", f"records/{slug(entry.spec_identity)}/{name}.json")
+        found[entry.path] = EntryPaths(f"submissions/{name}.html", f"records/{slug(entry.spec_identity)}/{name}.json")
     return found
 
 
 def stems(labels: Iterable[tuple[str, Arena]]) -> dict[Arena, str]:
-    """Give every arena the stem of its files, which is also the name of its section."""
+    """Return the stem of the files of every arena, which is also the name of its section."""
     taken: set[str] = set()
     return {arena: _free(slug(label), taken) for label, arena in labels}
 

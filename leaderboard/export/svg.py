@@ -52,7 +52,7 @@ def interval_axis(limits: Range) -> Markup:
     return _markup(svg)
 
 
-def spark(heights: Sequence[float], limits: Range, colour: str) -> Markup:
+def sparkline(heights: Sequence[float], limits: Range, colour: str) -> Markup:
     """Draw a curve in a cell of a table, points at equal distances."""
     svg = _svg("Accuracy by sparsity", viewBox="0 0 104 26", width="104", height="26")
     step = 100 / max(len(heights) - 1, 1)

@@ -1,0 +1,94 @@
+"""The ranked table as a plain frame, with the words that explain its columns and the columns that show at first. Pure.
+
+It does not rank, and it does not know how a table is drawn.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from leaderboard.board.standings import Row
+from leaderboard.board.wording import TRACKS, bounds, one_line
+
+HELP = {
+    "rank": "The places this submission may hold: 1 + the number of submissions separated from it on the better side, "
+            "up to those not separated on the worse side. Separated means that the intervals do not overlap.",
+    "ties": "Submissions that share a letter are not separated by this board.",
+    "curve": "Linear-probe accuracy by sparsity, mean over schedules and tasks; one scale for all rows.",
+    "track": "Whether the method saw training labels.",
+    "models": "Independently seeded models per cell.",
+    "isolation": "Where its code ran; none: no sandbox.",
+    "signed": "Who vouches that the record is as it was written. It says nothing about whether the numbers are right.",
+}  # fmt: skip
+"""What a column of the frame means, by its name."""
+PREFERRED = (
+    "robustness/dense", "robustness/retention", "robustness/score_high", "pie/excess", "depth/pred_shift",
+    "q_score_2022/mean", "class_impact/paired_bh", "corruption/mean_error", "sparsity/effective", "cost/device_time",
+    "cost/peak_memory",
+)  # fmt: skip
+"""Numbers shown first where they exist; the others are one click away."""
+MAX_UNKNOWN = 6
+"""How many numbers are shown first where none is preferred."""
+
+
+def ranked_frame(
+    rows: Sequence[Row], by: str, metrics: Sequence[str], curves: Mapping[str, Sequence[float]], *, shipped: Path,
+    intervals: bool,
+) -> pd.DataFrame:  # fmt: skip
+    """Lay out the rows of a ranking.
+
+    Args:
+        rows: best first.
+        by: the number ranked by, shown first with its interval.
+        metrics: other numbers, in order.
+        curves: per path the accuracy by sparsity, drawn in the cell.
+        shipped: folder of the records that ship with the code; theirs are marked.
+        intervals: whether every number gets a column with its bounds.
+    """
+    table: dict[str, list[Any]] = {
+        "rank": [row.standing.rank_text for row in rows],
+        "submission": [one_line(row.entry.name, 80) for row in rows],
+        by: [_value(row, by) for row in rows],
+        f"{by} interval": [bounds(row.scores.get(by)) for row in rows],
+        "track": [TRACKS.get(row.entry.supervision, row.entry.supervision) for row in rows],
+        "ties": [row.standing.group_text for row in rows],
+        "curve": [list(curves.get(row.entry.path, ())) for row in rows],
+    }
+    for metric in metrics:
+        table[metric] = [_value(row, metric) for row in rows]
+        if intervals:
+            table[f"{metric} interval"] = [bounds(row.scores.get(metric)) for row in rows]
+    table |= {
+        "models": [row.entry.num_models for row in rows],
+        "isolation": [_isolation(row.entry.isolation, row.entry.path, f"{shipped}{os.sep}") for row in rows],
+        "tier": [one_line(row.entry.tier, 40) for row in rows],
+        "signed": [one_line(row.entry.signed_by, 60) for row in rows],
+        "date": [row.entry.created[:10] for row in rows],
+        "note": [row.standing.reason or _older(row) for row in rows],
+    }
+    return pd.DataFrame(table)
+
+
+def default_columns(names: Sequence[str], by: str) -> list[str]:
+    """Choose what is shown at first: the preferred numbers that exist, or any few where none of them does."""
+    preferred = [name for name in PREFERRED if name in names and name != by]
+    return preferred or [name for name in names if name != by][:MAX_UNKNOWN]
+
+
+def _value(row: Row, metric: str) -> float | None:
+    score = row.scores.get(metric)
+    return None if score is None else score.value
+
+
+def _older(row: Row) -> str:
+    count = row.num_evaluations - 1
+    return f"{count} other evaluation{'s' * (count > 1)}" if count else ""
+
+
+def _isolation(isolation: str, path: str, shipped: str) -> str:
+    return f"{isolation}, shipped" if path.startswith(shipped) else isolation
