@@ -1,4 +1,4 @@
-"""The decision table: from what a supervisor saw to one reason code; nothing that a submission prints enters it."""
+"""The decision table: one reason code from what a supervisor saw. Nothing that a submission prints is part of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Evidence:
         past_deadline: whether the supervisor killed it for lack of progress.
         memory_event: whether the kernel reported that its memory limit was hit.
         refused_file: what the collector refused in its outbox.
-        lost: what went wrong with the executor itself, when nobody saw how the trainer ended.
+        lost: what went wrong with the executor itself, if it did not see how the trainer ended.
     """
 
     exit_code: int | None
@@ -29,7 +29,7 @@ class Evidence:
 
 
 def decide(evidence: Evidence) -> tuple[Reason, str]:  # noqa: PLR0911 - a table, a line per row
-    """Give the reason code, and a sentence, for a run whose state a trainer did not deliver; first match wins."""
+    """Return reason code and sentence for a run whose state a trainer did not deliver; the first match wins."""
     if evidence.start_error is not None:
         return "environment", f"the trainer could not be started: {evidence.start_error}"
     if evidence.lost is not None:

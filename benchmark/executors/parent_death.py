@@ -1,8 +1,9 @@
-"""Runs a module as a child that dies with its dispatcher, from its start on: no orphan ever writes anything.
+"""Runs a module as a child that ends with its dispatcher from the very start, so that no orphan writes anything.
 
     python -I -m benchmark.executors.parent_death PARENT_PID MODULE ARGUMENTS...
 
-A trainer imports torch for seconds before it could ask for this itself. It refuses to import anything of the project.
+A trainer imports torch for seconds before it could ask for this itself. For the same reason nothing of the project is
+imported here.
 """
 
 from __future__ import annotations

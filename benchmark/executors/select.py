@@ -1,4 +1,4 @@
-"""Which executor a command uses, and the one line that is said when submitted code will not be isolated."""
+"""Selects the executor of a command, with a warning where submitted code will not be isolated."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from benchmark.store.layout import Home
 def choose_executor(choice: ExecutorChoice, home: Home) -> tuple[DockerExecutor | ProcessExecutor, str | None]:
     """Resolve `auto`, `docker` or `process`.
 
-    `auto` is docker where an engine answers and the images hold the running code, else process: it never builds images
-    of several gigabytes unasked.
+    `auto` is docker where an engine answers and the images hold the running code, else process. It never builds images,
+    which have several gigabytes.
 
     Returns:
-        The executor, and a warning for whoever asked if isolation is off.
+        The executor, and one line for the user if isolation is off.
 
     Raises:
         EngineError: `docker` is asked for and no engine answers.

@@ -250,7 +250,7 @@ def test_a_log_is_bounded_keeps_its_end_and_is_obeyed_by_no_terminal(
     flood = """
         for number in range(120):
             os.write(1, b"\\x1b[31m" * 20_000)
-        os.write(2, b"the very end\\n")
+        os.write(1, b"the very end\\n")
         os._exit(7)
     """
     home = Home(tmp_path / "home")

@@ -199,9 +199,7 @@ def run(case: Case, shared: SharedHome, *, changed: str = "") -> CaseResult:
 
 def train_one_seed(prepared: Prepared, home: Home, store: Store, executor: DockerExecutor) -> JobResult:
     """Train the first seed as an evaluation does."""
-    jobs = prepare_jobs(
-        home, store, prepared.plan, prepared.spec.tasks, prepared.data, prepared.admitted, "cpu"
-    )
+    jobs = prepare_jobs(home, store, prepared.plan, prepared.spec.tasks, prepared.data, prepared.admitted, "cpu")
     try:
         (ended,) = supervise(executor, jobs[:1], store, workers=1, stall_s=120, on_progress=lambda *_: None)
         return ended

@@ -1,4 +1,4 @@
-"""Trainers and the scorer in containers: the engine, what a container is denied, its images and its second clock.
+"""Trainers and the scorer in containers: the engine, limits, images, mounts and the watchdog.
 
-Only `engine` knows the Docker SDK.
+Only `engine` uses the Docker SDK.
 """

@@ -1,9 +1,9 @@
-"""The two container images: what goes into them, how they are named, and building them with the `docker` command.
+"""The two container images: what goes into them, their names, and building them with the `docker` command.
 
     python -m benchmark.executors.docker.images [--base-image NAME] [--wheels DIR] [--torch-index URL] [--digest]
 
-An image carries the digest of the code in it; an executor uses only an image with the digest of the running code, so
-that a container never trains with other code than the host plans and keys for.
+An image has the digest of the code in it as a label. An executor uses only images with the digest of the running code,
+so that a container never trains with other code than the host names states for.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ImageError(ExecutorError):
 
 
 def code_digest() -> str:
-    """Name the code that goes into images: sha256 over names and contents, 64 hexadecimal digits."""
+    """Return the sha256 over names and contents of the code that goes into images, 64 hexadecimal digits."""
     files = [_PACKAGE.parent / name for name in _BESIDE]
     for part in _PACKED:
         files += [_PACKAGE / part] if part.endswith(".py") else sorted((_PACKAGE / part).rglob("*.py"))
@@ -79,7 +79,7 @@ def build_images(base_image: str | None = None, wheels: Path | None = None, torc
 
 
 def _write_context(folder: Path, wheels: Path | None) -> None:
-    """Lay out what a build may see in a folder of its own: what was hashed, and the wheels wherever they are kept."""
+    """Fill a folder with all that a build may see: the code that was hashed, and the wheels if there are any."""
     for name in _BESIDE:
         shutil.copyfile(_PACKAGE.parent / name, folder / name)
     (folder / "benchmark").mkdir()
