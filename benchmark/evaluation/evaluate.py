@@ -18,8 +18,9 @@ from benchmark.evaluation.scorer_client import chosen_chunk_mib, run_scorer
 from benchmark.evaluation.training import train_what_is_missing
 from benchmark.executors.base import Executor
 from benchmark.recording.archive import read_record, write_record
+from benchmark.recording.isolation import role_of
 from benchmark.recording.record import EvaluationRecord
-from benchmark.recording.signing_keys import role_of, signing_key
+from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.status import status_name
 from benchmark.spec import Problem, UserError
 from benchmark.store.layout import Home, remove_unfinished

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from benchmark.executors.failure import Evidence
+from benchmark.recording.isolation import Isolation
 from benchmark.training.training_job import TrainingJob
 
 ExecutorChoice = Literal["auto", "docker", "process"]
@@ -93,7 +94,7 @@ class Executor(Protocol):
     """
 
     name: str
-    isolation: Literal["none", "docker"]
+    isolation: Isolation
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
         """Resolve `auto`, `cpu` or `cuda` to the device that trainers and the scorer will have.

@@ -27,6 +27,7 @@ from benchmark.executors.programs import (
     trial_program,
 )
 from benchmark.printable import spelled_out_bytes
+from benchmark.recording.isolation import Isolation
 from benchmark.training.environment import describe_environment, pick_device
 
 logger = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class ProcessExecutor:
     """Runs jobs as child processes, one thread each."""
 
     name = "process"
-    isolation: Literal["none", "docker"] = "none"
+    isolation: Isolation = "none"
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
         """Resolve `auto`, `cpu` or `cuda` by what torch sees here."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
-from benchmark.recording.record import MAPS_SUFFIX, OUTCOMES_SUFFIX, SCHEMA_VERSION, EvaluationRecord
+from benchmark.recording.record import MAPS_SUFFIX, OUTCOMES_SUFFIX, READABLE_VERSIONS, EvaluationRecord
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check, sign
 from benchmark.recording.signing_keys import SigningKey
 from benchmark.spec.canonical import canonical_json
@@ -96,8 +96,9 @@ def parse_record(content: bytes) -> EvaluationRecord:
             pass
     raw = json.loads(content, parse_constant=_refuse_constant)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"expected schema version {SCHEMA_VERSION}, got {version!r}; update Forget-Me-Not to read it")
+    if type(version) is not int or version not in READABLE_VERSIONS:
+        known = " or ".join(map(str, READABLE_VERSIONS))
+        raise ValueError(f"expected schema version {known}, got {version!r}; update Forget-Me-Not to read it")
     try:
         return EvaluationRecord.model_validate(raw)
     except ValidationError as error:

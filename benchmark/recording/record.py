@@ -5,14 +5,18 @@ It refuses to compute anything: numbers arrive from the scorer, facts about mach
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from benchmark.recording.isolation import Isolation
 from benchmark.scoring.metric import Column, Estimate
 
-SCHEMA_VERSION = 1
-"""Raised when the layout of a record changes; a reader refuses newer layouts by name."""
+SCHEMA_VERSION = 2
+"""Of records that are written. Raised when the layout changes; a reader refuses newer layouts by name."""
+
+READABLE_VERSIONS = (1, 2)
+"""Of records that are read. Version 2 adds optional fields, so that version 1 stays readable."""
 
 OUTCOMES_SUFFIX, MAPS_SUFFIX = ".parquet", ".maps.parquet"
 """Of the files beside a record: what every model said of every test example, and where maps place them."""
@@ -102,10 +106,38 @@ class ReferenceLine(_Part):
     accuracy: Estimate
 
 
+class ImagesPerUpdate(_Part):
+    """Images that went through networks in one update, averaged over all updates."""
+
+    encoder: float
+    """Through the encoder that is trained: batch size times views for most methods."""
+    copies: float
+    """Through copies of it that the method keeps, such as a momentum teacher."""
+
+
+class Derivation(_Part):
+    """Where a record comes from whose numbers were computed again from the outcomes of another one."""
+
+    original_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Digest of the bytes of the record that it was derived from."""
+    original_signature: str
+    """The signature file of that record, as text; empty where there was none."""
+    what: tuple[str, ...]
+    """Names of the numbers that were computed again."""
+    when: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    note: str
+    """Why, and what is known of the original: for people."""
+
+
+_SINCE_VERSION_2 = (
+    "states_isolation", "definitions", "images_per_update", "floor", "penalties", "worst_seed", "tuning", "derived",
+)  # fmt: skip
+
+
 class EvaluationRecord(_Part):
     """Everything measured for one submission on one specification."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
     evaluation_key: str
     """Names the evaluation: specification, submission digest, seeds and environment; rescoring keeps it."""
     spec: dict[str, Any]
@@ -118,7 +150,8 @@ class EvaluationRecord(_Part):
     """Everything that can change bits: versions, device class, CPU capability, threads, formats."""
     provenance: dict[str, Any]
     """Facts that change no bits: hardware name, git commit and dirty flag, image ids, host executor."""
-    isolation: Literal["none", "docker"]
+    isolation: Isolation
+    """Of the least isolated state that anything here was read from; in version 1, of the command that scored."""
     datasets: dict[str, dict[str, Any]]
     """Per task: name, digests of the training and test tensors, counts, classes."""
     created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
@@ -133,6 +166,30 @@ class EvaluationRecord(_Part):
     """Digest of the parquet file of per-example outcomes beside the record."""
     maps_sha256: str | None = None
     """Digest of the parquet file of maps beside the record; None in records from before there were maps."""
+    states_isolation: dict[Isolation, int] | None = None
+    """Number of trained states by how isolated the code was that made them. From here on: since version 2."""
+    definitions: dict[str, str] | None = None
+    """Versions that the numbers were made under: `keys` (training), `spec`, and every metric by name."""
+    images_per_update: ImagesPerUpdate | None = None
+    """What training cost in images, which equal numbers of updates do not show."""
+    floor: dict[str, Estimate] | None = None
+    """Accuracy of untrained encoders through the same probe, by `task`; pruned alike, by `task/schedule/sparsity`."""
+    penalties: dict[str, dict[str, float | None]] | None = None
+    """The score at other penalties of the linear probe: by penalty, then by name of the number."""
+    worst_seed: dict[str, float | None] | None = None
+    """By name of a summary number, its value for the seed where it is worst."""
+    tuning: dict[str, Any] | None = None
+    """How the hyperparameters were chosen: search space, number of trials, validation split."""
+    derived: Derivation | None = None
+    """Set where numbers were computed again from the outcomes of an older record, without the trained weights."""
+
+    @model_validator(mode="after")
+    def _demand_fields_of_its_version(self) -> Self:
+        if self.schema_version == 1:
+            newer = [name for name in _SINCE_VERSION_2 if getattr(self, name) is not None]
+            if newer:
+                raise ValueError(f"expected the fields of schema version 1, got {', '.join(newer)}")
+        return self
 
     @property
     def attachments(self) -> dict[str, str]:

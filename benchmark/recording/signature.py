@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmark.recording.signing_keys import KEY_PATTERN, Isolation, PublicKey, SigningKey, role_of
+from benchmark.recording.isolation import Isolation, role_of
+from benchmark.recording.signing_keys import KEY_PATTERN, PublicKey, SigningKey
 from benchmark.spec.canonical import canonical_json
 
 MAX_SIGNATURE_BYTES = 16 * 1024

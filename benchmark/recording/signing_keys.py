@@ -10,7 +10,6 @@ import hashlib
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -24,13 +23,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from benchmark.files.atomic import write_once
 from benchmark.files.bounded import read_regular
+from benchmark.recording.isolation import Role
 from benchmark.settings import read_settings
 from benchmark.spec import UserError
 from benchmark.spec.base import Problem
-
-Isolation = Literal["none", "docker"]
-Role = Literal["isolated", "unisolated"]
-"""What a key signs: runs whose code was kept in a sandbox, or runs without one."""
 
 ROLES: tuple[Role, ...] = ("isolated", "unisolated")
 KEY_PATTERN = r"^ed25519:[0-9a-f]{64}$"
@@ -75,11 +71,6 @@ class SigningKey:
         """What others need to verify."""
         raw = self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         return PublicKey(f"ed25519:{raw.hex()}")
-
-
-def role_of(isolation: Isolation) -> Role:
-    """Give the role of the key that signs records with this isolation."""
-    return "unisolated" if isolation == "none" else "isolated"
 
 
 def key_path(role: Role) -> Path:

@@ -13,8 +13,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from benchmark.files.bounded import read_regular
+from benchmark.recording.isolation import Role, role_of
 from benchmark.recording.signature import BadSignature, Statement
-from benchmark.recording.signing_keys import KEY_PATTERN, ROLES, PublicKey, Role, key_path, role_of, signing_key
+from benchmark.recording.signing_keys import KEY_PATTERN, ROLES, PublicKey, key_path, signing_key
 from benchmark.settings import read_settings
 from benchmark.spec import UserError
 from benchmark.spec.base import Document, Problem

@@ -28,6 +28,7 @@ from benchmark.executors.base import PreparedJob, ProgramResult
 from benchmark.executors.failure import Evidence
 from benchmark.executors.output_log import scorer_error
 from benchmark.executors.process import ProcessExecutor
+from benchmark.recording.isolation import Isolation
 from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring import scorer
 from benchmark.scoring.scoring_job import ScoringJob
@@ -67,7 +68,7 @@ class WarmExecutor:
 
     context: Any = field(default_factory=warm_context)
     name: str = "process"
-    isolation: Literal["none", "docker"] = "none"
+    isolation: Isolation = "none"
     num_started: int = 0
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:

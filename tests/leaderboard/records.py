@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 
 from benchmark.datasets.image_set import ImageSet
 from benchmark.recording.archive import maps_path, outcomes_path, signature_path
+from benchmark.recording.isolation import role_of
 from benchmark.recording.record import (
     CellRecord,
     Cost,
@@ -28,7 +29,7 @@ from benchmark.recording.record import (
     SubmissionFacts,
 )
 from benchmark.recording.signature import sign
-from benchmark.recording.signing_keys import PublicKey, SigningKey, role_of, signing_key
+from benchmark.recording.signing_keys import PublicKey, SigningKey, signing_key
 from benchmark.recording.trust import Signer
 from benchmark.scoring.metric import Column, Estimate
 

@@ -9,8 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from benchmark.recording.record import (
     CellRecord,
     Cost,
+    Derivation,
     EvaluationRecord,
     Failure,
+    ImagesPerUpdate,
     LayerSparsity,
     ReferenceLine,
     RunRecord,
@@ -75,4 +77,15 @@ def record(*, complete: bool = False) -> EvaluationRecord:
         },
         outcomes_sha256=hashlib.sha256(OUTCOMES).hexdigest(),
         maps_sha256=hashlib.sha256(MAPS).hexdigest(),
+        states_isolation={"docker": 3, "none": 1},
+        definitions={"keys": "2", "spec": "1.0", "linear": "3"},
+        images_per_update=ImagesPerUpdate(encoder=256.0, copies=128.0),
+        floor={TASK: Estimate(value=0.85, low=0.8, high=0.9), f"{TASK}/late/0.98": Estimate(value=0.54)},
+        penalties={"0.01": {"robustness/score": 0.86}, "0.0001": {"robustness/score": None}},
+        worst_seed={"robustness/score": 0.75, "robustness/dense": None},
+        tuning={"trials": 16, "split": "validation", "space": {"temperature": [0.1, 0.5]}},
+        derived=Derivation(
+            original_sha256="ef" * 32, original_signature="{}", what=("pie/excess",), when="2026-11-28T12:00:00Z",
+            note="key version 2",
+        ),
     )  # fmt: skip

@@ -13,7 +13,11 @@ from benchmark.recording.record import SCHEMA_VERSION, EvaluationRecord
 from benchmark.spec.canonical import canonical_json
 from tests.recording.synthetic import record
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "record-schema-1.json"
+FOLDER = Path(__file__).parents[1] / "golden"
+GOLDEN, GOLDEN_OF_VERSION_1 = FOLDER / "record-schema-2.json", FOLDER / "record-schema-1.json"
+SINCE_VERSION_2 = (
+    "states_isolation", "definitions", "images_per_update", "floor", "penalties", "worst_seed", "tuning", "derived",
+)  # fmt: skip
 
 
 def parts(value: Any) -> list[BaseModel]:
@@ -33,11 +37,27 @@ def test_the_golden_record_is_read_back_as_it_was() -> None:
     assert EvaluationRecord.model_validate_json(GOLDEN.read_bytes()) == record()
 
 
+def of_version_1() -> EvaluationRecord:
+    return record().model_copy(update={"schema_version": 1, **dict.fromkeys(SINCE_VERSION_2)})
+
+
+def test_a_record_of_version_1_is_read_as_it_was() -> None:
+    assert EvaluationRecord.model_validate_json(GOLDEN_OF_VERSION_1.read_bytes()) == of_version_1()
+
+
+@pytest.mark.parametrize("name", SINCE_VERSION_2)
+def test_a_record_of_version_1_has_no_newer_field(name: str) -> None:
+    newer = json.loads(GOLDEN.read_bytes())[name]
+    raw = {**json.loads(GOLDEN_OF_VERSION_1.read_bytes()), name: newer}
+    with pytest.raises(ValidationError, match=f"expected the fields of schema version 1, got {name}"):
+        EvaluationRecord.model_validate(raw)
+
+
 def test_a_record_from_before_there_were_maps_is_read() -> None:
-    raw = json.loads(GOLDEN.read_bytes())
+    raw = json.loads(GOLDEN_OF_VERSION_1.read_bytes())
     del raw["maps_sha256"]
     older = EvaluationRecord.model_validate(raw)
-    assert older == record().model_copy(update={"maps_sha256": None})
+    assert older == of_version_1().model_copy(update={"maps_sha256": None})
     assert list(older.attachments.values()) == [older.outcomes_sha256]
 
 

@@ -75,7 +75,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda p: resign(p, p.read_bytes(), KEY, {"/../../etc/passwd": "0" * 64}), "or of other files than the record"
     ),
     "no record": (lambda p: resign(p, b'{"schema_version": 1}', KEY), "not a valid record"),
-    "a newer record": (lambda p: resign(p, b'{"schema_version": 9}', KEY), "expected schema version 1"),
+    "a newer record": (lambda p: resign(p, b'{"schema_version": 9}', KEY), "expected schema version 1 or 2"),
     "deep": (lambda p: resign(p, b"[" * 200_000, KEY), "nested too deeply"),
     "a large signature": (lambda p: signature_path(p).write_bytes(b" " * 10**6), "expected at most 16384 bytes"),
     "a signature of zeros": (as_a_link_to("/dev/zero"), "expected a regular file"),

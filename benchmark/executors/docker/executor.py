@@ -39,6 +39,7 @@ from benchmark.executors.programs import (
     trainer_program,
     trial_program,
 )
+from benchmark.recording.isolation import Isolation
 from benchmark.store.layout import Home
 from benchmark.store.outbox import remove_tree
 from benchmark.training.describe import MachineDescription
@@ -65,7 +66,7 @@ class DockerExecutor:
     """
 
     name = "docker"
-    isolation: Literal["none", "docker"] = "docker"
+    isolation: Isolation = "docker"
 
     def __init__(self, home: Home, *, gpu: str = "0", limits: Limits | None = None) -> None:
         self._home, self._gpu = home, gpu
