@@ -23,15 +23,9 @@ from benchmark.evaluation.scheduling.cost_history import (
     usual_scoring_s,
 )
 from benchmark.evaluation.scheduling.eta import Forecast, Standing
-from benchmark.evaluation.scheduling.jobs import (
-    TaskData,
-    TransferData,
-    prepare_jobs,
-    write_task_data,
-    write_transfer_data,
-)
+from benchmark.evaluation.scheduling.jobs import prepare_jobs
 from benchmark.evaluation.scheduling.progress import Audience, Reporter, StatusFile
-from benchmark.evaluation.scheduling.supervisor import JobResult, adopt_leftovers, supervise
+from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
 from benchmark.evaluation.scorer_client import Answer, chosen_chunk_mib, run_scorer
 from benchmark.executors.base import Executor
 from benchmark.files.atomic import replace_folder, unfinished_folder
@@ -43,6 +37,8 @@ from benchmark.recording.signing_keys import role_of, signing_key
 from benchmark.recording.status import status_name
 from benchmark.spec import BenchmarkSpec, Problem, UserError
 from benchmark.spec.canonical import digest
+from benchmark.store.collector import adopt_leftovers
+from benchmark.store.dataset_files import TaskData, TransferData, write_task_data, write_transfer_data
 from benchmark.store.layout import Home, remove_unfinished
 from benchmark.store.lock import only_one
 from benchmark.store.outbox import remove_tree
@@ -173,7 +169,7 @@ def evaluate(
     chosen_chunk_mib()
     workers = workers or default_workers()
     store = Store(home.segments)
-    with only_one(home, reporter, status_name(prepared.admitted.name, prepared.spec.identity)):
+    with only_one(home, status_name(prepared.admitted.name, prepared.spec.identity), reporter.stage):
         executor.recover()  # first of all: what still runs would go on writing into what is adopted next
         remove_unfinished(home)
         adopt_leftovers(home, store)

@@ -94,6 +94,11 @@ def path_to(segments: Iterable[Segment], key: str) -> tuple[Segment, ...]:
     return tuple(reversed(path))
 
 
+def checkpoint_steps(segment: Segment, interval: int) -> range:
+    """List the steps strictly inside a segment where a state may have been saved."""
+    return range((segment.start // interval + 1) * interval, segment.stop, interval)
+
+
 def _cut(root: str, segment: Segment, steps: Sequence[int]) -> Iterator[Segment]:
     """Cut a dense segment where weights are rewound to, so that the state there is kept; cuts change no name."""
     for step in steps:

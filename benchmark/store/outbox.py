@@ -13,6 +13,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from benchmark.files.bounded import FAULTS_OF_THIS_MACHINE
+
 _DEPTH = 8
 """An honest outbox holds folders of files; a submission may litter, but nobody has to follow it into any depth."""
 
@@ -29,10 +31,13 @@ def pinned(folder: Path) -> Generator[Path]:
 
     Raises:
         NotHeld: it is closed to us, not a folder, or a link to one.
+        OSError: this machine is at fault, for instance too many open files.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
+        if error.errno in FAULTS_OF_THIS_MACHINE:
+            raise
         raise NotHeld(error.errno, error.strerror, str(folder)) from error
     try:
         yield Path(f"/proc/self/fd/{descriptor}") if sys.platform == "linux" else folder
