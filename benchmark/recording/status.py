@@ -8,6 +8,7 @@ Only a local home is covered: locks and files of other machines are not looked f
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
 from benchmark.spec.canonical import digest
+
+logger = logging.getLogger(__name__)
 
 STATUS_FOLDER, LOCK_FILE = "status", ".lock"
 """Under a home: one file per evaluation, and the lock that its dispatcher holds."""
@@ -95,14 +98,16 @@ def read_unfinished(home: Path) -> list[Unfinished]:
     """
     try:
         paths = [path for path in islice((home / STATUS_FOLDER).iterdir(), _MAX_FILES) if _is_status(path)]
-    except OSError:
+    except OSError as error:
+        logger.debug("no status is read: %s", error)  # most often nothing was ever evaluated here
         return []
     at_work = name_at_work(home) if paths else ""
     found: list[Unfinished] = []
     for path in paths:
         try:
             status = EvaluationStatus.model_validate_json(read_regular(path, MAX_STATUS_BYTES))
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError) as error:
+            logger.debug("%s is passed over, for it is no status: %s", path, error)
             continue
         found.append(Unfinished(status, None if at_work is None else path.stem == at_work))
     return sorted(found, key=lambda each: (not each.is_running, -each.status.heard))
@@ -122,13 +127,15 @@ def name_at_work(home: Path) -> str | None:
         descriptor = os.open(home / LOCK_FILE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return ""
-    except OSError:
+    except OSError as error:
+        logger.debug("the lock of %s cannot be opened, so that nobody knows who is at work: %s", home, error)
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return os.pread(descriptor, 64, 0).decode(errors="replace")
-    except OSError:
+    except OSError as error:
+        logger.debug("the file system of %s knows no locks: %s", home, error)
         return None
     finally:
         os.close(descriptor)

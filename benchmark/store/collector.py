@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections.abc import Set
 from itertools import islice
 from pathlib import Path
@@ -65,7 +66,8 @@ def read_progress(outbox: Path, job: TrainingJob) -> Progress | None:
     try:
         told = Progress.model_validate_json(read_handed_over(outbox / PROGRESS_FILE, _MAX_SIDE_FILE_BYTES))
     except (RefusedFile, ValidationError) as error:
-        logger.debug("%s of a trainer is passed over, as if it stood still: %s", PROGRESS_FILE, error)
+        if os.path.lexists(outbox / PROGRESS_FILE):  # else it has not begun
+            logger.debug("%s of a trainer is passed over, as if it stood still: %s", PROGRESS_FILE, error)
         return None
     total = sum(segment.num_steps for segment in job.segments)
     return Progress(num_updates=min(told.num_updates, total), loss=told.loss)
@@ -76,7 +78,8 @@ def read_failures(outbox: Path) -> dict[str, str]:
     try:
         lines = read_handed_over(outbox / FAILURES_FILE, _MAX_SIDE_FILE_BYTES).splitlines()
     except RefusedFile as error:
-        logger.debug("no %s is read of a trainer: %s", FAILURES_FILE, error)
+        if os.path.lexists(outbox / FAILURES_FILE):  # else it had nothing to say
+            logger.debug("no %s is read of a trainer: %s", FAILURES_FILE, error)
         return {}
     failures: dict[str, str] = {}
     for line in lines:

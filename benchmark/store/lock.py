@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from benchmark.store.layout import Home
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -24,9 +27,11 @@ def only_one(home: Home, name: str, on_wait: Callable[[str], None]) -> Generator
         if not _is_free(lock.fileno()):
             on_wait(f"waiting: another evaluation is at work in {home.root}")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        with suppress(OSError):  # on a full disk: it is the lock that matters
+        try:
             lock.truncate(0)
             lock.write(name.encode())
+        except OSError as error:
+            logger.warning("the lock is held, but a leaderboard cannot tell for which evaluation: %s", error)
         yield
 
 

@@ -5,15 +5,18 @@ The collector reads it while submission code may still write into it. It follows
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmark.files.bounded import FAULTS_OF_THIS_MACHINE
+
+logger = logging.getLogger(__name__)
 
 _DEPTH = 8
 """An honest outbox holds folders of files; a submission may litter, but nobody has to follow it into any depth."""
@@ -47,8 +50,10 @@ def pinned(folder: Path) -> Generator[Path]:
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder of unknown depth; what may not be removed stays."""
-    with suppress(RecursionError):  # some thousand folders inside each other
+    try:
         shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        logger.debug("%s has some thousand folders inside each other: `rm` removes them", folder)
     if folder.is_dir() and not folder.is_symlink():
         subprocess.run(["rm", "-rf", "--", str(folder)], stderr=subprocess.DEVNULL, check=False)
 
@@ -59,6 +64,7 @@ def remove_depths(outbox: Path) -> None:
         try:
             deeper = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
         except PermissionError:
+            logger.debug("%s is closed to us, so that nobody here gets lost in it", folder)
             continue
         for each in deeper:
             remove_tree(each)
@@ -85,6 +91,6 @@ def outbox_excess(outbox: Path, max_bytes: int, max_entries: int) -> str | None:
                         folders.append((folder / entry.name, depth + 1))
         except PermissionError:
             return "an outbox with a folder that is closed to the supervisor"
-        except OSError:
-            continue  # it moved on while we looked: renamed when complete, or collected
+        except OSError as error:
+            logger.debug("%s moved while it was looked at, complete or collected: %s", folder, error)
     return f"an outbox of more than {max_bytes} bytes" if num_bytes > max_bytes else None
