@@ -67,9 +67,10 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
     for beside in (signature_path(path), *map(path.with_suffix, record.attachments)):
         if beside.exists():
             client.log_artifact(parent, str(beside))
+    step_at = sparsity_steps(_sparsities(record))
     for run in record.runs:
         child = _create(client, experiment, _child_name(run), _child_tags(record, run, parent), record)
-        _log(client, child, _child_metrics(run, _milliseconds(record)), _child_params(run))
+        _log(client, child, _child_metrics(run, _milliseconds(record), step_at[run.sparsity]), _child_params(run))
         client.set_terminated(child, "FINISHED" if run.status == "finished" else "FAILED", _milliseconds(record))
     # Last of all, so that a projection that was cut off is recognised and made again.
     client.set_tag(parent, CONTENT_TAG, content)
@@ -209,9 +210,34 @@ def _child_params(run: RunRecord) -> list[Param]:
     return [Param(name, str(value)) for name, value in values.items()]
 
 
+def sparsity_steps(sparsities: Iterable[float]) -> dict[float, int]:
+    """Give every sparsity of a record a step of its own, in their order, for MLflow knows whole steps only.
+
+    The step is the sparsity in percent as long as no two sparsities meet there, which is what `digits` and most other
+    specifications have. Else the whole record counts in tenths of a percent, or smaller parts, until none meet: one
+    axis has one unit.
+
+    >>> sparsity_steps([0.0, 0.5, 0.98])
+    {0.0: 0, 0.5: 50, 0.98: 98}
+    >>> sparsity_steps([0.98, 0.99, 0.995, 0.999])
+    {0.98: 980, 0.99: 990, 0.995: 995, 0.999: 999}
+    """
+    different = sorted(set(sparsities))
+    for parts in (10**digits for digits in range(2, 18)):
+        steps = {sparsity: round(parts * sparsity) for sparsity in different}
+        if len(set(steps.values())) == len(different):
+            return steps
+    return {sparsity: place for place, sparsity in enumerate(different)}
+
+
+def _sparsities(record: EvaluationRecord) -> Iterator[float]:
+    yield from (cell.sparsity for cell in record.cells)
+    yield from (run.sparsity for run in record.runs)
+
+
 def _parent_metrics(record: EvaluationRecord) -> list[Metric]:
-    """The summary, and every curve: `schedule/metric` with the sparsity in percent as the step."""
-    now = _milliseconds(record)
+    """The summary, and every curve: `schedule/metric` with the sparsity as the step (`sparsity_steps`)."""
+    now, step_at = _milliseconds(record), sparsity_steps(_sparsities(record))
     metrics = [
         Metric(_key(f"{name}{suffix}"), value, now, 0)
         for name, estimate in record.summary.items()
@@ -219,7 +245,7 @@ def _parent_metrics(record: EvaluationRecord) -> list[Metric]:
         if value is not None
     ]
     for cell in record.cells:
-        step = round(100 * cell.sparsity)
+        step = step_at[cell.sparsity]
         metrics += [
             Metric(_key(f"{cell.task}/{cell.schedule}/{name}"), estimate.value, now, step)
             for name, estimate in cell.metrics.items()
@@ -228,8 +254,7 @@ def _parent_metrics(record: EvaluationRecord) -> list[Metric]:
     return metrics
 
 
-def _child_metrics(run: RunRecord, now: int) -> list[Metric]:
-    step = round(100 * run.sparsity)
+def _child_metrics(run: RunRecord, now: int, step: int) -> list[Metric]:
     numbers = [Metric(_key(name), value, now, step) for name, value in run.metrics.items() if value is not None]
     return numbers + [Metric("train/loss", loss, now, epoch) for epoch, loss in run.loss_curve]
 

@@ -62,8 +62,12 @@ def sign(record: bytes, attachments: dict[str, str], isolation: Isolation, key: 
 
     Returns:
         The bytes of the signature file: canonical JSON.
+
+    Raises:
+        ValueError: `key` is for another isolation: nothing is signed.
     """
-    assert key.role == role_of(isolation), "each kind of run has a key of its own"
+    if key.role != role_of(isolation):
+        raise ValueError(f"isolation {isolation}: expected the {role_of(isolation)} key, got the {key.role} one")
     statement = Statement(
         public_key=key.public.text, isolation=isolation, record_sha256=hashlib.sha256(record).hexdigest(),
         attachments=attachments,
