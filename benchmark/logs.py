@@ -1,7 +1,7 @@
 """Handlers of the log: warnings on standard error, and everything in a bounded file under the home.
 
 Modules write to `logging.getLogger(__name__)` and know nothing of this. Trainers and scorers write to standard error
-only. Messages may hold text of strangers, so whatever would steer a terminal is spelled out.
+only. Messages may hold text of submissions, so whatever would steer a terminal is spelled out.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class _Inert(logging.Formatter):
 
 
 class _File(RotatingFileHandler):
-    """A log file that nobody has to wait for or worry about: what cannot be written is lost."""
+    """A log file that never fails its user: a message that cannot be written is lost."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's own
-        """Drop the record: a full disk is said by whoever writes something that matters."""
+        """Drop the message: a full disk is reported where something that matters is written."""
 
 
 def shown_level() -> int:

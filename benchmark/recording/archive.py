@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 MAX_RECORD_BYTES = 256 * 2**20
 SIGNATURE_SUFFIX = ".sig"
-"""Of the signature beside a record; not `.json`, so that nobody takes it for a record."""
+"""Of the signature beside a record; not `.json`, so that it is not mistaken for a record."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def signature_path(path: Path) -> Path:
 
 
 def read_record(path: Path) -> EvaluationRecord:
-    """Read one record, whoever made it.
+    """Read one record, without verifying its signature.
 
     Raises:
         OSError: it cannot be read.

@@ -28,7 +28,7 @@ _ENDED = ("FINISHED", "FAILED")
 _RETRIES = "2"
 """How often a request to a server is tried again; by default MLflow would hold an evaluation up for minutes."""
 _LOOK_UP_S = "3"
-"""How long somebody who only wants a link waits for a server, by default; MLflow would wait for minutes."""
+"""Seconds to wait for a server where only a link is wanted; MLflow would wait for minutes."""
 _MAX_CURVES = 16
 _MAX_PARAM_CHARS = 6000
 _BATCH = {"metrics": 1000, "params": 100, "tags": 100}
@@ -109,14 +109,14 @@ def find(record: EvaluationRecord, home: Path) -> Projected | None:
     if not parents:
         return None
     parent = max(parents, key=lambda run: run.info.start_time).info.run_id
-    seed, wanted = record.runs[0].seed if record.runs else 0, set(_telling(record))
+    seed, wanted = record.runs[0].seed if record.runs else 0, set(_informative_runs(record))
     its_models = f"tags.`mlflow.parentRunId` = '{parent}' and params.seed = '{seed}'"
     children = client.search_runs([experiment.experiment_id], its_models)
     curves = sorted(run.info.run_id for run in children if run.info.run_name in wanted)
     return Projected(experiment.experiment_id, parent, tuple(curves[:_MAX_CURVES]))
 
 
-def _telling(record: EvaluationRecord) -> Iterator[str]:
+def _informative_runs(record: EvaluationRecord) -> Iterator[str]:
     """Name the runs of the first model that show most: the sparsest one of every schedule, the dense one among them."""
     deepest: dict[tuple[str, str], RunRecord] = {}
     for run in record.runs:
@@ -149,7 +149,7 @@ def _experiment(client: MlflowClient, name: str, home: Path) -> str:
     try:
         return client.create_experiment(name, artifact_location=location)
     except MlflowException:
-        found = client.get_experiment_by_name(name)  # somebody else was faster
+        found = client.get_experiment_by_name(name)  # another process was faster
         if found is None:
             raise
         return found.experiment_id
@@ -286,5 +286,3 @@ def rebuild(records: Iterable[tuple[EvaluationRecord, Path]], home: Path) -> int
         project(record, path, home)
         count += 1
     return count
-
-

@@ -1,4 +1,4 @@
-"""A detached signature: who vouches for exactly these bytes of a record, and for the files that it names.
+"""A detached signature: a key's owner confirms exactly these bytes of a record, and the files that it names.
 
 Pure: bytes in, bytes or a statement out. It says whether a signature holds, never whether its owner is to be trusted.
 """
@@ -16,13 +16,13 @@ from benchmark.spec.canonical import canonical_json
 
 MAX_SIGNATURE_BYTES = 16 * 1024
 _CONTEXT = b"forget-me-not evaluation record v1\0"
-"""Comes before whatever is signed, so that no signature made for another purpose is ever taken for one of these."""
+"""Is signed in front of every statement, so that no signature made for another purpose is accepted here."""
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class BadSignature(ValueError):  # noqa: N818 - says in plain words why a record is not to be believed
-    """A record is not what somebody trusted has signed: what is wrong, and what to do."""
+    """A record is not as a trusted signer signed it; says what is wrong, and what to do."""
 
 
 class Statement(BaseModel):

@@ -1,7 +1,7 @@
 """The status of an evaluation that has no record yet: a small file that is overwritten, never evidence, never ranked.
 
-It owns the file's layout and the question whether its writer still lives. That is decided by the lock of the home and
-by nothing that anybody wrote. It refuses to keep a status durable: one that is lost is written again within a second.
+It owns the file's layout and the question whether its writer still lives. That is decided by the lock of the home, not
+by what is in a file. It refuses to keep a status durable: one that is lost is written again within a second.
 Only a local home is covered: locks and files of other machines are not looked for.
 """
 
@@ -60,7 +60,7 @@ class EvaluationStatus(BaseModel):
     left_s: _Seconds | None
     """Seconds that the stage is expected to take yet; None where that is not known."""
     scoring_s: _Seconds | None
-    """Seconds of scoring that come after training, as an earlier record tells; None where that is not known."""
+    """Seconds of scoring that come after training, as in an earlier record; None where that is not known."""
     heard: _Seconds
     """When this was written, in seconds since 1970."""
 
@@ -118,17 +118,17 @@ def _is_status(path: Path) -> bool:
 
 
 def name_at_work(home: Path) -> str | None:
-    """Tell which status belongs to the process that holds the lock of a home; empty where nobody holds it.
+    """Return the name of the status of the process that holds the lock of a home; empty where none does.
 
     None where that cannot be known: the lock may not be opened, or the file system knows no locks.
-    Asking takes the lock for a moment, shared, where it is free; whoever wants it for good tries more than once.
+    Asking takes the lock for a moment, shared, where it is free; so a dispatcher tries more than once to take it.
     """
     try:
         descriptor = os.open(home / LOCK_FILE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return ""
     except OSError as error:
-        logger.debug("the lock of %s cannot be opened, so that nobody knows who is at work: %s", home, error)
+        logger.debug("the lock of %s cannot be opened, so it is not known who is at work: %s", home, error)
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -46,7 +46,7 @@ def collect(outbox: Path, wanted: Set[str], store: Store) -> str | None:
         except RefusedFile as error:
             refused = f"{folder.name[:12]}/{error}"
         except NotHeld as error:
-            if error.errno != errno.ENOENT:  # else it was taken away again by whoever put it there
+            if error.errno != errno.ENOENT:  # else the trainer took it away again
                 refused = f"{folder.name[:12]}: expected an open folder, got {error.strerror}"
             continue
         remove_tree(folder)
@@ -64,13 +64,13 @@ def names_to_collect(job: TrainingJob) -> frozenset[str]:
 def read_progress(outbox: Path, job: TrainingJob) -> Progress | None:
     """Read how far a trainer says it is; more updates than its job has are not believed, so a liar stands still."""
     try:
-        told = Progress.model_validate_json(read_handed_over(outbox / PROGRESS_FILE, _MAX_SIDE_FILE_BYTES))
+        said = Progress.model_validate_json(read_handed_over(outbox / PROGRESS_FILE, _MAX_SIDE_FILE_BYTES))
     except (RefusedFile, ValidationError) as error:
         if os.path.lexists(outbox / PROGRESS_FILE):  # else it has not begun
             logger.debug("%s of a trainer is passed over, as if it stood still: %s", PROGRESS_FILE, error)
         return None
     total = sum(segment.num_steps for segment in job.segments)
-    return Progress(num_updates=min(told.num_updates, total), loss=told.loss)
+    return Progress(num_updates=min(said.num_updates, total), loss=said.loss)
 
 
 def read_failures(outbox: Path) -> dict[str, str]:

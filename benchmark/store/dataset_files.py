@@ -1,6 +1,6 @@
 """Tensors of datasets as files under their digests, where trainers and scorers can read them.
 
-Whoever starts a process decides which of the files it may see.
+It refuses to decide who sees which file: that is decided where processes are started.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Home:
 
     @property
     def outcomes(self) -> Path:
-        """What instruments read from single models."""
+        """What metrics measured of single models."""
         return self.root / "outcomes"
 
     @property

@@ -36,7 +36,7 @@ def only_one(home: Home, name: str, on_wait: Callable[[str], None]) -> Generator
 
 
 def _is_free(lock: int) -> bool:
-    """Take the lock where nobody works; a leaderboard that asks who does holds it for less than a moment."""
+    """Take the lock where it is free; a leaderboard that looks at it holds it for a few milliseconds only."""
     for _ in range(3):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""An outbox as hostile ground: looking at it, holding on to a folder in it, and removing it, whatever was done there.
+"""Looking at an outbox, holding on to a folder in it, and removing it, whatever a hostile submission did there.
 
 The collector reads it while submission code may still write into it. It follows no link, and bounds every look.
 """
@@ -19,7 +19,7 @@ from benchmark.files.bounded import FAULTS_OF_THIS_MACHINE
 logger = logging.getLogger(__name__)
 
 _DEPTH = 8
-"""An honest outbox holds folders of files; a submission may litter, but nobody has to follow it into any depth."""
+"""Levels of folders that are looked at. An honest outbox has one level of folders with files in them."""
 
 
 class NotHeld(OSError):  # noqa: N818 - says what happened to the folder
@@ -30,7 +30,7 @@ class NotHeld(OSError):  # noqa: N818 - says what happened to the folder
 def pinned(folder: Path) -> Generator[Path]:
     """Hold on to a folder, so that what is read through the path given back is in this very folder.
 
-    Otherwise a folder could be replaced by a link to somebody else's between two looks, and their files be collected.
+    Otherwise a folder could be replaced by a link to a foreign one between two looks, and foreign files be collected.
 
     Raises:
         NotHeld: it is closed to us, not a folder, or a link to one.
@@ -59,12 +59,12 @@ def remove_tree(folder: Path) -> None:
 
 
 def remove_depths(outbox: Path) -> None:
-    """Remove what lies deeper in an outbox than anything honest, so that nobody gets lost in it."""
+    """Remove what lies deeper in an outbox than an honest trainer writes, so that no one has to walk through it."""
     for folder in [entry for entry in outbox.iterdir() if entry.is_dir() and not entry.is_symlink()]:
         try:
             deeper = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
         except PermissionError:
-            logger.debug("%s is closed to us, so that nobody here gets lost in it", folder)
+            logger.debug("%s is closed to us, and is left as it is", folder)
             continue
         for each in deeper:
             remove_tree(each)

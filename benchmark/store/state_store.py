@@ -1,6 +1,6 @@
 """The content-addressed store of trained states: atomic to publish, verified on reading.
 
-It takes files from an outbox as hostile bytes: fixed names, regular files, bounded sizes, hashed while copying. It
+Files from an outbox are taken as hostile bytes: fixed names, regular files, bounded sizes, hashed while copying. It
 never looks inside them; that is the scorer's business.
 """
 
@@ -81,7 +81,7 @@ class Store:
         if self._is_resumable(key):
             manifest = self._manifest(key)
             del manifest[METHOD_FILE]
-            # The manifest first: a crash in between leaves a file that nobody knows, not a state that looks damaged.
+            # The manifest first: a crash in between leaves a file without a digest, not a state that looks damaged.
             write_atomically(self.path(key) / MANIFEST_FILE, json.dumps(manifest, sort_keys=True).encode())
             (self.path(key) / METHOD_FILE).unlink()
 
@@ -95,7 +95,7 @@ class Store:
         return manifest
 
     def _verify(self, key: str) -> bool:
-        """Compare every file with its digest, once per process; a damaged state is set aside, to be trained again.
+        """Compare every file with its digest, once per process; a damaged state is moved away, to be trained again.
 
         Raises:
             OSError: a file cannot be read, which says nothing about the state: too many open files, a network file
