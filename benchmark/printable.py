@@ -1,4 +1,4 @@
-r"""Text of strangers made safe to print: whatever would steer a terminal is spelled out, or replaced by `?`.
+r"""Text that is not trusted, made safe to print: whatever would steer a terminal is spelled out, or replaced by `?`.
 
 For a browser this is not enough: the leaderboard escapes markup, too.
 """
@@ -41,7 +41,7 @@ def on_one_line(text: str, max_characters: int = MAX_ERROR_CHARACTERS) -> str:
 
 
 def error_line(error: BaseException, max_characters: int = MAX_ERROR_CHARACTERS) -> str:
-    """Give the kind of an exception and its message on one line.
+    """Return the kind of an exception and its message on one line.
 
     >>> error_line(KeyError("x")), error_line(MemoryError())
     ("KeyError: 'x'", 'MemoryError')

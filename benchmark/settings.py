@@ -1,7 +1,7 @@
 """Settings from the environment: every variable that the project reads, with its meaning and its default.
 
 No other file reads these variables. An empty variable counts as one that is not set. It imports the standard library
-only, and judges no value: whoever uses a setting says what is wrong with it.
+only, and checks no value: the code that uses a setting does.
 
     python -m benchmark.settings      prints the table of docs/settings.md
 """

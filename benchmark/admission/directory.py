@@ -24,7 +24,7 @@ _ENTRY_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass
 class DirectoryText:
-    """What lies in a directory.
+    """What is in a directory.
 
     Attributes:
         files: contents by relative name (`losses/nce.py`), exactly as read.

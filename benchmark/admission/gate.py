@@ -44,7 +44,7 @@ class Admitted:
 
 
 def admit(directory: Path, into: Path) -> Admitted:
-    """Judge a submission, and copy it when it is fit to run.
+    """Check a submission, and copy it when it can be run.
 
     Read are at most 64 regular files of UTF-8 text, 256 KiB in all, in at most 4 levels of folders. `__pycache__` is
     passed over; links (hard ones too), pipes, sockets, devices, hidden files and odd names are refused unopened.

@@ -36,7 +36,7 @@ class ParsedSource:
 def parse_source(file: str, data: bytes) -> ParsedSource:
     """Parse a Python file without running it.
 
-    A declared encoding other than UTF-8 is refused: it could make Python run a text that nobody who reads it sees.
+    A declared encoding other than UTF-8 is refused: Python could then run another text than reviewers read.
 
     Args:
         file: name of the file in messages.
@@ -47,7 +47,7 @@ def parse_source(file: str, data: bytes) -> ParsedSource:
         if encoding not in ("utf-8", "utf-8-sig"):
             return ParsedSource(None, Problem(f"{file}:1", "UTF-8 source", f"the declared encoding {quoted(encoding)}"))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # doubtful escapes in somebody else's strings are not our business
+            warnings.simplefilter("ignore")  # doubtful escapes in strings of a submission do no harm
             return ParsedSource(ast.parse(data, file), None)
     except (SyntaxError, ValueError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""

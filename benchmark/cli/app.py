@@ -12,6 +12,7 @@ from rich.console import Console
 
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.errors import ExecutorError
+from benchmark.logs import shown_on_terminal
 from benchmark.spec import UserError
 from benchmark.spec.documents.loading import load_spec
 from benchmark.store.layout import Home
@@ -227,7 +228,8 @@ def _evaluate(submission: str, spec: str, executor: ExecutorChoice, device: str,
 def main() -> None:
     """Run the command; what users got wrong ends in plain sentences and exit code 2, never in a traceback."""
     try:
-        app()
+        with shown_on_terminal():
+            app()
     except (UserError, ExecutorError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None

@@ -81,7 +81,7 @@ class PlainReporter:
 
 
 def time_left(progress: TrainingProgress) -> str:
-    """Say how long training still takes, and scoring after it where an earlier record tells."""
+    """Say how long training still takes, and scoring after it where an earlier record has its duration."""
     if progress.left_s is None:
         return "starting" if not progress.updates else "time left not known yet"
     scoring = "" if progress.scoring_s is None else f", then {roughly(progress.scoring_s)} of scoring"

@@ -59,9 +59,7 @@ class _Estimate:
     is_tried: bool = False
 
 
-def _estimate(
-    prepared: Prepared, task: str, subtrees: list[Subtree], store: Store, executor: Executor
-) -> _Estimate:
+def _estimate(prepared: Prepared, task: str, subtrees: list[Subtree], store: Store, executor: Executor) -> _Estimate:
     left = [missing_segments(subtree, store, checkpoint_interval(subtree.total_steps)) for subtree in subtrees]
     left = [segments for segments in left if segments]
     steps = sum(segment.num_steps for segments in left for segment in segments)
@@ -118,7 +116,7 @@ def _tried_now(
 def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float], *, tried: bool) -> list[str]:
     """Say when the last of the seeds ends, started longest first, and what scoring adds.
 
-    What was tried alone on a GPU is not done sooner by trainers that share it, as far as anybody knows beforehand.
+    Trainers that share a GPU are expected to take as long together as one after the other: it was timed with one.
     """
     if not seeds_s:
         return []

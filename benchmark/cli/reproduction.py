@@ -21,12 +21,12 @@ from benchmark.store.layout import Home
 
 
 def reproduce(path: Path, submission: str | None, executor: ExecutorChoice, device: str) -> bool:
-    """Evaluate again what a record tells of; says whether both agree as promised.
+    """Repeat the evaluation of a record; says whether both agree as promised.
 
     Everything is trained again, in a home of its own. An interrupted call is continued by the same command.
 
     Raises:
-        UserError: the record cannot be read, or the submission here is not the one that it tells of.
+        UserError: the record cannot be read, or the submission here is not the one of the record.
     """
     record = _read(path)
     spec = parse_document(BenchmarkSpec, record.spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -17,9 +18,12 @@ from benchmark.evaluation.preparation import Prepared, prepare
 from benchmark.evaluation.scheduling.progress import Reporter
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.select import choose_executor
+from benchmark.logs import written_to
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import BenchmarkSpec, Problem, UserError
 from benchmark.store.layout import Home
+
+logger = logging.getLogger(__name__)
 
 
 def submission_directory(name_or_path: str) -> Path:
@@ -100,7 +104,11 @@ class Session:
         return evaluate(prepared, self.home, self.executor, reporter, train=train)
 
     def evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
-        """Evaluate and show the result; says whether every run has a score."""
+        """Evaluate and show the result; says whether every run has a score. What is logged is kept in the home."""
+        with written_to(self.home.dispatcher_log):
+            return self._evaluate(spec, submission, train=train)
+
+    def _evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
         from benchmark.recording.mlflow_projection import project, tracking_uri
 
         console = Console()
@@ -112,6 +120,7 @@ class Session:
                 project(record, path, self.home.root)
             except Exception as error:
                 # The record is safe; the log for people can be rebuilt from it.
+                logger.info("MLflow was not updated", exc_info=True)
                 reporter.warn(f"MLflow was not updated ({error}); run `fmn rebuild-mlflow` when it is back")
         console.print(result_table(record))
         console.print(f"record       {path}", soft_wrap=True, markup=False)

@@ -13,7 +13,7 @@ from benchmark.recording.record import CellRecord, EvaluationRecord, RunRecord
 from benchmark.scoring.metric import Estimate
 
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
-_INSTRUMENTS = (
+_METRICS = (
     "knn/accuracy", "pie/excess", "label_change/churn", "class_impact/paired_bh", "q_score_2022/mean",
     "q_score_2022/auroc", "depth/pred_mean", "geometry/rankme", "calibration/error", "corruption/mean_error",
 )  # fmt: skip
@@ -23,7 +23,7 @@ _SHOWN = ("robustness/score", "robustness/dense", "robustness/retention")
 
 
 def result_table(record: EvaluationRecord) -> Group:
-    """Show accuracy by schedule and sparsity, what the instruments say of the sparsest models, and the summary."""
+    """Show accuracy by schedule and sparsity, the metrics of the sparsest models, and the summary."""
     table = Table(title=f"{record.submission.name} on {record.spec_identity} ({record.tier})", title_justify="left")
     sparsities = sorted({cell.sparsity for cell in record.cells if cell.sparsity > 0})
     table.add_column("accuracy at sparsity")
@@ -42,11 +42,11 @@ def result_table(record: EvaluationRecord) -> Group:
     finished = sum(run.status == "finished" for run in record.runs)
     cost = f"{record.cost.train_s:.0f} s of training, {record.cost.scoring_s:.0f} s of scoring"
     lines.append(f"{finished} of {len(record.runs)} runs finished; {cost}")
-    return Group(table, *_instrument_tables(record), Text("\n".join(lines)))
+    return Group(table, *_metric_tables(record), Text("\n".join(lines)))
 
 
-def _instrument_tables(record: EvaluationRecord) -> Iterator[Table]:
-    """Give per task what the instruments say, dense and at the largest sparsity of every schedule."""
+def _metric_tables(record: EvaluationRecord) -> Iterator[Table]:
+    """Yield a table per task with its metrics, dense and at the largest sparsity of every schedule."""
     columns = {column.name: column for column in record.columns}
     for task in dict.fromkeys(cell.task for cell in record.cells):
         cells = [cell for cell in record.cells if cell.task == task]
@@ -57,7 +57,7 @@ def _instrument_tables(record: EvaluationRecord) -> Iterator[Table]:
         table.add_column(f"{task}, at sparsity {deepest:g}" if several else f"at sparsity {deepest:g}")
         for cell in shown:
             table.add_column(cell.schedule, justify="right")
-        for name in _INSTRUMENTS:
+        for name in _METRICS:
             if name in columns and any(name in cell.metrics for cell in shown):
                 column = columns[name]
                 decimals = 0 if column.unit == "classes" else 3

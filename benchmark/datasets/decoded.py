@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from safetensors.numpy import save_file
 
 from benchmark.datasets.image_set import ImageSet, Splits
 from benchmark.files.atomic import replaced_file
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ def _read(path: Path) -> Splits | None:
         test = ImageSet(tensors["test.images"], tensors["test.labels"])
         whole = said["train"] == train.digest and said["test"] == test.digest
         return Splits(tuple(json.loads(said["class_names"])), train, test) if whole else None
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+    except FileNotFoundError:
+        return None
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        logger.warning("%s is damaged, the pictures are decoded again: %s", path, error)
         return None
 
 

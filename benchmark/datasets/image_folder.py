@@ -1,4 +1,4 @@
-"""Anybody's pictures: class folders, split by their owner or here by content; folders and archives alike.
+"""A user's own pictures in class folders, split by their owner or here by content; folders and archives alike.
 
 It refuses to guess: a file of a class folder that is no whole picture, or a smaller one than asked for, is named, and
 all such files at once.

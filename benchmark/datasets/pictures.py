@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-"""What is decoded; Pillow knows more formats, few of which anybody keeps photographs in."""
+"""What is decoded; Pillow knows more formats, few of which are used for photographs."""
 
 DECODER_VERSION = 1
 """Raised whenever the same file would give other pixels."""

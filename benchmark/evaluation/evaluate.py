@@ -13,7 +13,6 @@ from benchmark.evaluation.record_builder import build_record
 from benchmark.evaluation.scheduling.concurrency import default_workers
 from benchmark.evaluation.scheduling.cost_history import usual_scoring_s
 from benchmark.evaluation.scheduling.progress import ProgressFeed, Reporter, StatusFile
-from benchmark.evaluation.scheduling.supervisor import adopt_leftovers
 from benchmark.evaluation.scorer_client import chosen_chunk_mib, run_scorer
 from benchmark.evaluation.training import train_what_is_missing
 from benchmark.executors.base import Executor
@@ -23,6 +22,7 @@ from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.status import status_name
 from benchmark.spec import Problem, UserError
+from benchmark.store.collector import adopt_leftovers
 from benchmark.store.layout import Home, remove_unfinished
 from benchmark.store.lock import only_one
 from benchmark.store.state_store import Store
@@ -54,7 +54,7 @@ def evaluate(
     chosen_chunk_mib()
     workers = workers or default_workers()
     store = Store(home.segments)
-    with only_one(home, reporter, status_name(prepared.admitted.name, prepared.spec.identity)):
+    with only_one(home, status_name(prepared.admitted.name, prepared.spec.identity), reporter.stage):
         executor.recover()  # first of all: what still runs would go on writing into what is adopted next
         remove_unfinished(home)
         adopt_leftovers(home, store)

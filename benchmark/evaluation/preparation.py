@@ -10,12 +10,12 @@ from typing import Any, Literal
 from benchmark.admission.gate import Admitted, submission_digest
 from benchmark.datasets.dataset import DatasetFacts, MissingDataError, declared_facts
 from benchmark.encoder import flops_per_view, layer_sizes
-from benchmark.evaluation.scheduling.jobs import TaskData, TransferData, write_task_data, write_transfer_data
 from benchmark.executors.base import Executor
 from benchmark.plan import Plan, TaskFacts, make_plan
 from benchmark.plan.plan import task_name
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.canonical import digest
+from benchmark.store.dataset_files import TaskData, TransferData, write_task_data, write_transfer_data
 from benchmark.store.layout import Home
 from benchmark.store.submission_copies import admit_a_copy
 

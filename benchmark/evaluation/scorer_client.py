@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.evaluation.preparation import Prepared
-from benchmark.evaluation.scheduling.jobs import TransferData
 from benchmark.executors.base import Executor
 from benchmark.plan import Run, Segment, Subtree, path_to
 from benchmark.scoring.scoring_job import (
@@ -25,6 +24,7 @@ from benchmark.scoring.scoring_job import (
 )
 from benchmark.settings import read_settings
 from benchmark.spec import Problem, UserError
+from benchmark.store.dataset_files import TransferData
 from benchmark.store.layout import SCORING_PREFIX, Home
 from benchmark.store.state_store import Store
 
@@ -68,7 +68,7 @@ def run_scorer(
     """Score every run whose state is stored, on the device that it was trained on.
 
     Raises:
-        ScorerFailed: the scorer ended with an error.
+        ScorerError: the scorer ended with an error.
     """
     tasks: list[TaskToScore] = []
     for name, data in prepared.data.items():

@@ -1,4 +1,4 @@
-"""Files: written so that a reader never sees a part, and read so that a stranger's file cannot block or flood.
+"""Files: replaced as a whole, so that no reader sees a part; read within bounds, so that no file blocks a reader.
 
 It knows no format and no path of the benchmark.
 """

@@ -159,5 +159,5 @@ def _sync(path: Path) -> None:
 
 
 def _unfinished(parent: Path, name: str) -> Path:
-    """Make up a name that nobody else uses, neither another process nor another thread."""
+    """Return a new name that no other process or thread uses."""
     return parent / f".{name[:128]}.{uuid.uuid4().hex[:16]}.unfinished"

@@ -1,4 +1,4 @@
-"""Reading files that strangers may have placed: regular, of bounded size; nothing that blocks or never ends."""
+"""Reading files that are not trusted: only regular ones of bounded size, so that no pipe blocks a reader."""
 
 from __future__ import annotations
 

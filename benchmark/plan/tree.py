@@ -101,6 +101,11 @@ def path_to(segments: Iterable[Segment], key: str) -> tuple[Segment, ...]:
     return tuple(reversed(path))
 
 
+def checkpoint_steps(segment: Segment, interval: int) -> range:
+    """List the steps strictly inside a segment where a state may have been saved."""
+    return range((segment.start // interval + 1) * interval, segment.stop, interval)
+
+
 def _cut(root: str, segment: Segment, steps: Sequence[int]) -> Iterator[Segment]:
     """Cut a dense segment at `steps`, to which weights are rewound, so that the states there are kept.
 

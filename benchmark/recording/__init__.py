@@ -1,1 +1,4 @@
-"""What is kept: records, their archive, and the MLflow projection of them. Imports no torch."""
+"""Records: their contents, signatures, archive and projection into MLflow, and the status of evaluations without one.
+
+It trusts no record that it reads. It imports no torch.
+"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check, sign
 from benchmark.recording.signing_keys import SigningKey
 from benchmark.spec.canonical import canonical_json
 
+logger = logging.getLogger(__name__)
+
 MAX_RECORD_BYTES = 256 * 2**20
 SIGNATURE_SUFFIX = ".sig"
-"""Of the signature beside a record; not `.json`, so that nobody takes it for a record."""
+"""Of the signature beside a record; not `.json`, so that it is not mistaken for a record."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def signature_path(path: Path) -> Path:
 
 
 def read_record(path: Path) -> EvaluationRecord:
-    """Read one record, whoever made it.
+    """Read one record, without verifying its signature.
 
     Raises:
         OSError: it cannot be read.
@@ -138,7 +141,8 @@ def find_records(records: Path) -> tuple[list[tuple[EvaluationRecord, Path]], li
 def _says_the_same(path: Path, record: EvaluationRecord) -> bool:
     try:
         there = read_record(path)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError) as error:
+        logger.warning("%s is no valid record and is written again: %s", path, error)
         return False
     same = {"created": there.created, "cost": there.cost, "provenance": there.provenance}
     return record.model_copy(update=same) == there and has_attachments(path, record)
@@ -148,5 +152,6 @@ def _is_signed(path: Path, key: SigningKey) -> bool:
     try:
         content, signature = read_regular(path, MAX_RECORD_BYTES), signature_path(path)
         return check(content, read_regular(signature, MAX_SIGNATURE_BYTES)).key == key.public
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        logger.warning("%s has no valid signature and is written again: %s", path, error)
         return False

@@ -34,7 +34,10 @@ def weakest(levels: Iterable[Isolation]) -> Isolation:
     ('podman', 'none')
     """
     found = set(levels)
-    return next((level for level in ISOLATION_LEVELS if level in found), "none")
+    for level in ISOLATION_LEVELS:
+        if level in found:
+            return level
+    return "none"
 
 
 def role_of(isolation: Isolation) -> Role:

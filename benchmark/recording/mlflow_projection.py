@@ -28,7 +28,7 @@ _ENDED = ("FINISHED", "FAILED")
 _RETRIES = "2"
 """How often a request to a server is tried again; by default MLflow would hold an evaluation up for minutes."""
 _LOOK_UP_S = "3"
-"""How long somebody who only wants a link waits for a server, by default; MLflow would wait for minutes."""
+"""Seconds to wait for a server where only a link is wanted; MLflow would wait for minutes."""
 _MAX_CURVES = 16
 _MAX_PARAM_CHARS = 6000
 _BATCH = {"metrics": 1000, "params": 100, "tags": 100}
@@ -67,9 +67,10 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
     for beside in (signature_path(path), *map(path.with_suffix, record.attachments)):
         if beside.exists():
             client.log_artifact(parent, str(beside))
+    step_at = sparsity_steps(_sparsities(record))
     for run in record.runs:
         child = _create(client, experiment, _child_name(run), _child_tags(record, run, parent), record)
-        _log(client, child, _child_metrics(run, _milliseconds(record)), _child_params(run))
+        _log(client, child, _child_metrics(run, _milliseconds(record), step_at[run.sparsity]), _child_params(run))
         client.set_terminated(child, "FINISHED" if run.status == "finished" else "FAILED", _milliseconds(record))
     # Last of all, so that a projection that was cut off is recognised and made again.
     client.set_tag(parent, CONTENT_TAG, content)
@@ -108,14 +109,14 @@ def find(record: EvaluationRecord, home: Path) -> Projected | None:
     if not parents:
         return None
     parent = max(parents, key=lambda run: run.info.start_time).info.run_id
-    seed, wanted = record.runs[0].seed if record.runs else 0, set(_telling(record))
+    seed, wanted = record.runs[0].seed if record.runs else 0, set(_informative_runs(record))
     its_models = f"tags.`mlflow.parentRunId` = '{parent}' and params.seed = '{seed}'"
     children = client.search_runs([experiment.experiment_id], its_models)
     curves = sorted(run.info.run_id for run in children if run.info.run_name in wanted)
     return Projected(experiment.experiment_id, parent, tuple(curves[:_MAX_CURVES]))
 
 
-def _telling(record: EvaluationRecord) -> Iterator[str]:
+def _informative_runs(record: EvaluationRecord) -> Iterator[str]:
     """Name the runs of the first model that show most: the sparsest one of every schedule, the dense one among them."""
     deepest: dict[tuple[str, str], RunRecord] = {}
     for run in record.runs:
@@ -148,7 +149,7 @@ def _experiment(client: MlflowClient, name: str, home: Path) -> str:
     try:
         return client.create_experiment(name, artifact_location=location)
     except MlflowException:
-        found = client.get_experiment_by_name(name)  # somebody else was faster
+        found = client.get_experiment_by_name(name)  # another process was faster
         if found is None:
             raise
         return found.experiment_id
@@ -209,9 +210,34 @@ def _child_params(run: RunRecord) -> list[Param]:
     return [Param(name, str(value)) for name, value in values.items()]
 
 
+def sparsity_steps(sparsities: Iterable[float]) -> dict[float, int]:
+    """Give every sparsity of a record a step of its own, in their order, for MLflow knows whole steps only.
+
+    The step is the sparsity in percent as long as no two sparsities meet there, which is what `digits` and most other
+    specifications have. Else the whole record counts in tenths of a percent, or smaller parts, until none meet: one
+    axis has one unit.
+
+    >>> sparsity_steps([0.0, 0.5, 0.98])
+    {0.0: 0, 0.5: 50, 0.98: 98}
+    >>> sparsity_steps([0.98, 0.99, 0.995, 0.999])
+    {0.98: 980, 0.99: 990, 0.995: 995, 0.999: 999}
+    """
+    different = sorted(set(sparsities))
+    for parts in (10**digits for digits in range(2, 18)):
+        steps = {sparsity: round(parts * sparsity) for sparsity in different}
+        if len(set(steps.values())) == len(different):
+            return steps
+    return {sparsity: place for place, sparsity in enumerate(different)}
+
+
+def _sparsities(record: EvaluationRecord) -> Iterator[float]:
+    yield from (cell.sparsity for cell in record.cells)
+    yield from (run.sparsity for run in record.runs)
+
+
 def _parent_metrics(record: EvaluationRecord) -> list[Metric]:
-    """The summary, and every curve: `schedule/metric` with the sparsity in percent as the step."""
-    now = _milliseconds(record)
+    """The summary, and every curve: `schedule/metric` with the sparsity as the step (`sparsity_steps`)."""
+    now, step_at = _milliseconds(record), sparsity_steps(_sparsities(record))
     metrics = [
         Metric(_key(f"{name}{suffix}"), value, now, 0)
         for name, estimate in record.summary.items()
@@ -219,7 +245,7 @@ def _parent_metrics(record: EvaluationRecord) -> list[Metric]:
         if value is not None
     ]
     for cell in record.cells:
-        step = round(100 * cell.sparsity)
+        step = step_at[cell.sparsity]
         metrics += [
             Metric(_key(f"{cell.task}/{cell.schedule}/{name}"), estimate.value, now, step)
             for name, estimate in cell.metrics.items()
@@ -228,8 +254,7 @@ def _parent_metrics(record: EvaluationRecord) -> list[Metric]:
     return metrics
 
 
-def _child_metrics(run: RunRecord, now: int) -> list[Metric]:
-    step = round(100 * run.sparsity)
+def _child_metrics(run: RunRecord, now: int, step: int) -> list[Metric]:
     numbers = [Metric(_key(name), value, now, step) for name, value in run.metrics.items() if value is not None]
     return numbers + [Metric("train/loss", loss, now, epoch) for epoch, loss in run.loss_curve]
 
@@ -261,5 +286,3 @@ def rebuild(records: Iterable[tuple[EvaluationRecord, Path]], home: Path) -> int
         project(record, path, home)
         count += 1
     return count
-
-

@@ -1,4 +1,4 @@
-"""A detached signature: who vouches for exactly these bytes of a record, and for the files that it names.
+"""A detached signature: a key's owner confirms exactly these bytes of a record, and the files that it names.
 
 Pure: bytes in, bytes or a statement out. It says whether a signature holds, never whether its owner is to be trusted.
 """
@@ -17,13 +17,13 @@ from benchmark.spec.canonical import canonical_json
 
 MAX_SIGNATURE_BYTES = 16 * 1024
 _CONTEXT = b"forget-me-not evaluation record v1\0"
-"""Comes before whatever is signed, so that no signature made for another purpose is ever taken for one of these."""
+"""Is signed in front of every statement, so that no signature made for another purpose is accepted here."""
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class BadSignature(ValueError):  # noqa: N818 - says in plain words why a record is not to be believed
-    """A record is not what somebody trusted has signed: what is wrong, and what to do."""
+    """A record is not as a trusted signer signed it; says what is wrong, and what to do."""
 
 
 class Statement(BaseModel):
@@ -63,8 +63,12 @@ def sign(record: bytes, attachments: dict[str, str], isolation: Isolation, key: 
 
     Returns:
         The bytes of the signature file: canonical JSON.
+
+    Raises:
+        ValueError: `key` is for another isolation: nothing is signed.
     """
-    assert key.role == role_of(isolation), "each kind of run has a key of its own"
+    if key.role != role_of(isolation):
+        raise ValueError(f"isolation {isolation}: expected the {role_of(isolation)} key, got the {key.role} one")
     statement = Statement(
         public_key=key.public.text, isolation=isolation, record_sha256=hashlib.sha256(record).hexdigest(),
         attachments=attachments,

@@ -1,7 +1,7 @@
 """The keys of this machine, Ed25519: one signs isolated runs, another one unisolated runs.
 
 They live in the user's configuration folder and never under `FMN_HOME`, which is copied, mounted and published. They
-are made on first use, never overwritten, and refused where somebody else could read or exchange them.
+are made on first use, never overwritten, and refused where another user could read or exchange them.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """The status of an evaluation that has no record yet: a small file that is overwritten, never evidence, never ranked.
 
-It owns the file's layout and the question whether its writer still lives. That is decided by the lock of the home and
-by nothing that anybody wrote. It refuses to keep a status durable: one that is lost is written again within a second.
+It owns the file's layout and the question whether its writer still lives. That is decided by the lock of the home, not
+by what is in a file. It refuses to keep a status durable: one that is lost is written again within a second.
 Only a local home is covered: locks and files of other machines are not looked for.
 """
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
 from benchmark.spec.canonical import digest
+
+logger = logging.getLogger(__name__)
 
 STATUS_FOLDER, LOCK_FILE = "status", ".lock"
 """Under a home: one file per evaluation, and the lock that its dispatcher holds."""
@@ -57,7 +60,7 @@ class EvaluationStatus(BaseModel):
     left_s: _Seconds | None
     """Seconds that the stage is expected to take yet; None where that is not known."""
     scoring_s: _Seconds | None
-    """Seconds of scoring that come after training, as an earlier record tells; None where that is not known."""
+    """Seconds of scoring that come after training, as in an earlier record; None where that is not known."""
     heard: _Seconds
     """When this was written, in seconds since 1970."""
 
@@ -95,14 +98,16 @@ def read_unfinished(home: Path) -> list[Unfinished]:
     """
     try:
         paths = [path for path in islice((home / STATUS_FOLDER).iterdir(), _MAX_FILES) if _is_status(path)]
-    except OSError:
+    except OSError as error:
+        logger.debug("no status is read: %s", error)  # most often nothing was ever evaluated here
         return []
     at_work = name_at_work(home) if paths else ""
     found: list[Unfinished] = []
     for path in paths:
         try:
             status = EvaluationStatus.model_validate_json(read_regular(path, MAX_STATUS_BYTES))
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError) as error:
+            logger.debug("%s is passed over, for it is no status: %s", path, error)
             continue
         found.append(Unfinished(status, None if at_work is None else path.stem == at_work))
     return sorted(found, key=lambda each: (not each.is_running, -each.status.heard))
@@ -113,22 +118,24 @@ def _is_status(path: Path) -> bool:
 
 
 def name_at_work(home: Path) -> str | None:
-    """Tell which status belongs to the process that holds the lock of a home; empty where nobody holds it.
+    """Return the name of the status of the process that holds the lock of a home; empty where none does.
 
     None where that cannot be known: the lock may not be opened, or the file system knows no locks.
-    Asking takes the lock for a moment, shared, where it is free; whoever wants it for good tries more than once.
+    Asking takes the lock for a moment, shared, where it is free; so a dispatcher tries more than once to take it.
     """
     try:
         descriptor = os.open(home / LOCK_FILE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return ""
-    except OSError:
+    except OSError as error:
+        logger.debug("the lock of %s cannot be opened, so it is not known who is at work: %s", home, error)
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return os.pread(descriptor, 64, 0).decode(errors="replace")
-    except OSError:
+    except OSError as error:
+        logger.debug("the file system of %s knows no locks: %s", home, error)
         return None
     finally:
         os.close(descriptor)

@@ -61,7 +61,7 @@ class TrustedKeys(Document):
 
 @dataclass(frozen=True)
 class Signer:
-    """Somebody whose signature counts here."""
+    """The owner of a key that is trusted here."""
 
     name: str
     key: PublicKey
@@ -74,7 +74,7 @@ class Trust:
 
     Attributes:
         signers: by public key.
-        problems: what could not be read; nobody is believed for the sake of it.
+        problems: what could not be read; its keys are not trusted.
     """
 
     signers: Mapping[PublicKey, Signer]
@@ -84,7 +84,7 @@ class Trust:
         """Say who made a statement.
 
         Raises:
-            BadSignature: nobody here trusts the key, or not for runs of this isolation.
+            BadSignature: the key is not trusted here, or not for runs of this isolation.
         """
         signer = self.signers.get(statement.key)
         if signer is None:

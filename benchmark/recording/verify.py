@@ -1,4 +1,4 @@
-"""Records that are believed: whose signature holds, by a key that is trusted for runs of their isolation.
+"""Verifying records: the signature holds, and its key is trusted for runs of their isolation.
 
 What was verified is what is parsed: the same bytes, read once. A bad record is a sentence, never a crash.
 """
@@ -19,7 +19,7 @@ UNSIGNED = "no signature beside it; `fmn evaluate` again signs what this machine
 
 @dataclass(frozen=True)
 class Sealed:
-    """The bytes of a record, exactly as somebody trusted has signed them; nothing of them has been parsed."""
+    """The bytes of a record, exactly as a trusted signer signed them; not parsed yet."""
 
     content: bytes
     statement: Statement
@@ -28,7 +28,7 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Believed:
-    """A record and who vouches for it."""
+    """A record and its signer."""
 
     record: EvaluationRecord
     signer: Signer
@@ -53,7 +53,7 @@ def open_record(path: Path, trust: Trust) -> Believed:
     """Read a record if it is to be believed; the files beside it are not looked at.
 
     Raises:
-        BadSignature: it is not signed, was altered, or whoever signed it is not trusted with it.
+        BadSignature: it is not signed, was altered, or its signer is not trusted with it.
         ValueError: it is signed, and not a record of a known layout.
         OSError: it cannot be read.
     """
@@ -61,11 +61,11 @@ def open_record(path: Path, trust: Trust) -> Believed:
 
 
 def open_sealed(path: Path, trust: Trust) -> Sealed:
-    """Read the bytes of a record and check who signed them; nothing of a stranger's record is ever parsed.
+    """Read the bytes of a record and check who signed them; a record by an unknown signer is never parsed.
 
     Raises:
-        BadSignature: it is not signed, was altered, or whoever signed it is not trusted with it.
-        ValueError: it is no regular file of a bearable size.
+        BadSignature: it is not signed, was altered, or its signer is not trusted with it.
+        ValueError: it is no regular file, or too large.
         OSError: it cannot be read.
     """
     content = read_regular(path, MAX_RECORD_BYTES)
@@ -74,7 +74,7 @@ def open_sealed(path: Path, trust: Trust) -> Sealed:
 
 
 def unseal(sealed: Sealed) -> Believed:
-    """Parse a record that somebody trusted has signed.
+    """Parse a record that a trusted signer has signed.
 
     Raises:
         BadSignature: the signature speaks of something else than the record.
@@ -102,7 +102,7 @@ def check_attachments(path: Path, record: EvaluationRecord) -> None:
 
 
 def judge(path: Path, trust: Trust) -> Verdict:
-    """Say whether a record and everything that belongs to it is to be believed; never raises."""
+    """Verify a record and every file that belongs to it; never raises."""
     signer = isolation = ""
     try:
         believed = open_record(path, trust)
@@ -114,7 +114,7 @@ def judge(path: Path, trust: Trust) -> Verdict:
 
 
 def in_words(error: Exception) -> str:
-    """Say why a record could not be believed, without the path, which whoever asks knows."""
+    """Say why a record could not be believed, without its path, which the caller knows."""
     if isinstance(error, OSError) and error.strerror:
         return f"it cannot be read: {error.strerror.lower()}"
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)

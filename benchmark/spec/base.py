@@ -17,7 +17,7 @@ from benchmark.spec.canonical import plain_decimal
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a document: where it is, what was expected, what came, and the nearest valid value."""
+    """One thing wrong in a document: where it is, what was expected, what was found, and the nearest valid value."""
 
     where: str
     expected: str

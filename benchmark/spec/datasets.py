@@ -115,7 +115,7 @@ class FashionMnist(PublishedDataset):
 
 
 class ImageFolder(_Images):
-    """Anybody's pictures: one folder per class, either under `train/` and `test/`, or split here by content."""
+    """A user's own pictures: one folder per class, either under `train/` and `test/`, or split here by content."""
 
     name: Literal["image_folder"]
     """Tag of this dataset."""

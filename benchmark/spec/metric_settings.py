@@ -1,4 +1,4 @@
-"""Settings of the instruments that read a representation beside the linear probe.
+"""Settings of the metrics that have any; those of the linear probe are in `benchmark_spec`.
 
 Pure data. It refuses to know how a number is computed.
 """

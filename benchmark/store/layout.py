@@ -1,4 +1,4 @@
-"""Every path under `FMN_HOME`, spelled once. Existence means complete: writers write aside and rename."""
+"""Every path under `FMN_HOME`, spelled once. Existence means complete: files are renamed when they are."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.datasets.decoded import DataFolders
+from benchmark.files.atomic import UNFINISHED_PATTERN
 from benchmark.recording.status import LOCK_FILE, STATUS_FOLDER
 from benchmark.settings import read_settings
 
 SCORING_PREFIX = ".scoring-"
 """Beginning of the names of folders in which a scorer works."""
+
+DAMAGED_FOLDER = "damaged"
+"""Name of the folder of states that were found damaged."""
 
 _OLD_S = 3600.0
 
@@ -35,7 +39,7 @@ class Home:
 
     @property
     def outcomes(self) -> Path:
-        """What instruments read from single models."""
+        """What metrics measured of single models."""
         return self.root / "outcomes"
 
     @property
@@ -75,9 +79,23 @@ class Home:
         return self.root / LOCK_FILE
 
     @property
+    def damaged(self) -> Path:
+        """The last states that were found damaged; nothing reads them."""
+        return self.root / DAMAGED_FOLDER
+
+    @property
     def logs(self) -> Path:
-        """What trainers printed."""
+        """What trainers and scorers printed, and the log of the dispatcher."""
         return self.root / "logs"
+
+    @property
+    def dispatcher_log(self) -> Path:
+        """What dispatchers had to say: warnings, and errors that they could pass over."""
+        return self.logs / "dispatcher.log"
+
+    def scorer_log(self, name: str) -> Path:
+        """Where the whole output of a scorer is kept; `name` is unique per scoring."""
+        return self.logs / f"scorer-{name}.log"
 
 
 def remove_unfinished(home: Home) -> None:
@@ -85,8 +103,9 @@ def remove_unfinished(home: Home) -> None:
 
     Data and copies of submissions are written outside of the lock: of these, only what is older than an hour.
     """
-    locked = [path for folder in (home.segments, home.outcomes, home.status) for path in folder.glob(".*.unfinished")]
-    shared = [path for folder in (home.submissions, home.data) for path in folder.rglob(".*.unfinished")]
+    folders = (home.segments, home.outcomes, home.status)
+    locked = [path for folder in folders for path in folder.glob(UNFINISHED_PATTERN)]
+    shared = [path for folder in (home.submissions, home.data) for path in folder.rglob(UNFINISHED_PATTERN)]
     old = [path for path in shared if time.time() - path.lstat().st_mtime > _OLD_S]
     for path in [*home.root.glob(f"{SCORING_PREFIX}*"), *locked, *old]:
         if path.is_dir():

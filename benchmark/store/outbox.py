@@ -1,20 +1,25 @@
-"""An outbox as hostile ground: looking at it, holding on to a folder in it, and removing it, whatever was done there.
+"""Looking at an outbox, holding on to a folder in it, and removing it, whatever a hostile submission did there.
 
 The collector reads it while submission code may still write into it. It follows no link, and bounds every look.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from benchmark.files.bounded import FAULTS_OF_THIS_MACHINE
+
+logger = logging.getLogger(__name__)
+
 _DEPTH = 8
-"""An honest outbox holds folders of files; a submission may litter, but nobody has to follow it into any depth."""
+"""Levels of folders that are looked at. An honest outbox has one level of folders with files in them."""
 
 
 class NotHeld(OSError):  # noqa: N818 - says what happened to the folder
@@ -25,14 +30,17 @@ class NotHeld(OSError):  # noqa: N818 - says what happened to the folder
 def pinned(folder: Path) -> Generator[Path]:
     """Hold on to a folder, so that what is read through the path given back is in this very folder.
 
-    Otherwise a folder could be replaced by a link to somebody else's between two looks, and their files be collected.
+    Otherwise a folder could be replaced by a link to a foreign one between two looks, and foreign files be collected.
 
     Raises:
         NotHeld: it is closed to us, not a folder, or a link to one.
+        OSError: this machine is at fault, for instance too many open files.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
+        if error.errno in FAULTS_OF_THIS_MACHINE:
+            raise
         raise NotHeld(error.errno, error.strerror, str(folder)) from error
     try:
         yield Path(f"/proc/self/fd/{descriptor}") if sys.platform == "linux" else folder
@@ -42,18 +50,21 @@ def pinned(folder: Path) -> Generator[Path]:
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder of unknown depth; what may not be removed stays."""
-    with suppress(RecursionError):  # some thousand folders inside each other
+    try:
         shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        logger.debug("%s has some thousand folders inside each other: `rm` removes them", folder)
     if folder.is_dir() and not folder.is_symlink():
         subprocess.run(["rm", "-rf", "--", str(folder)], stderr=subprocess.DEVNULL, check=False)
 
 
 def remove_depths(outbox: Path) -> None:
-    """Remove what lies deeper in an outbox than anything honest, so that nobody gets lost in it."""
+    """Remove what lies deeper in an outbox than an honest trainer writes, so that no one has to walk through it."""
     for folder in [entry for entry in outbox.iterdir() if entry.is_dir() and not entry.is_symlink()]:
         try:
             deeper = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
         except PermissionError:
+            logger.debug("%s is closed to us, and is left as it is", folder)
             continue
         for each in deeper:
             remove_tree(each)
@@ -80,6 +91,6 @@ def outbox_excess(outbox: Path, max_bytes: int, max_entries: int) -> str | None:
                         folders.append((folder / entry.name, depth + 1))
         except PermissionError:
             return "an outbox with a folder that is closed to the supervisor"
-        except OSError:
-            continue  # it moved on while we looked: renamed when complete, or collected
+        except OSError as error:
+            logger.debug("%s moved while it was looked at, complete or collected: %s", folder, error)
     return f"an outbox of more than {max_bytes} bytes" if num_bytes > max_bytes else None

@@ -1,6 +1,6 @@
 """The content-addressed store of trained states: atomic to publish, verified on reading.
 
-It takes files from an outbox as hostile bytes: fixed names, regular files, bounded sizes, hashed while copying. It
+Files from an outbox are taken as hostile bytes: fixed names, regular files, bounded sizes, hashed while copying. It
 never looks inside them; that is the scorer's business.
 """
 
@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
-import shutil
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmark.files.atomic import sync_folder, write_atomically
-from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE
-from benchmark.training.trainer import REPORT_FILE
+from benchmark.files.atomic import replaced_folder, write_atomically, write_new_durably
+from benchmark.files.bounded import RefusedFile, read_handed_over
+from benchmark.store.damaged import keep_damaged
+from benchmark.store.layout import DAMAGED_FOLDER
+from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE, REPORT_FILE
 from benchmark.training.training_job import SegmentReport
+
+logger = logging.getLogger(__name__)
 
 MANIFEST_FILE = "manifest.json"
 
@@ -32,10 +35,6 @@ SIZE_LIMITS: Mapping[str, int] = {
 """What a state may consist of, and how large each file may be, in bytes."""
 
 _REQUIRED = SIZE_LIMITS.keys() - {METHOD_FILE}
-
-
-class RefusedFile(ValueError):  # noqa: N818 - says what happened to the file
-    """A file in an outbox is missing, not a regular file, or too large."""
 
 
 class Store:
@@ -62,27 +61,19 @@ class Store:
 
         Raises:
             RefusedFile: a required file is missing, or one is not a bounded regular file.
+            OSError: it cannot be kept: a full disk, a failing one.
         """
         if self.has(key) and (self._is_resumable(key) or not os.path.lexists(source / METHOD_FILE)):
             return
-        aside = self.folder / f".{key}.{os.getpid()}.unfinished"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        try:
+        # One that cannot be trained on is replaced by one that can.
+        with replaced_folder(self.path(key), written_in=self.folder) as new:
             digests = {
-                name: _copy_hashing(source / name, aside / name, limit)
+                name: _copy_hashing(source / name, new / name, limit)
                 for name, limit in SIZE_LIMITS.items()
                 if name != METHOD_FILE or os.path.lexists(source / name)
             }
-            _demand_report(aside / REPORT_FILE, key)
-            (aside / MANIFEST_FILE).write_text(json.dumps(digests, sort_keys=True), encoding="utf-8")
-            sync_folder(aside)
-            self.path(key).parent.mkdir(exist_ok=True)
-            shutil.rmtree(self.path(key), ignore_errors=True)  # one that cannot be trained on gives way to one that can
-            aside.rename(self.path(key))
-            sync_folder(self.path(key).parent)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            _demand_report(new / REPORT_FILE, key)
+            write_new_durably(new / MANIFEST_FILE, json.dumps(digests, sort_keys=True).encode())
         self._verified.add(key)
 
     def drop_method_state(self, key: str) -> None:
@@ -90,7 +81,7 @@ class Store:
         if self._is_resumable(key):
             manifest = self._manifest(key)
             del manifest[METHOD_FILE]
-            # The manifest first: a crash in between leaves a file that nobody knows, not a state that looks damaged.
+            # The manifest first: a crash in between leaves a file without a digest, not a state that looks damaged.
             write_atomically(self.path(key) / MANIFEST_FILE, json.dumps(manifest, sort_keys=True).encode())
             (self.path(key) / METHOD_FILE).unlink()
 
@@ -104,48 +95,40 @@ class Store:
         return manifest
 
     def _verify(self, key: str) -> bool:
-        """Compare every file with its digest, once per process; a damaged state is removed, to be trained again."""
+        """Compare every file with its digest, once per process; a damaged state is moved away, to be trained again.
+
+        Raises:
+            OSError: a file cannot be read, which says nothing about the state: too many open files, a network file
+                system that does not answer. The state stays where it is.
+        """
         if key in self._verified:
             return True
+        damage = self._damage(key)
+        if damage is None:
+            self._verified.add(key)
+            return True
+        kept = keep_damaged(self.path(key), self.folder.parent / DAMAGED_FOLDER)
+        logger.warning("the state %s is damaged (%s): moved to %s; it will be trained again", key[:12], damage, kept)
+        return False
+
+    def _damage(self, key: str) -> str | None:
+        """Say what is wrong with a state; None where every byte is as it was written."""
         try:
             manifest = self._manifest(key)
-            complete = set(manifest) >= _REQUIRED
-            intact = complete and all(_sha256(self.path(key) / name) == digest for name, digest in manifest.items())
-        except (OSError, ValueError):
-            intact = False
-        if intact:
-            self._verified.add(key)
-        else:
-            shutil.rmtree(self.path(key), ignore_errors=True)
-        return intact
-
-
-def read_bounded(path: Path, limit: int) -> bytes:
-    """Read a regular file of at most `limit` bytes; symbolic links and anything else are refused, never followed.
-
-    Raises:
-        RefusedFile: it is missing, not a regular file, or larger.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise RefusedFile(f"{path.name}: expected a regular file, got {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)  # Python would not even wrap that of a folder
-        raise RefusedFile(f"{path.name}: expected a regular file, got another kind of file")
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise RefusedFile(f"{path.name}: expected at most {limit} bytes, got more")
-    return content
+            if not _REQUIRED <= manifest.keys() <= SIZE_LIMITS.keys():
+                return f"{MANIFEST_FILE} names other files than a state has"
+            changed = (name for name, digest in manifest.items() if _sha256(self.path(key) / name) != digest)
+            name = next(changed, None)
+            return name and f"{name} is not what {MANIFEST_FILE} says"
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            return f"{Path(error.filename).name}: {(error.strerror or '').lower()}"
+        except ValueError:
+            return f"{MANIFEST_FILE} is not JSON of a known layout"
 
 
 def _copy_hashing(source: Path, target: Path, limit: int) -> str:
-    content = read_bounded(source, limit)
-    with target.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    content = read_handed_over(source, limit)
+    write_new_durably(target, content)
     return hashlib.sha256(content).hexdigest()
 
 

@@ -15,9 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmark.pruning.mask import Mask
-
-ENCODER_FILE, MASK_FILE, METHOD_FILE = "encoder.safetensors", "mask.safetensors", "method.pt"
-"""The trainer's file contract: dense weights and buffers, kept weights (bool), and an opaque blob for the method."""
+from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,10 @@ from benchmark.training.environment import configure
 from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.recipes import recipe_of, setting_of
 from benchmark.training.state import TrainState, load_state, save_state
+from benchmark.training.state_files import FAILURES_FILE, PROGRESS_FILE, REPORT_FILE
 from benchmark.training.sweep import Sweep
 from benchmark.training.training_job import Progress, SegmentFailure, SegmentReport, TrainingJob
 from benchmark.training.training_time import Periodic, SecondsPerModel
-
-REPORT_FILE, PROGRESS_FILE, FAILURES_FILE = "report.json", "progress.json", "failures.jsonl"
-"""Beside the states: a report in each state's folder; progress and failures at the top of the outbox."""
 
 PROGRESS_EVERY_S = 0.5
 """Seconds between two reports of progress."""

@@ -344,10 +344,10 @@ def test_a_second_dispatcher_waits_for_the_first_and_says_so(tmp_path: Path) -> 
     home, notes, order = Home(tmp_path / "home"), Notes(), list[str]()
 
     def second() -> None:
-        with only_one(home, notes, "second"):
+        with only_one(home, "second", notes.stage):
             order.append("second")
 
-    with only_one(home, Notes(), "first"):
+    with only_one(home, "first", Notes().stage):
         thread = threading.Thread(target=second)
         thread.start()
         wait_until(lambda: notes.stages)

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, Run, ViewType
 
 from benchmark.recording import mlflow_projection
 from benchmark.recording.archive import find_records, write_record
-from benchmark.recording.mlflow_projection import project, rebuild, tracking_uri
+from benchmark.recording.mlflow_projection import project, rebuild, sparsity_steps, tracking_uri
 from benchmark.recording.record import EvaluationRecord
 from tests.executors.warm import exit_code_of
 from tests.recording.synthetic import KEY, MAPS, OUTCOMES, record
@@ -67,6 +69,46 @@ def test_a_record_becomes_one_parent_and_a_child_for_every_run(home: Path) -> No
         "dense s=0 seed=0 digits/resnet8#1", "dense s=0 seed=1 digits/resnet8#1",
         "late s=0.98 seed=0 digits/resnet8#1", "late s=0.98 seed=1 digits/resnet8#1",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sparsities", "steps"),
+    [
+        ([0.0, 0.5, 0.8, 0.9, 0.95, 0.98], [0, 50, 80, 90, 95, 98]),
+        ([0.98, 0.99, 0.995, 0.999], [980, 990, 995, 999]),
+        ([0.999, 0.0, 0.999, 0.9991], [9990, 0, 9990, 9991]),
+        ([0.5, 0.5 + 2**-53], [5 * 10**15, 5 * 10**15 + 1]),
+        ([], []),
+    ],
+)
+def test_every_sparsity_has_a_step_of_its_own(sparsities: list[float], steps: list[int]) -> None:
+    """In whole percents .995 and .999 were one step, and their curves two values at the same place."""
+    found = sparsity_steps(sparsities)
+    assert [found[sparsity] for sparsity in sparsities] == steps
+
+
+@given(st.lists(st.floats(0, 1, exclude_max=True), max_size=12))
+def test_steps_are_as_many_as_sparsities_and_in_their_order(sparsities: list[float]) -> None:
+    found = sparsity_steps(sparsities)
+    steps = [found[sparsity] for sparsity in sorted(set(sparsities))]
+    assert steps == sorted(set(steps))
+    assert all(0 <= step < 2**63 for step in steps)
+
+
+def test_a_curve_has_a_point_for_every_sparsity_and_a_child_the_step_of_its_own(home: Path) -> None:
+    made = record()
+    late = [cell for cell in made.cells if cell.sparsity > 0]
+    runs = [run for run in made.runs if run.sparsity > 0]
+    made = made.model_copy(
+        update={
+            "cells": (*made.cells, *(cell.model_copy(update={"sparsity": 0.984}) for cell in late)),
+            "runs": (*made.runs, *(run.model_copy(update={"sparsity": 0.984}) for run in runs)),
+        }
+    )
+    parent_id = project(*written(home, made), home)
+    client = MlflowClient(tracking_uri(home))
+    curve = client.get_metric_history(parent_id, "digits/resnet8-1/late/linear/accuracy")
+    assert sorted(point.step for point in curve) == [980, 984]
 
 
 def test_failed_runs_are_failed_and_say_why(home: Path) -> None:

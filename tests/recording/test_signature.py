@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -79,8 +81,25 @@ def test_a_signature_under_another_key_is_forged() -> None:
 
 
 def test_a_key_signs_only_its_own_kind_of_run() -> None:
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match=r"^isolation docker: expected the isolated key, got the unisolated one$"):
         sign(CONTENT, RECORD.attachments, "docker", UNISOLATED_KEY)
+    with pytest.raises(ValueError, match="expected the unisolated key"):
+        sign(CONTENT, RECORD.attachments, "none", KEY)
+
+
+def test_a_key_signs_only_its_own_kind_of_run_in_optimised_python_too() -> None:
+    """It was an `assert`, which `python -O` removes: an unisolated run could then be signed as an isolated one."""
+    script = """if True:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from benchmark.recording.signature import sign
+        from benchmark.recording.signing_keys import SigningKey
+        try:
+            sign(b"{}", {}, "docker", SigningKey("unisolated", Ed25519PrivateKey.generate()))
+        except ValueError as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-O", "-c", script], capture_output=True, text=True, check=True)
+    assert "expected the isolated key" in done.stdout
 
 
 HEX = "0123456789abcdef" * 4

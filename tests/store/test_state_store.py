@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
+import logging
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +16,12 @@ from typing import Any
 import pytest
 
 from benchmark.files.atomic import write_atomically
+from benchmark.files.bounded import RefusedFile
+from benchmark.store import damaged as damaged_module
 from benchmark.store import state_store as store_module
+from benchmark.store.damaged import MAX_STATES, keep_damaged
 from benchmark.store.layout import Home, remove_unfinished
-from benchmark.store.state_store import RefusedFile, Store, read_bounded
+from benchmark.store.state_store import Store
 from benchmark.training.training_job import SegmentReport
 from tests.executors.warm import exit_code_of
 
@@ -110,7 +116,10 @@ def test_a_crash_while_dropping_leaves_a_state_that_is_intact(
 
 @pytest.mark.parametrize("name", [*FILES, "report.json", "manifest.json"])
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "one bit", "removed"])
-def test_a_damaged_file_is_noticed_and_the_state_removed(published: Store, name: str, damage: str) -> None:
+def test_a_damaged_file_is_noticed_and_the_state_is_set_aside_and_reported(
+    published: Store, name: str, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A damaged state was deleted without a word, and with it all that could tell what had happened."""
     path = published.path(KEY) / name
     content = path.read_bytes()
     match damage:
@@ -123,12 +132,76 @@ def test_a_damaged_file_is_noticed_and_the_state_removed(published: Store, name:
             path.write_bytes(content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :])
         case _:
             path.unlink()
+    spoilt = {each.name: each.read_bytes() for each in published.path(KEY).iterdir()}
     again = reopened(published)
     assert not again.has(KEY)
     assert not again.path(KEY).exists()
+    (kept,) = (published.folder.parent / "damaged").iterdir()
+    assert {each.name: each.read_bytes() for each in kept.iterdir()} == spoilt
+    (warning,) = caplog.records
+    assert warning.levelno == logging.WARNING
+    assert KEY[:12] in warning.getMessage()
+    assert name in warning.getMessage()
+    assert str(kept) in warning.getMessage()
 
 
-@pytest.mark.parametrize("manifest", ["{}", "[]", "3", '{"encoder.safetensors": "0"}'])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE, errno.EACCES])
+@pytest.mark.parametrize("name", ["manifest.json", "encoder.safetensors"])
+def test_a_state_that_cannot_be_read_now_is_not_taken_for_a_damaged_one(
+    published: Store, name: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many open files, or a network disk that did not answer, once deleted hours of training."""
+    opened = io.open
+
+    def fail(path: Any, *arguments: Any, **named: Any) -> Any:
+        if Path(path).name == name:
+            raise OSError(number, os.strerror(number), str(path))
+        return opened(path, *arguments, **named)
+
+    again = reopened(published)
+    with monkeypatch.context() as patch:
+        patch.setattr(io, "open", fail)
+        with pytest.raises(OSError, match=os.strerror(number)):
+            again.has(KEY)
+    assert again.has(KEY)
+    assert not (published.folder.parent / "damaged").exists()
+
+
+@pytest.mark.parametrize("make", ["a folder for a file", "a file for the state"])
+def test_another_kind_of_file_is_damage(published: Store, make: str) -> None:
+    state = published.path(KEY)
+    if make == "a folder for a file":
+        (state / "mask.safetensors").unlink()
+        (state / "mask.safetensors").mkdir()
+    else:
+        shutil.rmtree(state)
+        state.write_text("")
+    assert not reopened(published).has(KEY)
+    assert not state.exists()
+
+
+def test_a_damaged_state_is_replaced_by_the_next_one_that_is_published(published: Store, tmp_path: Path) -> None:
+    (published.path(KEY) / "encoder.safetensors").write_bytes(b"")
+    again = reopened(published)
+    again.publish(KEY, fill(tmp_path / "again"))
+    assert again.has(KEY)
+    assert reopened(published).has(KEY)
+
+
+def test_only_the_latest_damaged_states_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "damaged"
+    for number in range(MAX_STATES + 3):
+        keep_damaged(fill(tmp_path / f"state-{number}"), folder)
+    kept = sorted(path.name.split("-", 1)[1] for path in folder.iterdir())
+    assert len(kept) == MAX_STATES
+    assert "state-10" in kept
+    assert "state-2" not in kept
+    monkeypatch.setattr(damaged_module, "MAX_BYTES", 1)
+    latest = keep_damaged(fill(tmp_path / "large"), folder)
+    assert list(folder.iterdir()) == [latest]
+
+
+@pytest.mark.parametrize("manifest", ["{}", "[]", "3", '{"encoder.safetensors": "0"}', '{"../../x": "0"}'])
 def test_a_manifest_that_does_not_name_every_file_proves_nothing(published: Store, manifest: str) -> None:
     (published.path(KEY) / "manifest.json").write_text(manifest)
     assert not reopened(published).has(KEY)
@@ -270,16 +343,6 @@ def test_a_full_disk_while_writing_a_file_keeps_the_old_one(tmp_path: Path, monk
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_reading_stops_at_the_limit_and_never_follows_a_link(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"12345")
-    (tmp_path / "link").symlink_to("file")
-    assert read_bounded(tmp_path / "file", 5) == b"12345"
-    with pytest.raises(RefusedFile, match="expected at most 4 bytes"):
-        read_bounded(tmp_path / "file", 4)
-    with pytest.raises(RefusedFile, match="link: expected a regular file"):
-        read_bounded(tmp_path / "link", 5)
 
 
 def test_sweeping_leaves_what_others_may_be_writing_now(tmp_path: Path) -> None:

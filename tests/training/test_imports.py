@@ -48,8 +48,12 @@ def test_nothing_that_holds_data_scores_or_secrets_can_be_reached_from_a_trainer
     assert reached == {}
 
 
-@pytest.mark.parametrize("module", ["benchmark.spec", "benchmark.plan", "benchmark.recording.record"])
-def test_what_is_asked_planned_and_recorded_needs_no_torch(module: str) -> None:
+@pytest.mark.parametrize(
+    "module",
+    ["benchmark.spec", "benchmark.plan", "benchmark.recording.record", "benchmark.store.collector",
+     "benchmark.store.dataset_files", "benchmark.store.lock"],
+)  # fmt: skip
+def test_what_is_asked_planned_kept_and_recorded_needs_no_torch(module: str) -> None:
     imported = closure_of(module)
     assert module in imported
     assert not imported & {"torch", "kornia", "torchvision"}

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from benchmark.method.contract import Method
 from benchmark.pruning.mask import Mask
-from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE, TrainState, load_state, save_state
+from benchmark.training.state import TrainState, load_state, save_state
+from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE
 
 from .methods import Adaptive, Restless, Taught
 from .tiny import CPU, EARLY, differences, recipe_of, state_after

@@ -18,8 +18,16 @@ from torch import Tensor, nn
 from benchmark.method.contract import Method
 from benchmark.plan import Segment
 from benchmark.training import trainer
-from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE, load_state
-from benchmark.training.trainer import FAILURES_FILE, PROGRESS_FILE, REPORT_FILE, Outbox, train
+from benchmark.training.state import load_state
+from benchmark.training.state_files import (
+    ENCODER_FILE,
+    FAILURES_FILE,
+    MASK_FILE,
+    METHOD_FILE,
+    PROGRESS_FILE,
+    REPORT_FILE,
+)
+from benchmark.training.trainer import Outbox, train
 from benchmark.training.training_job import Progress, SegmentFailure, SegmentReport, TrainingJob
 
 from . import methods

@@ -19,7 +19,8 @@ from benchmark.plan import PruneEvent, Segment, build_tree, compile_events, stat
 from benchmark.spec import Gradual, Iterative, OneShot, Schedule, SmallResNet
 from benchmark.training.advance import LiveSegment
 from benchmark.training.live_model import Recipe
-from benchmark.training.state import METHOD_FILE, TrainState, load_state
+from benchmark.training.state import TrainState, load_state
+from benchmark.training.state_files import METHOD_FILE
 from benchmark.training.sweep import Observer, Sweep
 
 Events = tuple[PruneEvent, ...]

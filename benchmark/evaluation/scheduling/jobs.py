@@ -5,24 +5,18 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
-from safetensors.numpy import save
+from typing import Literal
 
 from benchmark.admission.gate import Admitted
-from benchmark.datasets.dataset import Dataset, ImageSet, load_dataset
-from benchmark.evaluation.scheduling.supervisor import checkpoint_steps
 from benchmark.executors.base import PreparedJob
-from benchmark.files.atomic import write_atomically
 from benchmark.plan import Plan, Segment, Subtree, path_to
-from benchmark.spec import BenchmarkSpec, Task
+from benchmark.plan.tree import checkpoint_steps
+from benchmark.spec import Task
+from benchmark.store.dataset_files import TaskData
 from benchmark.store.layout import Home
 from benchmark.store.state_store import Store
-from benchmark.training.state import ENCODER_FILE, MASK_FILE, METHOD_FILE
+from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE
 from benchmark.training.training_job import TrainingJob
 
 CHECKPOINTS_PER_RUN = 20
@@ -30,68 +24,6 @@ CHECKPOINTS_PER_RUN = 20
 
 CHECKPOINT_EVERY_S = 30.0
 """Seconds of training after which such a state is saved: the most work that a crash can lose."""
-
-
-@dataclass(frozen=True)
-class TransferData:
-    """A dataset that nothing is trained on, and its files: only the scorer gets them."""
-
-    dataset: Dataset
-    train: Path
-    test: Path
-
-
-@dataclass(frozen=True)
-class TaskData:
-    """A task's dataset, and its files: trainers get one of the first two, the scorer the first and the last."""
-
-    dataset: Dataset
-    labelled: Path
-    unlabelled: Path
-    test: Path
-
-
-def write_task_data(home: Home, task: Task, *, download: bool = True) -> TaskData:
-    """Load a dataset and write its tensors where processes can read them, once per content.
-
-    Raises:
-        UserError: it cannot be loaded; says why.
-    """
-    dataset = load_dataset(task.dataset, home.folders, download=download)
-    train, test = home.data / dataset.train.digest, home.data / dataset.test.digest
-    data = TaskData(
-        dataset, train / "labelled.safetensors", train / "unlabelled.safetensors", test / "labelled.safetensors"
-    )
-    _write_tensors(data.labelled, dataset.train, with_labels=True)
-    _write_tensors(data.unlabelled, dataset.train, with_labels=False)
-    _write_tensors(data.test, dataset.test, with_labels=True)
-    return data
-
-
-def write_transfer_data(home: Home, spec: BenchmarkSpec) -> tuple[TransferData, ...]:
-    """Load the datasets to which encoders are transferred, and write them where the scorer can read them.
-
-    Raises:
-        UserError: one cannot be loaded; says why.
-    """
-    found: list[TransferData] = []
-    for each in spec.evaluation.transfer:
-        dataset = load_dataset(each, home.folders)
-        files = [home.data / part.digest / "labelled.safetensors" for part in (dataset.train, dataset.test)]
-        for path, part in zip(files, (dataset.train, dataset.test), strict=True):
-            _write_tensors(path, part, with_labels=True)
-        found.append(TransferData(dataset, *files))
-    return tuple(found)
-
-
-def _write_tensors(path: Path, image_set: ImageSet, *, with_labels: bool) -> None:
-    """Write a data file, unless it is there with every byte right: a damaged disk must not change what is trained."""
-    tensors: dict[str, NDArray[Any]] = {"images": np.ascontiguousarray(image_set.images)}
-    if with_labels:
-        tensors["labels"] = np.ascontiguousarray(image_set.labels)
-    content = save(tensors)
-    if not (path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content):
-        write_atomically(path, content)
 
 
 def missing_segments(subtree: Subtree, store: Store, interval: int) -> list[Segment]:

@@ -1,4 +1,4 @@
-"""Numbers as they are written: exact, finite, and of a size that cannot hurt whoever computes with them.
+"""Numbers as they are written: exact, finite, and of a size that is safe to compute with.
 
 It refuses binary floats: 0.95 in a document is Decimal("0.95"), not the nearest double.
 """
@@ -26,7 +26,7 @@ def written_number(text: str) -> int | Decimal | None:
 
     Raises:
         ValueError: the number has more than 64 characters or lies beyond 1e±300 (a few characters such as
-            1e-999999999 can otherwise fill the memory of whoever writes them out).
+            1e-999999999 would fill the memory when written out).
 
     >>> written_number("8"), written_number("0.950"), written_number("1e-3"), written_number("eight")
     (8, Decimal('0.950'), Decimal('0.001'), None)

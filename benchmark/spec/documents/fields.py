@@ -1,4 +1,4 @@
-"""What the annotation of a field says: bounds, choices, union members. It refuses to judge or word anything else."""
+"""What the annotation of a field says: bounds, choices, union members. It validates nothing."""
 
 from __future__ import annotations
 

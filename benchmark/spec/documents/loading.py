@@ -113,9 +113,7 @@ def read_document(model: type[DocumentT], data: bytes, file: str, max_bytes: int
     return _judged(model, read_yaml(data, max_bytes), file)
 
 
-def _judged(
-    model: type[DocumentT], text: YamlText, file: str, extension: Extension | None = None
-) -> DocumentT:
+def _judged(model: type[DocumentT], text: YamlText, file: str, extension: Extension | None = None) -> DocumentT:
     problems, parsed = list(text.problems), None
     if "" not in text.unread:
         value = text.value if extension is None else extension.value

@@ -18,7 +18,7 @@ from benchmark.spec.documents.wording import expectation, nearest_number, neares
 
 
 class UnreadableValueError(ValueError):
-    """A value that its field does not accept: what was expected, what came, and the nearest valid value."""
+    """A value that its field does not accept: what was expected, what was found, and the nearest valid value."""
 
     def __init__(self, expected: str, got: str, nearest: str | None = None) -> None:
         super().__init__(f"expected {expected}, got {got}")

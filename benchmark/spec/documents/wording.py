@@ -1,4 +1,4 @@
-"""The words of validation messages: how a value that came, an expected field and the nearest valid value are said.
+"""The words of validation messages: how a wrong value, an expected field and the nearest valid value are worded.
 
 It refuses to decide what is valid. Whatever it quotes from a document is short and has its control characters escaped.
 """
@@ -23,7 +23,7 @@ LONGEST_QUOTE = 80
 
 
 def shown(value: Any) -> str:
-    r"""Say what came, never more than about 80 characters of it.
+    r"""Word a wrong value, in never more than about 80 characters of it.
 
     >>> shown(None), shown(True), shown("a\x1b[2J"), shown([1, 2])
     ('nothing', 'true', "'a\\x1b[2J'", 'a list of 2')

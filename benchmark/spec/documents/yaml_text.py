@@ -47,7 +47,7 @@ class YamlText:
         value: dicts with text keys, lists, str, int, Decimal, bool, None.
         lines: line (from 1) of every value, by path.
         problems: what is wrong with the text itself; `where` is a path, or empty for the whole text.
-        unread: paths whose value could not be read, so that nobody complains about them twice.
+        unread: paths whose value could not be read, so that they are not reported twice.
     """
 
     value: Any = None

@@ -7,17 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from benchmark.datasets.dataset import load_dataset
 from benchmark.evaluation.preparation import Prepared
-from benchmark.evaluation.scheduling.jobs import checkpoint_interval, missing_segments, write_task_data
+from benchmark.evaluation.scheduling.jobs import checkpoint_interval, missing_segments
 from benchmark.plan import Subtree
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.documents.validation import parse_document
-from benchmark.store.layout import Home
 from benchmark.store.state_store import Store
 from tests.conftest import Evaluated
 from tests.executors.submissions import write_submission
@@ -184,30 +181,3 @@ def test_methods_without_supervision_get_neither_labels_nor_the_number_of_classe
     for job in jobs_of(request(tiny_spec, submission, root), root):
         assert job.job.num_classes is None
         assert set(load_file(job.data)) == {"images"}
-
-
-def test_labelled_data_files_hold_the_dataset(tiny_spec: BenchmarkSpec, tmp_path: Path) -> None:
-    dataset = load_dataset(tiny_spec.tasks[0].dataset, Home(tmp_path).folders)
-    data = write_task_data(Home(tmp_path), tiny_spec.tasks[0])
-    for path, expected in ((data.labelled, dataset.train), (data.test, dataset.test)):
-        tensors = load_file(path)
-        np.testing.assert_array_equal(tensors["images"], expected.images)
-        np.testing.assert_array_equal(tensors["labels"], expected.labels)
-
-
-@pytest.mark.parametrize("damage", ["one bit", "truncated", "emptied"])
-def test_a_damaged_data_file_is_written_again(tiny_spec: BenchmarkSpec, tmp_path: Path, damage: str) -> None:
-    """A data file was believed because it was there: a damaged disk changed what was trained under the same name."""
-    path = write_task_data(Home(tmp_path), tiny_spec.tasks[0]).labelled
-    content = path.read_bytes()
-    broken = {"one bit": content[:-1] + bytes([content[-1] ^ 1]), "truncated": content[:-1], "emptied": b""}
-    path.write_bytes(broken[damage])
-    write_task_data(Home(tmp_path), tiny_spec.tasks[0])
-    assert path.read_bytes() == content
-
-
-def test_an_intact_data_file_is_left_alone(tiny_spec: BenchmarkSpec, tmp_path: Path) -> None:
-    path = write_task_data(Home(tmp_path), tiny_spec.tasks[0]).test
-    before = path.stat()
-    write_task_data(Home(tmp_path), tiny_spec.tasks[0])
-    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)

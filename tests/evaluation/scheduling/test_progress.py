@@ -155,7 +155,7 @@ def test_an_evaluation_that_was_killed_is_seen_interrupted_until_it_is_called_ag
 
 def test_a_leaderboard_that_looks_all_the_time_makes_no_dispatcher_wait_for_another(tmp_path: Path) -> None:
     home, notes, stop = Home(tmp_path / "home"), Notes(), threading.Event()
-    with only_one(home, notes, "first"):
+    with only_one(home, "first", notes.stage):
         pass
 
     def look() -> None:
@@ -167,7 +167,7 @@ def test_a_leaderboard_that_looks_all_the_time_makes_no_dispatcher_wait_for_anot
     thread.start()
     try:
         for _ in range(50):
-            with only_one(home, notes, "second"):
+            with only_one(home, "second", notes.stage):
                 assert name_at_work(home.root) == "second"
     finally:
         stop.set()

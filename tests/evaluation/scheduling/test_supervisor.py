@@ -8,24 +8,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmark.evaluation.scheduling.eta import JobsProgress
 from benchmark.evaluation.scheduling.supervisor import (
     JobResult,
-    adopt_leftovers,
-    checkpoint_steps,
-    collect,
-    names_to_collect,
     supervise,
 )
 from benchmark.executors.base import Executor, PreparedJob
 from benchmark.executors.failure import Evidence, decide
 from benchmark.executors.process import ProcessExecutor
+from benchmark.plan.tree import checkpoint_steps
 from benchmark.spec import BenchmarkSpec
-from benchmark.store.layout import Home
 from benchmark.store.state_store import Store
 from tests.executors.submissions import write_submission
 from tests.executors.warm import WarmExecutor, jobs_of, processes_in, request, store_of, wait_until, warm_context
@@ -196,48 +191,6 @@ def test_only_as_many_trainers_run_at_once_as_there_are_workers(
     assert running == [1, 2]
 
 
-def test_states_of_other_names_are_not_taken(job: PreparedJob, root: Path) -> None:
-    wanted, other = job.job.segments[0].key, "0" * 64
-    for key in (wanted, other):
-        fill(job.outbox / key, key)
-    store = store_of(root)
-    assert collect(job.outbox, names_to_collect(job.job), store) is None
-    assert store.has(wanted)
-    assert not store.has(other)
-    assert not (job.outbox / wanted).exists()
-
-
-def test_a_link_to_somebody_elses_state_is_refused_and_said(job: PreparedJob, root: Path, tmp_path: Path) -> None:
-    key = job.job.segments[0].key
-    (job.outbox / key).symlink_to(fill(tmp_path / "elsewhere", key))
-    refused = collect(job.outbox, names_to_collect(job.job), store_of(root))
-    assert refused is not None
-    assert key[:12] in refused
-    assert not store_of(root).has(key)
-
-
-@pytest.mark.parametrize(("number", "is_refused"), [(errno.EACCES, True), (errno.ELOOP, True), (errno.ENOENT, False)])
-def test_a_folder_that_cannot_be_opened_ends_no_evaluation(
-    job: PreparedJob, root: Path, monkeypatch: pytest.MonkeyPatch, number: int, is_refused: bool
-) -> None:
-    """A container's user can close its folders to a dispatcher that is not root."""
-    closed, other = (segment.key for segment in job.job.segments[:2])
-    for key in (closed, other):
-        fill(job.outbox / key, key)
-    opened = os.open
-
-    def refuse(path: Any, *arguments: Any, **more: Any) -> int:
-        if Path(path) == job.outbox / closed:
-            raise OSError(number, os.strerror(number), str(path))
-        return opened(path, *arguments, **more)
-
-    monkeypatch.setattr(os, "open", refuse)
-    refused = collect(job.outbox, names_to_collect(job.job), store_of(root))
-    assert (refused is not None and closed[:12] in refused) == is_refused
-    assert store_of(root).has(other)
-    assert not store_of(root).has(closed)
-
-
 @pytest.mark.parametrize("kind", ["gone", "file", "link"])
 def test_an_outbox_that_is_no_folder_any_more_ends_nothing_but_its_job(job: PreparedJob, root: Path, kind: str) -> None:
     def spoil(job: PreparedJob) -> Evidence:
@@ -270,22 +223,6 @@ def test_checkpoints_lie_strictly_inside_a_segment_at_multiples_of_the_interval(
     for segment in job.job.segments:
         expected = [step for step in range(segment.start + 1, segment.stop) if step % 3 == 0]
         assert list(checkpoint_steps(segment, 3)) == expected
-
-
-def test_what_a_killed_dispatcher_left_is_adopted_whatever_state_it_is_in(
-    tiny_spec: BenchmarkSpec, plain: Path, root: Path
-) -> None:
-    """A dispatcher that was killed while it removed a job left a job file without an outbox: the next one crashed."""
-    whole, without_outbox = jobs_of(request(tiny_spec, plain, root), root)
-    key = whole.job.segments[0].key
-    fill(whole.outbox / key, key)
-    (whole.outbox / f"{whole.job.segments[1].key}.unfinished").mkdir()
-    without_outbox.outbox.rmdir()
-    (root / "jobs" / "garbage").mkdir()
-    (root / "jobs" / "garbage" / "job.json").write_text("{")
-    adopt_leftovers(Home(root), store_of(root))
-    assert list((root / "jobs").iterdir()) == []
-    assert store_of(root).has(key)
 
 
 def _start_and_wait(job: PreparedJob, told: Path) -> None:

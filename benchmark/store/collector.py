@@ -1,0 +1,105 @@
+"""Taking over what trainers hand out: finished states, how far they are, and what they say went wrong.
+
+Everything in an outbox is the work of code that is not trusted. What it says is for people, never a verdict.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Set
+from itertools import islice
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from benchmark.files.bounded import RefusedFile, read_handed_over
+from benchmark.plan.tree import checkpoint_steps
+from benchmark.store.layout import Home
+from benchmark.store.outbox import NotHeld, pinned, remove_tree
+from benchmark.store.state_store import Store
+from benchmark.training.state_files import FAILURES_FILE, PROGRESS_FILE
+from benchmark.training.training_job import Progress, SegmentFailure, TrainingJob
+
+logger = logging.getLogger(__name__)
+
+_MAX_SIDE_FILE_BYTES = 4 << 20
+_MAX_ERROR_CHARACTERS = 20_000
+_MAX_OUTBOX_ENTRIES = 10_000
+
+
+def collect(outbox: Path, wanted: Set[str], store: Store) -> str | None:
+    """Move every finished state of the `wanted` names from an outbox to the store; says what was refused, if any."""
+    try:
+        folders = [folder for folder in islice(outbox.iterdir(), _MAX_OUTBOX_ENTRIES) if folder.name in wanted]
+    except OSError as error:
+        return f"the outbox: {error.strerror}"
+    refused = None
+    for folder in folders:
+        if folder.is_symlink() or not folder.is_dir():
+            refused = f"{folder.name[:12]}: expected a folder, got another kind of file"
+            continue
+        try:
+            with pinned(folder) as source:
+                store.publish(folder.name, source)
+        except RefusedFile as error:
+            refused = f"{folder.name[:12]}/{error}"
+        except NotHeld as error:
+            if error.errno != errno.ENOENT:  # else the trainer took it away again
+                refused = f"{folder.name[:12]}: expected an open folder, got {error.strerror}"
+            continue
+        remove_tree(folder)
+    return refused
+
+
+def names_to_collect(job: TrainingJob) -> frozenset[str]:
+    """Name every state that a job may deliver: the ends of its segments and the checkpoints inside them."""
+    names = {segment.key for segment in job.segments}
+    for segment in job.segments:
+        names.update(segment.key_at(job.root, step) for step in checkpoint_steps(segment, job.checkpoint_interval))
+    return frozenset(names)
+
+
+def read_progress(outbox: Path, job: TrainingJob) -> Progress | None:
+    """Read how far a trainer says it is; more updates than its job has are not believed, so a liar stands still."""
+    try:
+        said = Progress.model_validate_json(read_handed_over(outbox / PROGRESS_FILE, _MAX_SIDE_FILE_BYTES))
+    except (RefusedFile, ValidationError) as error:
+        if os.path.lexists(outbox / PROGRESS_FILE):  # else it has not begun
+            logger.debug("%s of a trainer is passed over, as if it stood still: %s", PROGRESS_FILE, error)
+        return None
+    total = sum(segment.num_steps for segment in job.segments)
+    return Progress(num_updates=min(said.num_updates, total), loss=said.loss)
+
+
+def read_failures(outbox: Path) -> dict[str, str]:
+    """Read what a trainer says went wrong, line by line; lines that make no sense are left out."""
+    try:
+        lines = read_handed_over(outbox / FAILURES_FILE, _MAX_SIDE_FILE_BYTES).splitlines()
+    except RefusedFile as error:
+        if os.path.lexists(outbox / FAILURES_FILE):  # else it had nothing to say
+            logger.debug("no %s is read of a trainer: %s", FAILURES_FILE, error)
+        return {}
+    failures: dict[str, str] = {}
+    for line in lines:
+        try:
+            failure = SegmentFailure.model_validate_json(line)
+        except ValidationError as error:
+            logger.debug("a line of %s makes no sense and is left out: %s", FAILURES_FILE, error)
+            continue
+        failures.setdefault(failure.key, failure.error[-_MAX_ERROR_CHARACTERS:])
+    return failures
+
+
+def adopt_leftovers(home: Home, store: Store) -> None:
+    """Take what trainers of a killed dispatcher had finished, and remove their jobs; they died with it."""
+    for folder in home.jobs.glob("*"):
+        try:
+            job = TrainingJob.model_validate_json((folder / "job.json").read_bytes())
+        except (OSError, ValidationError) as error:
+            logger.debug("a job that a killed dispatcher had not finished writing is removed: %s: %s", folder, error)
+            remove_tree(folder)
+            continue
+        collect(folder / "outbox", names_to_collect(job), store)
+        remove_tree(folder)
