@@ -1,0 +1,51 @@
+"""Names of numbers that more than one file reads: each is spelled here once, and in the records.
+
+Names that only one metric uses stand in its own file. Nothing is imported here, so that the leaderboard may use it.
+"""
+
+from __future__ import annotations
+
+PROBE_PREDICTION = "linear/prediction"
+"""Per example, the class that the linear probe predicts: what accuracy and PIEs are read from."""
+
+PROBE_CONFIDENCE = "linear/confidence"
+"""Per example, the linear probe's probability of the class it predicts."""
+
+PROBE_TRUE_PROBABILITY = "linear/true_probability"
+"""Per example, the linear probe's probability of the true class."""
+
+PROBE_ACCURACY = "linear/accuracy"
+"""Share of test images that the linear probe classifies correctly."""
+
+CORRUPTION_CORRECT = "corruption/correct"
+"""Per example, the share of corruptions and severities under which it is classified correctly, float32 in [0, 1]."""
+
+CORRUPTION_ACCURACY = "corruption/accuracy:"
+"""Begins the names of accuracies under one corruption; the corruption's name follows."""
+
+DEPTH_TO_PREDICTION = "depth/pred"
+"""Per example, the prediction depth against the model's final prediction."""
+
+DEPTH_TO_LABEL = "depth/true"
+"""Per example, the prediction depth against the true label."""
+
+Q_SCORE_2022 = "q_score_2022/score"
+"""Per example, the Q-Score of the first version."""
+
+Q_SCORE_2024 = "q_score_2024/score"
+"""Per example, the Q-Score of the later version."""
+
+ROBUSTNESS_SCORE = "robustness/score"
+"""The number that ranks."""
+
+ROBUSTNESS_SCORE_HIGH = "robustness/score_high"
+"""The same over hard pruning alone."""
+
+ROBUSTNESS_DENSE = "robustness/dense"
+"""Chance-corrected accuracy of the dense models."""
+
+ROBUSTNESS_RETENTION = "robustness/retention"
+"""Score over dense accuracy."""
+
+EXCESS_PIE = "pie/excess"
+"""Disagreement that pruning adds to what two halves of the dense population disagree on."""
