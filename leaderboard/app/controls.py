@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.app.open_board import open_board
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
-from leaderboard.board.standings import SCORE, Arena, arenas, competitors, rows, summary_scores
+from leaderboard.board.standings import Arena, arenas, competitors, rows, summary_scores
 from leaderboard.board.wording import TIERS, TRACKS, inert, one_line
 from leaderboard.figures.palette import Look, looks
 from leaderboard.reading.board_loader import BoardSnapshot
@@ -84,7 +85,7 @@ def pick_submission(scene: Scene) -> str:
     """
     names = sorted(scene.groups)
     scores = summary_scores(scene.snapshot.board, [entry.path for entry in scene.entries.values()])
-    best = rows(scene.groups, scores, SCORE, "higher", each_track=False)[0].entry.name
+    best = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)[0].entry.name
     return st.selectbox("Submission", names, None, key="submission", bind=URL, placeholder=best, width=300) or best
 
 

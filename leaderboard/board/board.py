@@ -1,12 +1,10 @@
 """What the pages need of all records, condensed into a few tables that are small and quick to filter.
 
-Pure: records in, a `Board` out. It refuses to read files and to rank.
+Pure: records in, a `Board` out. It reads no file and does not rank.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +17,9 @@ import pyarrow as pa
 from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.recording.trust import Signer
 from benchmark.scoring.metric import Column
+from benchmark.scoring.metric_names import PROBE_ACCURACY
+from leaderboard.board.recorded_spec import chance_of, digest_of, read_spec
 
-PROBE_ACCURACY = "linear/accuracy"
-"""The number that the robustness score is made of; kept per seed, so that a part of the grid can be ranked alone."""
 DENSE = "dense"
 SUMMARY = ""
 """Schedule of the rows in `Board.numbers` that describe a whole submission."""
@@ -63,8 +61,8 @@ class Reference:
 class Entry:
     """The facts of one evaluation; every text in it is untrusted. `path` names it within a board.
 
-    `controlled` says which schedule a control differs from in its criterion only; `signed_by` and `key_id` who vouches
-    for all of it.
+    `controlled` says which schedule a control differs from in its criterion only, `chance` the accuracy of guessing per
+    task; `signed_by` and `key_id` say who vouches for all of it.
     """
 
     path: str
@@ -151,7 +149,7 @@ def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
     """Take from one record what a board needs.
 
     Raises:
-        ValueError: a number in it is beyond what a table can hold.
+        ValueError: a number in it is beyond what a table can hold, or it lacks what a board needs to know.
     """
     try:
         return Condensed(
@@ -183,14 +181,20 @@ def own_before_shipped(found: Iterable[Condensed], shipped: Path) -> list[Conden
 
 
 def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:
-    """Take the facts of one record."""
-    facts, controls = record.submission, _controls(record.spec)
+    """Take the facts of one record.
+
+    Raises:
+        ValueError: its specification or the facts about its data sets lack what a board needs.
+    """
+    facts = record.submission
+    tasks = tuple(dict.fromkeys(run.task for run in record.runs))
     names = dict.fromkeys(run.schedule for run in record.runs if run.schedule != DENSE)
+    spec = read_spec(record.spec, names)
     return Entry(
         path=path,
         evaluation_key=record.evaluation_key,
         spec_identity=record.spec_identity,
-        spec_digest=_spec_digest(record.spec),
+        spec_digest=digest_of(record.spec),
         tier=record.tier,
         name=facts.name,
         authors=facts.authors,
@@ -202,13 +206,13 @@ def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:
         signed_by=signer.name,
         key_id=signer.key.id,
         created=record.created,
-        tasks=tuple(dict.fromkeys(run.task for run in record.runs)),
-        schedules=tuple(name for name in names if name not in controls),
-        controls=tuple(name for name in names if name in controls),
-        controlled=_controlled(record.spec),
+        tasks=tasks,
+        schedules=tuple(name for name in names if name not in spec.controls),
+        controls=tuple(name for name in names if name in spec.controls),
+        controlled=spec.controlled,
         sparsities=tuple(sorted({run.sparsity for run in record.runs if run.schedule != DENSE})),
-        chance={task: _chance(facts) for task, facts in record.datasets.items()},
-        confidence=_confidence(record.spec),
+        chance=chance_of(record.datasets, tasks),
+        confidence=spec.confidence,
         num_models=len({run.seed for run in record.runs}),
         num_runs=len(record.runs),
         failed=tuple(_failed(run) for run in record.runs if run.status == "failed"),
@@ -263,35 +267,3 @@ def _frame(paths: list[str], tables: list[pa.Table], schema: pa.Schema) -> pd.Da
 def _failed(run: RunRecord) -> FailedRun:
     reason, message = (run.failure.reason, run.failure.message) if run.failure else ("environment", "")
     return FailedRun(run.task, run.schedule, run.sparsity, run.seed, reason, message[:MAX_MESSAGE_CHARACTERS])
-
-
-def _controls(spec: Mapping[str, Any]) -> set[str]:
-    return {str(s.get("name")) for s in spec.get("schedules", ()) if s.get("criterion") == "random"}
-
-
-def _controlled(spec: Mapping[str, Any]) -> dict[str, str]:
-    def timing(schedule: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in schedule.items() if key not in ("name", "criterion")}
-
-    schedules, controls = spec.get("schedules", ()), _controls(spec)
-    return {
-        str(control["name"]): str(schedule["name"])
-        for control in schedules if control.get("name") in controls
-        for schedule in schedules if schedule.get("name") not in controls and timing(schedule) == timing(control)
-    }  # fmt: skip
-
-
-def _confidence(spec: Mapping[str, Any]) -> float:
-    return float(spec.get("evaluation", {}).get("bootstrap", {}).get("confidence", 0.95))
-
-
-def _chance(dataset: Mapping[str, Any]) -> float:
-    classes = dataset.get("num_classes", dataset.get("classes", 0))
-    count = classes if isinstance(classes, int) else len(classes)
-    return 1 / count if count else 0.0
-
-
-def _spec_digest(spec: Mapping[str, Any]) -> str:
-    """Tell apart documents that share name and version: results compare only under the very same one."""
-    asked = {key: value for key, value in spec.items() if key != "description"}
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:8]

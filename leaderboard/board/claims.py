@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.stats import ttest_1samp, ttest_ind_from_stats
 from statsmodels.stats.multitest import multipletests
 
+from benchmark.scoring.score_math import chance_corrected, compression_weights
 from leaderboard.board.board import DENSE, Board, Entry
-from leaderboard.board.ranking import compression_weights
 from leaderboard.board.wording import one_line
 
 Kind = Literal["submissions", "schedules", "control"]
@@ -72,7 +72,7 @@ class Claim:
 
 
 def areas(board: Board, entries: Sequence[Entry]) -> Areas:
-    """Give the chance-corrected area over log2 compression of every model under every schedule, averaged over tasks.
+    """Return the chance-corrected area over log2 compression of every model under every schedule, averaged over tasks.
 
     Args:
         board: all evaluations.
@@ -85,8 +85,8 @@ def areas(board: Board, entries: Sequence[Entry]) -> Areas:
     weight_of = dict(zip(sparsities, compression_weights(sparsities).tolist(), strict=True))
     seeds = board.seeds
     runs = seeds.loc[seeds["path"].isin(list(complete)) & (seeds["schedule"] != DENSE)]
-    chance = [complete[path].chance.get(task, 0.0) for path, task in zip(runs["path"], runs["task"], strict=True)]
-    corrected = (runs["accuracy"].to_numpy() - np.array(chance)) / (1 - np.array(chance))
+    chance = [complete[path].chance[task] for path, task in zip(runs["path"], runs["task"], strict=True)]
+    corrected = chance_corrected(runs["accuracy"].to_numpy(np.float64), np.array(chance))
     shares = [weight_of.get(sparsity, np.nan) for sparsity in runs["sparsity"].tolist()]
     tasks = np.array([len(complete[path].tasks) for path in runs["path"]])
     parts = runs[["path", "schedule", "seed"]].astype({"path": str, "schedule": str})
@@ -177,19 +177,19 @@ def _within_submissions(known: dict[str, Entry], by_path: Areas) -> list[_Draft]
 
 
 def _paired(gap_K: Doubles) -> float:
-    """Give the two-sided p-value of a paired t test."""
+    """Return the two-sided p-value of a paired t test."""
     if _sample_deviation(gap_K) == 0:
         return _without_spread(gap_K.mean())
     return float(ttest_1samp(gap_K, 0.0).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _without_spread(difference: float) -> float:
-    """Give the p-value where nothing varies: 1 for equal means, 0 for different ones, as in class impact."""
+    """Return the p-value where nothing varies: 1 for equal means, 0 for different ones, as in class impact."""
     return 1.0 if abs(difference) < ROUNDING else 0.0
 
 
 def _sample_deviation(values_K: Doubles) -> float:
-    """Give the sample standard deviation; what rounding leaves of equal values is no spread."""
+    """Return the sample standard deviation; what rounding leaves of equal values is no spread."""
     deviation = float(values_K.std(ddof=1))
     return deviation if deviation > ROUNDING else 0.0
 

@@ -14,14 +14,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from benchmark.scoring.metric_names import (
+    DEPTH_TO_LABEL,
+    DEPTH_TO_PREDICTION,
+    PROBE_TRUE_PROBABILITY,
+    Q_SCORE_2022,
+    Q_SCORE_2024,
+)
 from leaderboard.board.predictions import CellKey, Predictions
 
 READINGS = {
-    "depth/pred": "Prediction depth",
-    "depth/true": "Depth to the true label",
-    "q_score_2024/score": "Q-Score (2024)",
-    "q_score_2022/score": "Q-Score (2022)",
-    "linear/true_probability": "Probability of the true class",
+    DEPTH_TO_PREDICTION: "Prediction depth",
+    DEPTH_TO_LABEL: "Depth to the true label",
+    Q_SCORE_2024: "Q-Score (2024)",
+    Q_SCORE_2022: "Q-Score (2022)",
+    PROBE_TRUE_PROBABILITY: "Probability of the true class",
 }
 """Per-example numbers that are shown dense beside pruned, where a record's outcomes have them."""
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.scoring.metric import Column
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.board import Board, Entry
-from leaderboard.board.ranking import Direction, Interval
-from leaderboard.board.standings import SCORE, SELECTION, Row, cell_scores, columns_of, describe, summary_scores
+from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.ranking import Direction
+from leaderboard.board.standings import SELECTION, Row, cell_scores, columns_of, describe, summary_scores
 from leaderboard.board.wording import percent
 
 
@@ -16,14 +18,14 @@ from leaderboard.board.wording import percent
 class Numbers:
     """The numbers of all competitors, by metric, with the description of every metric."""
 
-    scores: dict[str, dict[str, Interval | None]]
+    scores: dict[str, dict[str, IntervalEstimate | None]]
     columns: dict[str, Column]
 
     @property
     def rankable(self) -> list[str]:
         """Numbers with a better direction, the robustness score first."""
         names = [name for name in self.scores if name in self.columns and self.columns[name].better != "neither"]
-        return sorted(names, key=lambda name: (name != SCORE, name.startswith("cost/")))
+        return sorted(names, key=lambda name: (name != ROBUSTNESS_SCORE, name.startswith("cost/")))
 
     @property
     def of_whole_submissions(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Two submissions on the same test examples: differences with paired intervals, common PIEs, and what it would take.
 
-Pure numpy. It refuses to know records and pages.
+Pure. It knows no record and no page.
 
 Shapes: K and L models of the two submissions, N test examples, S statistics, R draws.
 """
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
-from leaderboard.board.ranking import Interval
+from benchmark.scoring.score_math import t_quantile
+from leaderboard.board.estimates import IntervalEstimate
 
 Doubles = NDArray[np.float64]
 
@@ -71,32 +72,32 @@ def paired_draws(first_SKN: Doubles, second_SLN: Doubles, draws: int, seed: int 
     return np.concatenate(made)
 
 
-def difference(first_KN: Doubles, second_LN: Doubles, draws_R: Doubles, confidence: float) -> Interval:
+def difference(first_KN: Doubles, second_LN: Doubles, draws_R: Doubles, confidence: float) -> IntervalEstimate:
     """Difference of means with the percentile interval of paired draws, widened by Welch's t below `FEW_MODELS`."""
     value = float(first_KN.mean() - second_LN.mean())
     tail = (1 - confidence) / 2
     low, high = (float(bound) for bound in np.quantile(draws_R, [tail, 1 - tail]))
     if min(len(first_KN), len(second_LN)) < FEW_MODELS:
         welch = welch_difference(first_KN.mean(axis=1), second_LN.mean(axis=1), confidence)
-        if welch.high - welch.low > high - low:
+        if welch.width > high - low:
             return welch
-    return Interval(value, min(low, value), max(high, value))
+    return IntervalEstimate(value, min(low, value), max(high, value))
 
 
-def welch_difference(first_K: Doubles, second_L: Doubles, confidence: float) -> Interval:
+def welch_difference(first_K: Doubles, second_L: Doubles, confidence: float) -> IntervalEstimate:
     """Difference of means over models with Welch's t interval; the test examples are taken as fixed."""
     value = float(first_K.mean() - second_L.mean())
     if min(len(first_K), len(second_L)) < 2:
-        return Interval(value, -math.inf, math.inf)
+        return IntervalEstimate(value, -math.inf, math.inf)
     parts = [samples.var(ddof=1) / len(samples) for samples in (first_K, second_L)]
     error = math.sqrt(sum(parts))
     if error == 0:
-        return Interval(value, value, value)
+        return IntervalEstimate(value, value, value)
     freedom = sum(parts) ** 2 / sum(
         part**2 / (len(samples) - 1) for part, samples in zip(parts, (first_K, second_L), strict=True)
     )
-    half = float(t.ppf((1 + confidence) / 2, freedom)) * error
-    return Interval(value, value - half, value + half)
+    half = t_quantile(freedom, confidence) * error
+    return IntervalEstimate(value, value - half, value + half)
 
 
 def models_to_separate(first_K: Doubles, second_L: Doubles, confidence: float) -> int | None:
@@ -108,7 +109,7 @@ def models_to_separate(first_K: Doubles, second_L: Doubles, confidence: float) -
     gap = abs(float(first_K.mean() - second_L.mean()))
     variance = float(first_K.var(ddof=1) + second_L.var(ddof=1))
     counts = np.arange(2, MAX_MODELS + 1)
-    halves = t.ppf((1 + confidence) / 2, 2 * (counts - 1)) * np.sqrt(variance / counts)
+    halves = stdtrit(2 * (counts - 1), (1 + confidence) / 2) * np.sqrt(variance / counts)
     enough = counts[halves < gap]
     return int(enough[0]) if len(enough) else None
 

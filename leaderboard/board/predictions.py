@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 
 from benchmark.scoring.score_math import modal_labels
 
-PREDICTION = "linear/prediction"
-"""The per-example outcome that pages show: the class that a linear probe predicts."""
-
 CellKey = tuple[str, str, float]
 """Task, schedule, sparsity."""
 

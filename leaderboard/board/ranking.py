@@ -1,6 +1,6 @@
 """Who is ahead, and whether the difference is real: ranks, rank intervals and tie groups from numbers with intervals.
 
-Pure functions over plain values. It refuses to know records, files or pages.
+Pure functions over plain values; it knows no record, file or page.
 
 Two submissions are *separated* when their intervals do not overlap. That is stricter than a paired test (two 95 %
 intervals may overlap although the paired difference excludes zero), so a tie here means "not separated by this board".
@@ -15,28 +15,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from leaderboard.board.estimates import IntervalEstimate, Scores
 
 Direction = Literal["higher", "lower"]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A number with bounds; a missing bound is replaced by the value itself, so that `low <= value <= high` holds."""
-
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, value: float | None, low: float | None = None, high: float | None = None) -> Interval | None:
-        """Build an interval from what a record holds; None where there is no finite value to rank by."""
-        if value is None or not math.isfinite(value):
-            return None
-        lower = value if low is None or math.isnan(low) else min(low, value)
-        upper = value if high is None or math.isnan(high) else max(high, value)
-        return cls(value, lower, upper)
 
 
 @dataclass(frozen=True)
@@ -90,7 +71,7 @@ def group_letters(group: int) -> str:
 
 
 def rank(
-    scores: Mapping[str, Interval | None], better: Direction, barred: Mapping[str, str] | None = None
+    scores: Scores, better: Direction, barred: Mapping[str, str] | None = None
 ) -> dict[str, Standing]:
     """Rank submissions by a number with an interval.
 
@@ -121,7 +102,7 @@ def rank(
     return standings
 
 
-def ordered(scores: Mapping[str, Interval | None], better: Direction, standings: Mapping[str, Standing]) -> list[str]:
+def ordered(scores: Scores, better: Direction, standings: Mapping[str, Standing]) -> list[str]:
     """Order submissions best first, equal values by name, unranked ones last by name."""
 
     def key(name: str) -> tuple[bool, float, str]:
@@ -133,7 +114,7 @@ def ordered(scores: Mapping[str, Interval | None], better: Direction, standings:
     return sorted(scores, key=key)
 
 
-def agreement(first: Mapping[str, Interval | None], second: Mapping[str, Interval | None]) -> float | None:
+def agreement(first: Scores, second: Scores) -> float | None:
     """Kendall's tau-b between two orders, over submissions that have both numbers (both oriented higher-better).
 
     Returns:
@@ -145,65 +126,16 @@ def agreement(first: Mapping[str, Interval | None], second: Mapping[str, Interva
     return _kendall_tau(pairs)
 
 
-def oriented(scores: Mapping[str, Interval | None], better: Direction) -> dict[str, Interval | None]:
+def oriented(scores: Scores, better: Direction) -> dict[str, IntervalEstimate | None]:
     """Turn numbers so that higher is better."""
     return {name: _oriented(score, better) if score else None for name, score in scores.items()}
 
 
-def log2_compression(sparsity: float) -> float:
-    """Place a sparsity in [0, 1) on the axis of the robustness score: log2(1 / (1 - sparsity)).
-
-    >>> log2_compression(0.75)
-    2.0
-    """
-    return -math.log2(1.0 - sparsity)
+def _oriented(score: IntervalEstimate, better: Direction) -> IntervalEstimate:
+    return score if better == "higher" else IntervalEstimate(-score.value, -score.high, -score.low)
 
 
-def area_over_compression(sparsities: Sequence[float], heights: Sequence[float]) -> float:
-    """Mean height over log2 compression by the trapezoid rule; one point gives its height.
-
-    Source: design, Ranking (area divided by the width between smallest and largest pruned sparsity).
-
-    >>> area_over_compression([0.5, 0.75, 0.875], [1.0, 0.5, 0.0])
-    0.5
-    """
-    return float(np.dot(compression_weights(sparsities), heights))
-
-
-def compression_weights(sparsities: Sequence[float]) -> NDArray[np.float64]:
-    """Weight of every sparsity in `area_over_compression`; they sum to 1.
-
-    >>> compression_weights([0.5, 0.75, 0.875]).tolist()
-    [0.25, 0.5, 0.25]
-    """
-    places = np.array([log2_compression(sparsity) for sparsity in sparsities])
-    if len(places) == 1:
-        return np.ones(1)
-    halves = np.diff(places) / 2 / (places[-1] - places[0])
-    return np.append(halves, 0.0) + np.append(0.0, halves)
-
-
-def interval_over_seeds(samples_K: NDArray[np.float64], confidence: float = 0.95) -> Interval:
-    """Mean over models with a Student t interval; with one model the bounds equal the value.
-
-    Args:
-        samples_K: float64 (K,), one number per model.
-        confidence: nominal coverage in (0, 1).
-    """
-    from scipy.special import stdtrit  # here, because the first page of a server does without it and would wait
-
-    mean = float(samples_K.mean())
-    if len(samples_K) < 2:
-        return Interval(mean, mean, mean)
-    half = float(stdtrit(len(samples_K) - 1, (1 + confidence) / 2) * samples_K.std(ddof=1) / math.sqrt(len(samples_K)))
-    return Interval(mean, mean - half, mean + half)
-
-
-def _oriented(score: Interval, better: Direction) -> Interval:
-    return score if better == "higher" else Interval(-score.value, -score.high, -score.low)
-
-
-def _tie_groups(scores: Mapping[str, Interval]) -> dict[str, tuple[int, int]]:
+def _tie_groups(scores: Mapping[str, IntervalEstimate]) -> dict[str, tuple[int, int]]:
     """Give every interval the first and last of the maximal sets of mutually overlapping intervals it belongs to.
 
     A sweep from the best end: a set is complete when one of its members ends and somebody joined since the last set.

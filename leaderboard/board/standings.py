@@ -1,6 +1,6 @@
 """From a board to the rows of one ranking: which evaluations compete, what each is worth, in which order.
 
-Pure. It refuses to draw.
+Pure. It does not draw.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark.scoring.metric import Column
+from benchmark.scoring.score_math import area_over_compression, chance_corrected
 from leaderboard.board.board import DENSE, SUMMARY, Board, Entry
-from leaderboard.board.ranking import Direction, Interval, Standing, area_over_compression, interval_over_seeds, rank
+from leaderboard.board.estimates import IntervalEstimate, Scores, mean_over_models
+from leaderboard.board.ranking import Direction, Standing, rank
 
-SCORE = "robustness/score"
 SELECTION = Column(
     name="selection/score", title="Score of the selection", better="higher",
     description="Robustness score over the chosen schedules and sparsities only; Student t interval over models.",
@@ -38,7 +39,7 @@ class Row:
     """One submission in a ranking."""
 
     entry: Entry
-    scores: Mapping[str, Interval | None]
+    scores: Scores
     standing: Standing
     num_evaluations: int
 
@@ -122,7 +123,7 @@ def in_order(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
     return sorted(names, key=place)
 
 
-def summary_scores(board: Board, paths: Sequence[str]) -> dict[str, dict[str, Interval | None]]:
+def summary_scores(board: Board, paths: Sequence[str]) -> dict[str, dict[str, IntervalEstimate | None]]:
     """Numbers of whole submissions: metric -> path -> interval."""
     numbers = board.numbers
     return _by_metric(numbers.loc[(numbers["schedule"] == SUMMARY) & numbers["path"].isin(paths)])
@@ -130,7 +131,7 @@ def summary_scores(board: Board, paths: Sequence[str]) -> dict[str, dict[str, In
 
 def cell_scores(
     board: Board, paths: Sequence[str], sparsity: float, schedules: Sequence[str]
-) -> dict[str, dict[str, Interval | None]]:
+) -> dict[str, dict[str, IntervalEstimate | None]]:
     """Numbers of one sparsity, averaged over tasks and the given schedules: metric -> path -> interval.
 
     The bounds are averaged too. That is conservative: the average of several estimates is at least as certain as they
@@ -145,7 +146,7 @@ def cell_scores(
 
 def selection_scores(
     board: Board, entries: Sequence[Entry], schedules: Sequence[str], sparsities: Sequence[float]
-) -> dict[str, Interval | None]:
+) -> dict[str, IntervalEstimate | None]:
     """Score part of the grid: per path, chance-corrected area over the chosen schedules and sparsities.
 
     Resamples models only (Student t over seeds), as the outcomes per example are not part of a board. A submission
@@ -160,7 +161,7 @@ def selection_scores(
 
 
 def rows(
-    groups: Mapping[str, list[Entry]], scores: Mapping[str, Mapping[str, Interval | None]], by: str, better: Direction,
+    groups: Mapping[str, list[Entry]], scores: Mapping[str, Scores], by: str, better: Direction,
     each_track: bool,
 ) -> list[Row]:  # fmt: skip
     """Rank the competitors by one number, best first, unranked ones last.
@@ -181,7 +182,7 @@ def rows(
 
 
 def _rows(
-    groups: Mapping[str, list[Entry]], scores: Mapping[str, Mapping[str, Interval | None]], by: str, better: Direction
+    groups: Mapping[str, list[Entry]], scores: Mapping[str, Scores], by: str, better: Direction
 ) -> list[Row]:
     entries = {entries[0].path: entries[0] for entries in groups.values()}
     key = {path: scores.get(by, {}).get(path) for path in entries}
@@ -207,23 +208,23 @@ def mean_curves(board: Board, entries: Sequence[Entry], metric: str) -> dict[str
     return curves
 
 
-def _place(row: Row, score: Interval | None, better: Direction) -> tuple[bool, float, str]:
+def _place(row: Row, score: IntervalEstimate | None, better: Direction) -> tuple[bool, float, str]:
     if row.standing.rank is None or score is None:
         return True, 0.0, row.entry.name
     return False, -score.value if better == "higher" else score.value, row.entry.name
 
 
-def _by_metric(numbers: pd.DataFrame) -> dict[str, dict[str, Interval | None]]:
-    found: dict[str, dict[str, Interval | None]] = defaultdict(dict)
+def _by_metric(numbers: pd.DataFrame) -> dict[str, dict[str, IntervalEstimate | None]]:
+    found: dict[str, dict[str, IntervalEstimate | None]] = defaultdict(dict)
     fields = (numbers[name].tolist() for name in ("path", "metric", "value", "low", "high"))
     for path, metric, value, low, high in zip(*fields, strict=True):
-        found[metric][path] = Interval.of(value, low, high)
+        found[metric][path] = IntervalEstimate.of(value, low, high)
     return dict(found)
 
 
 def _selection_score(
     entry: Entry, runs: pd.DataFrame | None, schedules: Sequence[str], sparsities: Sequence[float]
-) -> Interval | None:
+) -> IntervalEstimate | None:
     if runs is None or not schedules or not sparsities:
         return None
     fields = (runs[name].tolist() for name in ("task", "schedule", "sparsity", "seed"))
@@ -233,10 +234,10 @@ def _selection_score(
     for seed in sorted(set(runs["seed"].tolist())):
         areas: list[float] = []
         for task, schedule in wanted:
-            chance = entry.chance.get(task, 0.0)
-            heights = [accuracy.get((task, schedule, sparsity, seed), math.nan) for sparsity in sparsities]
-            areas.append(area_over_compression(sparsities, [(height - chance) / (1 - chance) for height in heights]))
+            found = [accuracy.get((task, schedule, sparsity, seed), math.nan) for sparsity in sparsities]
+            heights = [chance_corrected(each, entry.chance[task]) for each in found]
+            areas.append(float(area_over_compression(sparsities, heights)))
         areas_K.append(float(np.mean(areas)))
     if len(areas_K) < entry.num_models or math.isnan(sum(areas_K)):
         return None
-    return interval_over_seeds(np.array(areas_K), entry.confidence)
+    return mean_over_models(np.array(areas_K), entry.confidence)

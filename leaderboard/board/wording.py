@@ -7,7 +7,7 @@ import string
 from urllib.parse import urlsplit
 
 from benchmark.scoring.metric import Column
-from leaderboard.board.ranking import Interval
+from leaderboard.board.estimates import IntervalEstimate
 
 TRACKS = {"each": "Each track", "all": "Together", "none": "No labels", "labels": "Labels"}
 TIERS = {
@@ -56,7 +56,7 @@ def decimals(column: Column) -> int:
     return 2 if column.unit else 3
 
 
-def bounds(interval: Interval | None) -> str:
+def bounds(interval: IntervalEstimate | None) -> str:
     """Bounds for people: `0.921 – 0.944`; empty where there is no interval."""
     if interval is None or interval.low == interval.high:
         return ""

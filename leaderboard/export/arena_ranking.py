@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from leaderboard.board.board import PROBE_ACCURACY, Board, Entry
+from benchmark.scoring.metric_names import PROBE_ACCURACY
+from leaderboard.board.board import Board, Entry
 from leaderboard.board.measures import Numbers, collect, direction, middle_sparsity
 from leaderboard.board.ranked_table import HELP, default_columns, ranked_frame
 from leaderboard.board.standings import Arena, Row, competitors, mean_curves, rows

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.claims import SECTIONS, Claim, claim_frame, claims
 from leaderboard.board.measures import resampled
 from leaderboard.board.stability import leaders
-from leaderboard.board.standings import SCORE, rows
+from leaderboard.board.standings import rows
 from leaderboard.board.wording import TIERS, heading, one_line
 from leaderboard.export.arena_ranking import ArenaRanking, ranked_table, track_title
 from leaderboard.export.page_figures import Curves, Intervals, interval_plot, schedule_curves
@@ -69,7 +70,7 @@ def section(
         downloads: title and place of the files of this arena.
     """
     column = ranked.numbers.columns[ranked.by]
-    together = rows(ranked.groups, ranked.numbers.scores, SCORE, "higher", each_track=False)
+    together = rows(ranked.groups, ranked.numbers.scores, ROBUSTNESS_SCORE, "higher", each_track=False)
     drawn = [row.entry for row in together][:MAX_CURVES]
     tasks = sorted({task for entry in drawn for task in entry.tasks})
     colours = looks(snapshot.board.names_by_age)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from leaderboard.board.board import PROBE_ACCURACY, Board, Entry
-from leaderboard.board.ranking import Interval
+from benchmark.scoring.metric_names import PROBE_ACCURACY
+from leaderboard.board.board import Board, Entry
+from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.standings import Row
 from leaderboard.board.wording import bounds, one_line
 from leaderboard.export.svg import curve_panel, interval_axis, interval_bar, mark
@@ -82,6 +83,6 @@ def _curves(task: str, drawn: Mapping[str, Sequence[Line]], references: Sequence
     return Curves(task, panels, tuple((name, mark(look)) for name, look in reversed(names.items())))
 
 
-def _with_air(scores: Sequence[Interval]) -> tuple[float, float]:
+def _with_air(scores: Sequence[IntervalEstimate]) -> tuple[float, float]:
     points = [(0.0, score.value, score.low, score.high) for score in scores]
     return limits([Line("", "", "", points)], [])

@@ -12,7 +12,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from markupsafe import Markup
 
-from leaderboard.board.ranking import Interval, log2_compression
+from benchmark.scoring.score_math import log2_compression
+from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.wording import percent
 from leaderboard.figures.charts import Level, Line
 from leaderboard.figures.palette import NEUTRAL, Look
@@ -30,7 +31,7 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 400, 270, 44, 14, 10, 30
 _LABEL_WIDTH = 40
 
 
-def interval_bar(interval: Interval, limits: Range, look: Look, label: str, *, ranked: bool) -> Markup:
+def interval_bar(interval: IntervalEstimate, limits: Range, look: Look, label: str, *, ranked: bool) -> Markup:
     """Draw a value with its interval; as wide as its place, unranked ones hollow."""
     svg = _svg(label, height="24", class_="bar")
     for tick in ticks(*limits):

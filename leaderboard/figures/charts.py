@@ -15,7 +15,8 @@ import altair as alt
 import pandas as pd
 
 from benchmark.recording.record import RunRecord
-from leaderboard.board.ranking import Interval, log2_compression
+from benchmark.scoring.score_math import log2_compression
+from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.wording import percent
 from leaderboard.figures.palette import NEUTRAL, OKABE_ITO, Look
 
@@ -28,7 +29,7 @@ class Bar:
     """One line of an interval plot."""
 
     name: str
-    interval: Interval
+    interval: IntervalEstimate
     ranked: bool
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
 from benchmark.scoring.metrics.class_impact import LEVEL, class_impact
+from leaderboard.board.estimates import mean_over_models
 from leaderboard.board.predictions import Predictions
-from leaderboard.board.ranking import interval_over_seeds
 
 
 def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str]) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str
     hits_P = multipletests(impact.paired_C[present_P], LEVEL, method="fdr_bh")[0]
     rows: list[dict[str, object]] = []
     for place, is_hit in zip(present_P.tolist(), hits_P, strict=True):
-        interval = interval_over_seeds(impact.difference_KC[:, place])
+        interval = mean_over_models(impact.difference_KC[:, place])
         rows.append(
             {"name": names.get(str(place), str(place)), "difference": interval.value, "low": interval.low,
              "high": interval.high, "p": float(impact.paired_C[place]), "hit": "hit" if is_hit else "not hit"}

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean
 
-from leaderboard.board.board import DENSE, PROBE_ACCURACY, Board, Entry
+from benchmark.scoring.metric_names import PROBE_ACCURACY
+from leaderboard.board.board import DENSE, Board, Entry
 from leaderboard.board.wording import one_line
 from leaderboard.figures.charts import Level, Line
 from leaderboard.figures.palette import OKABE_ITO, Look

@@ -31,10 +31,10 @@ from benchmark.files.bounded import read_regular
 from benchmark.recording import archive, record, verify
 from benchmark.recording.signature import Statement
 from benchmark.recording.verify import Sealed, unseal
-from benchmark.scoring import metric
+from benchmark.scoring import metric, metric_names
 from benchmark.settings import read_settings
 from benchmark.spec.canonical import canonical_json
-from leaderboard.board import board
+from leaderboard.board import board, recorded_spec
 from leaderboard.board.board import NUMBERS, SEEDS, Condensed, Entry, condense
 
 MAX_CACHE_BYTES = 2**30
@@ -97,7 +97,8 @@ class BoardCache:
 @cache
 def made_by() -> bytes:
     """Digest of the code that turns a record into what a board keeps, so that other code never meets this one's."""
-    sources = [Path(str(module.__file__)) for module in (board, archive, record, verify, metric)]
+    modules = (board, recorded_spec, archive, record, verify, metric, metric_names)
+    sources = [Path(str(module.__file__)) for module in modules]
     texts = [path.read_bytes() for path in [*sources, Path(__file__)]]
     return hashlib.sha256(b"\0".join([*texts, pydantic.VERSION.encode()])).digest()
 

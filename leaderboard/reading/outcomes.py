@@ -16,11 +16,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from benchmark.recording.archive import outcomes_path
-from leaderboard.board.predictions import PREDICTION, CellKey, Predictions, cell_key
+from benchmark.scoring.metric_names import PROBE_PREDICTION
+from leaderboard.board.predictions import CellKey, Predictions, cell_key
 
 logger = logging.getLogger(__name__)
 
-_FIELDS = ["task", "schedule", "sparsity", "seed", "example", "label", PREDICTION]
+_FIELDS = ["task", "schedule", "sparsity", "seed", "example", "label", PROBE_PREDICTION]
 
 
 def read_outcomes(record: Path, sha256: str) -> dict[CellKey, Predictions] | None:
@@ -40,7 +41,7 @@ def read_outcomes(record: Path, sha256: str) -> dict[CellKey, Predictions] | Non
         return None
     found: dict[CellKey, Predictions] = {}
     for key, cell in frame.groupby(["task", "schedule", "sparsity"], observed=True, sort=False):
-        table = cell.pivot(index="seed", columns="example", values=PREDICTION)
+        table = cell.pivot(index="seed", columns="example", values=PROBE_PREDICTION)
         if table.isna().to_numpy().any():
             continue
         label_N = cell.drop_duplicates("example").sort_values("example")["label"].to_numpy(np.int64)

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.scoring.metric import Column
-from leaderboard.board.standings import SCORE, Row
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
+from leaderboard.board.standings import Row
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _TEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
@@ -76,7 +77,7 @@ def _json_row(row: Row, columns: Mapping[str, Column]) -> dict[str, Any]:
 
 
 def _bibtex_entry(row: Row, position: int) -> str:
-    entry, score = row.entry, row.scores.get(SCORE)
+    entry, score = row.entry, row.scores.get(ROBUSTNESS_SCORE)
     key = re.sub(r"[^A-Za-z0-9-]+", "", entry.name)[:40] or "submission"
     result = f"robustness score {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" if score else "not ranked"
     note = f"{result} on {entry.spec_identity} ({entry.tier} tier), evaluation {entry.evaluation_key[:16]}"

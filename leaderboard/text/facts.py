@@ -13,12 +13,19 @@ import pandas as pd
 
 from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring.metric import Column
-from leaderboard.board.board import PROBE_ACCURACY, Entry
-from leaderboard.board.ranking import Interval
-from leaderboard.board.standings import SCORE, describe, in_order
+from benchmark.scoring.metric_names import (
+    PROBE_ACCURACY,
+    ROBUSTNESS_DENSE,
+    ROBUSTNESS_RETENTION,
+    ROBUSTNESS_SCORE,
+    ROBUSTNESS_SCORE_HIGH,
+)
+from leaderboard.board.board import Entry
+from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.standings import describe, in_order
 from leaderboard.board.wording import bounds, heading, one_line, percent
 
-HEADLINES = (SCORE, "robustness/dense", "robustness/retention", "robustness/score_high")
+HEADLINES = (ROBUSTNESS_SCORE, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH)
 """The numbers at the head of a submission's page."""
 _PROJECT = Path(__file__).resolve().parents[2]
 _FMN = ".venv/bin/fmn"
@@ -47,7 +54,7 @@ def cell_frame(record: EvaluationRecord, task: str, columns: Mapping[str, Column
         estimates = [cell.metrics.get(name) for cell in cells]
         table[name] = [None if each is None else each.value for each in estimates]
         table[f"{name} interval"] = [
-            bounds(Interval.of(each.value, each.low, each.high)) if each else "" for each in estimates
+            bounds(IntervalEstimate.of(each.value, each.low, each.high)) if each else "" for each in estimates
         ]
     return pd.DataFrame(table)
 
@@ -58,7 +65,7 @@ def summary_frame(record: EvaluationRecord, columns: Mapping[str, Column]) -> pd
     return pd.DataFrame(
         [
             {"Number": heading(column), "Value": each.value,
-             "Interval": bounds(Interval.of(each.value, each.low, each.high))}
+             "Interval": bounds(IntervalEstimate.of(each.value, each.low, each.high))}
             for column, each in found if column
         ],
         columns=["Number", "Value", "Interval"],

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.app.attachments import outcomes_of
 from leaderboard.app.controls import URL, Scene, open_scene
 from leaderboard.board.board import DENSE, Entry
-from leaderboard.board.comparison import Duel, compare, device_hours
-from leaderboard.board.standings import SCORE, rows, summary_scores
+from leaderboard.board.comparison import Comparison, compare, device_hours
+from leaderboard.board.standings import rows, summary_scores
 from leaderboard.board.wording import duration, one_line, percent
 from leaderboard.figures.charts import Level, Line, curves, limits
 from leaderboard.figures.palette import OKABE_ITO
 
 
 @st.cache_data(max_entries=64, show_spinner="Resampling ...")
-def _fight(_scene: Scene, first: str, second: str, stamp: tuple[str, str]) -> Duel:
+def _compare(_scene: Scene, first: str, second: str, stamp: tuple[str, str]) -> Comparison:
     del stamp  # part of the key
     entries = _scene.snapshot.board.entries[first], _scene.snapshot.board.entries[second]
     return compare(_scene.snapshot.board, *entries, (outcomes_of(entries[0]), outcomes_of(entries[1])))
@@ -24,7 +25,8 @@ def _fight(_scene: Scene, first: str, second: str, stamp: tuple[str, str]) -> Du
 def choose(scene: Scene) -> tuple[Entry, Entry] | None:
     """Let people pick two submissions, the two best ones first."""
     paths = [entry.path for entry in scene.entries.values()]
-    ranking = rows(scene.groups, summary_scores(scene.snapshot.board, paths), SCORE, "higher", each_track=False)
+    scores = summary_scores(scene.snapshot.board, paths)
+    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
     names = [row.entry.name for row in ranking]
     if len(names) < 2:
         st.info("Comparing takes two submissions under this specification.", icon=":material/compare_arrows:")
@@ -38,12 +40,12 @@ def choose(scene: Scene) -> tuple[Entry, Entry] | None:
     return scene.entries[first], scene.entries[second]
 
 
-def show_verdict(first: Entry, second: Entry, duel: Duel) -> None:
+def show_verdict(first: Entry, second: Entry, comparison: Comparison) -> None:
     """Say in one sentence whether the scores differ, by how much, and what was resampled."""
-    if duel.score is None:
+    if comparison.score is None:
         st.text("A run is missing, so the robustness scores cannot be compared. Cells that both have are below.")
         return
-    score, names = duel.score, (one_line(first.name, 60), one_line(second.name, 60))
+    score, names = comparison.score, (one_line(first.name, 60), one_line(second.name, 60))
     separated = score.low > 0 or score.high < 0
     better, worse = names if score.value > 0 else names[::-1]
     with st.container(border=True):
@@ -56,17 +58,17 @@ def show_verdict(first: Entry, second: Entry, duel: Duel) -> None:
     resampled = (
         "resamples the same test examples for both and the models of each; below 30 models, the wider of that and "
         "Welch's t interval is shown"
-        if duel.paired else "is Welch's t over models (the per-example outcomes of both are not at hand)"
+        if comparison.paired else "is Welch's t over models (the per-example outcomes of both are not at hand)"
     )  # fmt: skip
     st.caption(f"The {100 * first.confidence:.3g} % interval {resampled}. "
                f"{first.num_models} and {second.num_models} models per cell.")  # fmt: skip
     if not separated:
-        show_power(first, second, duel)
+        show_power(first, second, comparison)
 
 
-def show_power(first: Entry, second: Entry, duel: Duel) -> None:
+def show_power(first: Entry, second: Entry, comparison: Comparison) -> None:
     """Say how many more models would separate them, and what those would cost."""
-    more = None if duel.models is None else duel.models - min(first.num_models, second.num_models)
+    more = None if comparison.num_models is None else comparison.num_models - min(first.num_models, second.num_models)
     if more is None:
         st.text("More models would hardly separate them: the difference is too small for their spread.")
     elif more <= 0:
@@ -77,14 +79,16 @@ def show_power(first: Entry, second: Entry, duel: Duel) -> None:
                 f"{duration(hours)} of device time.")  # fmt: skip
 
 
-def show_differences(duel: Duel, ranked: tuple[str, ...]) -> None:
+def show_differences(comparison: Comparison, ranked: tuple[str, ...]) -> None:
     """Draw the difference in accuracy against sparsity, one line per schedule, with bands."""
     st.subheader("Where they differ")
-    tasks = sorted({key[0] for key in duel.cells})
-    task = st.selectbox("Task", tasks, key="duel_task") if len(tasks) > 1 else (tasks or [""])[0]
+    tasks = sorted({key[0] for key in comparison.cells})
+    task = st.selectbox("Task", tasks, key="difference_task") if len(tasks) > 1 else (tasks or [""])[0]
     lines: list[Line] = []
     for place, schedule in enumerate(ranked):
-        cells = sorted((key[2], d) for key, d in duel.cells.items() if key[0] == task and key[1] in (DENSE, schedule))
+        cells = sorted(
+            (key[2], d) for key, d in comparison.cells.items() if key[0] == task and key[1] in (DENSE, schedule)
+        )
         points = [(sparsity, d.value, d.low, d.high) for sparsity, d in cells]
         lines.append(Line(one_line(schedule, 40), OKABE_ITO[place % len(OKABE_ITO)], "circle", points))
     levels = [Level("no difference", 0.0)]
@@ -98,16 +102,16 @@ def show_differences(duel: Duel, ranked: tuple[str, ...]) -> None:
     st.caption("Bands hold at each point alone, not for a whole curve: with many cells a few exclude zero by chance.")
 
 
-def show_overlaps(duel: Duel) -> None:
+def show_overlaps(comparison: Comparison) -> None:
     """Show whether both forget the same images."""
     st.subheader("Do they forget the same images?")
-    if not duel.overlaps:
+    if not comparison.overlaps:
         st.caption("The per-example outcomes of both are needed; they lie beside the record (outcomes.parquet).")
         return
     st.dataframe(
         [{"Schedule": one_line(key[1], 40), "Sparsity": percent(key[2]), "PIEs of first": found.first,
           "PIEs of second": found.second, "Common": found.common, "Jaccard": found.jaccard,
-          "By chance": found.jaccard_by_chance} for key, found in duel.overlaps.items()],
+          "By chance": found.jaccard_by_chance} for key, found in comparison.overlaps.items()],
         hide_index=True, key="overlaps", alt="Common PIEs",
         column_config={
             "Jaccard": st.column_config.NumberColumn(format="%.3f", help="Common PIEs over PIEs of either, 0 to 1."),
@@ -124,11 +128,11 @@ def page() -> None:
     if pair is None:
         return
     first, second = pair
-    duel = _fight(scene, first.path, second.path, (first.created, second.created))
-    show_verdict(first, second, duel)
-    if duel.cells:
-        show_differences(duel, first.schedules)
-    show_overlaps(duel)
+    comparison = _compare(scene, first.path, second.path, (first.created, second.created))
+    show_verdict(first, second, comparison)
+    if comparison.cells:
+        show_differences(comparison, first.schedules)
+    show_overlaps(comparison)
 
 
 page()

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
 from leaderboard.app.controls import URL, Scene, open_scene, pick_submissions
 from leaderboard.app.legend import show_legend
-from leaderboard.board.board import PROBE_ACCURACY, Entry
-from leaderboard.board.standings import SCORE, columns_of, describe, rows, summary_scores
+from leaderboard.board.board import Entry
+from leaderboard.board.standings import columns_of, describe, rows, summary_scores
 from leaderboard.board.wording import heading, inert, one_line
 from leaderboard.figures.charts import Level, Line, curves, limits
 from leaderboard.figures.lines import curve_metrics, levels, lines_of_schedule, lines_of_submission
@@ -34,7 +35,8 @@ class Choice:
 def choose(scene: Scene) -> Choice:
     """Show the controls of the page."""
     board, everybody = scene.snapshot.board, list(scene.entries.values())
-    ranking = rows(scene.groups, summary_scores(board, [e.path for e in everybody]), SCORE, "higher", each_track=False)
+    scores = summary_scores(board, [entry.path for entry in everybody])
+    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
     names = pick_submissions([row.entry.name for row in ranking], default=6)
     described = columns_of(everybody)
     metrics = {name: column for name in curve_metrics(board, everybody) if (column := describe(name, described))}

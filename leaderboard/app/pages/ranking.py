@@ -6,21 +6,14 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
 from leaderboard.app.column_config import ranked_columns
 from leaderboard.app.controls import URL, Scene, name_rejected, open_scene
 from leaderboard.app.unfinished import show_unfinished
-from leaderboard.board.board import PROBE_ACCURACY
 from leaderboard.board.measures import Numbers, collect, direction, middle_sparsity, resampled
 from leaderboard.board.ranked_table import default_columns, ranked_frame
 from leaderboard.board.stability import leaders
-from leaderboard.board.standings import (
-    SCORE,
-    SELECTION,
-    Row,
-    mean_curves,
-    rows,
-    selection_scores,
-)
+from leaderboard.board.standings import SELECTION, Row, mean_curves, rows, selection_scores
 from leaderboard.board.wording import heading, inert, one_line, percent
 from leaderboard.figures.charts import MAX_BARS, Bar, interval_plot
 from leaderboard.reading import record_store
@@ -66,7 +59,8 @@ def choose(scene: Scene) -> tuple[Numbers, str, list[str], bool]:
             format_func=lambda name: heading(numbers.columns[name]), placeholder="Choose columns",
         )  # fmt: skip
         intervals = st.toggle("Show the interval of every number", key="intervals", bind=URL)
-    return numbers, SELECTION.name if partial and by == SCORE else by, [name for name in shown if name != by], intervals
+    others = [name for name in shown if name != by]
+    return numbers, SELECTION.name if partial and by == ROBUSTNESS_SCORE else by, others, intervals
 
 
 def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
+from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
 from leaderboard.app.column_config import cell_columns
 from leaderboard.app.controls import Scene, name_rejected, open_scene, pick_submission
 from leaderboard.app.forgetting_views import show_classes, show_map
@@ -12,8 +13,8 @@ from leaderboard.app.legend import show_legend
 from leaderboard.app.mlflow_link import whereabouts
 from leaderboard.app.open_board import full_record
 from leaderboard.app.unfinished import mention_unfinished
-from leaderboard.board.board import DENSE, PROBE_ACCURACY, Entry
-from leaderboard.board.standings import SCORE, columns_of, describe, rows, summary_scores
+from leaderboard.board.board import DENSE, Entry
+from leaderboard.board.standings import columns_of, describe, rows, summary_scores
 from leaderboard.board.wording import heading, inert, one_line, percent, web_address
 from leaderboard.figures.charts import curves, limits, training_curves
 from leaderboard.figures.lines import levels, lines_of_submission
@@ -43,7 +44,7 @@ def choose(scene: Scene) -> Entry:
 def show_head(scene: Scene, entry: Entry) -> None:
     """Say what it is, where it stands and what it scored."""
     scores = summary_scores(scene.snapshot.board, [e.path for e in scene.entries.values()])
-    ranking = rows(scene.groups, scores, SCORE, "higher", each_track=True)
+    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=True)
     standing = next((row.standing for row in ranking if row.entry.path == entry.path), None)
     st.text(one_line(entry.description, 1000) or "No description.")
     if address := web_address(entry.paper):

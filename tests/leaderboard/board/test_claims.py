@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import ttest_ind, ttest_rel
 
 from benchmark.recording.record import EvaluationRecord, Failure
+from benchmark.scoring.score_math import area_over_compression
 from leaderboard.board.board import Board, assemble, condense
 from leaderboard.board.claims import Claim, areas, claim_frame, claims
-from leaderboard.board.ranking import area_over_compression
 from tests.leaderboard.records import SIGNER, SPARSITIES, Knobs, evaluation
 
 KNOBS = (
@@ -32,7 +32,7 @@ def run_claims(board: Board) -> list[Claim]:
 def naive_area(record: EvaluationRecord, schedule: str, seed: int) -> float:
     accuracy = {(r.schedule, r.sparsity, r.seed): r.metrics["linear/accuracy"] for r in record.runs}
     heights = [(accuracy[schedule, sparsity, seed] - 0.1) / 0.9 for sparsity in SPARSITIES]  # pyright: ignore[reportOptionalOperand]
-    return area_over_compression(SPARSITIES, heights)
+    return float(area_over_compression(SPARSITIES, heights))
 
 
 def naive_holm(p: list[float]) -> list[float]:

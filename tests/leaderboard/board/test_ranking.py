@@ -11,37 +11,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, t
 
-from leaderboard.board.ranking import (
-    Direction,
-    Interval,
-    agreement,
-    area_over_compression,
-    compression_weights,
-    interval_over_seeds,
-    log2_compression,
-    ordered,
-    oriented,
-    rank,
-)
+from benchmark.scoring.score_math import area_over_compression, compression_weights, log2_compression
+from leaderboard.board.estimates import IntervalEstimate, mean_over_models
+from leaderboard.board.ranking import Direction, agreement, ordered, oriented, rank
 
 NUMBERS = st.integers(-20, 20).map(lambda n: n / 10)
-INTERVALS = st.tuples(NUMBERS, NUMBERS, NUMBERS).map(sorted).map(lambda n: Interval(n[1], n[0], n[2]))
+INTERVALS = st.tuples(NUMBERS, NUMBERS, NUMBERS).map(sorted).map(lambda n: IntervalEstimate(n[1], n[0], n[2]))
 SCORES = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=2), INTERVALS, max_size=12)
 DIRECTIONS = st.sampled_from(["higher", "lower"])
 SPARSITIES = st.lists(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98]), min_size=1, unique=True).map(sorted)
 
 
-def _separated_above(other: Interval, mine: Interval, better: Direction) -> bool:
+def _separated_above(other: IntervalEstimate, mine: IntervalEstimate, better: Direction) -> bool:
     return other.low > mine.high if better == "higher" else other.high < mine.low
 
 
-def _overlap(a: Interval, b: Interval) -> bool:
+def _overlap(a: IntervalEstimate, b: IntervalEstimate) -> bool:
     return a.low <= b.high and b.low <= a.high
 
 
 @given(SCORES, DIRECTIONS)
 def test_the_rank_interval_counts_who_is_separated_on_either_side(
-    scores: dict[str, Interval], better: Direction
+    scores: dict[str, IntervalEstimate], better: Direction
 ) -> None:
     for name, standing in rank(scores, better).items():
         above = sum(_separated_above(other, scores[name], better) for other in scores.values())
@@ -51,7 +42,7 @@ def test_the_rank_interval_counts_who_is_separated_on_either_side(
 
 @given(SCORES, DIRECTIONS)
 def test_the_rank_lies_in_the_rank_interval_and_counts_strictly_better_values(
-    scores: dict[str, Interval], better: Direction
+    scores: dict[str, IntervalEstimate], better: Direction
 ) -> None:
     sign = 1 if better == "higher" else -1
     for name, standing in rank(scores, better).items():
@@ -64,7 +55,7 @@ def test_the_rank_lies_in_the_rank_interval_and_counts_strictly_better_values(
 
 @given(SCORES, DIRECTIONS)
 def test_two_submissions_share_a_tie_group_exactly_when_their_intervals_overlap(
-    scores: dict[str, Interval], better: Direction
+    scores: dict[str, IntervalEstimate], better: Direction
 ) -> None:
     standings = rank(scores, better)
     for a, first in standings.items():
@@ -79,7 +70,7 @@ def test_two_submissions_share_a_tie_group_exactly_when_their_intervals_overlap(
 
 @given(SCORES, DIRECTIONS)
 def test_group_letters_start_with_the_leaders_and_leave_no_gap(
-    scores: dict[str, Interval], better: Direction
+    scores: dict[str, IntervalEstimate], better: Direction
 ) -> None:
     standings = rank(scores, better).values()
     groups = {g for s in standings if s.first_group is not None and s.last_group is not None
@@ -90,7 +81,7 @@ def test_group_letters_start_with_the_leaders_and_leave_no_gap(
 
 @given(SCORES, DIRECTIONS, st.data())
 def test_barred_submissions_are_kept_with_their_reason_and_change_nobody_else(
-    scores: dict[str, Interval], better: Direction, data: st.DataObject
+    scores: dict[str, IntervalEstimate], better: Direction, data: st.DataObject
 ) -> None:
     barred = set(data.draw(st.lists(st.sampled_from(sorted(scores)), unique=True))) if scores else set[str]()
     standings = rank(scores, better, dict.fromkeys(barred, "2 of 126 runs failed"))
@@ -102,17 +93,17 @@ def test_barred_submissions_are_kept_with_their_reason_and_change_nobody_else(
 
 @given(SCORES, DIRECTIONS)
 def test_turning_all_numbers_around_turns_the_direction_around(
-    scores: dict[str, Interval], better: Direction
+    scores: dict[str, IntervalEstimate], better: Direction
 ) -> None:
-    mirrored = {name: Interval(-s.value, -s.high, -s.low) for name, s in scores.items()}
+    mirrored = {name: IntervalEstimate(-s.value, -s.high, -s.low) for name, s in scores.items()}
     assert rank(scores, better) == rank(mirrored, "lower" if better == "higher" else "higher")
 
 
 @given(SCORES, DIRECTIONS)
 def test_the_order_follows_the_ranks_and_puts_unranked_last(
-    scores: dict[str, Interval], better: Direction
+    scores: dict[str, IntervalEstimate], better: Direction
 ) -> None:
-    with_missing: dict[str, Interval | None] = {**scores, "zz-missing": None}
+    with_missing: dict[str, IntervalEstimate | None] = {**scores, "zz-missing": None}
     standings = rank(with_missing, better)
     names = ordered(with_missing, better, standings)
     ranks = [standings[name].rank for name in names if standings[name].rank is not None]
@@ -124,18 +115,18 @@ def test_the_order_follows_the_ranks_and_puts_unranked_last(
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
 def test_a_number_that_is_not_finite_cannot_be_ranked(value: float | None) -> None:
     """MLflow stores +Inf as 1.797e308, which would rank first."""
-    assert Interval.of(value, 0.0, 1.0) is None
+    assert IntervalEstimate.of(value, 0.0, 1.0) is None
 
 
 def test_missing_bounds_become_the_value_and_bounds_always_hold_it() -> None:
-    assert Interval.of(0.5, None, 0.4) == Interval(0.5, 0.5, 0.5)
-    assert Interval.of(0.5, float("nan"), 0.6) == Interval(0.5, 0.5, 0.6)
+    assert IntervalEstimate.of(0.5, None, 0.4) == IntervalEstimate(0.5, 0.5, 0.5)
+    assert IntervalEstimate.of(0.5, float("nan"), 0.6) == IntervalEstimate(0.5, 0.5, 0.6)
 
 
 def test_ranks_are_worded_as_intervals_and_ties_as_letters() -> None:
     standings = rank(
-        {"a": Interval(0.9, 0.88, 0.92), "b": Interval(0.87, 0.85, 0.89), "c": Interval(0.84, 0.82, 0.86),
-         "d": Interval(0.1, 0.05, 0.15)}, "higher")  # fmt: skip
+        {"a": IntervalEstimate(0.9, 0.88, 0.92), "b": IntervalEstimate(0.87, 0.85, 0.89),
+         "c": IntervalEstimate(0.84, 0.82, 0.86), "d": IntervalEstimate(0.1, 0.05, 0.15)}, "higher")  # fmt: skip
     texts = {name: (standing.rank_text, standing.group_text) for name, standing in standings.items()}
     assert texts == {"a": ("1–2", "a"), "b": ("1–3", "a–b"), "c": ("2–3", "b"), "d": ("4", "c")}
 
@@ -154,7 +145,7 @@ def test_the_area_is_the_trapezoid_rule_over_log2_compression(sparsities: list[f
 
 
 def test_agreement_is_one_for_the_same_order_and_minus_one_for_the_reverse() -> None:
-    rising = {name: Interval(value, value, value) for name, value in zip("abc", (1.0, 2.0, 3.0), strict=True)}
+    rising = {name: IntervalEstimate(value, value, value) for name, value in zip("abc", (1.0, 2.0, 3.0), strict=True)}
     assert agreement(rising, rising) == pytest.approx(1)
     assert agreement(rising, oriented(rising, "lower")) == pytest.approx(-1)
     assert agreement(rising, {"a": rising["a"]}) is None
@@ -162,14 +153,14 @@ def test_agreement_is_one_for_the_same_order_and_minus_one_for_the_reverse() -> 
 
 def test_the_interval_over_models_is_students_t() -> None:
     samples_K = np.array([0.7, 0.8, 0.9])
-    found = interval_over_seeds(samples_K)
+    found = mean_over_models(samples_K)
     half = 4.302652729911275 * 0.1 / math.sqrt(3)
     assert (found.value, found.low, found.high) == pytest.approx((0.8, 0.8 - half, 0.8 + half))
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=30))
 def test_agreement_is_kendalls_tau_b_ties_included(pairs: list[tuple[float, float]]) -> None:
-    first, second = ({f"{n}": Interval.of(pair[side]) for n, pair in enumerate(pairs)} for side in (0, 1))
+    first, second = ({f"{n}": IntervalEstimate.of(pair[side]) for n, pair in enumerate(pairs)} for side in (0, 1))
     oracle: Any = kendalltau(*zip(*pairs, strict=True))
     found, expected = agreement(first, second), float(oracle.statistic)
     if math.isnan(expected):
@@ -180,6 +171,6 @@ def test_agreement_is_kendalls_tau_b_ties_included(pairs: list[tuple[float, floa
 
 def test_the_interval_over_models_is_students() -> None:
     samples_K = np.array([0.81, 0.79, 0.84, 0.8])
-    found = interval_over_seeds(samples_K, 0.9)
+    found = mean_over_models(samples_K, 0.9)
     expected = t.interval(0.9, 3, samples_K.mean(), samples_K.std(ddof=1) / 2)
     assert (found.low, found.high) == pytest.approx(expected)

@@ -17,12 +17,13 @@ from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import Believed
 from benchmark.scoring.metric import Column
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
+from benchmark.scoring.score_math import log2_compression
 from leaderboard.board.board import Board, assemble, condense
 from leaderboard.board.comparison import compare
-from leaderboard.board.ranking import Interval, log2_compression
+from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.stability import leaders
 from leaderboard.board.standings import (
-    SCORE,
     Arena,
     arenas,
     cell_scores,
@@ -87,7 +88,7 @@ def test_an_incomplete_evaluation_is_a_row_with_its_reason_and_no_rank() -> None
     board = _board(evaluation(Knobs("good")), evaluation(Knobs("broken", dense=0.99, failures=FAILED)))
     groups = competitors(board, _only_arena(board))
     scores = summary_scores(board, list(board.entries))
-    ranking = rows(groups, scores, SCORE, "higher", each_track=False)
+    ranking = rows(groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
     assert [row.entry.name for row in ranking] == ["good", "broken"]
     assert ranking[1].standing.rank is None
     assert ranking[1].standing.reason == "1 of 126 runs failed: out of memory"
@@ -97,8 +98,10 @@ def test_an_incomplete_evaluation_is_a_row_with_its_reason_and_no_rank() -> None
 def test_each_track_has_its_own_first_place() -> None:
     board = _board(evaluation(Knobs("a")), evaluation(Knobs("b", dense=0.99, loss=0.01, supervision="labels")))
     groups, scores = competitors(board, _only_arena(board)), summary_scores(board, list(board.entries))
-    apart = {row.entry.name: row.standing.rank for row in rows(groups, scores, SCORE, "higher", each_track=True)}
-    together = {row.entry.name: row.standing.rank for row in rows(groups, scores, SCORE, "higher", each_track=False)}
+    apart, together = (
+        {row.entry.name: row.standing.rank for row in rows(groups, scores, ROBUSTNESS_SCORE, "higher", each_track=each)}
+        for each in (True, False)
+    )
     assert (apart, together) == ({"a": 1, "b": 1}, {"a": 2, "b": 1})
     assert set(competitors(board, _only_arena(board), "labels")) == {"b"}
 
@@ -163,9 +166,9 @@ def test_the_curve_in_the_cell_runs_from_dense_to_sparsest_over_ranked_schedules
 def test_the_stability_table_names_everybody_not_separated_from_the_best() -> None:
     board = _board(evaluation(Knobs("a", 0.98)), evaluation(Knobs("b", 0.979)), evaluation(Knobs("c", 0.7)))
     groups, scores = competitors(board, _only_arena(board)), summary_scores(board, list(board.entries))
-    ranking = rows(groups, scores, SCORE, "higher", each_track=False)
+    ranking = rows(groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
     columns = columns_of([row.entry for row in ranking])
-    found = leaders(ranking, {"robustness/dense": columns["robustness/dense"]}, SCORE)
+    found = leaders(ranking, {"robustness/dense": columns["robustness/dense"]}, ROBUSTNESS_SCORE)
     assert found.to_dict("records") == [{"by": "Dense accuracy ↑", "leaders": "a, b", "agreement": pytest.approx(1)}]
 
 
@@ -215,7 +218,7 @@ def test_the_paired_difference_of_scores_is_the_difference_of_mean_areas(tmp_pat
     board = assemble(condense(str(path), record, SIGNER) for path, record in zip(paths, signed, strict=True))
     sides = [read_outcomes(path, record.outcomes_sha256) for path, record in zip(paths, signed, strict=True)]
     first, second = board.entries.values()
-    duel = compare(board, first, second, (sides[0], sides[1]))
+    found = compare(board, first, second, (sides[0], sides[1]))
     areas: list[float] = []
     for side in sides:
         assert side is not None
@@ -223,32 +226,32 @@ def test_the_paired_difference_of_scores_is_the_difference_of_mean_areas(tmp_pat
             heights = [(float(side[TASK, schedule, s].correct.mean()) - 0.1) / 0.9 for s in SPARSITIES]
             places = [log2_compression(sparsity) for sparsity in SPARSITIES]
             areas.append(float(np.trapezoid(heights, places) / (places[-1] - places[0])))
-    assert duel.paired
-    assert duel.score is not None
-    assert duel.score.value == pytest.approx(np.mean(areas[:3]) - np.mean(areas[3:]))
-    assert duel.score.low > 0
-    assert set(duel.overlaps) == {key for key in duel.cells if key[1] != "dense"}
+    assert found.paired
+    assert found.score is not None
+    assert found.score.value == pytest.approx(np.mean(areas[:3]) - np.mean(areas[3:]))
+    assert found.score.low > 0
+    assert set(found.overlaps) == {key for key in found.cells if key[1] != "dense"}
 
 
 def test_without_outcomes_the_difference_is_over_models_and_close_to_the_summaries() -> None:
     board = _board(evaluation(Knobs("a", 0.97, 0.04)), evaluation(Knobs("b", 0.9, 0.2)))
     entries = list(board.entries.values())
-    duel = compare(board, entries[0], entries[1], (None, None))
+    found = compare(board, entries[0], entries[1], (None, None))
     first, second = selection_scores(board, entries, ["early", "late", "one-shot"], SPARSITIES).values()
-    assert not duel.paired
-    assert duel.score is not None
+    assert not found.paired
+    assert found.score is not None
     assert first is not None
     assert second is not None
-    assert duel.score.value == pytest.approx(first.value - second.value)
+    assert found.score.value == pytest.approx(first.value - second.value)
 
 
 def test_a_missing_run_leaves_cells_comparable_and_scores_not() -> None:
     board = _board(evaluation(Knobs("a")), evaluation(Knobs("b", failures=FAILED)))
     first, second = board.entries.values()
-    duel = compare(board, first, second, (None, None))
-    assert duel.score is None
-    assert (TASK, "late", 0.9) not in duel.cells
-    assert isinstance(duel.cells[TASK, "early", 0.9], Interval)
+    found = compare(board, first, second, (None, None))
+    assert found.score is None
+    assert (TASK, "late", 0.9) not in found.cells
+    assert isinstance(found.cells[TASK, "early", 0.9], IntervalEstimate)
 
 
 def test_entries_hold_only_plain_values_so_that_a_board_can_be_shared() -> None:

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.board import assemble, condense
-from leaderboard.board.ranking import Interval
-from leaderboard.board.standings import SCORE, Row, arenas, columns_of, competitors, rows, summary_scores
+from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.standings import Row, arenas, columns_of, competitors, rows, summary_scores
 from leaderboard.board.wording import inert, one_line, web_address
 from leaderboard.figures.charts import Bar, Line, curves, interval_plot
 from leaderboard.figures.palette import MARKERS, OKABE_ITO, Look, looks
@@ -28,7 +29,7 @@ def _ranking(*names: str) -> list[Row]:
     board = assemble(condense(name, evaluation(Knobs(name)), SIGNER) for name in names)
     (arena,) = arenas(board).values()
     scores = summary_scores(board, list(board.entries))
-    return rows(competitors(board, arena), scores, SCORE, "higher", each_track=False)
+    return rows(competitors(board, arena), scores, ROBUSTNESS_SCORE, "higher", each_track=False)
 
 
 @given(st.text())
@@ -67,18 +68,18 @@ def test_one_line_removes_what_could_reorder_or_break_a_line() -> None:
 
 
 def test_no_cell_of_the_csv_starts_a_formula() -> None:
-    text = as_csv(_ranking(*HOSTILE_NAMES, "@SUM(1)", "-1+1", "+1"), [SCORE])
+    text = as_csv(_ranking(*HOSTILE_NAMES, "@SUM(1)", "-1+1", "+1"), [ROBUSTNESS_SCORE])
     for row in csv.DictReader(io.StringIO(text)):
         assert not row["submission"].startswith(("=", "+", "-", "@"))
-        assert float(row[SCORE]) > 0
-        assert float(row[f"{SCORE} low"]) < float(row[f"{SCORE} high"])
+        assert float(row[ROBUSTNESS_SCORE]) > 0
+        assert float(row[f"{ROBUSTNESS_SCORE} low"]) < float(row[f"{ROBUSTNESS_SCORE} high"])
 
 
 def test_the_json_holds_names_literally_and_every_number_with_its_bounds() -> None:
     ranking = _ranking(*HOSTILE_NAMES)
     document = json.loads(as_json(ranking, columns_of([row.entry for row in ranking])))
     assert {row["submission"] for row in document["rows"]} == set(HOSTILE_NAMES)
-    assert all(set(row["numbers"][SCORE]) == {"value", "low", "high"} for row in document["rows"])
+    assert all(set(row["numbers"][ROBUSTNESS_SCORE]) == {"value", "low", "high"} for row in document["rows"])
 
 
 def test_bibtex_entries_stay_balanced_whatever_the_name() -> None:
@@ -115,7 +116,7 @@ def test_a_new_submission_never_changes_the_colour_of_an_old_one() -> None:
 
 
 def test_figures_take_hostile_names_as_data() -> None:
-    bars = [Bar(name, Interval(0.5, 0.4, 0.6), True) for name in HOSTILE_NAMES]
+    bars = [Bar(name, IntervalEstimate(0.5, 0.4, 0.6), True) for name in HOSTILE_NAMES]
     document = interval_plot(bars, looks(HOSTILE_NAMES), "Score").to_dict()
     values = next(iter(document["datasets"].values()))
     assert [value["name"] for value in values] == list(HOSTILE_NAMES)
