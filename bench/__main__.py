@@ -19,16 +19,16 @@ import torch
 import typer
 from rich.console import Console
 
-from bench.gpu import on_gpu
-from bench.grids import mini_grid, whole_grid
-from bench.growth import growth
-from bench.paired import Line
-from bench.reading import reading
-from bench.updates import per_epoch, throughput
+from bench.cost_growth import growth
+from bench.gpu_speed import on_gpu
+from bench.model_scoring import one_model
+from bench.paired_timing import Line
+from bench.update_speed import per_epoch, throughput
+from bench.whole_grids import mini_grid, whole_grid
 from benchmark.training.environment import cpu_model
 
 SECTIONS = {
-    "updates": per_epoch, "views": throughput, "gpu": on_gpu, "scoring": reading, "growth": growth, "mini": mini_grid,
+    "updates": per_epoch, "views": throughput, "gpu": on_gpu, "scoring": one_model, "growth": growth, "mini": mini_grid,
     "grid": whole_grid,
 }  # fmt: skip
 """The parts of the bench by name, the longest last."""

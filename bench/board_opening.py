@@ -9,8 +9,8 @@ re-ranking, and the Curves page.
 The reach is an open page in less than 2 s. Without a browser, which takes its own time.
 
 Measured 2026-11-26 on a shared 2-core cloud machine (Xeon, CPython 3.11, Streamlit 1.67, OMP_NUM_THREADS=1), where
-others kept the load at 2 to 4; so seconds of a processor come first, and wall time in brackets is what the load made of
-it. "Before" is the commit without an index.
+others kept the load at 2 to 4; so seconds of a processor come first; wall time, in brackets, includes the
+waiting. "Before" is the commit without an index.
 
                                               before                       now
     first opening ever            (n = 3)     6.4 to 6.9 (12 to 14)        4.0 to 4.2 (6.6 to 8.2)
@@ -72,7 +72,7 @@ def generate(home: Path) -> None:
 
 
 def spent(act: Callable[[], object]) -> Spent:
-    """Do something and say what it took."""
+    """Call something and return what it took."""
     wall_s, processor_s = time.perf_counter(), time.process_time()
     act()
     return Spent(time.perf_counter() - wall_s, time.process_time() - processor_s)
@@ -101,8 +101,8 @@ def first_page(*, prepared: bool = False) -> Spent:
         return pool.apply(spent, (visit,))
 
 
-def forget(folder: Path) -> None:
-    """Drop what earlier servers have parsed."""
+def delete_index(folder: Path) -> None:
+    """Delete what earlier servers have parsed."""
     for path in folder.glob("*.index"):
         path.unlink()
 
@@ -116,7 +116,7 @@ def main() -> None:
     if not (home / "records").is_dir():
         report("write the synthetic store", [spent(lambda: generate(home))])
     print(f"store {home}, index {cache}, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    report("first opening ever (parses every record)", [(forget(cache), first_page())[1] for _ in range(3)])
+    report("first opening ever (parses every record)", [(delete_index(cache), first_page())[1] for _ in range(3)])
     report("first page of a new server", [first_page() for _ in range(5)])
     report("first page of a server that has prepared", [first_page(prepared=True) for _ in range(5)])
     app = visit()

@@ -1,4 +1,4 @@
-"""How often intervals hold what they promise, by simulation: populations of models whose true numbers are known.
+"""How often intervals contain the true number, by simulation: populations of models whose true numbers are known.
 
     python -m bench.interval_coverage [--replicates 1000]
 
@@ -66,7 +66,7 @@ class Setting:
 
 
 def draw_outcomes(setting: Setting, hardness_N: NDArray[np.float64], stream: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw who is right: dense first, then every sparsity, bool (1 + J, K, N)."""
+    """Draw which models are right about which examples: dense first, then every sparsity, bool (1 + J, K, N)."""
     strengths_J = np.array([DENSE_STRENGTH, *STRENGTHS_J])
     shape = (len(strengths_J), setting.models)
     models_JK = SHARED * stream.normal(size=setting.models) + np.sqrt(1 - SHARED**2) * stream.normal(size=shape)
@@ -89,7 +89,7 @@ def _holds(estimate: Estimate, truth: float) -> bool:
 
 
 def replicate(setting: Setting, spec: BenchmarkSpec, number: int) -> dict[str, bool]:
-    """Draw two submissions that are truly equal, and say which intervals hold."""
+    """Draw two submissions that are truly equal, and return which intervals contain the truth."""
     stream = np.random.default_rng([setting.models, setting.examples, round(100 * setting.spread), number])
     hardness_N = stream.normal(size=setting.examples)
     mine, theirs = (draw_outcomes(setting, hardness_N, stream) for _ in range(2))

@@ -1,4 +1,4 @@
-"""The naive peer: what somebody would run who has no benchmark suite, written from public practice.
+"""The naive peer: what a researcher without a benchmark suite would run, written from public practice.
 
     python -m bench.peer --seed 0 --schedule late --sparsity 0.98 [--epochs 30]
 

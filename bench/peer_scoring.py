@@ -1,7 +1,7 @@
-"""How the naive peer reads a trained encoder: scikit-learn's probes on features that a DataLoader brought.
+"""How the naive peer scores a trained encoder: scikit-learn's probes on features that a DataLoader brought.
 
-It reads the three instruments that have a name there: a linear probe, nearest neighbours and, from these, prediction
-depth. The benchmark's other instruments (corruptions, geometry, CKA, Q-Score, ...) it does not have.
+It has the three metrics that scikit-learn offers: a linear probe, nearest neighbours and, from these, prediction
+depth. It lacks the benchmark's other metrics (corruptions, geometry, CKA, Q-Score, ...).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ BATCH = 128
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What was read of one model: predictions (N,) of the linear probe and of kNN, and the depth (N,) of images."""
+class ProbeResults:
+    """Predictions (N,) of the linear probe and of kNN for one model, and the prediction depth (N,) of images."""
 
     linear: Predictions
     knn: Predictions
@@ -55,8 +55,8 @@ def features_of(encoder: Encoder, images: NDArray[np.uint8]) -> Features:
 
 def read_naively(
     train: Features, test: Features, labels: NDArray[np.int64], evaluation: Evaluation
-) -> Reading:
-    """Read one model by the formulas of docs/metrics.md, in scikit-learn's words."""
+) -> ProbeResults:
+    """Read one model by the formulas of docs/metrics.md, with scikit-learn."""
     final_train, final_test = train["features"], test["features"]
     linear = LogisticRegression(C=1 / (float(evaluation.linear.l2) * len(labels)), max_iter=10_000)
     predicted = make_pipeline(StandardScaler(), linear).fit(final_train, labels).predict(final_test)
@@ -71,4 +71,4 @@ def read_naively(
         for name in test
     ]
     disagrees = np.stack([*layers, predicted]) != predicted
-    return Reading(predicted, by_neighbours, (np.arange(1, len(disagrees) + 1)[:, None] * disagrees).max(axis=0))
+    return ProbeResults(predicted, by_neighbours, (np.arange(1, len(disagrees) + 1)[:, None] * disagrees).max(axis=0))

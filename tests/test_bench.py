@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from bench import __main__ as bench
-from bench.gpu import on_gpu
-from bench.growth import growth, plan_of
-from bench.paired import Line, alternate, ratio
+from bench.cost_growth import growth, plan_of
+from bench.gpu_speed import on_gpu
+from bench.model_scoring import naively, ours
+from bench.our_training import OurRun, WithoutAugmentation, random_images, small
+from bench.paired_timing import Line, alternate, ratio
 from bench.peer import Budget, NaiveRun, events_of
-from bench.population import population_job
-from bench.reading import naively, ours
-from bench.sides import Ours, WithoutAugmentation, random_images, small
-from bench.updates import digits
+from bench.population_scoring import population_job
+from bench.update_speed import digits
 from benchmark.encoder import build_encoder, layer_sizes, prunable_names
 from benchmark.scoring.reading.worker_pool import reader_of
 from benchmark.scoring.scoring_job import ScoringJob
@@ -45,7 +45,7 @@ def test_the_peer_ends_at_exactly_the_sparsity_of_the_cell(schedule: str) -> Non
 @pytest.mark.parametrize("channels", [1, 3])
 def test_both_sides_train_on_views_of_the_same_images(channels: int) -> None:
     images = random_images(32, channels, 8)
-    peer, ours = NaiveRun(images, TINY, 0), Ours(images, TINY)
+    peer, ours = NaiveRun(images, TINY, 0), OurRun(images, TINY)
     first, second = next(iter(peer.loader))
     assert first.shape == second.shape == (16, channels, 8, 8)
     assert not torch.equal(first, second)
@@ -72,9 +72,9 @@ def test_both_sides_read_the_same_of_a_model() -> None:
 
 
 def test_siblings_are_all_trained_on_the_same_batches() -> None:
-    family = Ours(IMAGES, TINY, siblings=3)
+    family = OurRun(IMAGES, TINY, siblings=3)
     family.epoch()
-    alone = Ours(IMAGES, TINY)
+    alone = OurRun(IMAGES, TINY)
     alone.epoch()
     for model in family.models:
         for name, tensor in model.encoder.state_dict().items():

@@ -1,4 +1,4 @@
-"""Whole grids: an evaluation from nothing beside as many runs of the naive peer, and what it keeps for later."""
+"""Whole grids: one evaluation from an empty home against as many runs of the naive peer, and the same command again."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.growth import plan_of
-from bench.paired import Line, alternate, ratio, seconds
-from bench.updates import mini_sides
+from bench.cost_growth import plan_of
+from bench.paired_timing import Line, alternate, ratio, seconds
+from bench.update_speed import mini_sides
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec.documents.loading import load_spec
 
@@ -74,7 +74,7 @@ def _against(peer: list[PeerCell], record: EvaluationRecord, wall_s: float, core
 
 
 def mini_grid(quick: bool) -> Iterator[Line]:
-    """Extrapolate the training of cifar10-mini from updates of both sides: hours of the peer are measured by nobody."""
+    """Extrapolate the training of cifar10-mini from updates of both sides: the peer would take hours."""
     spec = load_spec("cifar10-mini")
     plan = plan_of(spec, num_train=10_000, channels=3)
     sharing = plan.num_updates_naive / plan.num_updates
@@ -91,13 +91,13 @@ def mini_grid(quick: bool) -> Iterator[Line]:
 def _peer_cells(cells: list[tuple[str, str]], at_once: int) -> list[PeerCell]:
     def run(number: int, schedule: str, sparsity: str) -> PeerCell:
         command = [sys.executable, "-m", "bench.peer", "--seed", str(number), "--schedule", schedule]
-        said: list[bytes] = []
+        outputs: list[bytes] = []
 
         def whole() -> None:
-            said.append(subprocess.run([*command, "--sparsity", sparsity], capture_output=True, check=True).stdout)
+            outputs.append(subprocess.run([*command, "--sparsity", sparsity], capture_output=True, check=True).stdout)
 
         process_s = seconds(whole)
-        parts = json.loads(said[0])
+        parts = json.loads(outputs[0])
         return PeerCell(process_s, parts["train_s"], parts["read_s"])
 
     with ThreadPoolExecutor(at_once) as pool:
@@ -111,7 +111,7 @@ def evaluate(spec: str, home: str, device: str) -> None:
 
 def _fmn(arguments: list[str], home: str) -> None:
     command, environment = [sys.executable, "-m", "benchmark", *arguments], {**os.environ, "FMN_HOME": home}
-    environment.pop("MLFLOW_TRACKING_URI", None)  # nobody's server is to hold what is only timed
+    environment.pop("MLFLOW_TRACKING_URI", None)  # a measurement is not to be logged on a server
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     if done.returncode:
         raise SystemExit(f"fmn {' '.join(arguments)} failed:\n{done.stderr.decode()[-2000:]}")

@@ -1,4 +1,4 @@
-"""Both sides of the comparison, on the same images: the benchmark's own update, and an epoch of the naive peer."""
+"""The benchmark's own training, without its processes and files: what is timed beside the naive peer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def random_images(count: int, channels: int, size: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (count, channels, size, size), dtype=np.uint8)
 
 
-class Ours:
+class OurRun:
     """Models in training as a trainer trains them: siblings, which see the same augmented batches."""
 
     def __init__(
@@ -69,11 +69,11 @@ class Ours:
             torch.cuda.synchronize()
 
 
-class WithoutAugmentation(Ours):
+class WithoutAugmentation(OurRun):
     """The same, each image twice as it is: no augmentation could be faster."""
 
     def method(self) -> type[Method]:
-        """Give a SimCLR that repeats its images."""
+        """Return a SimCLR that repeats its images."""
 
         class Bare(super().method()):
             def views(self, images_BCHW: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bench.paired import Line, seconds
+from bench.our_training import OurRun, random_images, small
+from bench.paired_timing import Line, seconds
 from bench.peer import Budget
-from bench.sides import Ours, random_images, small
 from benchmark.encoder import layer_sizes
 from benchmark.plan import Plan, TaskFacts, make_plan
 from benchmark.spec import BenchmarkSpec
@@ -19,7 +19,7 @@ MORE_SPARSITIES = ("0.6", "0.7", "0.85", "0.93", "0.97")
 
 
 def growth(quick: bool) -> Iterator[Line]:
-    """Change one thing of the digits grid after the other."""
+    """Change one thing of the digits grid at a time, and compare the updates."""
     spec = load_spec("digits")
     base = plan_of(spec)
     changes: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -40,7 +40,7 @@ def growth(quick: bool) -> Iterator[Line]:
         )  # fmt: skip
     taken: dict[int, float] = {}
     for size in (8, 16, 32):
-        run = Ours(random_images(128, 3, size), Budget(small(8), 128, 1))
+        run = OurRun(random_images(128, 3, size), Budget(small(8), 128, 1))
         run.epoch()
         taken[size] = statistics.median(seconds(run.epoch) for _ in range(2 if quick else 5))
     sizes = ", ".join(f"{size} px {taken_s * 1e3:.0f} ms" for size, taken_s in taken.items())

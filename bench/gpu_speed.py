@@ -1,7 +1,8 @@
-"""What a GPU gives: views per second beside its ceilings, small networks in populations, and what exactness costs."""
+"""Speed on a GPU: views per second beside what the device can do, small networks in populations, cost of exactness."""
 
 from __future__ import annotations
 
+import logging
 import os
 import statistics
 import tempfile
@@ -12,18 +13,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.grids import evaluate
-from bench.paired import Line, alternate, ratio, seconds
+from bench.our_training import OurRun, random_images, small
+from bench.paired_timing import Line, alternate, ratio, seconds
 from bench.peer import Budget
-from bench.population import scored_population
-from bench.sides import Ours, random_images, small
-from bench.updates import SIBLINGS
+from bench.population_scoring import scored_population
+from bench.update_speed import SIBLINGS
+from bench.whole_grids import evaluate
 from benchmark.datasets.dataset import MissingDataError, load_dataset
 from benchmark.encoder import flops_per_view
 from benchmark.spec import UserError
 from benchmark.spec.documents.loading import load_spec
 from benchmark.store.layout import Home
 from benchmark.training.environment import configure
+
+logger = logging.getLogger(__name__)
 
 BATCH = 512
 FEW_SIBLINGS = 5
@@ -56,7 +59,7 @@ def _ceilings(matmul_per_s: float) -> Line:
 
 def _large_network(repeats: int, matmul_per_s: float) -> Iterator[Line]:
     encoder = load_spec("cifar10").tasks[0].encoder
-    side = partial(Ours, random_images(10 * BATCH, 3, 32), Budget(encoder, BATCH, 1), in_bfloat16=True, device="cuda")
+    side = partial(OurRun, random_images(10 * BATCH, 3, 32), Budget(encoder, BATCH, 1), in_bfloat16=True, device="cuda")
     plain = side()
     plain_per_s = _views_per_s(plain, repeats)
     any_order_s, exact_s = alternate(_in_any_order(plain.epoch), plain.epoch, repeats)
@@ -80,7 +83,7 @@ def _large_network(repeats: int, matmul_per_s: float) -> Iterator[Line]:
 
 
 def _small_network(name: str, images: NDArray[np.uint8], budget: Budget, repeats: int) -> Iterator[Line]:
-    side = partial(Ours, images, budget, in_bfloat16="bfloat16" in name, device="cuda")
+    side = partial(OurRun, images, budget, in_bfloat16="bfloat16" in name, device="cuda")
     plain, alone, family = side(), side(captured=True), side(captured=True, siblings=SIBLINGS)
     plain_s, captured_s = alternate(plain.epoch, alone.epoch, repeats)
     yield Line(
@@ -93,7 +96,7 @@ def _small_network(name: str, images: NDArray[np.uint8], budget: Budget, repeats
     yield Line(f"GPU, population, {name}", ratio(alone_s, each_s), f"{basis} and model, n = {repeats}", "5x")
 
 
-def _per_update(epochs_s: list[float], side: Ours) -> str:
+def _per_update(epochs_s: list[float], side: OurRun) -> str:
     return f"{statistics.median(epochs_s) / side.steps * 1e3:.2f} ms per update"
 
 
@@ -101,7 +104,8 @@ def _whole_mini() -> Line:
     for name in ("cifar10-mini", "cifar10-mini-jpeg"):
         try:
             load_dataset(load_spec(name).tasks[0].dataset, Home.from_environment().folders, download=False)
-        except (MissingDataError, UserError):
+        except (MissingDataError, UserError) as error:
+            logger.debug("%s is not measured here: %s", name, error)
             continue
         with tempfile.TemporaryDirectory() as home:
             wall_s = seconds(partial(evaluate, name, home, "cuda"))
@@ -110,7 +114,7 @@ def _whole_mini() -> Line:
     return Line("GPU, whole cifar10-mini", "not measured", "its images are not here")
 
 
-def _views_per_s(side: Ours, repeats: int) -> float:
+def _views_per_s(side: OurRun, repeats: int) -> float:
     side.epoch()
     taken = [seconds(side.epoch) for _ in range(repeats)]
     return 2 * BATCH * side.steps / statistics.median(taken)

@@ -1,4 +1,4 @@
-"""What an update costs beside the naive peer: alone, among siblings, without augmentation, and beside the ceiling."""
+"""What a training update costs: against the naive peer, alone and among siblings, and against what a core can do."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import torch
 
-from bench.paired import Line, alternate, milliseconds, ratio, seconds
+from bench.our_training import OurRun, WithoutAugmentation, random_images
+from bench.paired_timing import Line, alternate, milliseconds, ratio, seconds
 from bench.peer import Budget, NaiveRun
-from bench.sides import Ours, WithoutAugmentation, random_images
 from benchmark.datasets.dataset import Dataset, load_dataset
 from benchmark.encoder import flops_per_view
 from benchmark.spec import BenchmarkSpec
@@ -33,7 +33,7 @@ def per_epoch(quick: bool) -> Iterator[Line]:
     """Time one epoch of one model on one thread: digits at 8 px, colour images at 16 px as in cifar10-mini."""
     _, data, budget = digits()
     repeats = 3 if quick else 7
-    peer, ours = NaiveRun(data.train.images, budget, 0), Ours(data.train.images, budget)
+    peer, ours = NaiveRun(data.train.images, budget, 0), OurRun(data.train.images, budget)
     taken = alternate(peer.epoch, ours.epoch, repeats)
     basis = f"SimCLR on digits, one thread: {milliseconds(taken[0])} against {milliseconds(taken[1])}, n = {repeats}"
     yield Line("training epoch, 8 px", ratio(*taken), basis, "7x")
@@ -48,27 +48,27 @@ def per_epoch(quick: bool) -> Iterator[Line]:
 
 
 def _among_siblings(data: Dataset, budget: Budget, peer: NaiveRun, repeats: int) -> Line:
-    family = Ours(data.train.images, budget, siblings=SIBLINGS)
+    family = OurRun(data.train.images, budget, siblings=SIBLINGS)
     peer_s, family_s = alternate(peer.epoch, family.epoch, max(2, repeats // 2))
     each_s = [taken / SIBLINGS for taken in family_s]
     basis = f"per model of {SIBLINGS} that share each augmented batch: {milliseconds(each_s)}, n = {len(each_s)}"
     return Line("training epoch, 8 px, among siblings", ratio(peer_s, each_s), basis, "7x")
 
 
-def mini_sides() -> tuple[NaiveRun, Ours, str]:
+def mini_sides() -> tuple[NaiveRun, OurRun, str]:
     """Return both sides of two updates as in cifar10-mini, and what they are in words."""
     mini = load_spec("cifar10-mini").tasks[0]
     images = random_images(2 * mini.training.batch_size, 3, 16)
     budget = Budget(mini.encoder, mini.training.batch_size, 1)
     fast = mini.training.precision == "bfloat16" and has_native_bfloat16(torch.device("cpu"))
     what = f"two updates of SimCLR as in cifar10-mini, one thread, {'bfloat16' if fast else 'float32'} against float32"
-    return NaiveRun(images, budget, 0), Ours(images, budget, in_bfloat16=fast), what
+    return NaiveRun(images, budget, 0), OurRun(images, budget, in_bfloat16=fast), what
 
 
 def throughput(quick: bool) -> Iterator[Line]:
     """Compare views per second with what this core multiplies and copies, measured in the same call."""
     _, data, budget = digits()
-    ours = Ours(data.train.images, budget)
+    ours = OurRun(data.train.images, budget)
     ours.epoch()
     views = 2 * budget.batch_size * ours.steps
     per_s = views / statistics.median(seconds(ours.epoch) for _ in range(3 if quick else 7))

@@ -1,4 +1,4 @@
-"""Scoring a population of WRN-16-2 as the scorer does, from files to numbers: how long 30 models take on a device."""
+"""Times the scorer on a population of WRN-16-2, from files to numbers: how long 30 models take on a device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
-from bench.paired import Line, seconds
+from bench.paired_timing import Line, seconds
 from benchmark.encoder import Encoder, build_encoder, prunable_names
 from benchmark.pruning.criteria import magnitude_scores, prune
 from benchmark.pruning.mask import Mask
@@ -30,7 +30,7 @@ NUM_TRAIN, NUM_TEST, NUM_CLASSES, SIDE = 50_000, 10_000, 10, 32
 
 
 def scored_population(device: Literal["cpu", "cuda"], *, quick: bool) -> Line:
-    """Time the scorer's whole process on 30 models (10 and a tenth of the images in a hurry), nothing cached."""
+    """Time the scorer's whole process on 30 models (`quick`: 10 models, a tenth of the images), nothing cached."""
     shrink, seeds = (10, SEEDS[:2]) if quick else (1, SEEDS)
     with tempfile.TemporaryDirectory() as folder:
         job = population_job(Path(folder), device, list(seeds), NUM_TRAIN // shrink, NUM_TEST // shrink)

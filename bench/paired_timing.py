@@ -1,4 +1,4 @@
-"""Timing two sides in one run: A B A B, and the median of ratios with its range."""
+"""Times two sides in turn (A B A B), and states the median of their ratios with its range."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the bench: its name, what was found, and on what it stands.
+    """One line of the bench: its name, the value, and what it is based on.
 
     Attributes:
         name: what was compared or measured.
@@ -44,11 +44,11 @@ def alternate(peer: Callable[[], object], ours: Callable[[], object], repeats: i
 
 
 def ratio(peer_s: Sequence[float], ours_s: Sequence[float]) -> str:
-    """Say how many times faster we are: the median of the pairs' ratios and their range."""
+    """Return how many times faster we are: the median of the pairs' ratios and their range."""
     ratios = [peer / ours for peer, ours in zip(peer_s, ours_s, strict=True)]
     return f"{statistics.median(ratios):.1f}x [{min(ratios):.1f}, {max(ratios):.1f}]"
 
 
 def milliseconds(taken_s: Sequence[float]) -> str:
-    """Say a median in milliseconds."""
+    """Return a median as text, in milliseconds."""
     return f"{statistics.median(taken_s) * 1e3:.1f} ms"
