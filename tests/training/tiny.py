@@ -16,11 +16,12 @@ from benchmark.data.batches import Batches
 from benchmark.encoder import feature_dim, layer_sizes
 from benchmark.method.contract import Method, Setting
 from benchmark.plan import PruneEvent, Segment, build_tree, compile_events, state_key
-from benchmark.spec import Gradual, Iterative, OneShot, Schedule, SmallResNet
+from benchmark.spec import EncoderSpec, Gradual, Iterative, OneShot, Schedule, SmallResNet
 from benchmark.training.advance import LiveSegment
 from benchmark.training.live_model import Recipe
 from benchmark.training.state import METHOD_FILE, TrainState, load_state
 from benchmark.training.sweep import Observer, Sweep
+from benchmark.training.training_job import TrainingJob
 
 Events = tuple[PruneEvent, ...]
 
@@ -96,6 +97,17 @@ def setting_of(num_classes: int | None = NUM_CLASSES, **hyperparameters: float) 
         dataset="tiny", image_shape=(1, 8, 8), flip=False, num_classes=num_classes,
         feature_dim=feature_dim(ENCODER), batch_size=BATCH_SIZE, steps_per_epoch=STEPS_PER_EPOCH,
         total_steps=TOTAL_STEPS, hyperparameters={"learning_rate": 0.05, "weight_decay": 0.001, **hyperparameters},
+    )  # fmt: skip
+
+
+def job_without_segments(
+    encoder: EncoderSpec = ENCODER, *, batch_size: int = BATCH_SIZE, total_steps: int = TOTAL_STEPS
+) -> TrainingJob:
+    """Describe the tiny task, or another budget, as trials are given it."""
+    return TrainingJob(
+        root="root", seed=0, encoder=encoder, dataset="tiny", flip=False, num_classes=NUM_CLASSES,
+        batch_size=batch_size, total_steps=total_steps, hyperparameters={"learning_rate": 0.1, "weight_decay": 0.0},
+        capturable=True, device="cpu", segments=(), checkpoint_interval=1, checkpoint_every_s=60,
     )  # fmt: skip
 
 
