@@ -121,7 +121,7 @@ def batches_of(seed: int = SEED) -> Batches:
 
 @dataclass
 class Memory:
-    """An observer that keeps everything it is told; checkpoints where `saves_checkpoints` says so."""
+    """An observer that keeps everything it is given; checkpoints where `saves_checkpoints` says so."""
 
     saves_checkpoints: bool = False
     finished_states: dict[str, TrainState] = field(default_factory=dict[str, TrainState])

@@ -15,7 +15,7 @@ from tests.training.tiny import CPU, ENCODER, NUM_CLASSES, SEED, setting_of
 
 
 def problems_of(method: type[Method], **hyperparameters: float) -> list[Problem]:
-    recipe = Recipe(ENCODER, method, setting_of(**hyperparameters), SEED, CPU)
+    recipe = Recipe(ENCODER, method, setting_of(NUM_CLASSES, **hyperparameters), SEED, CPU)
     return Rehearsal(recipe, (1, 8, 8), NUM_CLASSES).problems()
 
 
