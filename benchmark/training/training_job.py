@@ -47,7 +47,7 @@ class TrainingJob(BaseModel):
     hyperparameters: dict[str, Any]
     """The hyperparameters of the manifest, with the overrides for this dataset applied."""
     capturable: bool = False
-    """Whether the manifest promises that updates can be captured as CUDA graphs."""
+    """Whether the manifest says that updates can be captured as CUDA graphs."""
     device: Literal["cpu", "cuda"]
     """Kind of device to train on."""
     sharing: Annotated[int, Field(ge=1)] = 1

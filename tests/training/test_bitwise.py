@@ -1,4 +1,4 @@
-"""The promise of the whole house: together, alone, split anywhere or killed and resumed, the bits are the same."""
+"""What everything else relies on: together, alone, split anywhere or killed and resumed, the bits are the same."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def together(method: type[Method]) -> dict[str, TrainState]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """Bits are promised at a fixed number of threads."""
+    """Bits are the same only at a fixed number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -208,7 +208,7 @@ def start_trainer(folder: Path, segments: list[Segment], outbox: Path, interval:
 
 
 def kill_after(trainer: subprocess.Popen[bytes], outbox: Path, num_states: int, delay_s: float) -> bool:
-    """Send SIGKILL once so many states have appeared, a moment later; whether it came before the trainer's end."""
+    """Send SIGKILL once so many states have appeared, a moment later; return whether the trainer was still running."""
     while trainer.poll() is None and sum(folder.is_dir() for folder in outbox.iterdir()) < num_states:
         time.sleep(0.001)
     time.sleep(delay_s)

@@ -213,7 +213,7 @@ def test_a_mask_keeps_the_order_of_the_encoder_when_a_file_sorted_it() -> None:
 
 
 class Returns(Method):
-    """Returns whatever it is told to, as careless code does."""
+    """Returns one of several wrong things, as careless code does."""
 
     def loss(self, encoder: nn.Module, views_VBCHW: Tensor, labels_B: Tensor | None) -> Any:
         """Choose a mistake."""

@@ -1,4 +1,4 @@
-"""What training promises on a GPU: captured or plain, together or alone, resumed or not, the bits are the same."""
+"""Training on a GPU: captured or plain, together or alone, resumed or not, the bits are the same."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_segments_trained_each_in_a_sweep_of_its_own_from_files_give_the_same_bi
 
 
 @pytest.mark.parametrize("method", [Queued, Labelled])
-def test_a_kept_promise_is_accepted(method: type[Method]) -> None:
+def test_what_can_be_captured_is_accepted(method: type[Method]) -> None:
     demand_capturable(recipe_of(method), batches())
 
 
@@ -200,7 +200,7 @@ class ReplacesTensors(Queued):
 
 
 @pytest.mark.parametrize("method", [CountsInPython, DrawsOnTheHost, ReplacesTensors])
-def test_a_broken_promise_is_refused(method: type[Method]) -> None:
+def test_what_claims_to_be_capturable_and_is_not_is_refused(method: type[Method]) -> None:
     with pytest.raises(ValueError, match="capturable: expected the same bits"):
         demand_capturable(recipe_of(method), batches())
 

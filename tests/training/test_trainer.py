@@ -85,8 +85,8 @@ def run(job: TrainingJob, folder: Path, method: type[Method] | str) -> Path:
     (submission / "methods.py").write_text(Path(methods.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     (submission / "method.py").write_text(text, encoding="utf-8")
     save_file({"images": IMAGES, "labels": LABELS}, folder / "data.safetensors")
-    told = Outbox(outbox, CPU, job.checkpoint_every_s, job.sharing)
-    train(job, submission, folder / "data.safetensors", folder / "parents", told)
+    writer = Outbox(outbox, CPU, job.checkpoint_every_s, job.sharing)
+    train(job, submission, folder / "data.safetensors", folder / "parents", writer)
     return outbox
 
 

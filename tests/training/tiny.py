@@ -16,12 +16,13 @@ from benchmark.data.batches import Batches
 from benchmark.encoder import feature_dim, layer_sizes
 from benchmark.method.contract import Method, Setting
 from benchmark.plan import PruneEvent, Segment, build_tree, compile_events, state_key
-from benchmark.spec import Gradual, Iterative, OneShot, Schedule, SmallResNet
+from benchmark.spec import EncoderSpec, Gradual, Iterative, OneShot, Schedule, SmallResNet
 from benchmark.training.advance import LiveSegment
 from benchmark.training.live_model import Recipe
 from benchmark.training.state import TrainState, load_state
 from benchmark.training.state_files import METHOD_FILE
 from benchmark.training.sweep import Observer, Sweep
+from benchmark.training.training_job import TrainingJob
 
 Events = tuple[PruneEvent, ...]
 
@@ -100,6 +101,17 @@ def setting_of(num_classes: int | None = NUM_CLASSES, **hyperparameters: float) 
     )  # fmt: skip
 
 
+def job_without_segments(
+    encoder: EncoderSpec = ENCODER, *, batch_size: int = BATCH_SIZE, total_steps: int = TOTAL_STEPS
+) -> TrainingJob:
+    """Describe the tiny task, or another budget, as trials are given it."""
+    return TrainingJob(
+        root="root", seed=0, encoder=encoder, dataset="tiny", flip=False, num_classes=NUM_CLASSES,
+        batch_size=batch_size, total_steps=total_steps, hyperparameters={"learning_rate": 0.1, "weight_decay": 0.0},
+        capturable=True, device="cpu", segments=(), checkpoint_interval=1, checkpoint_every_s=60,
+    )  # fmt: skip
+
+
 def recipe_of(method: type[Method], seed: int = SEED, **hyperparameters: float) -> Recipe:
     return Recipe(ENCODER, method, setting_of(NUM_CLASSES, **hyperparameters), seed, CPU)
 
@@ -110,7 +122,7 @@ def batches_of(seed: int = SEED) -> Batches:
 
 @dataclass
 class Memory:
-    """An observer that keeps everything it is told; checkpoints where `saves_checkpoints` says so."""
+    """An observer that keeps everything it is given; checkpoints where `saves_checkpoints` says so."""
 
     saves_checkpoints: bool = False
     finished_states: dict[str, TrainState] = field(default_factory=dict[str, TrainState])
