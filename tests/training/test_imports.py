@@ -39,7 +39,13 @@ def closure_of(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["benchmark.training.trainer", "benchmark.training.trials.rehearsal", "benchmark.data.views"]
+    "module",
+    [
+        "benchmark.training.trainer",
+        "benchmark.training.describe",
+        "benchmark.training.trials.rehearsal",
+        "benchmark.data.views",
+    ],
 )
 def test_nothing_that_holds_data_scores_or_secrets_can_be_reached_from_a_trainer(module: str) -> None:
     imported = closure_of(module)

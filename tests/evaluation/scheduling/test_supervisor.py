@@ -290,7 +290,7 @@ def test_what_a_killed_dispatcher_left_is_adopted_whatever_state_it_is_in(
 
 def _start_and_wait(job: PreparedJob, told: Path) -> None:
     trainer = ProcessExecutor().start(job)
-    told.write_text(str(trainer._process.pid))  # pyright: ignore[reportPrivateUsage]
+    told.write_text(str(trainer.pid))
     time.sleep(600)
 
 
