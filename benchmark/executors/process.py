@@ -62,6 +62,11 @@ class ChildProcess:
         self._pumps = [OutputPump(pipe, sink) for pipe, sink in pipes if pipe and sink]
         self._is_gone = False
 
+    @property
+    def pid(self) -> int:
+        """Id of the process, which is that of its group too."""
+        return self._process.pid
+
     def poll(self) -> int | None:
         """Return its exit code, negative for the signal that ended it, or None while it runs."""
         if not self._is_gone:
@@ -106,6 +111,11 @@ class ProcessTrainer:
 
     def __init__(self, child: ChildProcess) -> None:
         self._child = child
+
+    @property
+    def pid(self) -> int:
+        """Id of its process."""
+        return self._child.pid
 
     def poll(self) -> Evidence | None:
         """Return how it ended, or None while it runs."""

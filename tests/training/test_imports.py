@@ -42,6 +42,7 @@ def closure_of(module: str) -> set[str]:
     "module",
     [
         "benchmark.training.trainer",
+        "benchmark.training.describe",
         "benchmark.training.trials.rehearsal",
         "benchmark.training.trials.timing",
         "benchmark.data.views",

@@ -227,7 +227,7 @@ def test_checkpoints_lie_strictly_inside_a_segment_at_multiples_of_the_interval(
 
 def _start_and_wait(job: PreparedJob, told: Path) -> None:
     trainer = ProcessExecutor().start(job)
-    told.write_text(str(trainer._child._process.pid))  # pyright: ignore[reportPrivateUsage]
+    told.write_text(str(trainer.pid))
     time.sleep(600)
 
 
