@@ -53,7 +53,7 @@ def test_a_record_without_settings_of_intervals_is_refused(changes: Any) -> None
 
 @pytest.mark.parametrize(
     "schedules",
-    [None, "early", [None], [{"criterion": "random"}], [{"name": "early"}], [{"name": "early", "criterion": "luck"}]],
+    [None, "early", [None], [{"criterion": "magnitude"}], [{"name": "early"}], [{"name": "a", "criterion": "luck"}]],
 )
 def test_a_record_whose_schedules_say_no_name_or_criterion_is_refused(schedules: Any) -> None:
     with pytest.raises(ValueError, match=r"not a valid record: spec\.schedules"):

@@ -21,8 +21,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_record_that_was_replaced_meanwhile_stops_the_export(small: Path, tmp_path: Path) -> None:
-    gathered = read_published_board(load_trust())
-    (entry,) = gathered.board.entries.values()
+    snapshot = read_published_board(load_trust())
+    (entry,) = snapshot.board.entries.values()
     shelve(small, evaluation(Knobs(models=2, created="2026-11-25T10:00:00Z")))
     with pytest.raises(ValueError, match="run the same command again"):
-        copy_record(entry, tmp_path / "copy.json", gathered.trust)
+        copy_record(entry, tmp_path / "copy.json", snapshot.trust)
