@@ -1,1 +1,1 @@
-"""The leaderboard: reads records, ranks them, draws them. It refuses to write into a store or to run a method."""
+"""The leaderboard: reads records, ranks them, draws them. It never writes into a store and never runs a method."""

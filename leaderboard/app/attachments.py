@@ -1,4 +1,4 @@
-"""Files beside a record, kept in memory for all visitors of a page once they were read."""
+"""Files beside a record, read once and kept in memory for all visitors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _pictures(folders: tuple[str, ...], digest: str) -> ImageSet:
 
 
 def pictures_of(digest: str) -> ImageSet | None:
-    """Give the test images of that digest, not to be changed; None where no store has them."""
+    """Return the test images of that digest, not to be changed; None where no store has them."""
     try:
         return _pictures(tuple(map(str, record_store.homes())), digest)
     except LookupError:
@@ -57,15 +57,15 @@ def pictures_of(digest: str) -> ImageSet | None:
 
 
 def readings_of(entry: Entry) -> pd.DataFrame | None:
-    """Give depth and scores of every run and example; None where the file is absent or altered."""
+    """Return depth and scores of every run and example; None where the file is absent or altered."""
     return _readings(entry.path, entry.created)
 
 
 def outcomes_of(entry: Entry) -> dict[CellKey, Predictions] | None:
-    """Give the predictions of every cell of an evaluation; None where the file is absent or altered."""
+    """Return the predictions of every cell of an evaluation; None where the file is absent or altered."""
     return _outcomes(entry.path, entry.created)
 
 
 def maps_of(entry: Entry) -> pd.DataFrame | None:
-    """Give the maps of an evaluation; None where there are none."""
+    """Return the maps of an evaluation; None where there are none."""
     return _maps(entry.path, entry.created)

@@ -1,12 +1,13 @@
 """Where MLflow shows an evaluation: addresses of its run and of its training curves.
 
-It asks only when somebody wants to know, as MLflow takes seconds to import and a server may be away. What MLflow
-answers becomes a link, never a number. It refuses to show a password that an address may hold.
+MLflow is asked only on request, as it takes seconds to import and a server may be away. What it answers becomes a link,
+never a number. A password that an address may hold is never shown, nor logged.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shlex
 from dataclasses import dataclass
@@ -26,10 +27,12 @@ from leaderboard.reading.record_store import homes
 if TYPE_CHECKING:
     from benchmark.recording.mlflow_projection import Projected
 
+logger = logging.getLogger(__name__)
+
 REMEMBERED_S = 60
 """How long an answer is kept, so that an absent server holds a reader up once and not on every click."""
 USUAL_ADDRESS = "http://127.0.0.1:5000"
-"""Where `mlflow ui` answers unless told otherwise."""
+"""Where `mlflow ui` answers by default."""
 _FILE = "sqlite:///"
 _REBUILD = "make rebuild-mlflow projects the records of this store into it."
 
@@ -52,7 +55,7 @@ class Answer:
 
 
 def whereabouts(entry: Entry) -> Answer:
-    """Say where MLflow shows an evaluation."""
+    """Return where MLflow shows an evaluation."""
     settings = read_settings()
     named = settings.mlflow_tracking_uri, settings.mlflow_address
     return _remembered(entry.path, entry.created, str(homes()[0]), *named)
@@ -83,7 +86,9 @@ def ask(record: EvaluationRecord, home: Path, tracking_uri: str = "", address: s
         from benchmark.recording.mlflow_projection import find
 
         found = find(record, home)
-    except Exception:  # whatever a client of a server, or of a damaged database, may raise; it may hold a password
+    except Exception as error:  # whatever a client of a server, or of a damaged database, may raise
+        # the text of the error may hold a password: only its kind is logged
+        logger.warning("MLflow does not answer (%s); the page says so", type(error).__name__)
         return Answer(f"MLflow does not answer{f' at {server}' if server else ''}. The board does not need it.")
     if found is None:
         return Answer(f"MLflow does not know this evaluation. {_REBUILD}")
@@ -114,7 +119,7 @@ def _paths(found: Projected) -> tuple[str, str]:
 
 
 def _public(address: str) -> str | None:
-    """Give the address of a server without the name and password that may be in it; None for anything else."""
+    """Return the address of a server without the name and password that may be in it; None for anything else."""
     clean = web_address(address)
     if clean is None:
         return None

@@ -1,7 +1,7 @@
 """Evaluations that have no record yet, with how far they are: shown, never ranked.
 
-Only the local store (`FMN_HOME`) is covered: an evaluation on another machine is seen once its record arrives. It
-refuses to believe a status about whether its writer lives; the lock of the store tells. Names are a user's text and
+Only the local store (`FMN_HOME`) is covered: an evaluation on another machine is seen once its record arrives. Whether
+an evaluation still runs is read from the lock of the store, never from its own status. Names are a user's text and
 appear in plain text elements only.
 """
 

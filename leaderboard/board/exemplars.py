@@ -70,10 +70,10 @@ def exemplars(dense: Predictions, pruned: Predictions) -> list[Exemplar]:
 
 
 def votes(dense: Predictions, pruned: Predictions, example: int, names: Mapping[str, str]) -> pd.DataFrame:
-    """Count what the models of both populations say of one image.
+    """Count what the models of both populations predict for one image.
 
     Returns:
-        Two rows per class that anybody names: name, side (dense or pruned), share of the models of that side.
+        Two rows per class that any model predicts: name, side (dense or pruned), share of the models of that side.
     """
     said = {"dense": dense.predicted_KN[:, example], "pruned": pruned.predicted_KN[:, example]}
     classes = sorted({int(each) for labels in said.values() for each in labels})
@@ -90,17 +90,17 @@ def also_forgotten_by(
     example: int, key: CellKey, dense_key: CellKey, label_N: np.ndarray,
     others: Iterable[tuple[str, Mapping[CellKey, Predictions] | None]],
 ) -> tuple[list[str], int]:  # fmt: skip
-    """Say which other submissions forget an image in the same cell.
+    """List which other submissions forget an image in the same cell.
 
     Args:
         example: the image.
         key: the pruned cell.
         dense_key: the dense cell.
-        label_N: true classes; who was read on other examples is not asked.
-        others: names, and what their models said; None where it is not at hand.
+        label_N: true classes; a submission that was read on other examples is skipped.
+        others: names, and the predictions of their models; None where they are absent.
 
     Returns:
-        Names of those that forget it, and how many could be asked.
+        Names of those that forget it, and how many submissions have predictions for it.
     """
     names: list[str] = []
     asked = 0

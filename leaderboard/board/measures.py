@@ -1,4 +1,4 @@
-"""Everything that the competitors of an arena can be ranked by or shown with. Pure; it refuses to rank and to draw."""
+"""Everything that the competitors of an arena can be ranked by or shown with. Pure; it does not rank."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def middle_sparsity(entries: Sequence[Entry]) -> float:
 
 
 def direction(column: Column) -> Direction:
-    """Say which direction of a number ranks first."""
+    """Return which direction of a number ranks first."""
     return "lower" if column.better == "lower" else "higher"
 
 

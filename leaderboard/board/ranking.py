@@ -81,7 +81,7 @@ def rank(
         barred: submissions that must not be ranked (incomplete evaluations), with the reason shown to people.
 
     Returns:
-        A standing per submission of `scores`. Barred ones and those without a number are unranked and influence nobody.
+        A standing per submission of `scores`. Barred ones and those without a number are unranked and change no other.
     """
     reasons = dict(barred or {})
     reasons |= {name: "no value" for name, score in scores.items() if score is None and name not in reasons}
@@ -136,7 +136,7 @@ def _oriented(score: IntervalEstimate, better: Direction) -> IntervalEstimate:
 
 
 def _tie_groups(scores: Mapping[str, IntervalEstimate]) -> dict[str, tuple[int, int]]:
-    """Give every interval the first and last of the maximal sets of mutually overlapping intervals it belongs to.
+    """Return per interval the first and last of the maximal sets of mutually overlapping intervals that it belongs to.
 
     A sweep from the best end: a set is complete when one of its members ends and somebody joined since the last set.
     """

@@ -1,4 +1,4 @@
-"""How much the ranking depends on the number ranked by. Pure; it refuses to draw."""
+"""How much the ranking depends on the number ranked by. Pure; it does not draw."""
 
 from __future__ import annotations
 

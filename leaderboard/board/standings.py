@@ -112,7 +112,7 @@ def describe(name: str, columns: Mapping[str, Column]) -> Column | None:
 
 
 def in_order(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
-    """Order numbers as the instruments are read: those of whole submissions, of dense models, of pruned cells."""
+    """Order numbers as metrics are read: those of whole submissions, of dense models, of pruned cells."""
     groups, places = ["", *_PREFIXES], {name: place for place, name in enumerate(columns)}
 
     def place(name: str) -> tuple[int, int, str]:

@@ -1,4 +1,4 @@
-"""How numbers, names and directions are worded. Pure text; it refuses to trust any text it is given."""
+"""How numbers, names and directions are worded. Pure text; every text from a record is treated as hostile."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def heading(column: Column) -> str:
 
 
 def decimals(column: Column) -> int:
-    """Say how many decimals of a number the ranked table shows."""
+    """Return how many decimals of a number the ranked table shows."""
     return 2 if column.unit else 3
 
 

@@ -48,7 +48,7 @@ class ArenaRanking:
         return [row.entry for row in self.ranking]
 
     def track(self, supervision: str) -> list[Row]:
-        """Give the rows of one supervision track."""
+        """Return the rows of one supervision track."""
         return [row for row in self.ranking if row.entry.supervision == supervision]
 
     @property

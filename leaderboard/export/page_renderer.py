@@ -1,7 +1,7 @@
 """Turns plain data into HTML pages: templates with escaping always on, one style sheet, and no script anywhere.
 
-Every page carries a policy that lets a browser run nothing and ask nobody: only the style sheet within the page, named
-by its digest, and images within the page.
+A policy on every page lets a browser run nothing and ask no other server: only the style sheet within the page, which
+is named by its digest, and images within the page.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Records on an exported site: the very bytes that were signed, their signature, and the files that they name.
 
-It refuses to copy what is not believed, and to vouch for anything.
+Only what is believed is copied; nothing is signed here.
 """
 
 from __future__ import annotations

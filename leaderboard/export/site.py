@@ -24,7 +24,7 @@ from leaderboard.reading.board_loader import BoardSnapshot
 from leaderboard.text.board_frames import number_frame
 from leaderboard.text.downloads import as_bibtex, as_csv, as_document, as_json
 from leaderboard.text.guide import COMMANDS, RULES, SUBMITTING
-from leaderboard.text.metric_docs import instruments
+from leaderboard.text.metric_docs import metric_docs
 
 
 class NothingToShow(ValueError):  # noqa: N818 - says in plain words why no site was written
@@ -120,7 +120,7 @@ def _write_methods(site: _Site) -> int:
     columns = columns_of(list(site.snapshot.board.entries.values())).values()
     table = from_frame(number_frame(columns), "Every number")
     site.write(METHODS, site.pages.render(
-        "methods.html.j2", root="", rules=RULES, numbers=table, instruments=instruments(), submitting=SUBMITTING,
+        "methods.html.j2", root="", rules=RULES, numbers=table, metrics=metric_docs(), submitting=SUBMITTING,
         commands=COMMANDS,
     ))  # fmt: skip
     return 1
@@ -139,7 +139,7 @@ def _write_data(site: _Site) -> None:
 
 
 def _arena_document(site: _Site, ranked: ArenaRanking, stem: str) -> dict[str, Any]:
-    """Give one arena as data: the rows of every track as in the download, each with where its page and record are."""
+    """Return one arena as data: the rows of every track as in the download, each with where its page and record are."""
     arena, column = ranked.arena, ranked.numbers.columns[ranked.by]
     tracks: dict[str, list[dict[str, Any]]] = {}
     for track in ranked.tracks:

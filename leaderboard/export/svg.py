@@ -1,4 +1,4 @@
-"""The figures of an exported site, as inline SVG in the theme's text colour. It refuses to know records and pages.
+"""The figures of an exported site, as inline SVG in the theme's text colour. It knows no record and no page.
 
 Made as a tree of elements, so that foreign text stays text. Altair draws the same figures on the served board, with
 the same colours and markers; there a browser needs scripts for it, here it needs nothing.

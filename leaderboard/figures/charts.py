@@ -1,4 +1,4 @@
-"""The figures, as Altair charts over plain rows. It refuses to know records and pages.
+"""The figures, as Altair charts over plain rows. It knows no record store and no page.
 
 Colours come from `palette`; the theme (light or dark) colours axes and text. Field names are constants and texts are
 drawn on a canvas or escaped by the tooltip, so foreign text stays text.

@@ -48,7 +48,7 @@ def map_figure(points: pd.DataFrame, names: Mapping[str, str], height: int = 420
 
 
 def class_lines(labels: Sequence[str], names: Mapping[str, str]) -> list[Line]:
-    """Give the legend of the classes: one name and colour each, without points."""
+    """Return the legend of the classes: one name and colour each, without points."""
     domain, colours = _classes(labels, names)
     return [Line(name, colour, "circle", ()) for name, colour in zip(domain, colours, strict=True)]
 

@@ -24,7 +24,7 @@ class Look:
 
 
 def looks(names_by_age: Sequence[str]) -> dict[str, Look]:
-    """Give every submission its look, in the order in which the store first saw them.
+    """Return how every submission is drawn, chosen in the order in which the store first saw them.
 
     Filters never change a colour, and a new submission never changes the colour of an old one.
     """

@@ -1,11 +1,12 @@
 """The test images themselves, from the file that the scorer read them from: `data/<digest>` below a store of records.
 
-A file is believed when its pixels and labels have the digest that the record names, whoever wrote it. It refuses
-anything larger than `MAX_BYTES`, and never unpickles.
+A file is believed when its pixels and labels have the digest that the record names, no matter who wrote it. Files
+larger than `MAX_BYTES` are not read, and nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from safetensors.numpy import load
 
 from benchmark.datasets.image_set import ImageSet
 from benchmark.files.bounded import read_regular
+
+logger = logging.getLogger(__name__)
 
 MAX_BYTES = 256 * 2**20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -43,7 +46,10 @@ def _read(path: Path) -> ImageSet | None:
     try:
         tensors = load(read_regular(path, MAX_BYTES))
         images, labels = tensors["images"], tensors["labels"]
-    except (OSError, ValueError, KeyError, SafetensorError):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        logger.warning("%s holds no images that can be read; other stores are tried: %s", path, error)
         return None
     fits = images.ndim == 4 and images.shape[1] in (1, 3) and 0 not in images.shape and labels.shape == images.shape[:1]
     return ImageSet(images, labels) if fits and (images.dtype, labels.dtype) == (np.uint8, np.int64) else None

@@ -48,7 +48,7 @@ def as_json(ranking: Sequence[Row], columns: Mapping[str, Column]) -> str:
 
 
 def as_document(ranking: Sequence[Row], columns: Mapping[str, Column]) -> dict[str, list[dict[str, Any]]]:
-    """Give what `as_json` writes: `columns` with the description of every number, and `rows`, best first."""
+    """Return what `as_json` writes: `columns` with the description of every number, and `rows`, best first."""
     return {
         "columns": [columns[name].model_dump() for name in columns],
         "rows": [_json_row(row, columns) for row in ranking],

@@ -1,6 +1,6 @@
-"""The docstrings of the benchmark's instruments, read as text: what a metric is, in the words beside its code.
+"""The docstrings of the benchmark's metrics, read as text: what a metric is, in the words beside its code.
 
-It imports no instrument (some need torch) and refuses to interpret what it reads.
+The modules are parsed and never imported, as some need torch.
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
-class Instrument:
+class MetricDoc:
     """One module of `benchmark.scoring` that registers a metric.
 
     Attributes:
@@ -29,16 +32,17 @@ class Instrument:
     functions: dict[str, str]
 
 
-def instruments(folder: Path | None = None) -> list[Instrument]:
+def metric_docs(folder: Path | None = None) -> list[MetricDoc]:
     """Read every module that defines a `METRIC`, by name; an unreadable one is left out."""
-    found: list[Instrument] = []
+    found: list[MetricDoc] = []
     for path in sorted((folder or _scoring_folder()).glob("**/*.py")):
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"))
-        except (OSError, SyntaxError, ValueError):
+        except (OSError, SyntaxError, ValueError) as error:
+            logger.warning("%s cannot be read; the page on metrics leaves it out: %s", path, error)
             continue
         if _defines_metric(tree):
-            found.append(Instrument(path.stem, _groups(tree), ast.get_docstring(tree) or "", _functions(tree)))
+            found.append(MetricDoc(path.stem, _groups(tree), ast.get_docstring(tree) or "", _functions(tree)))
     return found
 
 

@@ -9,7 +9,7 @@ from leaderboard.app.open_board import open_board
 from leaderboard.board.standings import columns_of
 from leaderboard.text.board_frames import number_frame
 from leaderboard.text.guide import COMMANDS, RULES, SUBMITTING
-from leaderboard.text.metric_docs import Instrument, instruments
+from leaderboard.text.metric_docs import MetricDoc, metric_docs
 
 
 def show_columns(columns: dict[str, Column]) -> None:
@@ -21,11 +21,11 @@ def show_columns(columns: dict[str, Column]) -> None:
     )  # fmt: skip
 
 
-def show_instrument(instrument: Instrument) -> None:
-    """Show the docstrings of one instrument, as they stand in the code."""
-    with st.expander(instrument.module.replace("_", " ").capitalize(), icon=":material/straighten:"):
-        st.text(instrument.about)
-        for name, text in instrument.functions.items():
+def show_metric(metric: MetricDoc) -> None:
+    """Show the docstrings of one metric, as they stand in the code."""
+    with st.expander(metric.module.replace("_", " ").capitalize(), icon=":material/straighten:"):
+        st.text(metric.about)
+        for name, text in metric.functions.items():
             st.code(f"{name}\n\n{text}", language=None, wrap_lines=True)
 
 
@@ -42,8 +42,8 @@ def page() -> None:
     else:
         st.caption("Numbers are listed here as soon as there is a record.")
     st.subheader("Definitions, as written beside the code that computes them")
-    for instrument in instruments():
-        show_instrument(instrument)
+    for metric in metric_docs():
+        show_metric(metric)
     st.subheader("How to submit")
     st.text(SUBMITTING)
     st.code(COMMANDS, language="bash")

@@ -68,7 +68,7 @@ def show_head(scene: Scene, entry: Entry) -> None:
 
 
 def show_reproduction(entry: Entry, record: EvaluationRecord) -> None:
-    """Give the command and the digest that must match, and where the record and its MLflow run are."""
+    """Show the command and the digest that must match, and where the record and its MLflow run are."""
     st.subheader("Reproduce")
     st.text("Train and score it again, from nothing, and compare with this record; or evaluate it as your own:")
     st.code(f"{repeat_command(entry.path)}\n{reproduce_command(record)}", language="bash", wrap_lines=True)

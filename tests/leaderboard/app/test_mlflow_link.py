@@ -157,7 +157,7 @@ def test_a_password_of_a_database_is_not_shown(home: Path, monkeypatch: pytest.M
     assert "secret" not in repr(answer)
 
 
-def test_the_page_asks_mlflow_only_when_told_to(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_asks_mlflow_only_on_request(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FMN_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     asked: list[str] = []

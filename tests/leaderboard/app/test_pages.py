@@ -218,7 +218,7 @@ def test_comparing_without_outcomes_says_so(visit: Visit) -> None:
     assert any("outcomes of both are needed" in each.value for each in app.caption)
 
 
-def test_methods_quotes_the_instruments_own_words(visit: Visit) -> None:
+def test_methods_quotes_the_metrics_own_words(visit: Visit) -> None:
     app = visit("methods")
     assert any("Pruning Identified Exemplars" in each.value for each in app.text)
     assert "robustness/score" in _frame_with(app, "Key")["Key"].tolist()

@@ -5,20 +5,27 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import kendalltau, t
+from scipy.stats import kendalltau
 
 from benchmark.scoring.score_math import area_over_compression, compression_weights, log2_compression
-from leaderboard.board.estimates import IntervalEstimate, mean_over_models
+from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.ranking import Direction, agreement, ordered, oriented, rank
 
 NUMBERS = st.integers(-20, 20).map(lambda n: n / 10)
+
+
 INTERVALS = st.tuples(NUMBERS, NUMBERS, NUMBERS).map(sorted).map(lambda n: IntervalEstimate(n[1], n[0], n[2]))
+
+
 SCORES = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=2), INTERVALS, max_size=12)
+
+
 DIRECTIONS = st.sampled_from(["higher", "lower"])
+
+
 SPARSITIES = st.lists(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98]), min_size=1, unique=True).map(sorted)
 
 
@@ -112,17 +119,6 @@ def test_the_order_follows_the_ranks_and_puts_unranked_last(
     assert standings["zz-missing"].reason == "no value"
 
 
-@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
-def test_a_number_that_is_not_finite_cannot_be_ranked(value: float | None) -> None:
-    """MLflow stores +Inf as 1.797e308, which would rank first."""
-    assert IntervalEstimate.of(value, 0.0, 1.0) is None
-
-
-def test_missing_bounds_become_the_value_and_bounds_always_hold_it() -> None:
-    assert IntervalEstimate.of(0.5, None, 0.4) == IntervalEstimate(0.5, 0.5, 0.5)
-    assert IntervalEstimate.of(0.5, float("nan"), 0.6) == IntervalEstimate(0.5, 0.5, 0.6)
-
-
 def test_ranks_are_worded_as_intervals_and_ties_as_letters() -> None:
     standings = rank(
         {"a": IntervalEstimate(0.9, 0.88, 0.92), "b": IntervalEstimate(0.87, 0.85, 0.89),
@@ -151,13 +147,6 @@ def test_agreement_is_one_for_the_same_order_and_minus_one_for_the_reverse() -> 
     assert agreement(rising, {"a": rising["a"]}) is None
 
 
-def test_the_interval_over_models_is_students_t() -> None:
-    samples_K = np.array([0.7, 0.8, 0.9])
-    found = mean_over_models(samples_K)
-    half = 4.302652729911275 * 0.1 / math.sqrt(3)
-    assert (found.value, found.low, found.high) == pytest.approx((0.8, 0.8 - half, 0.8 + half))
-
-
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=30))
 def test_agreement_is_kendalls_tau_b_ties_included(pairs: list[tuple[float, float]]) -> None:
     first, second = ({f"{n}": IntervalEstimate.of(pair[side]) for n, pair in enumerate(pairs)} for side in (0, 1))
@@ -167,10 +156,3 @@ def test_agreement_is_kendalls_tau_b_ties_included(pairs: list[tuple[float, floa
         assert found is None
     else:
         assert found == pytest.approx(expected, abs=1e-12)
-
-
-def test_the_interval_over_models_is_students() -> None:
-    samples_K = np.array([0.81, 0.79, 0.84, 0.8])
-    found = mean_over_models(samples_K, 0.9)
-    expected = t.interval(0.9, 3, samples_K.mean(), samples_K.std(ddof=1) / 2)
-    assert (found.low, found.high) == pytest.approx(expected)

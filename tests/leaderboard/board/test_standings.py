@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from benchmark.recording.archive import outcomes_path, signature_path
 from benchmark.recording.record import EvaluationRecord, Failure
-from benchmark.recording.signature import sign
-from benchmark.recording.signing_keys import signing_key
-from benchmark.recording.trust import load_trust
-from benchmark.recording.verify import Believed
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.scoring.score_math import log2_compression
 from leaderboard.board.board import Board, assemble, condense
-from leaderboard.board.comparison import compare
-from leaderboard.board.estimates import IntervalEstimate
-from leaderboard.board.stability import leaders
 from leaderboard.board.standings import (
     Arena,
     arenas,
     cell_scores,
-    columns_of,
     competitors,
     describe,
     in_order,
@@ -36,9 +22,7 @@ from leaderboard.board.standings import (
     selection_scores,
     summary_scores,
 )
-from leaderboard.reading import record_store
-from leaderboard.reading.outcomes import read_outcomes
-from tests.leaderboard.records import COLUMNS, SIGNER, SPARSITIES, TASK, Knobs, add_outcomes, evaluation, shelve
+from tests.leaderboard.records import COLUMNS, SIGNER, SPARSITIES, Knobs, evaluation
 
 
 def _board(*records: EvaluationRecord) -> Board:
@@ -163,103 +147,7 @@ def test_the_curve_in_the_cell_runs_from_dense_to_sparsest_over_ranked_schedules
     assert curve[-1] == pytest.approx(np.mean([value for value in sparsest if value is not None]))
 
 
-def test_the_stability_table_names_everybody_not_separated_from_the_best() -> None:
-    board = _board(evaluation(Knobs("a", 0.98)), evaluation(Knobs("b", 0.979)), evaluation(Knobs("c", 0.7)))
-    groups, scores = competitors(board, _only_arena(board)), summary_scores(board, list(board.entries))
-    ranking = rows(groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
-    columns = columns_of([row.entry for row in ranking])
-    found = leaders(ranking, {"robustness/dense": columns["robustness/dense"]}, ROBUSTNESS_SCORE)
-    assert found.to_dict("records") == [{"by": "Dense accuracy ↑", "leaders": "a, b", "agreement": pytest.approx(1)}]
-
-
-def test_a_control_belongs_to_the_schedule_it_differs_from_in_its_criterion_only() -> None:
-    board = _board(evaluation(Knobs("a")))
-    (entry,) = board.entries.values()
-    assert entry.controlled == {"one-shot-random": "one-shot"}
-    assert (entry.schedules, entry.controls) == (("early", "late", "one-shot"), ("one-shot-random",))
-
-
-def test_bad_files_are_named_and_the_others_still_read(tmp_path: Path) -> None:
-    (good,) = shelve(tmp_path, evaluation())
-    bad = {"half.json": good.read_text()[:500], "list.json": "[]", "newer.json": '{"schema_version": 99}',
-           "deep.json": "[" * 100_000}  # fmt: skip
-    for name, text in bad.items():
-        good.with_name(name).write_text(text)
-        signature_path(good.with_name(name)).write_bytes(sign(text.encode(), {}, "none", signing_key("unisolated")))
-    paths = [Path(stamp.path) for stamp in record_store.stamps((tmp_path,))]
-    read = {path.name: record_store.read(path, load_trust()) for path in paths}
-    assert isinstance(read.pop(good.name), Believed)
-    assert set(read) == set(bad)
-    assert all(isinstance(each, record_store.Rejected) and each.why for each in read.values())
-
-
-def test_a_rewritten_record_gets_another_stamp(tmp_path: Path) -> None:
-    (path,) = shelve(tmp_path, evaluation())
-    before = record_store.stamps((tmp_path, tmp_path / "absent"))
-    facts = path.stat()
-    path.write_text(path.read_text())
-    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # same size, same time of modification
-    assert record_store.stamps((tmp_path, tmp_path / "absent")) != before
-
-
-def test_outcomes_with_another_digest_are_not_used(tmp_path: Path) -> None:
-    record = evaluation()
-    (path,) = shelve(tmp_path, record)
-    signed = add_outcomes(path, record)
-    assert read_outcomes(path, signed.outcomes_sha256) is not None
-    outcomes_path(path).write_bytes(outcomes_path(path).read_bytes() + b" ")
-    assert read_outcomes(path, signed.outcomes_sha256) is None
-
-
-def test_the_paired_difference_of_scores_is_the_difference_of_mean_areas(tmp_path: Path) -> None:
-    records = [evaluation(Knobs("a", 0.97, 0.04)), evaluation(Knobs("b", 0.9, 0.2))]
-    paths = shelve(tmp_path, *records)
-    signed = [add_outcomes(path, record) for path, record in zip(paths, records, strict=True)]
-    board = assemble(condense(str(path), record, SIGNER) for path, record in zip(paths, signed, strict=True))
-    sides = [read_outcomes(path, record.outcomes_sha256) for path, record in zip(paths, signed, strict=True)]
-    first, second = board.entries.values()
-    found = compare(board, first, second, (sides[0], sides[1]))
-    areas: list[float] = []
-    for side in sides:
-        assert side is not None
-        for schedule in ("early", "late", "one-shot"):
-            heights = [(float(side[TASK, schedule, s].correct.mean()) - 0.1) / 0.9 for s in SPARSITIES]
-            places = [log2_compression(sparsity) for sparsity in SPARSITIES]
-            areas.append(float(np.trapezoid(heights, places) / (places[-1] - places[0])))
-    assert found.paired
-    assert found.score is not None
-    assert found.score.value == pytest.approx(np.mean(areas[:3]) - np.mean(areas[3:]))
-    assert found.score.low > 0
-    assert set(found.overlaps) == {key for key in found.cells if key[1] != "dense"}
-
-
-def test_without_outcomes_the_difference_is_over_models_and_close_to_the_summaries() -> None:
-    board = _board(evaluation(Knobs("a", 0.97, 0.04)), evaluation(Knobs("b", 0.9, 0.2)))
-    entries = list(board.entries.values())
-    found = compare(board, entries[0], entries[1], (None, None))
-    first, second = selection_scores(board, entries, ["early", "late", "one-shot"], SPARSITIES).values()
-    assert not found.paired
-    assert found.score is not None
-    assert first is not None
-    assert second is not None
-    assert found.score.value == pytest.approx(first.value - second.value)
-
-
-def test_a_missing_run_leaves_cells_comparable_and_scores_not() -> None:
-    board = _board(evaluation(Knobs("a")), evaluation(Knobs("b", failures=FAILED)))
-    first, second = board.entries.values()
-    found = compare(board, first, second, (None, None))
-    assert found.score is None
-    assert (TASK, "late", 0.9) not in found.cells
-    assert isinstance(found.cells[TASK, "early", 0.9], IntervalEstimate)
-
-
-def test_entries_hold_only_plain_values_so_that_a_board_can_be_shared() -> None:
-    (entry,) = _board(evaluation()).entries.values()
-    assert json.loads(json.dumps(dataclasses.asdict(dataclasses.replace(entry, columns=()))))["name"] == "simclr"
-
-
-def test_numbers_are_listed_as_the_instruments_are_read_whole_submissions_before_dense_and_pruned_models() -> None:
+def test_numbers_are_listed_as_metrics_are_read_whole_submissions_before_dense_and_pruned_models() -> None:
     columns = {
         name: Column(name=name, title=name, better="higher", description="")
         for name in ("linear/accuracy", "knn/accuracy", "robustness/score")

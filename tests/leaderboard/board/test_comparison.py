@@ -1,0 +1,69 @@
+"""The difference of two submissions against areas by hand; what a missing run or missing outcomes leave of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.recording.record import EvaluationRecord, Failure
+from benchmark.scoring.score_math import log2_compression
+from leaderboard.board.board import Board, assemble, condense
+from leaderboard.board.comparison import compare
+from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.standings import (
+    selection_scores,
+)
+from leaderboard.reading.outcomes import read_outcomes
+from tests.leaderboard.records import SIGNER, SPARSITIES, TASK, Knobs, add_outcomes, evaluation, shelve
+
+
+def _board(*records: EvaluationRecord) -> Board:
+    return assemble(condense(f"record-{place}", record, SIGNER) for place, record in enumerate(records))
+
+
+FAILED = {("late", 0.9, 1): Failure(reason="out_of_memory", message="2 GiB")}
+
+
+def test_the_paired_difference_of_scores_is_the_difference_of_mean_areas(tmp_path: Path) -> None:
+    records = [evaluation(Knobs("a", 0.97, 0.04)), evaluation(Knobs("b", 0.9, 0.2))]
+    paths = shelve(tmp_path, *records)
+    signed = [add_outcomes(path, record) for path, record in zip(paths, records, strict=True)]
+    board = assemble(condense(str(path), record, SIGNER) for path, record in zip(paths, signed, strict=True))
+    sides = [read_outcomes(path, record.outcomes_sha256) for path, record in zip(paths, signed, strict=True)]
+    first, second = board.entries.values()
+    found = compare(board, first, second, (sides[0], sides[1]))
+    areas: list[float] = []
+    for side in sides:
+        assert side is not None
+        for schedule in ("early", "late", "one-shot"):
+            heights = [(float(side[TASK, schedule, s].correct.mean()) - 0.1) / 0.9 for s in SPARSITIES]
+            places = [log2_compression(sparsity) for sparsity in SPARSITIES]
+            areas.append(float(np.trapezoid(heights, places) / (places[-1] - places[0])))
+    assert found.paired
+    assert found.score is not None
+    assert found.score.value == pytest.approx(np.mean(areas[:3]) - np.mean(areas[3:]))
+    assert found.score.low > 0
+    assert set(found.overlaps) == {key for key in found.cells if key[1] != "dense"}
+
+
+def test_without_outcomes_the_difference_is_over_models_and_close_to_the_summaries() -> None:
+    board = _board(evaluation(Knobs("a", 0.97, 0.04)), evaluation(Knobs("b", 0.9, 0.2)))
+    entries = list(board.entries.values())
+    found = compare(board, entries[0], entries[1], (None, None))
+    first, second = selection_scores(board, entries, ["early", "late", "one-shot"], SPARSITIES).values()
+    assert not found.paired
+    assert found.score is not None
+    assert first is not None
+    assert second is not None
+    assert found.score.value == pytest.approx(first.value - second.value)
+
+
+def test_a_missing_run_leaves_cells_comparable_and_scores_not() -> None:
+    board = _board(evaluation(Knobs("a")), evaluation(Knobs("b", failures=FAILED)))
+    first, second = board.entries.values()
+    found = compare(board, first, second, (None, None))
+    assert found.score is None
+    assert (TASK, "late", 0.9) not in found.cells
+    assert isinstance(found.cells[TASK, "early", 0.9], IntervalEstimate)

@@ -1,0 +1,39 @@
+"""Commands that people copy are one harmless line for a shell and for make, whatever a record says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leaderboard.board.wording import one_line
+from leaderboard.text.facts import repeat_command, reproduce_command
+from tests.leaderboard.records import Knobs, evaluation
+
+
+def test_a_record_of_the_project_is_repeated_by_its_path_from_there_and_any_other_by_its_whole_path() -> None:
+    project = Path(__file__).resolve().parents[3]
+    assert repeat_command(str(project / "results" / "a-1.0" / "b.json")) == "make reproduce RESULT=results/a-1.0/b.json"
+    assert repeat_command("/elsewhere/b.json") == "make reproduce RESULT=/elsewhere/b.json"
+
+
+@given(st.text(min_size=1))
+def test_the_reproduce_command_is_one_harmless_shell_line(name: str) -> None:
+    words = shlex.split(reproduce_command(evaluation(Knobs(name))))
+    if words[0] == "make":
+        assert words[1:] == ["evaluate", f"SUBMISSION={one_line(name)}", "SPEC=digits"]
+        assert re.fullmatch(r"[\w.+/-]+", one_line(name), re.ASCII)
+    else:
+        assert words == [".venv/bin/fmn", "evaluate", "--spec", "digits", "--", one_line(name)]
+
+
+@pytest.mark.parametrize("name", ["$(shell touch pwned)", "`touch pwned`", "a b", "--help", 'x" ; touch pwned; "'])
+def test_a_foreign_word_that_make_would_run_or_misread_goes_past_it(name: str) -> None:
+    """Quotes keep a word from the shell and not from make, which expands $(...) and puts words between quotes."""
+    assert not reproduce_command(evaluation(Knobs(name))).startswith("make")
+    assert shlex.split(repeat_command(f"/else where/{name}.json"))[:2] == [".venv/bin/fmn", "reproduce"]
+    assert reproduce_command(evaluation(Knobs("my_method-2.1"))).startswith("make evaluate SUBMISSION=my_method-2.1 ")
