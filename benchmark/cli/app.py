@@ -198,7 +198,8 @@ def keys() -> None:
 def rebuild_mlflow() -> None:
     """Project every record into MLflow again."""
     from benchmark.recording.archive import find_records
-    from benchmark.recording.mlflow_projection import MlflowException, rebuild, tracking_uri
+    from benchmark.recording.mlflow_address import tracking_uri
+    from benchmark.recording.mlflow_projection import MlflowException, rebuild
 
     home = Home.from_environment()
     records, rejected = find_records(home.records)

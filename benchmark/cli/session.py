@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -109,7 +110,8 @@ class Session:
             return self._evaluate(spec, submission, train=train)
 
     def _evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
-        from benchmark.recording.mlflow_projection import project, tracking_uri
+        from benchmark.recording.mlflow_address import tracking_uri
+        from benchmark.recording.mlflow_projection import project
 
         console = Console()
         prepared = self.prepare(spec, submission)
@@ -125,7 +127,7 @@ class Session:
         console.print(result_table(record))
         console.print(f"record       {path}", soft_wrap=True, markup=False)
         uri = tracking_uri(self.home.root)
-        console.print(f"MLflow       mlflow ui --backend-store-uri {uri}", soft_wrap=True, markup=False)
+        console.print(f"MLflow       mlflow ui --backend-store-uri {shlex.quote(uri)}", soft_wrap=True, markup=False)
         console.print("leaderboard  make leaderboard", soft_wrap=True)
         for line in failure_lines(record.runs):
             print(line, file=sys.stderr)

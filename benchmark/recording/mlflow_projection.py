@@ -7,7 +7,6 @@ metric typed into MLflow by hand changes nothing. This is the only module that i
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,24 +18,23 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 
-from benchmark.recording.archive import signature_path
+from benchmark.recording.archive import find_records, signature_path
+from benchmark.recording.mlflow_address import tracking_uri
+from benchmark.recording.mlflow_store import open_client, patience
 from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.settings import read_settings
 
 EVALUATION_TAG, PARENT_TAG, CONTENT_TAG = "fmn.evaluation_key", "fmn.parent_evaluation_key", "fmn.record_sha256"
 _ENDED = ("FINISHED", "FAILED")
-_RETRIES = "2"
-"""How often a request to a server is tried again; by default MLflow would hold an evaluation up for minutes."""
-_LOOK_UP_S = "3"
-"""Seconds to wait for a server where only a link is wanted; MLflow would wait for minutes."""
+_ANSWER_S = 5
+"""Seconds to wait for a server's first answer. MLflow's own patience is minutes, in which an evaluation would hang."""
+_TRANSFER_S, _RETRIES = 60, 2
+"""Seconds that a server which has answered may take for one request, and how often a request is tried again."""
+_LOOK_UP_S = 3
+"""Seconds to wait for a server where only a link is wanted."""
 _MAX_CURVES = 16
 _MAX_PARAM_CHARS = 6000
 _BATCH = {"metrics": 1000, "params": 100, "tags": 100}
-
-
-def tracking_uri(home: Path) -> str:
-    """Where MLflow keeps its runs: `MLFLOW_TRACKING_URI`, by default an SQLite file under `home`."""
-    return read_settings().mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}"
 
 
 def project(record: EvaluationRecord, path: Path, home: Path) -> str:
@@ -50,8 +48,16 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
     Returns:
         The id of the parent run. A record that is there already is left alone; an older version of it is replaced.
     """
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
-    client = MlflowClient(tracking_uri(home))
+    with patience(_ANSWER_S):
+        client, is_replaced = open_client(home)
+    with patience(_TRANSFER_S, _RETRIES):
+        if is_replaced:
+            for other, place in find_records(home / "records")[0]:
+                _project(client, other, place, home)
+        return _project(client, record, path, home)
+
+
+def _project(client: MlflowClient, record: EvaluationRecord, path: Path, home: Path) -> str:
     experiment = _experiment(client, record.spec_identity, home)
     content = hashlib.sha256(path.read_bytes()).hexdigest()
     parents = _runs_tagged(client, experiment, EVALUATION_TAG, record.evaluation_key)
@@ -97,11 +103,13 @@ def find(record: EvaluationRecord, home: Path) -> Projected | None:
     """Look up where MLflow shows a record; None where it does not. Asks a server once and does not wait long.
 
     Raises:
-        MlflowException: MLflow does not answer.
+        MlflowException: MLflow does not answer, or its database is locked by another program.
     """
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", _LOOK_UP_S)
-    client = MlflowClient(tracking_uri(home))
+    with patience(_LOOK_UP_S):
+        return _find(MlflowClient(tracking_uri(home)), record)
+
+
+def _find(client: MlflowClient, record: EvaluationRecord) -> Projected | None:
     experiment = client.get_experiment_by_name(record.spec_identity)
     if experiment is None or not re.fullmatch(r"[\w-]+", record.evaluation_key):
         return None
@@ -280,9 +288,12 @@ def _milliseconds(record: EvaluationRecord) -> int:
 
 
 def rebuild(records: Iterable[tuple[EvaluationRecord, Path]], home: Path) -> int:
-    """Project every record; gives how many there were."""
-    count = 0
-    for record, path in records:
-        project(record, path, home)
-        count += 1
-    return count
+    """Project every record; return how many there were.
+
+    Raises:
+        MlflowException: MLflow does not answer, or its database is locked by another program.
+    """
+    with patience(_ANSWER_S):
+        client, _ = open_client(home)
+    with patience(_TRANSFER_S, _RETRIES):
+        return sum(1 for record, path in records if _project(client, record, path, home))

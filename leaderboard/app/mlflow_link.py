@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import streamlit as st
 
+from benchmark.recording.mlflow_address import database_path, sqlite_uri
 from benchmark.recording.record import EvaluationRecord
 from benchmark.settings import read_settings
 from leaderboard.app.open_board import full_record
@@ -78,8 +79,10 @@ def ask(record: EvaluationRecord, home: Path, tracking_uri: str = "", address: s
         tracking_uri: `MLFLOW_TRACKING_URI`; empty for the default, an SQLite file under `home`.
         address: what people's browsers call that server, where it is not `tracking_uri`.
     """
-    tracking_uri = tracking_uri or f"sqlite:///{home / 'mlflow.db'}"
-    if tracking_uri.startswith(_FILE) and not Path(tracking_uri.removeprefix(_FILE)).is_file():
+    is_default = not tracking_uri
+    tracking_uri = tracking_uri or sqlite_uri(database_path(home))
+    file = database_path(home) if is_default else Path(tracking_uri.removeprefix(_FILE))
+    if tracking_uri.startswith(_FILE) and not file.is_file():
         return Answer(f"MLflow has no log here yet. {_REBUILD}")  # opening it would make an empty one
     server = _public(address or tracking_uri)
     try:

@@ -22,7 +22,7 @@ from benchmark.cli.app import app, main
 from benchmark.executors import select as choice
 from benchmark.files import atomic
 from benchmark.recording.archive import read_record
-from benchmark.recording.mlflow_projection import tracking_uri
+from benchmark.recording.mlflow_address import tracking_uri
 from benchmark.settings import read_settings
 from tests.conftest import TINY, Evaluated
 from tests.executors.submissions import write_submission

@@ -15,7 +15,8 @@ from mlflow.entities import DatasetInput, Run, ViewType
 
 from benchmark.recording import mlflow_projection
 from benchmark.recording.archive import find_records, write_record
-from benchmark.recording.mlflow_projection import project, rebuild, sparsity_steps, tracking_uri
+from benchmark.recording.mlflow_address import tracking_uri
+from benchmark.recording.mlflow_projection import project, rebuild, sparsity_steps
 from benchmark.recording.record import EvaluationRecord
 from tests.executors.warm import exit_code_of
 from tests.recording.synthetic import KEY, MAPS, OUTCOMES, record

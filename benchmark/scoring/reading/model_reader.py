@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from safetensors.numpy import load_file
 
 from benchmark.encoder import Encoder, build_encoder, prunable_names
-from benchmark.files.atomic import write_atomically
+from benchmark.files.sealed import read_sealed, write_sealed
 from benchmark.plan.plan import DENSE
 from benchmark.pruning.mask import Mask
 from benchmark.scoring.compute import ON_CPU, Compute
@@ -127,15 +127,12 @@ class TaskReader:
     def layers(self, run: RunToScore) -> tuple[tuple[str, int, int], ...]:
         """Return (name, weights, zeros) per prunable layer, cached like a metric."""
         path = self.cache / f"{digest({'state': run.state_key, 'metric': LAYERS_KEY})}.json"
-        try:
-            return tuple((name, size, zeros) for name, size, zeros in json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            pass  # not counted yet
-        except (OSError, ValueError, TypeError) as error:
-            logger.warning("the cached counts %s cannot be read and are made again: %r", path, error)
+        known = read_sealed(path)
+        if known is not None:
+            return tuple((name, size, zeros) for name, size, zeros in json.loads(known))
         encoder = self._load(run)
         found = layer_sparsities(_weights(encoder), prunable_names(encoder))
-        write_atomically(path, json.dumps(found).encode(), durable=False)
+        write_sealed(path, json.dumps(found).encode())
         return found
 
     @cached_property

@@ -5,30 +5,23 @@ The names of the files are given by `model_reader`.
 
 from __future__ import annotations
 
-import logging
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from benchmark.files.atomic import write_atomically
+from benchmark.files.sealed import read_sealed, write_sealed
 from benchmark.scoring.metric import Outcome
-
-logger = logging.getLogger(__name__)
 
 
 def read_outcome(path: Path) -> Outcome | None:
-    """Return a cached outcome; None where there is none, or where it cannot be read (a torn disk): it is made again."""
-    try:
-        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as arrays:  # np.load leaves bad files open
-            parts = {name: arrays[name] for name in arrays.files}
-    except FileNotFoundError:
+    """Return a cached outcome; None where there is none, or a damaged one, which is measured again."""
+    content = read_sealed(path)
+    if content is None:
         return None
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-        logger.warning("the cached outcome %s cannot be read and is measured again: %r", path, error)
-        return None
+    with np.load(BytesIO(content), allow_pickle=False) as arrays:
+        parts = {name: arrays[name] for name in arrays.files}
     values = {name[2:]: float(array) for name, array in parts.items() if name.startswith("v:")}
     return Outcome(values, {name[2:]: array for name, array in parts.items() if name.startswith("e:")})
 
@@ -39,4 +32,4 @@ def write_outcome(path: Path, outcome: Outcome) -> None:
     arrays |= {f"e:{name}": array for name, array in outcome.examples.items()}
     content = BytesIO()
     np.savez(content, **arrays)
-    write_atomically(path, content.getvalue(), durable=False)
+    write_sealed(path, content.getvalue())

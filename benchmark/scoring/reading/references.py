@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 from scipy.stats import binomtest
 
-from benchmark.files.atomic import write_atomically
+from benchmark.files.sealed import read_sealed, write_sealed
 from benchmark.scoring.metric import Estimate, Features
 from benchmark.scoring.probes.linear_probe import fit_linear_probe
 from benchmark.scoring.reading.features import extract_final_features
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.scoring_job import ScoredReference
 from benchmark.spec.canonical import digest
-
-logger = logging.getLogger(__name__)
 
 
 def reference_lines(reader: TaskReader) -> tuple[ScoredReference, ScoredReference]:
@@ -27,15 +23,12 @@ def reference_lines(reader: TaskReader) -> tuple[ScoredReference, ScoredReferenc
     interval over seeds.
     """
     path = reader.cache / f"{_key(reader)}.json"
-    try:
-        pixels, untrained = path.read_text(encoding="utf-8").splitlines()
+    known = read_sealed(path)
+    if known is not None:
+        pixels, untrained = known.splitlines()
         return ScoredReference.model_validate_json(pixels), ScoredReference.model_validate_json(untrained)
-    except FileNotFoundError:
-        lines = (_raw_pixels(reader), _untrained(reader))
-    except (OSError, ValueError) as error:
-        logger.warning("the cached references %s cannot be read and are measured again: %r", path, error)
-        lines = (_raw_pixels(reader), _untrained(reader))
-    write_atomically(path, "\n".join(line.model_dump_json() for line in lines).encode(), durable=False)
+    lines = (_raw_pixels(reader), _untrained(reader))
+    write_sealed(path, "\n".join(line.model_dump_json() for line in lines).encode())
     return lines
 
 

@@ -1,0 +1,137 @@
+"""MLflow's store is made whole or not at all, replaced when it is damaged, and never waited for in vain."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from benchmark.recording import mlflow_store
+from benchmark.recording.archive import write_record
+from benchmark.recording.mlflow_address import database_path
+from benchmark.recording.mlflow_projection import project
+from benchmark.recording.mlflow_store import open_client, patience
+from benchmark.recording.record import EvaluationRecord
+from tests.recording.synthetic import KEY, MAPS, OUTCOMES, record
+
+
+def written(home: Path, made: EvaluationRecord) -> tuple[EvaluationRecord, Path]:
+    return made, write_record(home / "records", made, OUTCOMES, MAPS, key=KEY)
+
+
+def num_runs(home: Path) -> int:
+    with sqlite3.connect(database_path(home)) as connection:
+        return int(connection.execute("SELECT count(*) FROM runs WHERE lifecycle_stage = 'active'").fetchone()[0])
+
+
+CREATE = """
+import pathlib, sys
+from benchmark.recording.mlflow_store import open_client
+open_client(pathlib.Path(sys.argv[1]))
+"""
+
+
+def test_a_process_killed_while_it_makes_the_database_leaves_none_or_a_whole_one(tmp_path: Path) -> None:
+    """Killed within seconds of the first creation, the database was never usable again: "duplicate column name"."""
+    for attempt, patience_s in enumerate((0.0, 0.3, 0.8, 1.5)):
+        home = tmp_path / str(attempt)
+        home.mkdir()
+        child = subprocess.Popen([sys.executable, "-c", CREATE, str(home)], stderr=subprocess.DEVNULL)
+        while not list(home.iterdir()) and child.poll() is None:
+            time.sleep(0.01)
+        time.sleep(patience_s)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    made = [home for home in tmp_path.iterdir() if database_path(home).exists()]
+    for home in made:
+        assert mlflow_store._opens(database_path(home))  # pyright: ignore[reportPrivateUsage]
+    project(*written(tmp_path / "0", record()), tmp_path / "0")
+    assert num_runs(tmp_path / "0") == 1 + len(record().runs)
+
+
+def half_migrated(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE latest_metrics")
+        connection.execute("DELETE FROM alembic_version")
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def no_database(path: Path) -> None:
+    path.write_bytes(b"not a database at all, and long enough to be none" * 100)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [half_migrated, truncated, no_database, empty])
+def test_a_default_database_that_cannot_be_opened_is_moved_aside_and_made_again_from_all_records(
+    tmp_path: Path, empty_mlflow_store: Path, damage: object
+) -> None:
+    assert callable(damage)
+    shutil.copyfile(empty_mlflow_store, database_path(tmp_path))
+    damage(database_path(tmp_path))
+    written(tmp_path, record())
+    other = record(complete=True).model_copy(update={"evaluation_key": "ef" * 32})
+    project(*written(tmp_path, other), tmp_path)
+    assert num_runs(tmp_path) == 2 * (1 + len(other.runs))
+    assert len(list(tmp_path.glob("mlflow.db.damaged-*"))) == 1
+
+
+def test_a_database_that_another_program_has_locked_is_left_alone_and_said_so(
+    tmp_path: Path, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copyfile(empty_mlflow_store, database_path(tmp_path))
+    monkeypatch.setattr(mlflow_store, "_BUSY_S", 0.2)
+    with sqlite3.connect(database_path(tmp_path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(MlflowException, match="locked by another program"):
+            open_client(tmp_path)
+        other.rollback()
+    assert not list(tmp_path.glob("mlflow.db.damaged-*"))
+
+
+@pytest.mark.parametrize("name", ["50% of it", "what?", "number #1", "ünïcode and spaces"])
+def test_a_home_of_any_name_keeps_its_database_inside(tmp_path: Path, name: str) -> None:
+    """With `%`, `?` or `#` in its path, the database was made elsewhere, or a raw error came."""
+    home = tmp_path / name
+    project(*written(home, record()), home)
+    assert num_runs(home) == 1 + len(record().runs)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_server_that_never_answers_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation waited for over four minutes."""
+    for variable in ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):
+        monkeypatch.delenv(variable, raising=False)
+    silent = socket.create_server(("127.0.0.1", 0))
+    held: list[socket.socket] = []
+    threading.Thread(target=lambda: held.append(silent.accept()[0]), daemon=True).start()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+    started = time.monotonic()
+    with pytest.raises(MlflowException):
+        project(*written(tmp_path, record()), tmp_path)
+    assert time.monotonic() - started < 30
+    silent.close()
+
+
+def test_what_the_user_has_set_for_mlflow_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    with patience(5):
+        assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
+        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
