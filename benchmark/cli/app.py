@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,10 +9,11 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from benchmark.cli.faults import OUT_OF_MEMORY, fault_in_words
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.errors import ExecutorError
 from benchmark.logs import shown_on_terminal
-from benchmark.spec import UserError
+from benchmark.spec import Problem, UserError
 from benchmark.spec.documents.loading import load_spec
 from benchmark.store.layout import Home
 
@@ -200,16 +200,23 @@ def rebuild_mlflow() -> None:
     from benchmark.recording.archive import find_records
     from benchmark.recording.mlflow_address import tracking_uri
     from benchmark.recording.mlflow_projection import MlflowException, rebuild
+    from benchmark.store.lock import only_one
 
     home = Home.from_environment()
+    if not home.records.is_dir():
+        got = f"no records in {home.root}" if home.root.is_dir() else f"{home.root} is not there"
+        raise UserError([Problem("FMN_HOME", "a home in which something was evaluated", got)])
     records, rejected = find_records(home.records)
     for bad in rejected:
         print(f"left out {bad.path}: {bad.why}", file=sys.stderr)
     try:
-        print(f"{rebuild(records, home.root)} records are in MLflow")
+        with only_one(home, "", lambda text: print(text, file=sys.stderr)):
+            print(f"{rebuild(records, home.root)} records are in MLflow")
     except MlflowException as error:
         print(f"MLflow does not answer at {tracking_uri(home.root)}: {error.message}", file=sys.stderr)
         raise typer.Exit(1) from None
+    if rejected:
+        raise typer.Exit(1)
 
 
 def _evaluate(submission: str, spec: str, executor: ExecutorChoice, device: str, *, train: bool) -> None:
@@ -234,9 +241,12 @@ def main() -> None:
     except (UserError, ExecutorError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
+    except MemoryError:
+        print(OUT_OF_MEMORY, file=sys.stderr)
+        raise SystemExit(2) from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        said = fault_in_words(error, str(Home.from_environment().root))
+        if said is None:
             raise
-        print(f"{error.strerror}: {error.filename or Home.from_environment().root}", file=sys.stderr)
-        print("make room, then run the same command again to continue", file=sys.stderr)
+        print(said, file=sys.stderr)
         raise SystemExit(2) from None

@@ -284,9 +284,16 @@ def test_rebuilding_mlflow_names_bad_records_and_projects_the_others(
     shutil.copyfile(empty_mlflow_store, home / "mlflow.db")
     (home / "records" / "tiny-1.0" / "bad.json").write_text("{")
     ended = fmn("rebuild-mlflow")
-    assert ended.code == 0
+    assert ended.code == 1
     assert "bad.json: " in ended.err
     assert ended.out == "1 records are in MLflow\n"
+
+
+def test_rebuilding_mlflow_of_a_home_that_is_not_there_is_refused(fmn: Fmn, home: Path) -> None:
+    """It said "0 records are in MLflow" and ended well."""
+    ended = fmn("rebuild-mlflow")
+    assert ended.code == 2
+    assert "expected a home in which something was evaluated" in ended.err
 
 
 def test_what_was_evaluated_verifies_and_an_edited_digit_does_not(fmn: Fmn, home: Path, evaluated: Evaluated) -> None:
