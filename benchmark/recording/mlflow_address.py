@@ -21,8 +21,11 @@ def database_path(home: Path) -> Path:
 def sqlite_uri(path: Path) -> str:
     """Return the address of a database file; `%`, `?` and `#`, which mean something in an address, are quoted.
 
+    A quoted address names the driver, because MLflow makes a folder of the quoted name where an address begins with
+    `sqlite:///`.
+
     >>> sqlite_uri(Path("/data/runs/mlflow.db")), sqlite_uri(Path("/data/50%/mlflow.db"))
-    ('sqlite:////data/runs/mlflow.db', 'sqlite:////data/50%25/mlflow.db')
+    ('sqlite:////data/runs/mlflow.db', 'sqlite+pysqlite:////data/50%25/mlflow.db')
     """
     text = str(path)
-    return f"sqlite:///{quote(text) if set(text) & set('%?#') else text}"
+    return f"sqlite+pysqlite:///{quote(text)}" if set(text) & set("%?#") else f"sqlite:///{text}"

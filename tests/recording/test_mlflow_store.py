@@ -9,8 +9,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ def written(home: Path, made: EvaluationRecord) -> tuple[EvaluationRecord, Path]
 
 
 def num_runs(home: Path) -> int:
-    with sqlite3.connect(database_path(home)) as connection:
+    with closing(sqlite3.connect(database_path(home))) as connection:
         return int(connection.execute("SELECT count(*) FROM runs WHERE lifecycle_stage = 'active'").fetchone()[0])
 
 
@@ -60,7 +60,7 @@ def test_a_process_killed_while_it_makes_the_database_leaves_none_or_a_whole_one
 
 
 def half_migrated(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE latest_metrics")
         connection.execute("DELETE FROM alembic_version")
 
@@ -96,7 +96,7 @@ def test_a_database_that_another_program_has_locked_is_left_alone_and_said_so(
 ) -> None:
     shutil.copyfile(empty_mlflow_store, database_path(tmp_path))
     monkeypatch.setattr(mlflow_store, "_BUSY_S", 0.2)
-    with sqlite3.connect(database_path(tmp_path)) as other:
+    with closing(sqlite3.connect(database_path(tmp_path))) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(MlflowException, match="locked by another program"):
             open_client(tmp_path)
@@ -117,15 +117,12 @@ def test_a_server_that_never_answers_is_not_waited_for(tmp_path: Path, monkeypat
     """An evaluation waited for over four minutes."""
     for variable in ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):
         monkeypatch.delenv(variable, raising=False)
-    silent = socket.create_server(("127.0.0.1", 0))
-    held: list[socket.socket] = []
-    threading.Thread(target=lambda: held.append(silent.accept()[0]), daemon=True).start()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
-    started = time.monotonic()
-    with pytest.raises(MlflowException):
-        project(*written(tmp_path, record()), tmp_path)
-    assert time.monotonic() - started < 30
-    silent.close()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections wait in its queue, and nobody takes them
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(MlflowException):
+            project(*written(tmp_path, record()), tmp_path)
+        assert time.monotonic() - started < 60  # seconds of waiting are 5; the rest is for a busy machine
 
 
 def test_what_the_user_has_set_for_mlflow_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
