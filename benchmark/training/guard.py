@@ -7,7 +7,7 @@ that computes the network by itself, or that changes this guard: they share a pr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter, is_, methodcaller
@@ -190,7 +190,7 @@ class EncoderGuard:
             )  # fmt: skip
 
     @contextmanager
-    def during(self, hook: str) -> Iterator[None]:
+    def during(self, hook: str) -> Generator[None]:
         """Run one hook of the submission, and verify that it keeps the rules.
 
         Raises:
@@ -204,7 +204,7 @@ class EncoderGuard:
         self.verify(hook)
 
     @contextmanager
-    def during_step(self) -> Iterator[None]:
+    def during_step(self) -> Generator[None]:
         """Run the optimizer's step, which changes weights and must not call the encoder.
 
         Raises:
