@@ -22,14 +22,15 @@ from rich.console import Console
 from bench.gpu import on_gpu
 from bench.grids import mini_grid, whole_grid
 from bench.growth import growth
+from bench.guard import guard
 from bench.paired import Line
 from bench.reading import reading
 from bench.updates import per_epoch, throughput
 from benchmark.training.environment import cpu_model
 
 SECTIONS = {
-    "updates": per_epoch, "views": throughput, "gpu": on_gpu, "scoring": reading, "growth": growth, "mini": mini_grid,
-    "grid": whole_grid,
+    "updates": per_epoch, "guard": guard, "views": throughput, "gpu": on_gpu, "scoring": reading, "growth": growth,
+    "mini": mini_grid, "grid": whole_grid,
 }  # fmt: skip
 """The parts of the bench by name, the longest last."""
 

@@ -132,8 +132,8 @@ class EncoderGuard:
     """Watches the encoder of one model while its submission's hooks run.
 
     Version counters and addresses of all weights are compared around every hook. They miss `weight.data.add_(...)` and
-    what a replayed CUDA graph does, so that in some updates all bits are compared. Which updates these are depends on
-    `root`, and can not be told from a step's number.
+    what a replayed CUDA graph does, so that in some updates all bits are compared, and all layers with them. Which
+    updates these are depends on `root`: a step's number alone does not say it.
 
     Args:
         encoder: its layers and parameters must stay the same objects; `gate` is set.
@@ -148,12 +148,11 @@ class EncoderGuard:
         self.images, self.compares_always = ImageCounts(), False
         self._root, self._num_remembered = root, 0
         self._gate = encoder.gate = EncoderGate(self.images)
+        self._encoder, self._layers = encoder, list(encoder.modules())
         self._names = [name for name, _ in encoder.named_parameters()]
         self._parameters = list(encoder.parameters())
-        contents: list[dict[str, Any]] = [
-            vars(module)[kind] for module in encoder.modules() for kind in ("_parameters", "_modules")
-        ]
-        self._contents = [(content, tuple(content.values())) for content in contents]
+        paths = [name.rpartition(".") for name in self._names]
+        self._places = [(vars(encoder.get_submodule(layer))["_parameters"], name) for layer, _, name in paths]
         self._bits: Tensor | None = _bits_of(self._parameters)
         self._marks = self._current_marks()
 
@@ -180,9 +179,7 @@ class EncoderGuard:
             HookError: the encoder was changed, or called where it may not be.
         """
         self._refuse_breach(hook)
-        changed = [name for name, old, new in zip(self._names, *self._both_marks(), strict=True) if old != new]
-        if not changed and self._bits is not None:
-            changed = self._names_of_other_bits(self._bits)
+        changed = self._changed_weights()
         if changed:
             raise HookError(
                 hook, "the encoder's weights as they were", f"another {changed[0]}",
@@ -235,29 +232,39 @@ class EncoderGuard:
     def _refuse_breach(self, hook: str) -> None:
         if self._gate.breach is not None:
             raise self._gate.breach
-        for content, before in self._contents:
-            if len(content) != len(before) or not all(map(is_, content.values(), before)):
-                remedy = "use torch.func.functional_call to compute with other weights"
-                raise HookError(hook, "the encoder's own layers and parameters", "others in their place", remedy)
+        placed = [content.get(name) for content, name in self._places]
+        is_whole = self._bits is None or _are_the_same(list(self._encoder.modules()), self._layers)
+        if not is_whole or not _are_the_same(placed, self._parameters):
+            raise HookError(
+                hook, "the encoder's own layers and parameters", "others in their place",
+                "use torch.func.functional_call to compute with other weights",
+            )  # fmt: skip
 
-    def _current_marks(self) -> list[tuple[int, int]]:
-        return list(zip(map(_version, self._parameters), map(_address, self._parameters), strict=True))
+    def _current_marks(self) -> list[int]:
+        """Return what PyTorch says about writes: version counters, which `data` evades, and addresses."""
+        return [*map(_version, self._parameters), *map(_address, self._parameters)]
 
-    def _both_marks(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        return self._marks, self._current_marks()
-
-    def _names_of_other_bits(self, before: Tensor) -> list[str]:
-        now = _bits_of(self._parameters)
-        if torch.equal(before, now):
+    def _changed_weights(self) -> list[str]:
+        """Return the names of weights that changed since they were taken for the harness's own."""
+        marks = self._current_marks()
+        if marks != self._marks:
+            pairs = zip(self._names * 2, self._marks, marks, strict=True)
+            return [name for name, old, new in pairs if old != new]
+        bits = None if self._bits is None else _bits_of(self._parameters)
+        if self._bits is None or bits is None or torch.equal(self._bits, bits):
             return []
         sizes = [parameter.numel() for parameter in self._parameters]
-        pairs = zip(self._names, before.split(sizes), now.split(sizes), strict=True)
+        pairs = zip(self._names, self._bits.split(sizes), bits.split(sizes), strict=True)
         return [name for name, old, new in pairs if not torch.equal(old, new)]
 
 
-def gradients_of(*modules: nn.Module) -> list[Tensor]:
-    """Return the gradients that lie in the parameters of modules."""
-    parameters = [parameter for module in modules for parameter in module.parameters()]
+def _are_the_same(ones: Sequence[object], others: Sequence[object]) -> bool:
+    return len(ones) == len(others) and all(map(is_, ones, others))
+
+
+def gradients_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """Return the gradients that lie in the parameters of an optimizer."""
+    parameters: list[Tensor] = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 

@@ -220,9 +220,9 @@ class LiveModel:
     def _compute_gradients(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
         """Leave the masked gradients of one update in the parameters, and return the detached loss."""
         self.optimizer.zero_grad(set_to_none=True)
-        gradients = gradients_of(self.encoder, self.method)
+        gradients = gradients_of(self.optimizer)
         loss = _checked_loss(self.method.loss(self.encoder, views_VBCHW, labels_B))
-        refuse_gradients(gradients, gradients_of(self.encoder, self.method))
+        refuse_gradients(gradients, gradients_of(self.optimizer))
         loss.backward()
         if self.is_pruned:
             for name, parameter in self.prunable.items():
