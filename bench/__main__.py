@@ -21,6 +21,7 @@ from rich.console import Console
 
 from bench.cost_growth import growth
 from bench.gpu_speed import on_gpu
+from bench.guard_cost import guard
 from bench.model_scoring import one_model
 from bench.paired_timing import Line
 from bench.update_speed import per_epoch, throughput
@@ -28,8 +29,8 @@ from bench.whole_grids import mini_grid, whole_grid
 from benchmark.training.environment import cpu_model
 
 SECTIONS = {
-    "updates": per_epoch, "views": throughput, "gpu": on_gpu, "scoring": one_model, "growth": growth, "mini": mini_grid,
-    "grid": whole_grid,
+    "updates": per_epoch, "guard": guard, "views": throughput, "gpu": on_gpu, "scoring": one_model, "growth": growth,
+    "mini": mini_grid, "grid": whole_grid,
 }  # fmt: skip
 """The parts of the bench by name, the longest last."""
 

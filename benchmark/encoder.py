@@ -6,6 +6,7 @@ A submission decides how an encoder is trained, never what it is. Projection hea
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -67,6 +68,19 @@ class PreActivationBlock(nn.Module):
         return residual.add_(maps if self.shortcut is None else self.shortcut(activated))
 
 
+class Gate(Protocol):
+    """What an encoder asks before images pass through it; it may refuse by raising. Training sets one, scoring none."""
+
+    def announce(self, num_images: int) -> None:
+        """Hear of a call with so many images."""
+
+    def enter(self, num_images: int) -> None:
+        """Hear of a `forward`, which belongs to the call that was announced, if there is one."""
+
+    def leave(self) -> None:
+        """Hear of the end of a call."""
+
+
 class Encoder(nn.Module):
     """An image encoder: a stem, named residual blocks in sequence, closing layers, global average pooling.
 
@@ -83,6 +97,9 @@ class Encoder(nn.Module):
     memory_format = torch.channels_last
     """Layout of maps in memory. This one is the fastest, except for float32 on a GPU: there a scorer replaces it."""
 
+    gate: Gate | None = None
+    """What is asked before images pass. A deep copy has the gate's deep copy."""
+
     def __init__(
         self, stem: nn.Module, blocks: dict[str, nn.Module], feature_dim: int, closing: nn.Module | None = None
     ) -> None:
@@ -92,8 +109,24 @@ class Encoder(nn.Module):
         self.closing = closing or nn.Identity()
         self.feature_dim = feature_dim
 
+    def __call__(self, images: Tensor) -> Tensor:
+        """Encode images in [0, 1], (B, channels, H, W), to features (B, D).
+
+        The gate is asked here, because a compiled `forward` runs no Python.
+        """
+        gate = self.gate
+        if gate is None:
+            return super().__call__(images)
+        gate.announce(len(images))
+        try:
+            return super().__call__(images)
+        finally:
+            gate.leave()
+
     def forward(self, images: Tensor) -> Tensor:
         """Encode images in [0, 1], (B, channels, H, W), to features (B, D)."""
+        if not torch.compiler.is_compiling() and self.gate is not None:
+            self.gate.enter(len(images))
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.in_bfloat16):
             maps = self.stem(images.contiguous(memory_format=self.memory_format))
             for block in self.blocks.values():
@@ -113,6 +146,8 @@ class Encoder(nn.Module):
         Returns:
             Per probe point, in order, a float32 tensor (B, size of the point).
         """
+        if self.gate is not None:
+            self.gate.enter(len(images))
         maps = self.stem(images.contiguous(memory_format=self.memory_format))
         points = {"input": images.flatten(1), "stem": maps.mean(dim=(2, 3))}
         for name, block in self.blocks.items():

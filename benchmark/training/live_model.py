@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from benchmark.pruning.criteria import magnitude_scores, prune, random_scores
 from benchmark.pruning.mask import Mask
 from benchmark.spec import EncoderSpec
 from benchmark.training.acceleration.capture import CapturedGradients, GraphPool
+from benchmark.training.guard import EncoderGuard, ImageCounts, gradients_of, refuse_gradients
 from benchmark.training.state import TrainState
 
 
@@ -38,6 +39,7 @@ class Recipe:
         in_bfloat16: whether the encoder computes in bfloat16; weights stay float32.
         graph_pool: memory of CUDA graphs where updates are captured, else None.
         is_compiled: whether the encoder is compiled.
+        root: root key of the seed, which decides in which updates the guard compares all bits.
     """
 
     encoder: EncoderSpec
@@ -49,6 +51,7 @@ class Recipe:
     in_bfloat16: bool = False
     graph_pool: GraphPool | None = None
     is_compiled: bool = False
+    root: str = ""
 
     def initial_state(self) -> TrainState:
         """Return the state before the first update, where every run of the seed begins."""
@@ -64,13 +67,20 @@ class LiveModel:
     Args:
         recipe: what to build.
         state: where to continue; None for the initial state of the seed.
+
+    Raises:
+        HookError: the submission's code changes the encoder, or calls it outside of `loss`; so do all methods.
     """
 
     def __init__(self, recipe: Recipe, state: TrainState | None = None) -> None:
         self.recipe = recipe
         self.step = self.logical_step = 0
         self.encoder, self.method = _build(recipe)
-        self.optimizer = self.method.optimizer([*self.encoder.parameters(), *self.method.parameters()])
+        self.guard = EncoderGuard(self.encoder, recipe.root)
+        self.guard.count_copies_in(self.method)
+        with self.guard.during("optimizer"):
+            self.optimizer = self.method.optimizer([*self.encoder.parameters(), *self.method.parameters()])
+        self.guard.refuse_other_steps(self.optimizer)
         self.base_rates: list[float] = [group["lr"] for group in self.optimizer.param_groups]
         self.prunable: dict[str, nn.Parameter] = {
             name: self.encoder.get_parameter(name) for name in prunable_names(self.encoder)
@@ -82,8 +92,10 @@ class LiveModel:
         self.masked = {name: torch.zeros_like(kept) for name, kept in self.mask.kept.items()}
         self.is_pruned = False
         self._capture = CapturedGradients(recipe.graph_pool) if recipe.graph_pool is not None else None
+        self._captured_images = ImageCounts()
         if state is not None:
             self._restore(state)
+        self.guard.expect(self.step)
 
     @property
     def num_prunable(self) -> int:
@@ -110,10 +122,12 @@ class LiveModel:
 
     def snapshot(self) -> TrainState:
         """Return a copy of everything that decides the future."""
-        return TrainState(
-            self.step, self.logical_step, _copy(self.encoder.state_dict()), self.mask,
-            _copy(self.method.state_dict()), deepcopy(self.optimizer.state_dict()),
-        )  # fmt: skip
+        self.guard.verify()
+        with self.guard.during("state_dict"):
+            return TrainState(
+                self.step, self.logical_step, _copy(self.encoder.state_dict()), self.mask,
+                _copy(self.method.state_dict()), deepcopy(self.optimizer.state_dict()),
+            )  # fmt: skip
 
     def prune(self, event: PruneEvent, anchor: TrainState | None = None) -> None:
         """Apply a prune event: extend the mask, rewind if the event says so, zero masked weights and their momentum.
@@ -126,6 +140,7 @@ class LiveModel:
             Rewinding weights: Frankle et al. 2020 (arXiv 1912.05671). Rewinding the learning rate alone: Renda et al.
             2020 (arXiv 2003.02389).
         """
+        self.guard.verify()
         mask = self._extended_mask(event)
         if event.rewind == "weights":
             assert anchor is not None  # the sweep brings it
@@ -137,6 +152,7 @@ class LiveModel:
             for moment in self.optimizer.state.get(parameter, {}).values():
                 if isinstance(moment, Tensor) and moment.shape == parameter.shape:
                     moment.masked_fill_(self.masked[name], 0)
+        self.guard.expect(self.step)
 
     def _extended_mask(self, event: PruneEvent) -> Mask:
         if event.criterion == "magnitude":
@@ -168,25 +184,45 @@ class LiveModel:
         Raises:
             ValueError: the method's loss is not a scalar tensor with gradients, or cannot be captured where it should.
         """
-        self._set_learning_rates()
+        self.guard.verify()
+        with self.guard.during("learning_rate"):
+            self._set_learning_rates()
         enter_stream(self.recipe.seed, "loss", self.step)
-        if self._capture is not None:
-            loss = self._capture.replay(self._compute_gradients, views_VBCHW, labels_B)
-        else:
-            loss = self._compute_gradients(views_VBCHW, labels_B)
-        self.optimizer.step()
+        with self.guard.during("loss"):
+            loss = self._gradients(views_VBCHW, labels_B)
+        with self.guard.during_step():
+            self.optimizer.step()
         enter_stream(self.recipe.seed, "after_step", self.step)
-        with torch.no_grad():
+        with self.guard.during("after_step"), torch.no_grad():
             self.method.after_step(self.encoder)
         self._enforce_mask()
         self.step += 1
         self.logical_step += 1
+        self.guard.expect(self.step)
+        return loss
+
+    def _gradients(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
+        """Leave the masked gradients of one update in the parameters, captured or not, and return the detached loss."""
+        if self._capture is None:
+            return self._compute_gradients(views_VBCHW, labels_B)
+        loss = self._capture.replay(self._capture_gradients, views_VBCHW, labels_B)
+        self.guard.images.become(self.guard.images.plus(self._captured_images))
+        return loss
+
+    def _capture_gradients(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
+        """Queue the work of `_compute_gradients`; its images are counted whenever it is replayed, not here."""
+        before = replace(self.guard.images)
+        loss = self._compute_gradients(views_VBCHW, labels_B)
+        self._captured_images = self.guard.images.plus(before, sign=-1)
+        self.guard.images.become(before)
         return loss
 
     def _compute_gradients(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
         """Leave the masked gradients of one update in the parameters, and return the detached loss."""
-        loss = _checked_loss(self.method.loss(self.encoder, views_VBCHW, labels_B))
         self.optimizer.zero_grad(set_to_none=True)
+        gradients = gradients_of(self.optimizer)
+        loss = _checked_loss(self.method.loss(self.encoder, views_VBCHW, labels_B))
+        refuse_gradients(gradients, gradients_of(self.optimizer))
         loss.backward()
         if self.is_pruned:
             for name, parameter in self.prunable.items():

@@ -50,7 +50,7 @@ def recipe_of(job: TrainingJob, method: type[Method], setting: Setting, batches:
         job.encoder, method, setting, job.seed, device, job.finetune_rate,
         in_bfloat16=job.precision == "bfloat16" and has_native_bfloat16(device),
         graph_pool=GraphPool(device) if job.capturable and device.type == "cuda" else None,
-        is_compiled=is_worth_compiling(job, setting.image_shape, device),
+        is_compiled=is_worth_compiling(job, setting.image_shape, device), root=job.root,
     )  # fmt: skip
     if recipe.graph_pool is not None:
         demand_capturable(recipe, batches)

@@ -88,10 +88,11 @@ class Outbox:
             file.write(line + "\n")
 
     def _publish(self, key: str, live: LiveSegment, state: TrainState, *, resumable: bool) -> None:
-        start = live.segment.start
+        start, images = live.segment.start, live.model.guard.images
         report = SegmentReport(
             key=key, step=state.step, start=start, train_s=self._seconds_per_model.between(start, state.step),
             sharing=self.sharing, peak_memory_bytes=peak_memory(self.device), losses=live.losses(),
+            images_encoder=images.encoder, images_copies=images.copies,
         )  # fmt: skip
         with replaced_folder(self.directory / key, durable=False) as unfinished:
             save_state(state, unfinished, resumable=resumable)

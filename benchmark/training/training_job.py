@@ -88,6 +88,10 @@ class SegmentReport(BaseModel):
     """Largest memory of the trainer so far: resident memory on a CPU, memory reserved on a GPU."""
     losses: tuple[tuple[Annotated[int, Field(ge=0, le=_MOST)], float, Annotated[int, Field(ge=1, le=_MOST)]], ...]
     """(epoch, sum of losses, number of updates) since `start`."""
+    images_encoder: Annotated[int, Field(ge=0, le=_MOST)] | None = None
+    """Images that passed through the encoder since `start`; None in reports of versions that did not count them."""
+    images_copies: Annotated[int, Field(ge=0, le=_MOST)] | None = None
+    """Images that passed through copies of the encoder, such as teachers, since `start`; None likewise."""
 
 
 class SegmentFailure(BaseModel):

@@ -261,11 +261,16 @@ def test_an_endless_loop_is_a_timeout_of_every_run(
 def test_weights_that_are_not_numbers_are_invalid_output_naming_the_key(
     tiny_spec: BenchmarkSpec, root: Path, tmp_path: Path
 ) -> None:
-    last = [stream_seed(seed, "after_step", 19) for seed in (0, 1)]
+    last = [stream_seed(seed, "loss", 19) for seed in (0, 1)]
     poison = f"""
-        def after_step(self, encoder):
-            if torch.initial_seed() in {last}:
-                encoder.get_parameter("stem.1.bias")[0] = float("nan")
+        def optimizer(self, parameters):
+            def spoil(*_):
+                if torch.initial_seed() in {last}:
+                    parameters[2].detach()[0] = float("nan")  # stem.1.bias
+
+            optimizer = super().optimizer(parameters)
+            optimizer.register_step_post_hook(spoil)
+            return optimizer
     """
     record, _ = evaluate_warm(tiny_spec, write_submission(tmp_path / "submission", more=poison), root)
     for run in record.runs:

@@ -195,9 +195,16 @@ class Diverges(Counting):
 
 
 class Resurrecting(Restless):
-    """Writes ones into every weight after every update, masked ones included."""
+    """Adds one to every weight in every step of its optimizer, masked ones included."""
 
-    def after_step(self, encoder: nn.Module) -> None:
-        """Write."""
-        for weight in encoder.parameters():
-            weight.add_(1)
+    def optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """Write after the step."""
+        optimizer = super().optimizer(parameters)
+
+        def write(*_: object) -> None:
+            with torch.no_grad():
+                for weight in parameters:
+                    weight.add_(1)
+
+        optimizer.register_step_post_hook(write)
+        return optimizer

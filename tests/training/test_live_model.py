@@ -51,6 +51,7 @@ def test_updates_follow_nesterov_momentum_with_decay_cosine_and_mask_as_the_form
     """Sutskever et al. 2013 in torch's form, every masked weight held at zero by an explicit product."""
     model, shadow = LiveModel(recipe_of(Plain)), LiveModel(recipe_of(Plain))
     network, method = shadow.encoder, shadow.method
+    network.gate = None  # here the test trains it
     masks = {name: torch.ones_like(weight) for name, weight in network.named_parameters()}
     momentum = {name: torch.zeros_like(weight) for name, weight in network.named_parameters()}
     for step in range(6):
@@ -124,6 +125,7 @@ def test_a_diverged_weight_does_not_survive_its_mask() -> None:
     model = LiveModel(recipe_of(Plain))
     with torch.no_grad():
         model.prunable["stem.0.weight"].fill_(float("nan"))
+    model.guard.expect(0)
     model.prune(PruneEvent(step=0, num_pruned=(18,), allocation="global", criterion="magnitude"))
     assert int((~model.mask.kept["stem.0.weight"]).sum()) == 18
     assert not model.prunable["stem.0.weight"].any()

@@ -7,6 +7,7 @@ Runs submission code, as the trainer does. Prints one JSON list of problems, eac
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 import traceback
 from collections.abc import Callable
@@ -17,11 +18,13 @@ import torch
 from torch import Tensor
 
 from benchmark.data.streams import enter_stream
+from benchmark.method.contract import Method
 from benchmark.method.loading import MethodLoadError, load_method_class
 from benchmark.plan import PruneEvent
 from benchmark.printable import error_line
 from benchmark.spec import Problem
 from benchmark.training.environment import configure
+from benchmark.training.guard import HookError
 from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.recipes import setting_of
 from benchmark.training.state import TrainState, load_state, save_state
@@ -60,7 +63,7 @@ class Rehearsal:
 
     def _check_views(self) -> None:
         """Demand views of the right shape, and equal views from equal random streams."""
-        model = self._call("__init__", lambda: LiveModel(self.recipe))
+        model = self._call("__init__", self._model)
         first, second = self._views(model, step=0), self._views(model, step=0)
         shape = self.batches.at(0).images_BCHW.shape
         got = f"{tuple(first.shape)} {first.dtype}"
@@ -77,17 +80,21 @@ class Rehearsal:
 
     def _train(self, resume_at: int | None) -> TrainState:
         """Make all updates, half of the weights pruned midway; at `resume_at` the model is saved and loaded."""
-        model = LiveModel(self.recipe)
+        model = self._call("__init__", self._model)
         for step in range(NUM_UPDATES):
             if step == resume_at:
                 model = self._resumed(model)
             if step == NUM_UPDATES // 2:
-                half = (model.num_prunable // 2,)
-                model.prune(PruneEvent(step=step, num_pruned=half, allocation="global", criterion="magnitude"))
+                self._prune(model, step)
             loss = self._update(model, step)
             if not bool(torch.isfinite(loss)):
                 raise _ProblemFound(Problem("method.py: loss", "a finite number", f"{float(loss)} at update {step}"))
-        return model.snapshot()
+        return self._call("state_dict", model.snapshot)
+
+    def _prune(self, model: LiveModel, step: int) -> None:
+        half = (model.num_prunable // 2,)
+        event = PruneEvent(step=step, num_pruned=half, allocation="global", criterion="magnitude")
+        self._call("views", lambda: model.prune(event))
 
     def _update(self, model: LiveModel, step: int) -> Tensor:
         views_VBCHW, labels_B = self._views(model, step), self.batches.at(step).labels_B
@@ -101,11 +108,16 @@ class Rehearsal:
 
     def _resumed(self, model: LiveModel) -> LiveModel:
         with tempfile.TemporaryDirectory() as folder:
-            save_state(model.snapshot(), Path(folder))
+            save_state(self._call("state_dict", model.snapshot), Path(folder))
             return self._call("state_dict", lambda: self._loaded(Path(folder)))
 
     def _loaded(self, folder: Path) -> LiveModel:
-        return LiveModel(self.recipe, load_state(folder, self.recipe.device))
+        return self._model(load_state(folder, self.recipe.device))
+
+    def _model(self, state: TrainState | None = None) -> LiveModel:
+        model = LiveModel(self.recipe, state)
+        model.guard.compares_always = True
+        return model
 
     def _lost_on_resumption(self, uninterrupted: TrainState) -> list[Problem]:
         """Train again, interrupted after the first update, and compare every weight."""
@@ -120,8 +132,13 @@ class Rehearsal:
         """Call code of the submission; any exception becomes a problem that names the submission's line."""
         try:
             return function()
+        except HookError as error:
+            where = _place(error) or _definition(self.recipe.method, error.hook) or "method.py"
+            expected, got = f"{error.hook}: {error.expected}", f"{error.got}; {error.remedy}"
+            raise _ProblemFound(Problem(where, expected, got)) from error
         except Exception as error:
-            raise _ProblemFound(Problem(_place(error), f"{what} to run", error_line(error))) from error
+            where = _place(error) or "method.py"
+            raise _ProblemFound(Problem(where, f"{what} to run", error_line(error))) from error
 
 
 class _ProblemFound(Exception):  # noqa: N818 - an answer of the rehearsal, not an error of ours
@@ -136,12 +153,21 @@ def _non_finite_weights(state: TrainState) -> list[Problem]:
     return [Problem("method.py: optimizer", expected, f"NaN or infinity in {name}") for name in broken[:1]]
 
 
-def _place(error: BaseException) -> str:
+def _place(error: BaseException) -> str | None:
     """Name the innermost line of the submission in a traceback."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if Path(frame.filename).name == "method.py":
             return f"method.py:{frame.lineno}"
-    return "method.py"
+    return None
+
+
+def _definition(method: type[Method], hook: str) -> str | None:
+    """Name the line where the submission defines a hook, which has ended by the time its breach is found."""
+    for base in method.__mro__:
+        function = vars(base).get(hook)
+        if inspect.isfunction(function) and Path(function.__code__.co_filename).name == "method.py":
+            return f"method.py:{function.__code__.co_firstlineno}"
+    return None
 
 
 def rehearse(job: TrainingJob, submission: Path, image_shape: ImageShape) -> list[Problem]:

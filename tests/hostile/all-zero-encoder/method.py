@@ -1,4 +1,4 @@
-"""Sets every weight of the encoder to zero after every update."""
+"""Sets every weight of the encoder to zero in every step of the optimizer."""
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,12 @@ class Learner(Method):
     def loss(self, encoder, views_VBCHW, labels_B):
         return F.cross_entropy(self.head(encoder(views_VBCHW[0])), labels_B)
 
-    def after_step(self, encoder):
-        with torch.no_grad():
-            for parameter in encoder.parameters():
-                parameter.zero_()
+    def optimizer(self, parameters):
+        def forget(*_):
+            with torch.no_grad():
+                for parameter in parameters[:-2]:
+                    parameter.zero_()
+
+        optimizer = super().optimizer(parameters)
+        optimizer.register_step_post_hook(forget)
+        return optimizer
