@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scheduling.concurrency import trainers_at_once, trainers_per_device
@@ -12,8 +13,10 @@ from benchmark.evaluation.scheduling.eta import Forecast, JobsProgress
 from benchmark.evaluation.scheduling.jobs import prepare_jobs
 from benchmark.evaluation.scheduling.progress import ProgressFeed
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
-from benchmark.executors.base import Executor
+from benchmark.executors.base import Executor, PreparedJob
+from benchmark.recording.isolation import is_at_least
 from benchmark.store.layout import Home
+from benchmark.store.origin import JobOrigin
 from benchmark.store.outbox import remove_tree
 from benchmark.store.state_store import Store
 
@@ -42,7 +45,10 @@ def train_what_is_missing(
     jobs = prepare_jobs(
         home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted, prepared.device,
         sharing=trainers_per_device(prepared.device, min(at_once, len(plan.subtrees))),
+        made_by=JobOrigin(isolation=executor.isolation, executor=executor.name),
     )  # fmt: skip
+    for sentence in _trained_again(jobs, store, executor):
+        feed.warn(sentence)
     total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
     feed.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
     learned, tasks = learn_by_task(plan.subtrees, store), {subtree.root: subtree.task for subtree in plan.subtrees}
@@ -59,3 +65,14 @@ def train_what_is_missing(
     finally:
         for job in jobs:
             remove_tree(job.job_file.parent)
+
+
+def _trained_again(jobs: Sequence[PreparedJob], store: Store, executor: Executor) -> Iterator[str]:
+    """Say which states are there, but were made with less isolation than this executor has."""
+    keys = [segment.key for job in jobs for segment in job.job.segments]
+    levels = Counter(store.isolation(key) for key in keys if store.has(key))
+    for level, count in levels.items():
+        if not is_at_least(level, executor.isolation):
+            how = "without isolation (none)" if level == "none" else f"under {level}"
+            what = f"{count} state was made {how} and is" if count == 1 else f"{count} states were made {how} and are"
+            yield f"{what} trained again under {executor.isolation}"

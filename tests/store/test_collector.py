@@ -14,6 +14,7 @@ from benchmark.executors.base import PreparedJob
 from benchmark.spec import BenchmarkSpec
 from benchmark.store.collector import adopt_leftovers, collect, names_to_collect, read_failures, read_progress
 from benchmark.store.layout import Home
+from benchmark.store.origin import read_job_origin
 from tests.executors.warm import jobs_of, request, store_of
 from tests.store.test_state_store import fill
 
@@ -76,7 +77,7 @@ def test_what_a_killed_dispatcher_left_is_adopted_whatever_state_it_is_in(
     """A dispatcher that was killed while it removed a job left a job file without an outbox: the next one crashed."""
     whole, without_outbox = jobs_of(request(tiny_spec, plain, root), root)
     key = whole.job.segments[0].key
-    fill(whole.outbox / key, key)
+    fill(whole.outbox / key, key, sizes=read_job_origin(whole.job_file).sizes)
     (whole.outbox / f"{whole.job.segments[1].key}.unfinished").mkdir()
     without_outbox.outbox.rmdir()
     (root / "jobs" / "garbage").mkdir()

@@ -21,6 +21,7 @@ from benchmark.store import damaged as damaged_module
 from benchmark.store import state_store as store_module
 from benchmark.store.damaged import MAX_STATES, keep_damaged
 from benchmark.store.layout import Home, remove_unfinished
+from benchmark.store.sizes import StateSizes
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import SegmentReport
 from tests.executors.warm import exit_code_of
@@ -29,11 +30,15 @@ KEY = "ab" * 32
 FILES = ("encoder.safetensors", "mask.safetensors", "method.pt")
 
 
-def fill(folder: Path, key: str = KEY, *, content: bytes = b"x", resumable: bool = True) -> Path:
+def fill(
+    folder: Path, key: str = KEY, *, content: bytes = b"x", resumable: bool = True, sizes: StateSizes | None = None
+) -> Path:
     """Write what a trainer leaves for one state; the store never looks inside the first three files."""
     folder.mkdir(parents=True)
     for name in FILES if resumable else FILES[:2]:
         (folder / name).write_bytes(name.encode() + content)
+    for name, num_bytes in sizes.exact.items() if sizes else ():
+        os.truncate(folder / name, num_bytes)
     report = SegmentReport(key=key, step=20, start=4, train_s=1.5, peak_memory_bytes=7, losses=((0, 2.5, 6),))
     (folder / "report.json").write_text(report.model_dump_json())
     return folder

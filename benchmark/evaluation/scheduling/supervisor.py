@@ -10,6 +10,7 @@ from benchmark.evaluation.scheduling.eta import JobProgress, JobsProgress, JobSt
 from benchmark.executors.base import Executor, PreparedJob, Trainer
 from benchmark.executors.failure import Evidence
 from benchmark.store.collector import collect, names_to_collect, read_failures, read_progress
+from benchmark.store.origin import read_job_origin
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import Progress
 
@@ -39,7 +40,7 @@ class _SupervisedJob:
         self.progress = Progress(num_updates=0, loss=None)
         self.result: JobResult | None = None
         self._trainer: Trainer | None = None
-        self._wanted = names_to_collect(prepared.job)
+        self._wanted, self._made_by = names_to_collect(prepared.job), read_job_origin(prepared.job_file)
         self._last_progress, self._refused = 0.0, None
 
     @property
@@ -74,7 +75,7 @@ class _SupervisedJob:
 
     def collect(self) -> None:
         """Take finished states from its outbox into the store."""
-        self._refused = collect(self.prepared.outbox, self._wanted, self._store) or self._refused
+        self._refused = collect(self.prepared.outbox, self._wanted, self._store, self._made_by) or self._refused
 
     def kill(self) -> None:
         """End its trainer."""
