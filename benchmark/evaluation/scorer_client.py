@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from benchmark.evaluation.preparation import Prepared
 from benchmark.executors.base import Executor
+from benchmark.executors.errors import ExecutorError, ScorerError
 from benchmark.plan import Run, Segment, Subtree, path_to
 from benchmark.recording.isolation import Isolation
 from benchmark.scoring.scoring_job import (
@@ -31,6 +33,9 @@ from benchmark.store.state_store import Store
 
 CHUNK_VARIABLE = "FMN_SCORING_CHUNK_MIB"
 """Variable with the size of the scorer's pieces of work in MiB: less where memory is short, as on a shared GPU."""
+
+_ROOM_BYTES = 16 << 20
+"""A disk that has no room for so much is called full where a scorer has failed."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,8 @@ def run_scorer(
         at_least: a state that was made with less isolation counts as missing.
 
     Raises:
-        ScorerError: the scorer ended with an error.
+        ExecutorError: the scorer ended with an error or was killed: what it answers is not known.
+        OSError: the disk is full, or may not be written to.
     """
     tasks: list[TaskToScore] = []
     states: set[str] = set()
@@ -109,10 +115,30 @@ def run_scorer(
         job_file, out = Path(folder) / "job.json", Path(folder) / "out"
         out.mkdir()
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
-        executor.score(job_file, out, home.logs / f"scoring-{prepared.evaluation_key}.log", on_wait)
+        try:
+            executor.score(job_file, out, home.logs / f"scoring-{prepared.evaluation_key}.log", on_wait)
+        except ScorerError as error:
+            _demand_disk(home.outcomes)
+            said = f"scoring has failed, and no record is written; run the same command again to continue: {error}"
+            raise ExecutorError(said) from error
         result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
         outcomes, maps = (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes()
         return ScorerAnswer(result, outcomes, maps, frozenset(states))
+
+
+def _demand_disk(folder: Path) -> None:
+    """Ask the disk, rather than the output of a scorer, whether that is why it has failed.
+
+    Raises:
+        OSError: there is no room for a few MiB, or nothing may be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def _transfer_dataset(data: TransferData) -> OtherDataset:

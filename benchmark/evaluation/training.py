@@ -14,6 +14,9 @@ from benchmark.evaluation.scheduling.jobs import prepare_jobs
 from benchmark.evaluation.scheduling.progress import ProgressFeed
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
 from benchmark.executors.base import Executor, PreparedJob
+from benchmark.executors.errors import ExecutorError
+from benchmark.executors.failure import Evidence
+from benchmark.executors.output_log import last_output
 from benchmark.recording.isolation import is_at_least
 from benchmark.store.layout import Home
 from benchmark.store.origin import JobOrigin
@@ -22,6 +25,9 @@ from benchmark.store.state_store import Store
 
 STALL_S = 900.0
 """Seconds without a single update after which a trainer is ended."""
+
+_SHOWN = 2000
+"""Characters of a trainer's output that an error shows."""
 
 
 def train_what_is_missing(
@@ -39,6 +45,9 @@ def train_what_is_missing(
 
     Returns:
         How each job ended; empty where everything is trained already.
+
+    Raises:
+        ExecutorError: no trainer could start at all; says why.
     """
     plan = prepared.plan
     at_once = trainers_at_once(prepared.device, prepared.update_flops, workers)
@@ -61,7 +70,9 @@ def train_what_is_missing(
     try:
         if jobs:
             feed.training(0, total, None, None)
-        return supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
+        results = supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
+        _demand_a_start(results)
+        return results
     finally:
         for job in jobs:
             remove_tree(job.job_file.parent)
@@ -76,3 +87,20 @@ def _trained_again(jobs: Sequence[PreparedJob], store: Store, executor: Executor
             how = "without isolation (none)" if level == "none" else f"under {level}"
             what = f"{count} state was made {how} and is" if count == 1 else f"{count} states were made {how} and are"
             yield f"{what} trained again under {executor.isolation}"
+
+
+def _demand_a_start(results: Sequence[JobResult]) -> None:
+    """Refuse to go on where no trainer got as far as its first report: that is no fault of the submission."""
+    if not results or not all(_never_started(each) for each in results):
+        return
+    first = results[0]
+    cause = first.evidence.start_error or f"exit code {first.evidence.exit_code}"
+    end = last_output(first.prepared.log).strip()
+    raise ExecutorError(f"no trainer could start ({cause}), so nothing is scored{': ' if end else ''}{end[-_SHOWN:]}")
+
+
+def _never_started(result: JobResult) -> bool:
+    evidence = result.evidence
+    if evidence.start_error is not None:
+        return True
+    return not result.has_started and bool(evidence.exit_code) and evidence == Evidence(evidence.exit_code)

@@ -25,11 +25,13 @@ class JobResult:
         prepared: the job.
         evidence: what the supervisor saw.
         errors: tracebacks by segment, as the trainer reported them: text for people, never a verdict.
+        has_started: whether anything was seen of the trainer: progress, a state or an error.
     """
 
     prepared: PreparedJob
     evidence: Evidence
     errors: dict[str, str]
+    has_started: bool = True
 
 
 class _SupervisedJob:
@@ -41,7 +43,7 @@ class _SupervisedJob:
         self.result: JobResult | None = None
         self._trainer: Trainer | None = None
         self._wanted, self._made_by = names_to_collect(prepared.job), read_job_origin(prepared.job_file)
-        self._last_progress, self._refused = 0.0, None
+        self._last_progress, self._refused, self._has_started = 0.0, None, False
 
     @property
     def state(self) -> JobState:
@@ -64,6 +66,7 @@ class _SupervisedJob:
         evidence = self._trainer.poll()
         self.collect()
         progress = read_progress(self.prepared.outbox, self.prepared.job)
+        self._has_started |= progress is not None
         if progress is not None and progress.num_updates > self.progress.num_updates:
             self.progress, self._last_progress = progress, time.monotonic()
         if evidence is None and time.monotonic() - self._last_progress > self._stall_s:
@@ -83,7 +86,9 @@ class _SupervisedJob:
             self._trainer.kill()
 
     def _end(self, evidence: Evidence) -> None:
-        self.result = JobResult(self.prepared, evidence, read_failures(self.prepared.outbox))
+        errors = read_failures(self.prepared.outbox)
+        has_started = self._has_started or self._refused is not None or bool(errors)
+        self.result = JobResult(self.prepared, evidence, errors, has_started)
 
 
 def supervise(
