@@ -187,6 +187,12 @@ def build_encoder(spec: EncoderSpec, in_channels: int, seed: int) -> Encoder:
     return encoder
 
 
+def encoder_without_weights(spec: EncoderSpec, in_channels: int) -> Encoder:
+    """Build an encoder on the meta device: it has names, shapes and dtypes, takes no memory, and draws nothing."""
+    with torch.device("meta"):
+        return _build(spec, in_channels)
+
+
 def layer_sizes(spec: EncoderSpec, in_channels: int) -> tuple[int, ...]:
     """Return the number of weights of every prunable layer, in the order of `prunable_names`."""
     with torch.device("meta"):

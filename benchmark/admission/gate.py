@@ -5,6 +5,7 @@ It refuses everything that is not a small tree of plain text files. What runs la
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmark.admission.directory import DirectoryText, read_directory
+from benchmark.admission.hidden_data import code_warnings, literal_warnings, text_warnings
 from benchmark.admission.manifest import Manifest, read_manifest
-from benchmark.admission.source import literal_warnings, method_problems, parse_source, text_warnings
+from benchmark.admission.source import method_problems, parse_source
 from benchmark.spec.base import Problem
 from benchmark.spec.canonical import digest
 from benchmark.spec.documents.loading import InvalidDocumentError
@@ -61,8 +63,10 @@ def admit(directory: Path, into: Path) -> Admitted:
     problems, cautions = list(text.problems), list[str]()
     problems += _missing_files(text)
     manifest = _judge_manifest(text.files, problems)
+    trees: dict[str, ast.Module] = {}
     for name, data in sorted(text.files.items()):
-        cautions += _judge_file(name, data, problems)
+        cautions += _judge_file(name, data, problems, trees)
+    cautions += code_warnings({name: text.files[name].decode() for name in trees}, trees)
     if problems or manifest is None:
         raise InvalidDocumentError(problems)
     _write_copy(text.files, into)
@@ -107,8 +111,11 @@ def _judge_manifest(files: dict[str, bytes], problems: list[Problem]) -> Manifes
         return None
 
 
-def _judge_file(name: str, data: bytes, problems: list[Problem]) -> Iterator[str]:
-    """Add what is wrong with a file (the manifest is judged elsewhere) to `problems`; yield what to review in it."""
+def _judge_file(name: str, data: bytes, problems: list[Problem], trees: dict[str, ast.Module]) -> Iterator[str]:
+    """Yield what to review in a file; add what is wrong with it to `problems`, and Python that parses to `trees`.
+
+    The manifest is judged elsewhere.
+    """
     refusal = None if name == MANIFEST else _text_problem(name, data)
     if refusal:
         problems.append(refusal)
@@ -119,6 +126,7 @@ def _judge_file(name: str, data: bytes, problems: list[Problem]) -> Iterator[str
         if parsed.problem:
             problems.append(parsed.problem)
         if parsed.tree:
+            trees[name] = parsed.tree
             problems += method_problems(name, parsed.tree) if name == METHOD_FILE else ()
             yield from literal_warnings(name, parsed.tree)
 

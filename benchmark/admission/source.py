@@ -1,16 +1,14 @@
-"""Python text of a submission, judged without running it: does it parse, which class is the method, what to review.
+"""Python text of a submission, judged without running it: does it parse, and which class is the method.
 
-It refuses to execute or import anything, and to decide whether what it flags is honest: people do.
+It refuses to execute or import anything.
 """
 
 from __future__ import annotations
 
 import ast
 import io
-import re
 import tokenize
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,10 +17,6 @@ from benchmark.spec.documents.wording import quoted
 
 METHOD = "Method"
 """Name of the class that a submission derives from."""
-
-_LONG_LITERAL_BYTES = 4096
-_BASE64_RUN = re.compile(r"[A-Za-z0-9+/=_-]{256,}")
-_DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -87,58 +81,3 @@ def _base_name(base: ast.expr) -> str | None:
     if isinstance(base, ast.Attribute):
         return METHOD if base.attr == METHOD else None
     return base.id if isinstance(base, ast.Name) else None
-
-
-def text_warnings(file: str, text: str) -> Iterator[str]:
-    """Yield what a reviewer should look at in any text: what looks encoded, carries much, or reads otherwise."""
-    carried, size = len(zlib.compress(text.encode(), 9)), len(text.encode())
-    if carried > _LONG_LITERAL_BYTES and carried > size / 2:  # code compresses to a third, prose to some two fifths
-        yield f"{file}: {size} bytes that compress to {carried} only, as encoded data would"
-    elif carried > 2 * _LONG_LITERAL_BYTES and not file.endswith(".py"):
-        yield f"{file}: a text that carries {carried} bytes after compression"
-    for match in _BASE64_RUN.finditer(text):
-        run = match.group()
-        if len(set(run)) > 8:  # a ruler of ---- or ==== is no message
-            line = text.count("\n", 0, match.start()) + 1
-            yield f"{file}:{line}: {len(run)} characters without a break, as encoded data would have"
-    for match in _DIRECTION_MARKS.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        yield f"{file}:{line}: an invisible mark (U+{ord(match.group()):04X}) that changes how the text reads"
-
-
-def literal_warnings(file: str, tree: ast.Module) -> Iterator[str]:
-    """Yield what a reviewer should look at among the literals of Python code: long ones, or many that carry much.
-
-    The measure of "much" is the size of all literals (docstrings left out) after compression: the 50,000 training
-    labels of CIFAR-10 take some 21 kB in any spelling, the literals of an ordinary method a few hundred bytes.
-    """
-    docstrings, spelt = _docstrings(tree), list[bytes]()
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Constant) or id(node) in docstrings or isinstance(node.value, bool | None):
-            continue
-        value = _spelt(node.value)
-        spelt.append(value)
-        if len(value) > _LONG_LITERAL_BYTES:
-            yield f"{file}:{node.lineno}: a literal of {len(value)} bytes"
-    compressed = len(zlib.compress(b",".join(spelt), 9))
-    if compressed > _LONG_LITERAL_BYTES:
-        yield f"{file}: literals that carry {compressed} bytes after compression"
-
-
-def _spelt(value: object) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, int):
-        return b"%x" % value  # decimal digits of a huge integer would take quadratic time
-    return str(value).encode(errors="surrogatepass")
-
-
-def _docstrings(tree: ast.Module) -> set[int]:
-    """Find the nodes that are documentation, by identity."""
-    found: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
-            first = node.body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                found.add(id(first.value))
-    return found

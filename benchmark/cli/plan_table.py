@@ -60,7 +60,10 @@ class _Estimate:
 
 
 def _estimate(prepared: Prepared, task: str, subtrees: list[Subtree], store: Store, executor: Executor) -> _Estimate:
-    left = [missing_segments(subtree, store, checkpoint_interval(subtree.total_steps)) for subtree in subtrees]
+    at_least = executor.isolation
+    left = [
+        missing_segments(subtree, store, checkpoint_interval(subtree.total_steps), at_least) for subtree in subtrees
+    ]
     left = [segments for segments in left if segments]
     steps = sum(segment.num_steps for segments in left for segment in segments)
     where = f"{task}: " if len(prepared.facts) > 1 else ""

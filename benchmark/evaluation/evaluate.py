@@ -19,7 +19,7 @@ from benchmark.executors.base import Executor
 from benchmark.recording.archive import read_record, write_record
 from benchmark.recording.isolation import role_of
 from benchmark.recording.record import EvaluationRecord
-from benchmark.recording.signing_keys import signing_key
+from benchmark.recording.signing_keys import ROLES, signing_key
 from benchmark.recording.status import status_name
 from benchmark.spec import Problem, UserError
 from benchmark.store.collector import adopt_leftovers
@@ -50,7 +50,7 @@ def evaluate(
             FMN_SCORING_CHUNK_MIB is no size.
     """
     # Everything that can be refused is refused before hours are spent.
-    key = signing_key(role_of(executor.isolation), away_from=home.root)
+    keys = {role: signing_key(role, away_from=home.root) for role in ROLES}
     chosen_chunk_mib()
     workers = workers or default_workers()
     store = Store(home.segments)
@@ -64,9 +64,10 @@ def evaluate(
         feed = ProgressFeed(reporter, status, _leaf_folders(prepared, store), _usual_scoring_s(prepared, home))
         results = train_what_is_missing(prepared, home, store, executor, feed, workers) if train else []
         on_wait, started = feed.scoring(), time.monotonic()
-        answer = run_scorer(prepared, home, store, executor, workers, on_wait)
+        at_least = executor.isolation if train else "none"
+        answer = run_scorer(prepared, home, store, executor, workers, on_wait, at_least)
         record = build_record(prepared, store, executor, results, answer, scoring_s=time.monotonic() - started)
-        path = write_record(home.records, record, answer.outcomes, answer.maps, key=key)
+        path = write_record(home.records, record, answer.outcomes, answer.maps, key=keys[role_of(record.isolation)])
         status.remove()
         _drop_spent_states(prepared, store)
     return read_record(path), path

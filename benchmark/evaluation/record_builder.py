@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +17,9 @@ from benchmark.evaluation.scorer_client import ScorerAnswer
 from benchmark.executors.base import Executor
 from benchmark.executors.failure import Evidence, decide
 from benchmark.plan import Run, Subtree
-from benchmark.plan.state_keys import state_key
+from benchmark.plan.state_keys import KEY_VERSION, state_key
 from benchmark.printable import masked
+from benchmark.recording.isolation import weakest
 from benchmark.recording.record import (
     CellRecord,
     Cost,
@@ -50,6 +52,7 @@ def build_record(
         scoring_s: seconds that scoring took.
     """
     result = answer.result
+    states_isolation = {key: store.isolation(key) for key in answer.states}
     scored = {(run.task, run.schedule, run.sparsity, run.seed): run for run in result.runs}
     failures = _failures(results)
     runs = [
@@ -72,7 +75,7 @@ def build_record(
         submission=_submission_facts(prepared),
         environment=dict(prepared.environment),
         provenance=provenance_of(prepared, executor),
-        isolation=executor.isolation,
+        isolation=weakest(states_isolation.values()) if states_isolation else executor.isolation,
         datasets={task: _dataset_facts(prepared, task) for task in prepared.data},
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         cost=_cost(prepared, store, scoring_s),
@@ -85,7 +88,16 @@ def build_record(
         summary=dict(result.summary),
         outcomes_sha256=hashlib.sha256(answer.outcomes).hexdigest(),
         maps_sha256=hashlib.sha256(answer.maps).hexdigest(),
+        states_isolation=dict(Counter(states_isolation.values())),
+        definitions=_definitions(prepared),
     )
+
+
+def _definitions(prepared: Prepared) -> dict[str, str]:
+    """Return the versions under which the numbers were made: of keys, specification and metrics."""
+    from benchmark.scoring.registry import metric_versions  # takes seconds, which no other verb should wait for
+
+    return {"keys": str(KEY_VERSION), "spec": prepared.spec.version, **metric_versions()}
 
 
 def _failures(results: Sequence[JobResult]) -> dict[str, tuple[Evidence, str]]:

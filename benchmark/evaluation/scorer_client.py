@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from pathlib import Path
 
 from benchmark.evaluation.preparation import Prepared
 from benchmark.executors.base import Executor
+from benchmark.executors.errors import ExecutorError, ScorerError
 from benchmark.plan import Run, Segment, Subtree, path_to
+from benchmark.recording.isolation import Isolation
 from benchmark.scoring.scoring_job import (
     MAPS_FILE,
     MAX_CHUNK_MIB,
@@ -31,6 +34,9 @@ from benchmark.store.state_store import Store
 CHUNK_VARIABLE = "FMN_SCORING_CHUNK_MIB"
 """Variable with the size of the scorer's pieces of work in MiB: less where memory is short, as on a shared GPU."""
 
+_ROOM_BYTES = 16 << 20
+"""A disk that has no room for so much is called full where a scorer has failed."""
+
 
 @dataclass(frozen=True)
 class ScorerAnswer:
@@ -40,11 +46,13 @@ class ScorerAnswer:
         result: its numbers.
         outcomes: a parquet file of per-example outcomes, kept beside the record.
         maps: a parquet file of two-dimensional maps, kept beside the record.
+        states: keys of all states that were read: of runs, and those from which their masks were derived.
     """
 
     result: ScoringResult
     outcomes: bytes
     maps: bytes
+    states: frozenset[str] = frozenset()
 
 
 def chosen_chunk_mib() -> int | None:
@@ -63,24 +71,38 @@ def chosen_chunk_mib() -> int | None:
 
 
 def run_scorer(
-    prepared: Prepared, home: Home, store: Store, executor: Executor, workers: int, on_wait: Callable[[], None]
-) -> ScorerAnswer:
+    prepared: Prepared, home: Home, store: Store, executor: Executor, workers: int, on_wait: Callable[[], None],
+    at_least: Isolation = "none",
+) -> ScorerAnswer:  # fmt: skip
     """Score every run whose state is stored, on the device that it was trained on.
 
+    Args:
+        prepared: what is evaluated.
+        home: where outcomes and logs are kept.
+        store: where states are.
+        executor: where the scorer runs.
+        workers: processes that may work at the same time.
+        on_wait: called several times per second until the scorer has ended.
+        at_least: a state that was made with less isolation counts as missing.
+
     Raises:
-        ScorerError: the scorer ended with an error.
+        ExecutorError: the scorer ended with an error or was killed: what it answers is not known.
+        OSError: the disk is full, or may not be written to.
     """
     tasks: list[TaskToScore] = []
+    states: set[str] = set()
     for name, data in prepared.data.items():
         subtrees = [subtree for subtree in prepared.plan.subtrees if subtree.task == name]
+        there = [
+            (run, subtree)
+            for subtree in subtrees for run in subtree.runs if store.has(run.state_key, at_least=at_least)
+        ]  # fmt: skip
+        states.update(key for run, subtree in there for key in _states_of(run, subtree))
         task = TaskToScore(
             name=name, index=subtrees[0].task_index, num_classes=data.dataset.num_classes,
             train_file=data.labelled, test_file=data.test,
             train_digest=data.dataset.train.digest, test_digest=data.dataset.test.digest,
-            runs=tuple(
-                _to_score(run, subtree, store)
-                for subtree in subtrees for run in subtree.runs if store.has(run.state_key)
-            ),
+            runs=tuple(_to_score(run, subtree, store) for run, subtree in there),
             transfer=tuple(_transfer_dataset(each) for each in prepared.transfer),
         )  # fmt: skip
         tasks.append(task)
@@ -93,9 +115,30 @@ def run_scorer(
         job_file, out = Path(folder) / "job.json", Path(folder) / "out"
         out.mkdir()
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
-        executor.score(job_file, out, home.logs / f"scoring-{prepared.evaluation_key}.log", on_wait)
+        try:
+            executor.score(job_file, out, home.logs / f"scoring-{prepared.evaluation_key}.log", on_wait)
+        except ScorerError as error:
+            _demand_disk(home.outcomes)
+            said = f"scoring has failed, and no record is written; run the same command again to continue: {error}"
+            raise ExecutorError(said) from error
         result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
-        return ScorerAnswer(result, (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes())
+        outcomes, maps = (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes()
+        return ScorerAnswer(result, outcomes, maps, frozenset(states))
+
+
+def _demand_disk(folder: Path) -> None:
+    """Ask the disk, rather than the output of a scorer, whether that is why it has failed.
+
+    Raises:
+        OSError: there is no room for a few MiB, or nothing may be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def _transfer_dataset(data: TransferData) -> OtherDataset:
@@ -113,6 +156,12 @@ def _to_score(run: Run, subtree: Subtree, store: Store) -> RunToScore:
         num_pruned=run.events[-1].num_pruned if run.events else (), directory=store.path(run.state_key),
         branch_points=tuple(_branch_point(segment, store) for segment in path if segment.is_derivable),
     )  # fmt: skip
+
+
+def _states_of(run: Run, subtree: Subtree) -> set[str]:
+    """Return the states that scoring a run reads: its own, and those from which its mask is derived."""
+    path = path_to(subtree.segments, run.state_key)
+    return {run.state_key} | {each.parent for each in path if each.is_derivable and each.parent is not None}
 
 
 def _branch_point(segment: Segment, store: Store) -> BranchPoint:

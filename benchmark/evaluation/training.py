@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scheduling.concurrency import trainers_at_once, trainers_per_device
@@ -12,13 +13,21 @@ from benchmark.evaluation.scheduling.eta import Forecast, JobsProgress
 from benchmark.evaluation.scheduling.jobs import prepare_jobs
 from benchmark.evaluation.scheduling.progress import ProgressFeed
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
-from benchmark.executors.base import Executor
+from benchmark.executors.base import Executor, PreparedJob
+from benchmark.executors.errors import ExecutorError
+from benchmark.executors.failure import Evidence
+from benchmark.executors.output_log import last_output
+from benchmark.recording.isolation import is_at_least
 from benchmark.store.layout import Home
+from benchmark.store.origin import JobOrigin
 from benchmark.store.outbox import remove_tree
 from benchmark.store.state_store import Store
 
 STALL_S = 900.0
 """Seconds without a single update after which a trainer is ended."""
+
+_SHOWN = 2000
+"""Characters of a trainer's output that an error shows."""
 
 
 def train_what_is_missing(
@@ -36,13 +45,19 @@ def train_what_is_missing(
 
     Returns:
         How each job ended; empty where everything is trained already.
+
+    Raises:
+        ExecutorError: no trainer could start at all; says why.
     """
     plan = prepared.plan
     at_once = trainers_at_once(prepared.device, prepared.update_flops, workers)
     jobs = prepare_jobs(
         home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted, prepared.device,
         sharing=trainers_per_device(prepared.device, min(at_once, len(plan.subtrees))),
+        made_by=JobOrigin(isolation=executor.isolation, executor=executor.name),
     )  # fmt: skip
+    for sentence in _trained_again(jobs, store, executor):
+        feed.warn(sentence)
     total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
     feed.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
     learned, tasks = learn_by_task(plan.subtrees, store), {subtree.root: subtree.task for subtree in plan.subtrees}
@@ -55,7 +70,37 @@ def train_what_is_missing(
     try:
         if jobs:
             feed.training(0, total, None, None)
-        return supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
+        results = supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
+        _demand_a_start(results)
+        return results
     finally:
         for job in jobs:
             remove_tree(job.job_file.parent)
+
+
+def _trained_again(jobs: Sequence[PreparedJob], store: Store, executor: Executor) -> Iterator[str]:
+    """Say which states are there, but were made with less isolation than this executor has."""
+    keys = [segment.key for job in jobs for segment in job.job.segments]
+    levels = Counter(store.isolation(key) for key in keys if store.has(key))
+    for level, count in levels.items():
+        if not is_at_least(level, executor.isolation):
+            how = "without isolation (none)" if level == "none" else f"under {level}"
+            what = f"{count} state was made {how} and is" if count == 1 else f"{count} states were made {how} and are"
+            yield f"{what} trained again under {executor.isolation}"
+
+
+def _demand_a_start(results: Sequence[JobResult]) -> None:
+    """Refuse to go on where no trainer got as far as its first report: that is no fault of the submission."""
+    if not results or not all(_never_started(each) for each in results):
+        return
+    first = results[0]
+    cause = first.evidence.start_error or f"exit code {first.evidence.exit_code}"
+    end = last_output(first.prepared.log).strip()
+    raise ExecutorError(f"no trainer could start ({cause}), so nothing is scored{': ' if end else ''}{end[-_SHOWN:]}")
+
+
+def _never_started(result: JobResult) -> bool:
+    evidence = result.evidence
+    if evidence.start_error is not None:
+        return True
+    return not result.has_started and bool(evidence.exit_code) and evidence == Evidence(evidence.exit_code)

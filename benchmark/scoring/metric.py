@@ -208,17 +208,27 @@ class ModelMetric:
 
 @dataclass(frozen=True)
 class CellMetric:
-    """A metric of a population beside its dense one; computed from cached outcomes at every scoring."""
+    """A metric of a population beside its dense one; computed from cached outcomes at every scoring.
+
+    Attributes:
+        version: raise it when the numbers change; records repeat it.
+    """
 
     name: str
     measure: Callable[[CellView, Evaluation], Mapping[str, Estimate]]
     columns: tuple[Column, ...]
+    version: int = 1
 
 
 @dataclass(frozen=True)
 class GridMetric:
-    """A metric of the whole grid of a submission on one task."""
+    """A metric of the whole grid of a submission on one task.
+
+    Attributes:
+        version: raise it when the numbers change; records repeat it.
+    """
 
     name: str
     measure: Callable[[GridView, Evaluation], Mapping[str, Estimate]]
     columns: tuple[Column, ...]
+    version: int = 1

@@ -47,3 +47,13 @@ GRID_METRICS: tuple[GridMetric, ...] = (robustness.METRIC, label_change.PIE_OVER
 def all_columns() -> tuple[Column, ...]:
     """What every number of a record means."""
     return tuple(column for metric in (*MODEL_METRICS, *CELL_METRICS, *GRID_METRICS) for column in metric.columns)
+
+
+def metric_versions() -> dict[str, str]:
+    """Return the version of every metric by name; with `cell/` or `grid/` in front where it is of those.
+
+    One name may stand for a metric of models and for one of cells.
+    """
+    versions = {metric.name: str(metric.version) for metric in MODEL_METRICS}
+    versions |= {f"cell/{metric.name}": str(metric.version) for metric in CELL_METRICS}
+    return versions | {f"grid/{metric.name}": str(metric.version) for metric in GRID_METRICS}

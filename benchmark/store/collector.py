@@ -17,9 +17,10 @@ from pydantic import ValidationError
 from benchmark.files.bounded import RefusedFile, read_handed_over
 from benchmark.plan.tree import checkpoint_steps
 from benchmark.store.layout import Home
+from benchmark.store.origin import UNKNOWN, JobOrigin, read_job_origin
 from benchmark.store.outbox import NotHeld, pinned, remove_tree
 from benchmark.store.state_store import Store
-from benchmark.training.state_files import FAILURES_FILE, PROGRESS_FILE
+from benchmark.training.state_files import FAILURES_FILE, METHOD_FILE, PROGRESS_FILE
 from benchmark.training.training_job import Progress, SegmentFailure, TrainingJob
 
 logger = logging.getLogger(__name__)
@@ -29,8 +30,18 @@ _MAX_ERROR_CHARACTERS = 20_000
 _MAX_OUTBOX_ENTRIES = 10_000
 
 
-def collect(outbox: Path, wanted: Set[str], store: Store) -> str | None:
-    """Move every finished state of the `wanted` names from an outbox to the store; says what was refused, if any."""
+def collect(outbox: Path, wanted: Set[str], store: Store, made_by: JobOrigin = UNKNOWN) -> str | None:
+    """Move every finished state of the `wanted` names from an outbox to the store. What is refused is removed.
+
+    Args:
+        outbox: where a trainer hands over its states.
+        wanted: names of all states that its job may hand over.
+        store: where they go.
+        made_by: what is known of the job: the isolation of its states, and the sizes of their files.
+
+    Returns:
+        What was refused, if anything.
+    """
     try:
         folders = [folder for folder in islice(outbox.iterdir(), _MAX_OUTBOX_ENTRIES) if folder.name in wanted]
     except OSError as error:
@@ -39,18 +50,41 @@ def collect(outbox: Path, wanted: Set[str], store: Store) -> str | None:
     for folder in folders:
         if folder.is_symlink() or not folder.is_dir():
             refused = f"{folder.name[:12]}: expected a folder, got another kind of file"
+            _remove_file(folder)
             continue
         try:
             with pinned(folder) as source:
-                store.publish(folder.name, source)
+                _demand_room(source, wanted, store, made_by)
+                store.publish(folder.name, source, made_by)
         except RefusedFile as error:
             refused = f"{folder.name[:12]}/{error}"
         except NotHeld as error:
-            if error.errno != errno.ENOENT:  # else the trainer took it away again
-                refused = f"{folder.name[:12]}: expected an open folder, got {error.strerror}"
-            continue
+            if error.errno == errno.ENOENT:
+                continue  # the trainer took it away again
+            refused = f"{folder.name[:12]}: expected an open folder, got {error.strerror}"
         remove_tree(folder)
     return refused
+
+
+def _demand_room(source: Path, wanted: Set[str], store: Store, made_by: JobOrigin) -> None:
+    """Refuse a state whose method's state, with those of the job that are stored, exceeds the bound of the job."""
+    if made_by.sizes is None:
+        return
+    try:
+        num_bytes = (source / METHOD_FILE).lstat().st_size
+    except OSError as error:
+        logger.debug("%s of a state is not counted: it is missing, or refused later: %s", METHOD_FILE, error)
+        return
+    limit = made_by.sizes.methods_limit
+    if num_bytes + sum(store.method_bytes(key) for key in wanted) > limit:
+        raise RefusedFile(f"{METHOD_FILE}: expected at most {limit:,} bytes in all states of the job, got more")
+
+
+def _remove_file(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        logger.debug("%s stays in its outbox, which is removed with the job: %s", path, error)
 
 
 def names_to_collect(job: TrainingJob) -> frozenset[str]:
@@ -101,5 +135,5 @@ def adopt_leftovers(home: Home, store: Store) -> None:
             logger.debug("a job that a killed dispatcher had not finished writing is removed: %s: %s", folder, error)
             remove_tree(folder)
             continue
-        collect(folder / "outbox", names_to_collect(job), store)
+        collect(folder / "outbox", names_to_collect(job), store, read_job_origin(folder / "job.json"))
         remove_tree(folder)

@@ -10,29 +10,25 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from benchmark.files.atomic import replaced_folder, write_atomically, write_new_durably
-from benchmark.files.bounded import RefusedFile, read_handed_over
+from benchmark.files.bounded import RefusedFile
+from benchmark.recording.isolation import Isolation, is_at_least
+from benchmark.recording.signing_keys import PublicKey, Role, public_keys
 from benchmark.store.damaged import keep_damaged
+from benchmark.store.handed_over import copy_handed_over, demand_size
 from benchmark.store.layout import DAMAGED_FOLDER
-from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE, REPORT_FILE
+from benchmark.store.origin import ORIGIN_FILE, UNKNOWN, JobOrigin, isolation_of, state_origin
+from benchmark.store.sizes import SIZE_LIMITS, StateSizes
+from benchmark.training.state_files import METHOD_FILE, REPORT_FILE
 from benchmark.training.training_job import SegmentReport
 
 logger = logging.getLogger(__name__)
 
 MANIFEST_FILE = "manifest.json"
-
-SIZE_LIMITS: Mapping[str, int] = {
-    ENCODER_FILE: 2 << 30,
-    MASK_FILE: 1 << 30,
-    METHOD_FILE: 4 << 30,
-    REPORT_FILE: 1 << 20,
-}
-"""What a state may consist of, and how large each file may be, in bytes."""
 
 _REQUIRED = SIZE_LIMITS.keys() - {METHOD_FILE}
 
@@ -43,38 +39,90 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._verified: set[str] = set()
+        self._isolation: dict[str, Isolation] = {}
+        self._keys: dict[Role, PublicKey] | None = None
 
     def path(self, key: str) -> Path:
         """Where the state of that name is, or would be."""
         return self.folder / key[:2] / key
 
-    def has(self, key: str, *, resumable: bool = False) -> bool:
-        """Whether the state is there and intact (with `resumable`, complete enough to train on)."""
-        return self.path(key).exists() and self._verify(key) and (not resumable or self._is_resumable(key))
+    def has(self, key: str, *, resumable: bool = False, at_least: Isolation = "none") -> bool:
+        """Return whether the state is there and intact.
+
+        Args:
+            key: its name.
+            resumable: whether it must be complete enough to train on.
+            at_least: how isolated the code must have been that made it.
+        """
+        return (
+            self.path(key).exists()
+            and self._verify(key)
+            and (not resumable or self._is_resumable(key))
+            and (at_least == "none" or is_at_least(self.isolation(key), at_least))
+        )
+
+    def isolation(self, key: str) -> Isolation:
+        """Return how isolated the code was that made a stored state; `none` where nothing proves more.
+
+        Raises:
+            UserError: this machine's keys cannot be read.
+        """
+        if key not in self._isolation:
+            if self._keys is None:
+                self._keys = public_keys()
+            self._isolation[key] = isolation_of(key, self.path(key), self._manifest(key), self._keys)
+        return self._isolation[key]
 
     def report(self, key: str) -> SegmentReport:
         """What the trainer said about a state."""
         return SegmentReport.model_validate_json((self.path(key) / REPORT_FILE).read_bytes())
 
-    def publish(self, key: str, source: Path) -> None:
-        """Take a state from an outbox; publishing the same name twice keeps the first.
+    def method_bytes(self, key: str) -> int:
+        """Return the size of a stored method's state; 0 where there is none."""
+        try:
+            return (self.path(key) / METHOD_FILE).lstat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+
+    def publish(self, key: str, source: Path, made_by: JobOrigin = UNKNOWN) -> None:
+        """Take a state from an outbox.
+
+        One that is there already stays, unless it cannot be trained on and the new one can, or the code that made the
+        new one was more isolated. It is never replaced by one that is less isolated.
+
+        Args:
+            key: name of the state.
+            source: its folder in the outbox.
+            made_by: what is known of the job that made it.
 
         Raises:
-            RefusedFile: a required file is missing, or one is not a bounded regular file.
+            RefusedFile: a required file is missing, or one is not a regular file of a permitted size.
             OSError: it cannot be kept: a full disk, a failing one.
+            UserError: this machine's keys cannot be used.
         """
-        if self.has(key) and (self._is_resumable(key) or not os.path.lexists(source / METHOD_FILE)):
+        if self._keeps(key, made_by.isolation, resumable=os.path.lexists(source / METHOD_FILE)):
             return
-        # One that cannot be trained on is replaced by one that can.
+        names = [name for name in SIZE_LIMITS if name != METHOD_FILE or os.path.lexists(source / name)]
+        limits = {name: _size_limits(name, made_by.sizes) for name in names}
+        for name, (smallest, largest) in limits.items():  # all of them, before a byte of any is read
+            demand_size(source / name, smallest, largest)
         with replaced_folder(self.path(key), written_in=self.folder) as new:
-            digests = {
-                name: _copy_hashing(source / name, new / name, limit)
-                for name, limit in SIZE_LIMITS.items()
-                if name != METHOD_FILE or os.path.lexists(source / name)
-            }
+            digests = {name: copy_handed_over(source / name, new / name, *limits[name]) for name in names}
             _demand_report(new / REPORT_FILE, key)
+            write_new_durably(new / ORIGIN_FILE, state_origin(key, digests, made_by))
             write_new_durably(new / MANIFEST_FILE, json.dumps(digests, sort_keys=True).encode())
         self._verified.add(key)
+        self._isolation.pop(key, None)
+        self._keys = None  # the first key of a role may be a moment old
+
+    def _keeps(self, key: str, isolation: Isolation, *, resumable: bool) -> bool:
+        """Return whether the state that is there stays where a new one is handed over."""
+        if not self.has(key):
+            return False
+        there = self.isolation(key)
+        if there != isolation:
+            return is_at_least(there, isolation)
+        return self._is_resumable(key) or not resumable
 
     def drop_method_state(self, key: str) -> None:
         """Forget what is only needed to train on from a state; it can still be scored."""
@@ -126,10 +174,13 @@ class Store:
             return f"{MANIFEST_FILE} is not JSON of a known layout"
 
 
-def _copy_hashing(source: Path, target: Path, limit: int) -> str:
-    content = read_handed_over(source, limit)
-    write_new_durably(target, content)
-    return hashlib.sha256(content).hexdigest()
+def _size_limits(name: str, sizes: StateSizes | None) -> tuple[int, int]:
+    """Return the smallest and the largest size that a file may have, in bytes."""
+    if sizes is None:
+        return 0, SIZE_LIMITS[name]
+    if name in sizes.exact:
+        return sizes.exact[name], sizes.exact[name]
+    return 0, min(SIZE_LIMITS[name], sizes.method_limit)
 
 
 def _demand_report(path: Path, key: str) -> None:

@@ -142,10 +142,11 @@ def _load_recipe(job: TrainingJob, submission: Path, batches: Batches) -> Recipe
 
 
 def main() -> None:
-    """Run one job: read it, open its outbox, train its segments."""
+    """Run one job: read it, open its outbox, say that it has started, train its segments."""
     arguments = _parse_arguments()
     job = TrainingJob.read(arguments.job)
     outbox = Outbox(arguments.outbox, torch.device(job.device), job.checkpoint_every_s, job.sharing)
+    outbox.write_progress(None)
     train(job, arguments.submission, arguments.data, arguments.parents, outbox)
 
 

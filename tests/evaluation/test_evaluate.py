@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ import pytest
 from benchmark.data.streams import stream_seed
 from benchmark.evaluation import training as training_step
 from benchmark.executors.base import PreparedJob
+from benchmark.executors.errors import ExecutorError, ScorerError
 from benchmark.executors.failure import Evidence
 from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.spec import BenchmarkSpec, UserError
@@ -299,12 +304,82 @@ def test_what_a_submission_says_about_its_failure_harms_nobody(
     assert messages.pop().isprintable()
 
 
+@dataclass
 class _Gone:
+    exit_code: int = 0
+
     def poll(self) -> Evidence:
-        return Evidence(exit_code=0)
+        return Evidence(exit_code=self.exit_code)
 
     def kill(self) -> None:
         raise AssertionError("it has ended already")
+
+
+def test_where_no_trainer_can_start_nothing_is_scored_and_the_reason_is_one_sentence(
+    tiny_spec: BenchmarkSpec, plain: Path, tmp_path: Path
+) -> None:
+    """I8: a package that trainers cannot import was booked on the submission, and scoring ended in a traceback."""
+
+    class NotImportable(WarmExecutor):
+        def start(self, prepared: PreparedJob) -> Any:
+            prepared.log.write_text("No module named benchmark\n")
+            return _Gone(1)
+
+        def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
+            raise AssertionError("nothing is to be scored")
+
+    with pytest.raises(ExecutorError, match=r"no trainer could start.*No module named benchmark"):
+        evaluate_warm(tiny_spec, plain, tmp_path / "home", executor=NotImportable())
+    assert not (tmp_path / "home" / "records").exists()
+    assert list((tmp_path / "home" / "jobs").iterdir()) == []
+
+
+def test_a_submission_that_ends_its_trainer_while_it_is_imported_has_failed_by_itself(
+    tiny_spec: BenchmarkSpec, root: Path, tmp_path: Path
+) -> None:
+    submission = write_submission(tmp_path / "submission")
+    (submission / "method.py").write_text("import os\nos._exit(1)\n" + (submission / "method.py").read_text())
+    record, _ = evaluate_warm(tiny_spec, submission, root)
+    assert {run.failure.reason for run in record.runs if run.failure} == {"submission"}
+
+
+class _KilledScorer(WarmExecutor):
+    def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
+        raise ScorerError("out_of_memory: the kernel ended the scorer")
+
+
+def test_a_killed_scorer_leaves_no_record_and_the_next_call_continues(
+    tiny_spec: BenchmarkSpec, plain: Path, root: Path, evaluated: Evaluated
+) -> None:
+    """I5: it ended in a bare traceback."""
+    with pytest.raises(ExecutorError, match=r"no record is written.*out_of_memory"):
+        evaluate_warm(tiny_spec, plain, root, executor=_KilledScorer())
+    assert not (root / "records").exists()
+    assert list(root.glob(".scoring-*")) == []
+    executor = WarmExecutor()
+    assert facts(evaluate_warm(tiny_spec, plain, root, executor=executor)[0]) == facts(evaluated.record)
+    assert executor.num_started == 0
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_while_scoring_is_the_error_that_it_is_while_training(
+    tiny_spec: BenchmarkSpec, plain: Path, root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """I4: a full disk ended the scorer, and then the command, in a traceback; `main` has a sentence for this error."""
+
+    def full(*arguments: Any, **named: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    class FullDisk(_KilledScorer):
+        def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
+            monkeypatch.setattr(tempfile, "TemporaryFile", full)
+            super().score(job_file, out, log, on_wait)
+
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        evaluate_warm(tiny_spec, plain, root, executor=FullDisk())
+    assert caught.value.errno == number
+    assert caught.value.filename == str(root / "outcomes")
+    assert not (root / "records").exists()
 
 
 def trained(root: Path) -> int:

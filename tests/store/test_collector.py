@@ -5,15 +5,20 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmark.evaluation.scheduling.jobs import prepare_jobs
 from benchmark.executors.base import PreparedJob
 from benchmark.spec import BenchmarkSpec
 from benchmark.store.collector import adopt_leftovers, collect, names_to_collect, read_failures, read_progress
 from benchmark.store.layout import Home
+from benchmark.store.origin import ORIGIN_FILE, JobOrigin, read_job_origin
+from benchmark.store.sizes import StateSizes
+from tests.conftest import Evaluated
 from tests.executors.warm import jobs_of, request, store_of
 from tests.store.test_state_store import fill
 
@@ -76,7 +81,7 @@ def test_what_a_killed_dispatcher_left_is_adopted_whatever_state_it_is_in(
     """A dispatcher that was killed while it removed a job left a job file without an outbox: the next one crashed."""
     whole, without_outbox = jobs_of(request(tiny_spec, plain, root), root)
     key = whole.job.segments[0].key
-    fill(whole.outbox / key, key)
+    fill(whole.outbox / key, key, sizes=read_job_origin(whole.job_file).sizes)
     (whole.outbox / f"{whole.job.segments[1].key}.unfinished").mkdir()
     without_outbox.outbox.rmdir()
     (root / "jobs" / "garbage").mkdir()
@@ -122,3 +127,114 @@ def test_what_a_trainer_says_is_bounded_and_what_makes_no_sense_is_left_out(
     assert told.num_updates == total
     assert read_failures(job.outbox) == {"k": "e"}
     assert any("failures.jsonl" in record.getMessage() for record in caplog.records)
+
+
+MIB = 1 << 20
+
+
+def blocks(*folders: Path) -> int:
+    """Bytes on the disk below some folders, holes left out."""
+    return sum(path.lstat().st_blocks * 512 for folder in folders for path in folder.rglob("*") if path.is_file())
+
+
+def origin_of(job: PreparedJob) -> JobOrigin:
+    return read_job_origin(job.job_file)
+
+
+def test_sizes_are_those_of_the_files_that_trainers_write(
+    evaluated: Evaluated, tiny_spec: BenchmarkSpec, plain: Path, root: Path
+) -> None:
+    job = jobs_of(request(tiny_spec, plain, root), root)[0]
+    sizes = origin_of(job).sizes
+    assert sizes is not None
+    states = [path.parent for path in (evaluated.root / "segments").rglob("encoder.safetensors")]
+    assert len(states) > 14
+    for name, num_bytes in sizes.exact.items():
+        assert {(state / name).stat().st_size for state in states} == {num_bytes}
+
+
+@pytest.mark.parametrize("name", ["encoder.safetensors", "mask.safetensors", "method.pt", "report.json"])
+def test_files_of_700_mib_are_refused_unread_with_both_sizes_and_leave_nothing_on_the_disk(
+    job: PreparedJob, root: Path, name: str
+) -> None:
+    """T2: each was read into memory and stored whole, 15 GB for one tiny seed, and kept after the refusal."""
+    store, sizes = store_of(root), origin_of(job).sizes
+    before = blocks(root, store.folder)
+    for segment in job.job.segments:
+        folder = fill(job.outbox / segment.key, segment.key, sizes=sizes)
+        os.truncate(folder / name, 700 * MIB)
+    tracemalloc.start()
+    refused = collect(job.outbox, names_to_collect(job.job), store, origin_of(job))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert refused is not None
+    assert name in refused
+    assert f"got {700 * MIB:,}" in refused
+    assert peak < 4 * MIB
+    assert list(job.outbox.iterdir()) == []
+    assert not any(store.has(segment.key) for segment in job.job.segments)
+    assert blocks(root, store.folder) == before
+
+
+@pytest.mark.parametrize("name", ["encoder.safetensors", "mask.safetensors"])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_one_byte_more_or_less_than_an_encoder_or_mask_has_is_refused(
+    job: PreparedJob, root: Path, name: str, change: int
+) -> None:
+    key, sizes = job.job.segments[0].key, origin_of(job).sizes
+    assert sizes is not None
+    folder = fill(job.outbox / key, key, sizes=sizes)
+    os.truncate(folder / name, sizes.exact[name] + change)
+    refused = collect(job.outbox, names_to_collect(job.job), store_of(root), origin_of(job))
+    assert refused == f"{key[:12]}/{name}: expected {sizes.exact[name]:,} bytes, got {sizes.exact[name] + change:,}"
+
+
+def test_a_large_state_of_a_method_is_copied_in_pieces(job: PreparedJob, root: Path) -> None:
+    key, sizes = job.job.segments[0].key, origin_of(job).sizes
+    os.truncate(fill(job.outbox / key, key, sizes=sizes) / "method.pt", 100 * MIB)
+    tracemalloc.start()
+    assert collect(job.outbox, names_to_collect(job.job), store_of(root), origin_of(job)) is None
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * MIB
+    assert store_of(root).has(key, resumable=True)
+
+
+def test_all_states_of_a_job_together_are_bounded(
+    job: PreparedJob, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StateSizes, "methods_limit", 3 * MIB)
+    keys, sizes, store = [segment.key for segment in job.job.segments[:4]], origin_of(job).sizes, store_of(root)
+    refused: list[str | None] = []
+    for key in keys:
+        os.truncate(fill(job.outbox / key, key, sizes=sizes) / "method.pt", MIB)
+        refused.append(collect(job.outbox, names_to_collect(job.job), store, origin_of(job)))
+    assert refused[:3] == [None] * 3
+    assert refused[3] is not None
+    assert "in all states of the job" in refused[3]
+    assert not store.has(keys[3])
+
+
+@pytest.mark.parametrize("change", ["removed", "edited", "of another job"])
+def test_leftovers_of_a_job_without_a_signed_origin_count_as_not_isolated(
+    tiny_spec: BenchmarkSpec, plain: Path, root: Path, change: str
+) -> None:
+    prepared = request(tiny_spec, plain, root)
+    job, other = prepare_jobs(
+        Home(root), store_of(root), prepared.plan, tiny_spec.tasks, prepared.data, prepared.admitted, "cpu",
+        made_by=JobOrigin(isolation="docker", executor="docker"),
+    )  # fmt: skip
+    keys = [each.job.segments[0].key for each in (job, other)]
+    for key, each in zip(keys, (job, other), strict=True):
+        fill(each.outbox / key, key, sizes=origin_of(each).sizes)
+    path = job.job_file.parent / ORIGIN_FILE
+    match change:
+        case "removed":
+            path.unlink()
+        case "edited":
+            path.write_bytes(path.read_bytes().replace(b'"docker"', b'"podman"'))
+        case _:
+            path.write_bytes((other.job_file.parent / ORIGIN_FILE).read_bytes())
+    store = store_of(root)
+    adopt_leftovers(Home(root), store)
+    assert [store.isolation(key) for key in keys] == ["none", "docker"]

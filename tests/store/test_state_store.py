@@ -17,10 +17,13 @@ import pytest
 
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import RefusedFile
+from benchmark.recording.isolation import ISOLATION_LEVELS
 from benchmark.store import damaged as damaged_module
 from benchmark.store import state_store as store_module
 from benchmark.store.damaged import MAX_STATES, keep_damaged
 from benchmark.store.layout import Home, remove_unfinished
+from benchmark.store.origin import JobOrigin
+from benchmark.store.sizes import StateSizes
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import SegmentReport
 from tests.executors.warm import exit_code_of
@@ -29,11 +32,15 @@ KEY = "ab" * 32
 FILES = ("encoder.safetensors", "mask.safetensors", "method.pt")
 
 
-def fill(folder: Path, key: str = KEY, *, content: bytes = b"x", resumable: bool = True) -> Path:
+def fill(
+    folder: Path, key: str = KEY, *, content: bytes = b"x", resumable: bool = True, sizes: StateSizes | None = None
+) -> Path:
     """Write what a trainer leaves for one state; the store never looks inside the first three files."""
     folder.mkdir(parents=True)
     for name in FILES if resumable else FILES[:2]:
         (folder / name).write_bytes(name.encode() + content)
+    for name, num_bytes in sizes.exact.items() if sizes else ():
+        os.truncate(folder / name, num_bytes)
     report = SegmentReport(key=key, step=20, start=4, train_s=1.5, peak_memory_bytes=7, losses=((0, 2.5, 6),))
     (folder / "report.json").write_text(report.model_dump_json())
     return folder
@@ -87,6 +94,32 @@ def test_a_refused_replacement_leaves_the_first(store: Store, tmp_path: Path) ->
     with pytest.raises(RefusedFile):
         store.publish(KEY, replacement)
     assert reopened(store).has(KEY)
+
+
+def test_a_state_is_replaced_by_a_more_isolated_one_and_never_by_a_less_isolated_one(
+    store: Store, tmp_path: Path
+) -> None:
+    docker, podman = (JobOrigin(isolation=level, executor=level) for level in ("docker", "podman"))
+    for number, (made_by, expected) in enumerate([(podman, "podman"), (docker, "docker"), (podman, "docker")]):
+        store.publish(KEY, fill(tmp_path / str(number), content=str(number).encode()), made_by)
+        assert store.isolation(KEY) == reopened(store).isolation(KEY) == expected
+    assert (store.path(KEY) / "encoder.safetensors").read_bytes().endswith(b"1")
+    store.publish(KEY, fill(tmp_path / "unknown"))
+    assert [store.has(KEY, at_least=level) for level in ISOLATION_LEVELS] == [True] * 4
+    store.drop_method_state(KEY)
+    assert reopened(store).isolation(KEY) == "docker"
+
+
+def test_an_origin_of_other_files_proves_nothing(store: Store, tmp_path: Path) -> None:
+    """Files and manifest of a state were exchanged for those of one that was made without isolation."""
+    store.publish(KEY, fill(tmp_path / "contained"), JobOrigin(isolation="docker", executor="docker"))
+    other = Store(tmp_path / "other" / "segments")
+    other.publish(KEY, fill(tmp_path / "cheated", content=b"cheated"))
+    for name in (*FILES, "manifest.json"):
+        shutil.copyfile(other.path(KEY) / name, store.path(KEY) / name)
+    again = reopened(store)
+    assert again.has(KEY)
+    assert again.isolation(KEY) == "none"
 
 
 def test_dropping_the_method_state_keeps_what_is_scored(published: Store) -> None:

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.admission.gate import Admitted
+from benchmark.evaluation.scheduling.state_sizes import expected_sizes
 from benchmark.executors.base import PreparedJob
 from benchmark.plan import Plan, Segment, Subtree, path_to
 from benchmark.plan.tree import checkpoint_steps
+from benchmark.recording.isolation import Isolation, weakest
 from benchmark.spec import Task
+from benchmark.store.collector import names_to_collect
 from benchmark.store.dataset_files import TaskData
 from benchmark.store.layout import Home
+from benchmark.store.origin import UNKNOWN, JobOrigin, write_job_origin
+from benchmark.store.sizes import StateSizes
 from benchmark.store.state_store import Store
 from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE
 from benchmark.training.training_job import TrainingJob
@@ -26,21 +31,27 @@ CHECKPOINT_EVERY_S = 30.0
 """Seconds of training after which such a state is saved: the most work that a crash can lose."""
 
 
-def missing_segments(subtree: Subtree, store: Store, interval: int) -> list[Segment]:
+def missing_segments(subtree: Subtree, store: Store, interval: int, at_least: Isolation = "none") -> list[Segment]:
     """List what has to be trained so that every run of a seed ends in a stored state, parents first.
 
     The states from which a run's mask is derived are part of what is asked for, for the scorer derives it again.
 
     A segment whose end is stored is needed again only where something missing has to continue from it and its method
     state is gone. A segment of which a checkpoint is stored starts from there.
+
+    Args:
+        subtree: the seed's tree.
+        store: where states are.
+        interval: steps between the positions where checkpoints may be taken.
+        at_least: isolation of the executor. A state that was made with less counts as missing.
     """
     by_key = {segment.key: segment for segment in subtree.segments}
     needed: dict[str, Segment] = {}
 
     def need(segment: Segment, *, resumable: bool) -> None:
-        if segment.key in needed or store.has(segment.key, resumable=resumable):
+        if segment.key in needed or store.has(segment.key, resumable=resumable, at_least=at_least):
             return
-        rest = _from_latest_checkpoint(segment, subtree.root, store, interval)
+        rest = _from_latest_checkpoint(segment, subtree.root, store, interval, at_least)
         needed[segment.key] = rest
         for continued in (rest.parent, *rest.anchors(subtree.root)):
             if continued in by_key:
@@ -55,9 +66,9 @@ def missing_segments(subtree: Subtree, store: Store, interval: int) -> list[Segm
     return [needed[segment.key] for segment in subtree.segments if segment.key in needed]
 
 
-def _from_latest_checkpoint(segment: Segment, root: str, store: Store, interval: int) -> Segment:
+def _from_latest_checkpoint(segment: Segment, root: str, store: Store, interval: int, at_least: Isolation) -> Segment:
     for step in reversed(checkpoint_steps(segment, interval)):
-        if store.has(segment.key_at(root, step), resumable=True):
+        if store.has(segment.key_at(root, step), resumable=True, at_least=at_least):
             return segment.from_checkpoint(root, step)
     return segment
 
@@ -69,9 +80,21 @@ def checkpoint_interval(total_steps: int) -> int:
 
 def prepare_jobs(
     home: Home, store: Store, plan: Plan, tasks: Sequence[Task], data: Mapping[str, TaskData], admitted: Admitted,
-    device: Literal["cpu", "cuda"], sharing: int = 1,
+    device: Literal["cpu", "cuda"], sharing: int = 1, made_by: JobOrigin = UNKNOWN,
 ) -> list[PreparedJob]:  # fmt: skip
-    """Write one job per seed that has something left to train; `sharing` of them run on one device at a time."""
+    """Write one job per seed that has something left to train.
+
+    Args:
+        home: where jobs and logs are kept.
+        store: where states are.
+        plan: what to train.
+        tasks: of the specification.
+        data: images by task.
+        admitted: the submission.
+        device: on what to train.
+        sharing: number of jobs that run on one device at a time.
+        made_by: name and isolation of the executor that will run the jobs.
+    """
     jobs: list[PreparedJob] = []
     manifest = admitted.manifest
     with_labels = manifest.supervision == "labels"
@@ -79,7 +102,7 @@ def prepare_jobs(
         task = tasks[subtree.task_index]
         finetune = task.training.finetune
         interval = checkpoint_interval(subtree.total_steps)
-        segments = missing_segments(subtree, store, interval)
+        segments = missing_segments(subtree, store, interval, made_by.isolation)
         if not segments:
             continue
         task_data = data[subtree.task]
@@ -93,23 +116,38 @@ def prepare_jobs(
             segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,
         )  # fmt: skip
         images = task_data.labelled if with_labels else task_data.unlabelled
-        jobs.append(_write_job(home, store, job, admitted.directory, images))
+        jobs.append(_write_job(home, store, job, admitted.directory, images, _with_sizes(made_by, job, task_data)))
     return jobs
 
 
-def _write_job(home: Home, store: Store, job: TrainingJob, submission: Path, data: Path) -> PreparedJob:
+def _with_sizes(made_by: JobOrigin, job: TrainingJob, data: TaskData) -> JobOrigin:
+    encoder, mask = expected_sizes(job.encoder, data.dataset.facts.image_shape[0])
+    sizes = StateSizes(encoder=encoder, mask=mask, num_states=len(names_to_collect(job)))
+    return made_by.model_copy(update={"sizes": sizes})
+
+
+def _write_job(
+    home: Home, store: Store, job: TrainingJob, submission: Path, data: Path, made_by: JobOrigin
+) -> PreparedJob:
     folder = home.jobs / f"{job.root[:12]}-{uuid.uuid4().hex[:8]}"
     parents, outbox = folder / "parents", folder / "outbox"
     parents.mkdir(parents=True)
     outbox.mkdir()
-    own_keys = {segment.key for segment in job.segments}
-    continued = {key for segment in job.segments for key in (segment.parent, *segment.anchors(job.root))}
-    for parent in continued - own_keys - {None}:
-        assert parent is not None
+    continued = _stored_parents(job)
+    for parent in continued:
         (parents / parent).mkdir()
         for name in (ENCODER_FILE, MASK_FILE, METHOD_FILE):
             shutil.copyfile(store.path(parent) / name, parents / parent / name)
     home.logs.mkdir(parents=True, exist_ok=True)
     job_file = folder / "job.json"
     job_file.write_text(job.model_dump_json(), encoding="utf-8")
+    isolation = weakest([made_by.isolation, *map(store.isolation, continued)])
+    write_job_origin(job_file, made_by.model_copy(update={"isolation": isolation}))
     return PreparedJob(job, job_file, submission, data, parents, outbox, home.logs / f"{job.root}.log")
+
+
+def _stored_parents(job: TrainingJob) -> set[str]:
+    """Return the names of the stored states that a job continues."""
+    own_keys = {segment.key for segment in job.segments}
+    continued = {key for segment in job.segments for key in (segment.parent, *segment.anchors(job.root))}
+    return {key for key in continued if key is not None and key not in own_keys}

@@ -140,6 +140,10 @@ class ProgressFeed:
         """Send that a new step has begun."""
         self._reporter.stage(text)
 
+    def warn(self, text: str) -> None:
+        """Send something that a person should look at."""
+        self._reporter.warn(text)
+
     def training(self, updates: int, total_updates: int, loss: float | None, left_s: float | None) -> None:
         """Send how far training is."""
         progress = TrainingProgress(

@@ -10,6 +10,7 @@ from benchmark.evaluation.scheduling.eta import JobProgress, JobsProgress, JobSt
 from benchmark.executors.base import Executor, PreparedJob, Trainer
 from benchmark.executors.failure import Evidence
 from benchmark.store.collector import collect, names_to_collect, read_failures, read_progress
+from benchmark.store.origin import read_job_origin
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import Progress
 
@@ -24,11 +25,13 @@ class JobResult:
         prepared: the job.
         evidence: what the supervisor saw.
         errors: tracebacks by segment, as the trainer reported them: text for people, never a verdict.
+        has_started: whether anything was seen of the trainer: progress, a state or an error.
     """
 
     prepared: PreparedJob
     evidence: Evidence
     errors: dict[str, str]
+    has_started: bool = True
 
 
 class _SupervisedJob:
@@ -39,8 +42,8 @@ class _SupervisedJob:
         self.progress = Progress(num_updates=0, loss=None)
         self.result: JobResult | None = None
         self._trainer: Trainer | None = None
-        self._wanted = names_to_collect(prepared.job)
-        self._last_progress, self._refused = 0.0, None
+        self._wanted, self._made_by = names_to_collect(prepared.job), read_job_origin(prepared.job_file)
+        self._last_progress, self._refused, self._has_started = 0.0, None, False
 
     @property
     def state(self) -> JobState:
@@ -63,6 +66,7 @@ class _SupervisedJob:
         evidence = self._trainer.poll()
         self.collect()
         progress = read_progress(self.prepared.outbox, self.prepared.job)
+        self._has_started |= progress is not None
         if progress is not None and progress.num_updates > self.progress.num_updates:
             self.progress, self._last_progress = progress, time.monotonic()
         if evidence is None and time.monotonic() - self._last_progress > self._stall_s:
@@ -74,7 +78,7 @@ class _SupervisedJob:
 
     def collect(self) -> None:
         """Take finished states from its outbox into the store."""
-        self._refused = collect(self.prepared.outbox, self._wanted, self._store) or self._refused
+        self._refused = collect(self.prepared.outbox, self._wanted, self._store, self._made_by) or self._refused
 
     def kill(self) -> None:
         """End its trainer."""
@@ -82,7 +86,9 @@ class _SupervisedJob:
             self._trainer.kill()
 
     def _end(self, evidence: Evidence) -> None:
-        self.result = JobResult(self.prepared, evidence, read_failures(self.prepared.outbox))
+        errors = read_failures(self.prepared.outbox)
+        has_started = self._has_started or self._refused is not None or bool(errors)
+        self.result = JobResult(self.prepared, evidence, errors, has_started)
 
 
 def supervise(

@@ -21,6 +21,7 @@ from benchmark.executors.failure import Evidence, decide
 from benchmark.executors.process import ProcessExecutor
 from benchmark.plan.tree import checkpoint_steps
 from benchmark.spec import BenchmarkSpec
+from benchmark.store.origin import JobOrigin
 from benchmark.store.state_store import Store
 from tests.executors.submissions import write_submission
 from tests.executors.warm import WarmExecutor, jobs_of, processes_in, request, store_of, wait_until, warm_context
@@ -171,7 +172,7 @@ def test_no_trainer_outlives_the_supervisor_even_when_nothing_can_be_collected(
             fill(job.outbox / key, key)
         raise KeyboardInterrupt
 
-    def full(self: Store, key: str, source: Path) -> None:
+    def full(self: Store, key: str, source: Path, made_by: JobOrigin) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Store, "publish", full)
