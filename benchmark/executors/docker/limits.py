@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.executors.docker.seccomp import seccomp_profile
 from benchmark.executors.programs import MAX_LOG_BYTES, ONE_THREAD
 
 NOBODY = "65534:65534"
@@ -84,7 +85,7 @@ def host_config(
         "ReadonlyRootfs": True,
         "Privileged": False,
         "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges:true"],  # and the engine's default seccomp profile, by not naming another
+        "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp_profile()}"],
         "IpcMode": "private",
         "CgroupnsMode": "private",
         "PidsLimit": limits.pids,
