@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from benchmark.cli.signals import ending_like_ctrl_c
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.errors import ExecutorError
 from benchmark.spec import UserError
@@ -227,7 +228,8 @@ def _evaluate(submission: str, spec: str, executor: ExecutorChoice, device: str,
 def main() -> None:
     """Run the command; what users got wrong ends in plain sentences and exit code 2, never in a traceback."""
     try:
-        app()
+        with ending_like_ctrl_c():
+            app()
     except (UserError, ExecutorError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None

@@ -33,6 +33,7 @@ def test_every_constant_of_the_threat_model_is_set(tmp_path: Path) -> None:
     assert config["PidsLimit"] == limits.pids > 0
     assert config["ShmSize"] == limits.shm > 0
     assert config["Init"] is True
+    assert host_config(limits, {}, num_cpus=1, has_own_init=True)["Init"] is False
     assert {each["Name"]: each["Hard"] for each in config["Ulimits"]} == {
         "nofile": limits.open_files, "core": 0, "fsize": limits.file,
     }  # fmt: skip

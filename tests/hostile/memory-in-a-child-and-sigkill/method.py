@@ -29,7 +29,7 @@ ME = os.getpid()
 def attempt(action):
     try:
         action()
-    except OSError:
+    except (OSError, ValueError):
         pass
 
 
