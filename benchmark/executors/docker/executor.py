@@ -32,7 +32,7 @@ from benchmark.executors.docker.scorer_mounts import ScorerMounts
 from benchmark.executors.docker.staging import Staging
 from benchmark.executors.docker.trainer import DockerTrainer, NotStarted
 from benchmark.executors.errors import ExecutorError
-from benchmark.executors.output_log import LogFile, scorer_error
+from benchmark.executors.output_log import LogFile
 from benchmark.executors.programs import (
     MAX_LOG_BYTES,
     describe_program,
@@ -40,6 +40,7 @@ from benchmark.executors.programs import (
     trainer_program,
     trial_program,
 )
+from benchmark.executors.scorer_end import scorer_failure
 from benchmark.store.layout import Home
 from benchmark.training.describe import MachineDescription
 
@@ -219,8 +220,7 @@ class DockerExecutor:
                 container.remove()
                 LogFile(log).write(printed.encode())
             if ended.code != 0:
-                memory = ", out of memory" if ended.memory_event else ""
-                raise scorer_error(log, ended.lost or f"exit code {ended.code}{memory}")
+                raise scorer_failure(log, self._home.root, ended.code, memory_event=ended.memory_event, lost=ended.lost)
 
     def _clear(self, outbox: Path) -> None:
         """Remove an outbox in which a trainer has closed folders to us: only their owner, `nobody`, can open them."""

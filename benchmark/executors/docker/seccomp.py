@@ -1,11 +1,11 @@
 """The system calls of a container: a list of what training and scoring need, in the form that the engine takes.
 
-`seccomp.json` lists the calls that are allowed whatever their arguments are. Calls of which some arguments are allowed
-stand here. Everything else fails with EPERM: io_uring, ptrace, mounts, namespaces, keys, BPF and whatever a later kernel
-adds. Calls of another architecture (32-bit programs, x32) end the thread that makes them.
+`seccomp.json` lists the calls that are allowed with any arguments; those allowed with some arguments stand here.
+Everything else fails with EPERM: io_uring, ptrace, mounts, namespaces, keys, BPF and what later kernels add. A call of
+another architecture (32-bit programs, x32) ends the process that makes it.
 
-Nothing in a container can have SIGKILL sent. So a program that ended by SIGKILL was ended by the kernel or from outside,
-and `trainer` need not believe what it claims.
+No process in a container can make the kernel send SIGKILL for it. So one that SIGKILL has ended was ended from outside,
+or by the kernel at the memory limit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _ARCHITECTURES = {"x86_64": "SCMP_ARCH_X86_64", "amd64": "SCMP_ARCH_X86_64"} | d
 
 _SIGKILL = 9
 _MAX_SIGNAL = 64
-_SENDS_SIGNAL = {"kill": 1, "tkill": 1, "rt_sigqueueinfo": 1, "pidfd_send_signal": 1, "tgkill": 2, "rt_tgsigqueueinfo": 2}
+_SENDS_SIGNAL = {
+    "kill": 1, "tkill": 1, "rt_sigqueueinfo": 1, "pidfd_send_signal": 1, "tgkill": 2, "rt_tgsigqueueinfo": 2,
+}  # fmt: skip
 """Per call that sends a signal, the place of the signal among its arguments."""
 
 _AF_UNIX, _MAX_FAMILY = 1, 63

@@ -1,7 +1,7 @@
 """Neutral places for what a container of submitted code mounts: their paths say nothing about this machine.
 
-A container reads in /proc/self/mountinfo where on its host each mount comes from, and no option of the engine hides that.
-So nothing is mounted from `FMN_HOME`, whose path names users, projects and jobs. Inputs get a second name (a hard link,
+A container reads in /proc/self/mountinfo where on its host each mount comes from. No option of the engine hides it. So
+nothing is mounted from `FMN_HOME`, whose path names users, projects and jobs. Inputs get a second name (a hard link,
 or a copy where that is another disk) in a folder with a random name under /var/tmp, which keeps large files everywhere.
 The outbox of a trainer is moved there, and its job keeps a link to it.
 """

@@ -45,7 +45,14 @@ def test_unix_sockets_are_the_only_ones(name: str, above: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "place"),
-    [("kill", 1), ("tkill", 1), ("tgkill", 2), ("rt_sigqueueinfo", 1), ("rt_tgsigqueueinfo", 2), ("pidfd_send_signal", 1)],
+    [
+        ("kill", 1),
+        ("tkill", 1),
+        ("tgkill", 2),
+        ("rt_sigqueueinfo", 1),
+        ("rt_tgsigqueueinfo", 2),
+        ("pidfd_send_signal", 1),
+    ],
 )
 @pytest.mark.parametrize("above", [0, ABOVE])
 def test_every_signal_can_be_sent_except_sigkill(name: str, place: int, above: int) -> None:
@@ -86,8 +93,10 @@ def test_namespaces_are_refused_and_clone3_is_said_not_to_exist() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["io_uring_setup", "io_uring_enter", "io_uring_register", "bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key",
-     "request_key", "kexec_load", "kexec_file_load", "mount", "umount2", "pivot_root", "fsopen", "move_mount", "open_tree",
+    ["io_uring_setup", "io_uring_enter", "io_uring_register", "bpf", "perf_event_open", "userfaultfd", "keyctl",
+     "add_key",
+     "request_key", "kexec_load", "kexec_file_load", "mount", "umount2", "pivot_root", "fsopen", "move_mount",
+     "open_tree",
      "chroot", "personality", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp", "init_module", "swapon",
      "open_by_handle_at", "name_to_handle_at", "fanotify_init", "setuid", "setresuid", "setgroups", "capset", "shmget",
      "semget", "msgget", "modify_ldt", "iopl", "ioperm", "settimeofday", "clock_settime", "reboot", "syslog"],
