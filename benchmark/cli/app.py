@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from benchmark.cli.faults import OUT_OF_MEMORY, fault_in_words
+from benchmark.cli.signals import ending_like_ctrl_c
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.errors import ExecutorError
 from benchmark.logs import shown_on_terminal
@@ -236,7 +237,7 @@ def _evaluate(submission: str, spec: str, executor: ExecutorChoice, device: str,
 def main() -> None:
     """Run the command; what users got wrong ends in plain sentences and exit code 2, never in a traceback."""
     try:
-        with shown_on_terminal():
+        with shown_on_terminal(), ending_like_ctrl_c():
             app()
     except (UserError, ExecutorError) as error:
         print(error, file=sys.stderr)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmark.datasets.dataset import Dataset
+from benchmark.evaluation.images_per_update import images_per_update
 from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.provenance import provenance_of
 from benchmark.evaluation.scheduling.supervisor import JobResult
@@ -19,12 +20,13 @@ from benchmark.executors.failure import Evidence, decide
 from benchmark.plan import Run, Subtree
 from benchmark.plan.state_keys import KEY_VERSION, state_key
 from benchmark.printable import masked
-from benchmark.recording.isolation import weakest
+from benchmark.recording.isolation import Isolation, weakest
 from benchmark.recording.record import (
     CellRecord,
     Cost,
     EvaluationRecord,
     Failure,
+    ImagesPerUpdate,
     LayerSparsity,
     ReferenceLine,
     RunRecord,
@@ -52,7 +54,8 @@ def build_record(
         scoring_s: seconds that scoring took.
     """
     result = answer.result
-    states_isolation = {key: store.isolation(key) for key in answer.states}
+    states_isolation: dict[str, Isolation] = {key: store.isolation(key) for key in answer.states}
+    reports = _all_reports(prepared, store)
     scored = {(run.task, run.schedule, run.sparsity, run.seed): run for run in result.runs}
     failures = _failures(results)
     runs = [
@@ -78,7 +81,7 @@ def build_record(
         isolation=weakest(states_isolation.values()) if states_isolation else executor.isolation,
         datasets={task: _dataset_facts(prepared, task) for task in prepared.data},
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        cost=_cost(prepared, store, scoring_s),
+        cost=_cost(prepared, reports, scoring_s),
         references=tuple(
             ReferenceLine(task=line.task, name=line.name, accuracy=line.accuracy) for line in result.references
         ),
@@ -88,8 +91,9 @@ def build_record(
         summary=dict(result.summary),
         outcomes_sha256=hashlib.sha256(answer.outcomes).hexdigest(),
         maps_sha256=hashlib.sha256(answer.maps).hexdigest(),
-        states_isolation=dict(Counter(states_isolation.values())),
+        states_isolation=_counted(states_isolation.values()),
         definitions=_definitions(prepared),
+        images_per_update=_images_per_update(reports),
     )
 
 
@@ -161,19 +165,34 @@ def _loss_curve(reports: Iterable[SegmentReport]) -> tuple[tuple[int, float], ..
     return tuple((epoch, mean) for epoch, mean in means if math.isfinite(mean))
 
 
-def _cost(prepared: Prepared, store: Store, scoring_s: float) -> Cost:
+def _counted(levels: Iterable[Isolation]) -> dict[Isolation, int]:
+    counted: Counter[Isolation] = Counter(levels)
+    return dict(counted)
+
+
+def _all_reports(prepared: Prepared, store: Store) -> list[SegmentReport]:
+    """Return what trainers reported of every stored state, also of runs that failed later; each state once."""
     subtrees = prepared.plan.subtrees
-    keys = [segment.key for subtree in subtrees for segment in subtree.segments]  # also of runs that failed later
+    keys = [segment.key for subtree in subtrees for segment in subtree.segments]
     reports = {key: store.report(key) for key in keys if store.has(key)}
     for subtree in subtrees:
         for run in subtree.runs:
             reports |= {report.key: report for report in _reports(run, subtree, store)}
+    return list(reports.values())
+
+
+def _images_per_update(reports: Sequence[SegmentReport]) -> ImagesPerUpdate | None:
+    counted = images_per_update(reports)
+    return None if counted is None else ImagesPerUpdate(**counted)
+
+
+def _cost(prepared: Prepared, reports: Sequence[SegmentReport], scoring_s: float) -> Cost:
     return Cost(
-        train_s=sum(report.train_s / report.sharing for report in reports.values()),
+        train_s=sum(report.train_s / report.sharing for report in reports),
         scoring_s=scoring_s,
         num_updates=prepared.plan.num_updates,
         num_updates_naive=prepared.plan.num_updates_naive,
-        peak_memory_bytes=max((report.peak_memory_bytes for report in reports.values()), default=0),
+        peak_memory_bytes=max((report.peak_memory_bytes for report in reports), default=0),
     )
 
 

@@ -17,7 +17,8 @@ from benchmark.executors.base import Executor, PreparedJob
 from benchmark.executors.errors import ExecutorError
 from benchmark.executors.failure import Evidence
 from benchmark.executors.output_log import last_output
-from benchmark.recording.isolation import is_at_least
+from benchmark.printable import on_one_line
+from benchmark.recording.isolation import Isolation, is_at_least
 from benchmark.store.layout import Home
 from benchmark.store.origin import JobOrigin
 from benchmark.store.outbox import remove_tree
@@ -81,7 +82,7 @@ def train_what_is_missing(
 def _trained_again(jobs: Sequence[PreparedJob], store: Store, executor: Executor) -> Iterator[str]:
     """Say which states are there, but were made with less isolation than this executor has."""
     keys = [segment.key for job in jobs for segment in job.job.segments]
-    levels = Counter(store.isolation(key) for key in keys if store.has(key))
+    levels: Counter[Isolation] = Counter(store.isolation(key) for key in keys if store.has(key))
     for level, count in levels.items():
         if not is_at_least(level, executor.isolation):
             how = "without isolation (none)" if level == "none" else f"under {level}"
@@ -94,9 +95,9 @@ def _demand_a_start(results: Sequence[JobResult]) -> None:
     if not results or not all(_never_started(each) for each in results):
         return
     first = results[0]
-    cause = first.evidence.start_error or f"exit code {first.evidence.exit_code}"
-    end = last_output(first.prepared.log).strip()
-    raise ExecutorError(f"no trainer could start ({cause}), so nothing is scored{': ' if end else ''}{end[-_SHOWN:]}")
+    end = on_one_line(last_output(first.prepared.log).strip()[-_SHOWN:])
+    cause = first.evidence.start_error or f"exit code {first.evidence.exit_code} after: {end or 'nothing'}"
+    raise ExecutorError(f"no trainer could start, so nothing is scored and no record is written: {cause}")
 
 
 def _never_started(result: JobResult) -> bool:

@@ -7,5 +7,9 @@ class ExecutorError(RuntimeError):
     """An executor cannot be used here; the message says what is missing and what to do, for users."""
 
 
+class ScorerKilledError(ExecutorError):
+    """The scorer was ended from outside, for instance by the kernel when memory ran out; one sentence for users."""
+
+
 class ScorerError(RuntimeError):
     """The scorer ended with an error, which is a fault of the benchmark and never of a submission."""

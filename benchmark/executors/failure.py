@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 
 from benchmark.recording.record import Reason
@@ -40,6 +41,10 @@ def decide(evidence: Evidence) -> tuple[Reason, str]:  # noqa: PLR0911 - a table
         return "timeout", "the trainer made no progress until its deadline and was ended"
     if evidence.refused_file is not None:
         return "invalid_output", f"the collector refused {evidence.refused_file}"
+    if evidence.exit_code == -signal.SIGKILL:
+        # A container's programs cannot send it. Elsewhere nobody can tell the kernel, out of memory, from the trainer.
+        said = "the trainer was ended by SIGKILL, as the kernel does when memory runs out; its runs are trained again"
+        return "environment", f"{said} by the next call"
     if evidence.exit_code is not None and evidence.exit_code < 0:
         return "submission", f"the trainer was ended by signal {-evidence.exit_code}, which the supervisor did not send"
     if evidence.exit_code:

@@ -12,7 +12,6 @@ import threading
 from pathlib import Path
 from typing import IO, Protocol
 
-from benchmark.executors.errors import ScorerError
 from benchmark.executors.programs import MAX_LOG_BYTES, MAX_SHOWN_BYTES
 from benchmark.printable import spelled_out
 
@@ -44,11 +43,6 @@ def last_output(path: Path) -> str:
             return log.read().decode(errors="ignore")
     except FileNotFoundError:
         return ""
-
-
-def scorer_error(log: Path, cause: str) -> ScorerError:
-    """Return the error of a scorer that has ended for `cause`: with the end of its log, and where all of it is."""
-    return ScorerError(f"{last_output(log).strip()}\n({cause}; all that the scorer printed is in {log})")
 
 
 class Sink(Protocol):

@@ -9,8 +9,12 @@ representations place test images) into DIR.
 from __future__ import annotations
 
 import argparse
+import errno
 import math
+import sys
+import traceback
 from collections.abc import Mapping
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +32,7 @@ from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.references import reference_lines
 from benchmark.scoring.reading.worker_pool import fill_cache, reader_of
 from benchmark.scoring.registry import all_columns
+from benchmark.scoring.scorer_exit import DISK_FULL, WORKER_KILLED
 from benchmark.scoring.scoring_job import (
     MAPS_FILE,
     OUTCOMES_FILE,
@@ -129,10 +134,18 @@ def main() -> None:
     job.cache.mkdir(parents=True, exist_ok=True)
     try:
         result = score(job, arguments.out)
+        (arguments.out / RESULT_FILE).write_text(result.model_dump_json(), encoding="utf-8")
     except torch.OutOfMemoryError as error:
         error.add_note(f"the GPU's memory is too small for pieces of {job.compute.chunk_bytes // MIB} MiB; {REMEDY}")
         raise
-    (arguments.out / RESULT_FILE).write_text(result.model_dump_json(), encoding="utf-8")
+    except BrokenExecutor:
+        traceback.print_exc()
+        sys.exit(WORKER_KILLED)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        traceback.print_exc()
+        sys.exit(DISK_FULL)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ TABLE = [
     (Evidence(0, memory_event=True), "out_of_memory", "memory limit"),  # a killed child leaves exit code 0
     (Evidence(None, past_deadline=True), "timeout", "no progress"),
     (Evidence(0, refused_file="ab/mask: a link"), "invalid_output", "ab/mask: a link"),
-    (Evidence(-9), "submission", "signal 9"),
+    (Evidence(-9), "environment", "ended by SIGKILL"),  # the kernel's, as far as anybody can tell
     (Evidence(-11), "submission", "signal 11"),
     (Evidence(3), "submission", "exit code 3"),
     (Evidence(137), "submission", "exit code 137"),  # forged: the kernel reported nothing

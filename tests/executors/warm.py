@@ -26,8 +26,8 @@ from benchmark.evaluation.scheduling.progress import TrainingProgress
 from benchmark.evaluation.scorer_client import run_scorer
 from benchmark.executors.base import PreparedJob, ProgramResult
 from benchmark.executors.failure import Evidence
-from benchmark.executors.output_log import scorer_error
 from benchmark.executors.process import ProcessExecutor
+from benchmark.executors.scorer_end import scorer_failure
 from benchmark.recording.isolation import Isolation
 from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring import scorer
@@ -110,7 +110,7 @@ class WarmExecutor:
         process.start()
         process.join()
         if process.exitcode:
-            raise scorer_error(log, f"exit code {process.exitcode}")
+            raise scorer_failure(log, out, process.exitcode)
 
 
 def _train(prepared: PreparedJob) -> None:

@@ -8,12 +8,13 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
 HERE = Path(__file__).parent
+_NO_VARIANT = 'VARIANT = ""\n'
 
 
 class SpecialFile(BaseModel):
@@ -80,30 +81,50 @@ class Expectation(BaseModel):
     """Case with the same scores."""
     accuracy: Literal["chance"] | None = None
     """What the linear probe must measure."""
+    variants: Mapping[str, Mapping[str, Any]] = {}
+    """Per variant of the attack, the fields that differ. Its submission has `VARIANT = "NAME"` for `VARIANT = ""`."""
     scored_in: Literal["container", "process"] = "process"
     """Where the scorer runs: the code is the same, and a process is seconds faster than a container."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A folder of the suite."""
+    """A folder of the suite, or one variant of it."""
 
     name: str
     folder: Path
     expect: Expectation
+    variant: str = ""
+
+    @property
+    def id(self) -> str:
+        """Name in the output of tests."""
+        return f"{self.name}[{self.variant}]" if self.variant else self.name
 
     def copy_to(self, place: Path) -> Path:
         """Copy the submission without its expectation, and make its special files; return the copy."""
         shutil.copytree(self.folder, place, ignore=shutil.ignore_patterns("expect.yaml", "__pycache__"))
+        if self.variant:
+            code = (place / "method.py").read_text()
+            assert code.count(_NO_VARIANT) == 1
+            (place / "method.py").write_text(code.replace(_NO_VARIANT, f'VARIANT = "{self.variant}"\n'))
         for each in self.expect.make:
             each.make(place)
         return place
 
 
 def load_cases() -> list[Case]:
-    """Return all cases, by name."""
-    folders = sorted(path.parent for path in HERE.glob("*/expect.yaml"))
+    """Return all cases, by name; a folder with variants gives one per variant."""
+    return [case for path in sorted(HERE.glob("*/expect.yaml")) for case in _cases_of(path.parent)]
+
+
+def _cases_of(folder: Path) -> list[Case]:
+    fields = yaml.safe_load((folder / "expect.yaml").read_text())
+    expect = Expectation.model_validate(fields)
+    if not expect.variants:
+        return [Case(folder.name, folder, expect)]
+    common = {name: value for name, value in fields.items() if name != "variants"}
     return [
-        Case(folder.name, folder, Expectation.model_validate(yaml.safe_load((folder / "expect.yaml").read_text())))
-        for folder in folders
+        Case(folder.name, folder, Expectation.model_validate(common | differs), variant)
+        for variant, differs in expect.variants.items()
     ]

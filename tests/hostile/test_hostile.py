@@ -63,7 +63,7 @@ class CaseResult:
     log: bytes
 
 
-@pytest.mark.parametrize("case", STATIC, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", STATIC, ids=lambda case: case.id)
 def test_admission_refuses_it_at_once_by_file_and_field_and_executes_nothing(case: Case, tmp_path: Path) -> None:
     submission = case.copy_to(tmp_path / "submission")
     started = time.monotonic()
@@ -77,7 +77,7 @@ def test_admission_refuses_it_at_once_by_file_and_field_and_executes_nothing(cas
     assert not EXECUTED.exists()
 
 
-@pytest.mark.parametrize("case", DYNAMIC, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", DYNAMIC, ids=lambda case: case.id)
 def test_everything_else_is_admitted_so_that_containment_is_what_stops_it(case: Case, tmp_path: Path) -> None:
     assert admit(case.copy_to(tmp_path / "submission"), tmp_path / "copy").name == case.name
 
@@ -124,7 +124,7 @@ def _nothing_is_left(shared: SharedHome) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_nothing_is_left")
-@pytest.mark.parametrize("case", DYNAMIC, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", DYNAMIC, ids=lambda case: case.id)
 def test_it_ends_as_expected_and_leaves_nothing(case: Case, shared: SharedHome, honest: CaseResult) -> None:
     judge(case, honest if case.name == "honest" else run(case, shared), honest)
 
@@ -178,7 +178,7 @@ def run(case: Case, shared: SharedHome, *, changed: str = "") -> CaseResult:
     """
     sizes = {name: type(getattr(KIND_LIMITS, name))(value) for name, value in case.expect.limits.items()}
     home, executor = shared.home, shared.executor(replace(KIND_LIMITS, **sizes))
-    submission = case.copy_to(home.root / "submitted" / f"{case.name}{len(changed)}")
+    submission = case.copy_to(home.root / "submitted" / f"{case.id}{len(changed)}")
     if changed:
         (submission / "method.py").write_text((submission / "method.py").read_text() + changed)
     prepared = prepare(shared.spec, submission, home, executor, "cpu")

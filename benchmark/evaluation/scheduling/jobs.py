@@ -121,7 +121,7 @@ def prepare_jobs(
 
 
 def _with_sizes(made_by: JobOrigin, job: TrainingJob, data: TaskData) -> JobOrigin:
-    encoder, mask = expected_sizes(job.encoder, data.dataset.facts.image_shape[0])
+    encoder, mask = expected_sizes(job.encoder, data.dataset.facts.image_shape[0])  # pyright: ignore[reportArgumentType]
     sizes = StateSizes(encoder=encoder, mask=mask, num_states=len(names_to_collect(job)))
     return made_by.model_copy(update={"sizes": sizes})
 

@@ -69,6 +69,7 @@ class Containers:
         config = host_config(
             self._scorer_limits if is_scorer else self._limits, mounts, num_cpus=None if is_scorer else 1,
             device_requests=[gpu_request(self._info, self._gpu)] if device == "cuda" else [],
+            has_own_init=role == "trainer",
         )  # fmt: skip
         labels = {**self.labels, ROLE_LABEL: role, DEADLINE_LABEL: str(time.time() + limit_s)}
         return self._engine.start(image, command, config, labels)

@@ -21,17 +21,18 @@ from benchmark.executors.docker.engine import Engine, EngineError, Image
 from benchmark.executors.docker.images import CODE_LABEL, SCORER_IMAGE, TRAINER_IMAGE, ImageError, code_digest
 from benchmark.executors.docker.limits import (
     DATA_AT,
+    FIRST_PROCESS_AT,
     JOB_AT,
     OUTBOX_AT,
     PARENTS_AT,
     SUBMISSION_AT,
     Limits,
-    grant_read,
 )
 from benchmark.executors.docker.scorer_mounts import ScorerMounts
+from benchmark.executors.docker.staging import Staging
 from benchmark.executors.docker.trainer import DockerTrainer, NotStarted
 from benchmark.executors.errors import ExecutorError
-from benchmark.executors.output_log import LogFile, scorer_error
+from benchmark.executors.output_log import LogFile
 from benchmark.executors.programs import (
     MAX_LOG_BYTES,
     describe_program,
@@ -39,9 +40,9 @@ from benchmark.executors.programs import (
     trainer_program,
     trial_program,
 )
+from benchmark.executors.scorer_end import scorer_failure
 from benchmark.recording.isolation import Isolation
 from benchmark.store.layout import Home
-from benchmark.store.outbox import remove_tree
 from benchmark.training.describe import MachineDescription
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class DockerExecutor:
         except BaseException:
             self._engine.close()
             raise
-        self._outboxes: list[Path] = []
+        self._staging = Staging(home)
         self._descriptions: dict[str, MachineDescription] = {}
 
     @property
@@ -101,8 +102,7 @@ class DockerExecutor:
 
     def close(self) -> None:
         """Remove what is left of outboxes, end the watchdog and close connections."""
-        for outbox in filter(Path.exists, self._outboxes):
-            self._clear(outbox)
+        self._staging.close(self._clear)
         self._containers.close()
         self._engine.close()
 
@@ -120,7 +120,9 @@ class DockerExecutor:
 
         Their outboxes stay, so that the states in them can be collected. Only with the home locked.
         """
-        return self._containers.remove_orphans()
+        num_removed = self._containers.remove_orphans()
+        self._staging.note_leftovers()
+        return num_removed
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
         """Resolve `auto`, `cpu` or `cuda` by what the engine can pass through and torch sees inside.
@@ -168,14 +170,13 @@ class DockerExecutor:
 
     def start(self, prepared: PreparedJob) -> DockerTrainer | NotStarted:
         """Start a trainer; one that the engine refuses says so when it is polled."""
-        prepared.job_file.parent.chmod(0o700)  # keeps other users out of the outbox in it, which is open to all
-        prepared.outbox.chmod(0o777)
-        self._outboxes.append(prepared.outbox)
-        for path in (prepared.job_file, prepared.submission, prepared.data, prepared.parents):
-            grant_read(path)
+        prepared.job_file.parent.chmod(0o700)
+        self._staging.remove_collected(self._clear)
+        job, submission, parents = self._staging.stage(prepared.job_file, prepared.submission, prepared.parents)
         mounts = {
-            JOB_AT: (prepared.job_file, False), SUBMISSION_AT: (prepared.submission, False),
-            DATA_AT: (prepared.data, False), PARENTS_AT: (prepared.parents, False), OUTBOX_AT: (prepared.outbox, True),
+            JOB_AT: (job, False), SUBMISSION_AT: (submission, False), PARENTS_AT: (parents, False),
+            DATA_AT: (self._staging.share(prepared.data), False),
+            OUTBOX_AT: (self._staging.move_outbox(prepared.outbox, beside=job), True),
         }  # fmt: skip
         program = trainer_program(
             job=JOB_AT, submission=SUBMISSION_AT, data=DATA_AT, parents=PARENTS_AT, outbox=OUTBOX_AT
@@ -184,7 +185,7 @@ class DockerExecutor:
         deadline = time.time() + limit_s
         try:
             container = self._containers.start(
-                "trainer", self._trainer, _open_to_all(program), mounts, device=prepared.job.device, limit_s=limit_s
+                "trainer", self._trainer, _reporting(program), mounts, device=prepared.job.device, limit_s=limit_s
             )
         except (EngineError, ValueError) as problem:
             return NotStarted(str(problem))
@@ -194,12 +195,14 @@ class DockerExecutor:
         self, name: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
     ) -> ProgramResult:
         """Run a trial in a container that holds the job and the submission, and nothing else."""
-        for path in (job_file, submission):
-            grant_read(path)
-        mounts = {JOB_AT: (job_file, False), SUBMISSION_AT: (submission, False)}
+        job, code = self._staging.stage(job_file, submission)
+        mounts = {JOB_AT: (job, False), SUBMISSION_AT: (code, False)}
         program = trial_program(name, job=JOB_AT, submission=SUBMISSION_AT, arguments=arguments)
         command = ["python", "-I", "-m", *program]
-        return self._containers.run("trial", self._trainer, command, mounts, device=device, limit_s=limit_s)
+        try:
+            return self._containers.run("trial", self._trainer, command, mounts, device=device, limit_s=limit_s)
+        finally:
+            self._staging.remove(job)
 
     def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer in a container that holds states and data, and no submission."""
@@ -218,8 +221,7 @@ class DockerExecutor:
                 container.remove()
                 LogFile(log).write(printed.encode())
             if ended.code != 0:
-                memory = ", out of memory" if ended.memory_event else ""
-                raise scorer_error(log, ended.lost or f"exit code {ended.code}{memory}")
+                raise scorer_failure(log, self._home.root, ended.code, memory_event=ended.memory_event, lost=ended.lost)
 
     def _clear(self, outbox: Path) -> None:
         """Remove an outbox in which a trainer has closed folders to us: only their owner, `nobody`, can open them."""
@@ -228,8 +230,11 @@ class DockerExecutor:
             self._containers.run("janitor", self._trainer, command, {OUTBOX_AT: (outbox, True)}, limit_s=_CLEAR_S)
         except ExecutorError as error:
             logger.warning("%s was not emptied: %s", outbox, error)
-            return
-        remove_tree(outbox.parent)
+
+
+def _reporting(program: Sequence[str]) -> list[str]:
+    """Return the command of a trainer under a first process that reports how it ended."""
+    return ["python", "-I", "-S", FIRST_PROCESS_AT, "python", "-I", "-m", *program]
 
 
 def _open_to_all(program: Sequence[str]) -> list[str]:

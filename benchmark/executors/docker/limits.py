@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.executors.docker.seccomp import seccomp_profile
 from benchmark.executors.programs import MAX_LOG_BYTES, ONE_THREAD
 
 NOBODY = "65534:65534"
@@ -30,6 +31,9 @@ SUBMISSION_AT, DATA_AT, PARENTS_AT, JOB_AT, OUTBOX_AT = (
     "/fmn/submission", "/fmn/train.safetensors", "/fmn/parents", "/fmn/job.json", "/fmn/outbox",
 )  # fmt: skip
 """Where a trainer finds what it may see."""
+
+FIRST_PROCESS_AT = "/opt/code/benchmark/training/first_process.py"
+"""Path in the trainer's image of the program that starts it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Limits:
 
 def host_config(
     limits: Limits, mounts: Mapping[str, tuple[Path, bool]], *, num_cpus: int | None,
-    device_requests: Sequence[Mapping[str, Any]] = (),
+    device_requests: Sequence[Mapping[str, Any]] = (), has_own_init: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the `HostConfig` of a container, as the Engine API takes it.
 
@@ -78,13 +82,14 @@ def host_config(
         mounts: per path inside, the path on this machine and whether it may be written.
         num_cpus: processor time it may use, in cores; None for all of the machine.
         device_requests: GPUs, from `gpu_request`.
+        has_own_init: whether its program is fit to be a first process; otherwise the engine provides one.
     """
     return {
         "NetworkMode": "none",
         "ReadonlyRootfs": True,
         "Privileged": False,
         "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges:true"],  # and the engine's default seccomp profile, by not naming another
+        "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp_profile()}"],
         "IpcMode": "private",
         "CgroupnsMode": "private",
         "PidsLimit": limits.pids,
@@ -100,7 +105,7 @@ def host_config(
         "Tmpfs": {"/tmp": f"rw,noexec,nosuid,nodev,size={limits.tmp},nr_inodes=16384,mode=1777"},
         "LogConfig": {"Type": "json-file", "Config": {"max-size": str(limits.log), "max-file": "1"}},
         "RestartPolicy": {"Name": "no"},
-        "Init": True,
+        "Init": not has_own_init,
         "DeviceRequests": [dict(request) for request in device_requests],
         "Mounts": [
             {

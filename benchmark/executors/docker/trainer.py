@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import time
 from collections.abc import Callable
 
@@ -11,6 +13,9 @@ from benchmark.executors.docker.limits import Limits
 from benchmark.executors.failure import Evidence
 from benchmark.executors.output_log import LogFile
 from benchmark.store.outbox import outbox_excess, remove_depths
+
+_REPORT = re.compile(r"(?P<how>exit|signal) (?P<number>[0-9]{1,3})\n")
+_MAX_REPORT_BYTES = 100
 
 _LOOK_EVERY_S = 1.0
 """How often the size of an outbox is looked at."""
@@ -64,12 +69,22 @@ class DockerTrainer:
         return self._evidence
 
     def _judge(self, ended: Exit) -> Evidence:
+        """Decide by the report of the container's first process, to which submitted code has no access.
+
+        The kernel's memory event alone does not count: it may have killed a child of a trainer that lived on. The
+        trainer itself must have ended by SIGKILL, which nothing in its container can have sent (`seccomp`).
+        """
         if ended.lost is not None:
             return Evidence(exit_code=None, lost=ended.lost)
-        if ended.code == 137 and time.time() > self._deadline:
+        report = _REPORT.fullmatch(self._container.printed(_MAX_REPORT_BYTES, stderr=False))
+        if report is not None:
+            code = -int(report["number"]) if report["how"] == "signal" else int(report["number"])
+            return Evidence(exit_code=code, memory_event=ended.memory_event and code == -signal.SIGKILL)
+        if time.time() > self._deadline:
             return Evidence(exit_code=None, past_deadline=True)  # the watchdog was faster
-        # The kernel's flag is also set if it killed a child alone: the trainer itself must have ended by SIGKILL.
-        return Evidence(exit_code=ended.code, memory_event=ended.memory_event and ended.code == 137)
+        if ended.memory_event:
+            return Evidence(exit_code=None, memory_event=True)
+        return Evidence(exit_code=None, lost=f"its container ended without a report, with exit code {ended.code}")
 
     def _look(self) -> Evidence | None:
         if time.time() > self._deadline:
@@ -88,7 +103,7 @@ class DockerTrainer:
 
     def _finish(self, evidence: Evidence) -> None:
         self._container.kill()
-        printed = self._container.printed(self._limits.log)
+        printed = self._container.printed(self._limits.log, stdout=False)
         self._container.remove()
         LogFile(self._prepared.log, self._limits.log).write(printed.encode())
         remove_depths(self._prepared.outbox)

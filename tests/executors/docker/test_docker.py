@@ -17,6 +17,7 @@ from benchmark.evaluation.evaluate import evaluate
 from benchmark.evaluation.preparation import prepare
 from benchmark.executors.base import PreparedJob
 from benchmark.executors.docker import executor as module
+from benchmark.executors.docker import staging
 from benchmark.executors.docker.engine import Engine
 from benchmark.executors.docker.executor import DockerExecutor
 from benchmark.executors.docker.images import SCORER_IMAGE, TRAINER_IMAGE, ImageError
@@ -34,6 +35,7 @@ from benchmark.executors.select import choose_executor
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import BenchmarkSpec
 from benchmark.store.layout import Home
+from benchmark.store.outbox import remove_tree
 from tests.executors.engine import left_behind, require_engine
 from tests.executors.submissions import write_submission
 from tests.executors.test_conformance import job_of, wait_for
@@ -106,7 +108,7 @@ def test_a_running_trainer_has_every_constant_and_only_its_own_files(
     finally:
         client.close()
         trainer.kill()
-    asked = host_config(Limits(), {}, num_cpus=1)
+    asked = host_config(Limits(), {}, num_cpus=1, has_own_init=True)
     for name in ("NetworkMode", "ReadonlyRootfs", "Privileged", "CapDrop", "SecurityOpt", "IpcMode", "PidsLimit",
                  "Memory", "MemorySwap", "ShmSize", "NanoCpus", "Ulimits", "Tmpfs", "LogConfig", "Init"):  # fmt: skip
         assert seen["HostConfig"][name] == asked[name], name
@@ -226,9 +228,52 @@ def test_folders_that_a_trainer_closed_to_its_host_are_removed_by_their_owner(
     trainer = executor.start(job)
     eventually(lambda: trainer.poll() is not None, within_s=120)
     assert (job.outbox / "a").stat().st_mode & 0o777 == 0
-    monkeypatch.setattr(module, "remove_tree", lambda folder: None)  # root could
+    seen: list[list[Path]] = []  # each time that its removal is tried; root's would succeed at once
+    outbox = job.outbox.readlink()
+    monkeypatch.setattr(staging.shutil, "rmtree", lambda _folder, ignore_errors: seen.append([*outbox.iterdir()]))
     executor.close()
-    assert list(job.outbox.iterdir()) == []
+    assert [len(entries) for entries in seen[:2]] == [1, 0]
+    remove_tree(outbox.parents[1])
+
+
+def test_a_container_mounts_nothing_from_the_home_and_its_neutral_places_are_removed(
+    executor: DockerExecutor, home: Home, tiny_spec: BenchmarkSpec, tmp_path: Path
+) -> None:
+    """The path of the home, which names a user and his jobs, stood in /proc/self/mountinfo of every trainer."""
+    job = sleeping_job(executor, home, tiny_spec, tmp_path)
+    trainer = executor.start(job)
+    client = docker.from_env()
+    try:
+        wait_for(job.outbox / "started")
+        mine = [f"{ROLE_LABEL}=trainer", f"{HOME_LABEL}={executor.labels[HOME_LABEL]}"]
+        (found,) = client.api.containers(filters={"label": mine})
+        sources = [Path(mount["Source"]) for mount in client.api.inspect_container(found["Id"])["Mounts"]]
+    finally:
+        client.close()
+        trainer.kill()
+    assert not any(source.is_relative_to(tmp_path) for source in sources)
+    (root,) = {source.parent.parent for source in sources}
+    assert root.parent == Path("/var/tmp")
+    assert root.stat().st_mode & 0o777 == 0o700
+    assert (job.outbox / "started").exists()  # through the link that its job keeps
+    executor.close()
+    assert not root.exists()
+
+
+def test_states_in_the_outbox_of_a_killed_dispatcher_are_still_there_for_the_next_one(
+    executor: DockerExecutor, home: Home, tiny_spec: BenchmarkSpec, tmp_path: Path
+) -> None:
+    killed = DockerExecutor(home)
+    job = sleeping_job(killed, home, tiny_spec, tmp_path)
+    trainer = killed.start(job)
+    wait_for(job.outbox / "started")
+    trainer.kill()
+    root = job.outbox.readlink().parents[1]
+    executor.recover()
+    assert (job.outbox / "started").exists()
+    remove_tree(job.job_file.parent)  # as taking over its states does
+    executor.close()
+    assert not root.exists()
 
 
 def test_images_of_other_code_are_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from benchmark.executors.docker.images import code_digest
 from benchmark.executors.docker.limits import Limits, gpu_request, grant_read, host_config
+from benchmark.executors.docker.seccomp import seccomp_profile
 from benchmark.store.outbox import NotHeld, outbox_excess, pinned, remove_depths, remove_tree
 
 ROOT = Path(__file__).parents[3]
@@ -26,12 +27,13 @@ def test_every_constant_of_the_threat_model_is_set(tmp_path: Path) -> None:
     assert config["Privileged"] is False
     assert config["CapDrop"] == ["ALL"]
     assert "CapAdd" not in config
-    assert config["SecurityOpt"] == ["no-new-privileges:true"]  # seccomp=unconfined would be here
+    assert config["SecurityOpt"] == ["no-new-privileges:true", f"seccomp={seccomp_profile()}"]
     assert config["IpcMode"] == "private"
     assert config["Memory"] == config["MemorySwap"] == limits.memory
     assert config["PidsLimit"] == limits.pids > 0
     assert config["ShmSize"] == limits.shm > 0
     assert config["Init"] is True
+    assert host_config(limits, {}, num_cpus=1, has_own_init=True)["Init"] is False
     assert {each["Name"]: each["Hard"] for each in config["Ulimits"]} == {
         "nofile": limits.open_files, "core": 0, "fsize": limits.file,
     }  # fmt: skip

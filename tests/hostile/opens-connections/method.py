@@ -43,7 +43,8 @@ attempt("DNS", lambda: socket.getaddrinfo("pypi.org", 443))
 attempt("a raw socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
 attempt("a packet socket", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3))
 attempt("the engine", lambda: socket.socket(socket.AF_UNIX).connect("/var/run/docker.sock"))
-FOUND += [f"the interface {name}" for _, name in socket.if_nameindex() if name != "lo"]
+INTERFACES = [line.split(":")[0].strip() for line in pathlib.Path("/proc/net/dev").read_text().splitlines()[2:]]
+FOUND += [f"the interface {name}" for name in INTERFACES if name != "lo"]
 FOUND += [f"a route: {line}" for line in pathlib.Path("/proc/net/route").read_text().splitlines()[1:]]
 
 if FOUND:
