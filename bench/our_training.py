@@ -15,9 +15,9 @@ from benchmark.encoder import feature_dim
 from benchmark.method.contract import Method, Setting
 from benchmark.method.loading import load_method_class
 from benchmark.spec import SmallResNet
-from benchmark.training.acceleration.capture import GraphPool
 from benchmark.training.acceleration.capture_check import demand_capturable
 from benchmark.training.acceleration.prefetch import ViewPrefetcher
+from benchmark.training.capture import GraphPool
 from benchmark.training.live_model import LiveModel, Recipe
 
 SIMCLR = Path(__file__).resolve().parents[1] / "submissions" / "simclr"

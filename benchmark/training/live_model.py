@@ -20,7 +20,7 @@ from benchmark.plan.events import PruneEvent
 from benchmark.pruning.criteria import magnitude_scores, prune, random_scores
 from benchmark.pruning.mask import Mask
 from benchmark.spec import EncoderSpec
-from benchmark.training.acceleration.capture import CapturedGradients, GraphPool
+from benchmark.training.capture import CapturedGradients, GraphPool
 from benchmark.training.guard import EncoderGuard, ImageCounts, gradients_of, refuse_gradients
 from benchmark.training.state import TrainState
 

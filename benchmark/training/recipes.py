@@ -7,9 +7,9 @@ import torch
 from benchmark.data.batches import Batches
 from benchmark.encoder import feature_dim
 from benchmark.method.contract import Method, Setting
-from benchmark.training.acceleration.capture import GraphPool
 from benchmark.training.acceleration.capture_check import demand_capturable
 from benchmark.training.acceleration.compilation import is_worth_compiling
+from benchmark.training.capture import GraphPool
 from benchmark.training.environment import has_native_bfloat16
 from benchmark.training.live_model import Recipe
 from benchmark.training.training_job import TrainingJob

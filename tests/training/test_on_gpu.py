@@ -19,9 +19,9 @@ from benchmark.encoder import build_encoder
 from benchmark.method.contract import Method, Setting
 from benchmark.plan import Segment
 from benchmark.spec import SmallResNet
-from benchmark.training.acceleration.capture import GraphPool
 from benchmark.training.acceleration.capture_check import demand_capturable
 from benchmark.training.acceleration.memory import peak_memory
+from benchmark.training.capture import GraphPool
 from benchmark.training.environment import configure
 from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.state import TrainState, load_state, save_state

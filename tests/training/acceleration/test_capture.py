@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.training.acceleration.capture import cannot_be_captured
+from benchmark.training.capture import cannot_be_captured
 
 
 def test_what_cannot_be_captured_is_said_on_one_line_that_ends_with_the_error() -> None:
