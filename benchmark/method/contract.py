@@ -85,8 +85,13 @@ class Method(nn.Module):
     def loss(self, encoder: nn.Module, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
         """Compute the loss of one update.
 
+        The encoder may be called here and in no other hook, as often as you like; its weights may be read but not
+        changed. The harness calls `backward()` on what is returned: leave no gradients behind. To save memory, return
+        the mean of the losses of several chunks, each under `torch.utils.checkpoint`.
+
         Args:
-            encoder: maps images (B, channels, H, W) to features (B, D); in training mode.
+            encoder: maps images (B, channels, H, W) to features (B, D); in training mode. `copy.deepcopy` makes a
+                teacher of it, `torch.func.functional_call` computes with other weights.
             views_VBCHW: what `views` returned.
             labels_B: int64 labels where the manifest asks for them, else None.
 
@@ -101,7 +106,8 @@ class Method(nn.Module):
     def optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of the encoder's and the heads' parameters.
 
-        By default SGD with Nesterov momentum 0.9, with `learning_rate` and `weight_decay` from the manifest.
+        The harness calls its `step()` once per update, without a closure. A step must not call the encoder. By default
+        it is SGD with Nesterov momentum 0.9, with `learning_rate` and `weight_decay` from the manifest.
 
         Args:
             parameters: the encoder's, then the method's own.
@@ -125,5 +131,9 @@ class Method(nn.Module):
         return 0.5 * (1 + math.cos(math.pi * step / self.setting.total_steps))
 
     def after_step(self, encoder: nn.Module) -> None:
-        """Run after every update, for instance to move an EMA teacher or a queue. By default it does nothing."""
+        """Run after every update, for instance to move an EMA teacher or a queue. By default it does nothing.
+
+        Args:
+            encoder: to be read: it must not be called or changed here.
+        """
         return

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import attrgetter, is_, methodcaller
+from operator import attrgetter, is_
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ ALWAYS_SAMPLED = 2
 BETWEEN_UPDATES = "views"
 """The hook that is named for whatever happened between two updates."""
 
-_version, _address = attrgetter("_version"), methodcaller("data_ptr")
+_version, _gradient = attrgetter("_version"), attrgetter("grad")
 
 
 class HookError(ValueError):
@@ -131,7 +131,7 @@ class EncoderGate(CopyGate):
 class EncoderGuard:
     """Watches the encoder of one model while its submission's hooks run.
 
-    Version counters and addresses of all weights are compared around every hook. They miss `weight.data.add_(...)` and
+    The version counters of all weights are compared around every hook. They miss what is written to `weight.data` and
     what a replayed CUDA graph does, so that in some updates all bits are compared, and all layers with them. Which
     updates these are depends on `root`: a step's number alone does not say it.
 
@@ -154,7 +154,7 @@ class EncoderGuard:
         paths = [name.rpartition(".") for name in self._names]
         self._places = [(vars(encoder.get_submodule(layer))["_parameters"], name) for layer, _, name in paths]
         self._bits: Tensor | None = _bits_of(self._parameters)
-        self._marks = self._current_marks()
+        self._versions = self._current_versions()
 
     def count_copies_in(self, method: nn.Module) -> None:
         """Count the images through encoders that a method has built for itself."""
@@ -164,7 +164,7 @@ class EncoderGuard:
 
     def expect(self, step: int) -> None:
         """Take the weights as they are for the harness's own, from here to the end of update `step`."""
-        self._marks = self._current_marks()
+        self._versions = self._current_versions()
         self._num_remembered += 1
         is_sampled = self.compares_always or self._num_remembered <= ALWAYS_SAMPLED or _is_sampled(self._root, step)
         self._bits = _bits_of(self._parameters) if is_sampled else None
@@ -178,13 +178,33 @@ class EncoderGuard:
         Raises:
             HookError: the encoder was changed, or called where it may not be.
         """
-        self._refuse_breach(hook)
-        changed = self._changed_weights()
+        self._refuse_breach()
+        versions, changed = self._current_versions(), list[str]()
+        if versions != self._versions:
+            pairs = zip(self._names, self._versions, versions, strict=True)
+            changed = [name for name, old, new in pairs if old != new]
+        elif self._bits is not None:
+            self.verify_layers(hook)
+            changed = self._names_of_other_bits(self._bits)
         if changed:
             raise HookError(
                 hook, "the encoder's weights as they were", f"another {changed[0]}",
                 "only the optimizer's step, which the harness makes, may change them: read them, or change a copy",
             )  # fmt: skip
+
+    def verify_layers(self, hook: str = BETWEEN_UPDATES) -> None:
+        """Demand that the encoder has the layers and parameters it was built with.
+
+        Raises:
+            HookError: there are others.
+        """
+        parameters = [content.get(name) for content, name in self._places]
+        if _are_the_same(parameters, self._parameters) and _are_the_same(list(self._encoder.modules()), self._layers):
+            return
+        raise HookError(
+            hook, "the encoder's own layers and parameters", "others in their place",
+            "use torch.func.functional_call to compute with other weights",
+        )  # fmt: skip
 
     @contextmanager
     def during(self, hook: str) -> Generator[None]:
@@ -205,15 +225,15 @@ class EncoderGuard:
         """Run the optimizer's step, which changes weights and must not call the encoder.
 
         Raises:
-            HookError: it called the encoder, or replaced its parameters by others.
+            HookError: it called the encoder.
         """
         self._gate.hook = "optimizer.step"
         try:
             yield
         finally:
             self._gate.hook = BETWEEN_UPDATES
-        self._refuse_breach("optimizer.step")
-        self._marks = self._current_marks()
+        self._refuse_breach()
+        self._versions = self._current_versions()
         self._bits = None if self._bits is None else _bits_of(self._parameters)
 
     def refuse_other_steps(self, optimizer: torch.optim.Optimizer) -> None:
@@ -229,32 +249,19 @@ class EncoderGuard:
             )
             raise self._gate.breach
 
-    def _refuse_breach(self, hook: str) -> None:
+    def _refuse_breach(self) -> None:
         if self._gate.breach is not None:
             raise self._gate.breach
-        placed = [content.get(name) for content, name in self._places]
-        is_whole = self._bits is None or _are_the_same(list(self._encoder.modules()), self._layers)
-        if not is_whole or not _are_the_same(placed, self._parameters):
-            raise HookError(
-                hook, "the encoder's own layers and parameters", "others in their place",
-                "use torch.func.functional_call to compute with other weights",
-            )  # fmt: skip
 
-    def _current_marks(self) -> list[int]:
-        """Return what PyTorch says about writes: version counters, which `data` evades, and addresses."""
-        return [*map(_version, self._parameters), *map(_address, self._parameters)]
+    def _current_versions(self) -> list[int]:
+        return list(map(_version, self._parameters))
 
-    def _changed_weights(self) -> list[str]:
-        """Return the names of weights that changed since they were taken for the harness's own."""
-        marks = self._current_marks()
-        if marks != self._marks:
-            pairs = zip(self._names * 2, self._marks, marks, strict=True)
-            return [name for name, old, new in pairs if old != new]
-        bits = None if self._bits is None else _bits_of(self._parameters)
-        if self._bits is None or bits is None or torch.equal(self._bits, bits):
+    def _names_of_other_bits(self, before: Tensor) -> list[str]:
+        now = _bits_of(self._parameters)
+        if torch.equal(before, now):
             return []
         sizes = [parameter.numel() for parameter in self._parameters]
-        pairs = zip(self._names, self._bits.split(sizes), bits.split(sizes), strict=True)
+        pairs = zip(self._names, before.split(sizes), now.split(sizes), strict=True)
         return [name for name, old, new in pairs if not torch.equal(old, new)]
 
 
@@ -265,7 +272,7 @@ def _are_the_same(ones: Sequence[object], others: Sequence[object]) -> bool:
 def gradients_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     """Return the gradients that lie in the parameters of an optimizer."""
     parameters: list[Tensor] = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+    return [gradient for gradient in map(_gradient, parameters) if gradient is not None]
 
 
 def refuse_gradients(before: Sequence[Tensor], after: Sequence[Tensor]) -> None:

@@ -123,6 +123,7 @@ class LiveModel:
     def snapshot(self) -> TrainState:
         """Return a copy of everything that decides the future."""
         self.guard.verify()
+        self.guard.verify_layers()
         with self.guard.during("state_dict"):
             return TrainState(
                 self.step, self.logical_step, _copy(self.encoder.state_dict()), self.mask,

@@ -6,17 +6,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+import yaml
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from benchmark.encoder import Encoder, build_encoder
+from benchmark.evaluation.images_per_update import images_per_update
 from benchmark.method.contract import Method, Setting
+from benchmark.method.loading import load_method_class
 from benchmark.plan import PruneEvent
 from benchmark.training.guard import SAMPLED_EVERY, HookError, ImageCounts
 from benchmark.training.live_model import LiveModel
@@ -24,7 +28,8 @@ from benchmark.training.trials.rehearsal import Rehearsal
 
 from .methods import Restless, Taught
 from .test_live_model import Plain, update
-from .tiny import BATCH_SIZE, ENCODER, NUM_CLASSES, recipe_of
+from .test_trainer import SEGMENTS, failures_in, job_of, report_of, run
+from .tiny import BATCH_SIZE, DENSE, ENCODER, NUM_CLASSES, ROOT, TOTAL_STEPS, recipe_of, tree
 
 HALF = PruneEvent(step=2, num_pruned=(605,), allocation="global", criterion="magnitude")
 
@@ -595,3 +600,31 @@ def test_a_rehearsal_compares_all_bits_of_every_update() -> None:
     [problem] = Rehearsal(recipe_of(Late), (1, 8, 8), NUM_CLASSES).problems()
     assert problem.expected == "after_step: the encoder's weights as they were"
 
+
+HOSTILE = Path(__file__).parents[1] / "hostile"
+CASES = [path.parent for path in sorted(HOSTILE.glob("*/expect.yaml")) if "hidden training" in path.read_text()]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_hidden_training_is_found_by_rehearsal_and_trainer_alike_with_hook_and_line(case: Path, tmp_path: Path) -> None:
+    """These cases of the hostile suite harm no machine: without an engine, they are judged here."""
+    [words] = yaml.safe_load((case / "expect.yaml").read_text())["words"]
+    [problem] = Rehearsal(recipe_of(load_method_class(case)), (1, 8, 8), NUM_CLASSES).problems()
+    assert problem.expected.startswith(words.replace("expected ", ""))
+    file, line = problem.where.split(":")
+    assert (file, int(line) > 10) == ("method.py", True)
+    failures = failures_in(run(job_of(), tmp_path, (case / "method.py").read_text()))
+    assert set(failures) == {segment.key for segment in SEGMENTS}
+    assert all(words in error.splitlines()[-1] for error in failures.values())
+
+
+def test_a_report_says_how_many_images_passed(tmp_path: Path) -> None:
+    outbox = run(job_of(tree(DENSE), checkpoint_every_s=0), tmp_path, Taught)
+    [segment] = tree(DENSE)
+    for key, updates in ((segment.key, TOTAL_STEPS), (segment.key_at(ROOT, 5), 5)):
+        report = report_of(outbox / key)
+        assert (report.images_encoder, report.images_copies) == (3 * BATCH_SIZE * updates, BATCH_SIZE * updates)
+        assert images_per_update([report]) == {"encoder": 3.0 * BATCH_SIZE, "copies": 1.0 * BATCH_SIZE}
+    old = report.model_copy(update={"images_encoder": None, "images_copies": None})
+    assert images_per_update([report, old]) is None
+    assert images_per_update([]) is None
