@@ -59,7 +59,7 @@ def test_a_lost_scorer_is_one_sentence_and_a_fault_of_ours_shows_its_log(tmp_pat
 
 SCORERS = {
     "killed": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", ScorerKilledError, "environment: the scorer"),
-    "full": (f"raise SystemExit({DISK_FULL})", OSError, "No space left on device"),
+    "full": (f"import os; os._exit({DISK_FULL})", OSError, "No space left on device"),
 }
 
 
@@ -68,10 +68,9 @@ def test_nothing_is_written_when_the_scorer_cannot_finish(
     end: str, tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, kind, says = SCORERS[end]
-    (tmp_path / "ends.py").write_text(code)
     executor = WarmExecutor()
     monkeypatch.setattr(executor, "score", ProcessExecutor().score)
-    monkeypatch.setattr(module, "scorer_program", lambda **_: ["runpy", str(tmp_path / "ends.py")])
+    monkeypatch.setattr(module, "scorer_program", lambda **_: ["timeit", "-n1", "-r1", code])
     home = Home(tmp_path / "home")
     prepared = prepare(tiny_spec, plain, home, executor, "cpu")
     with pytest.raises(kind, match=says):
@@ -138,7 +137,7 @@ def write(tmp_path: Path) -> Callable[[str], Path]:
     def write(when: str) -> Path:
         folder = write_submission(tmp_path / "submission", "os._exit(3)" if when == "loss" else "")
         if when == "import":
-            (folder / "method.py").write_text("import os\nos._exit(3)\n")
+            (folder / "method.py").write_text(f"import os\nos._exit(3)\n{(folder / 'method.py').read_text()}")
         return folder
 
     return write
