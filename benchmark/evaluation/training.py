@@ -13,7 +13,6 @@ from benchmark.evaluation.scheduling.jobs import prepare_jobs
 from benchmark.evaluation.scheduling.progress import ProgressFeed
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
 from benchmark.executors.base import Executor
-from benchmark.executors.errors import ExecutorError
 from benchmark.store.layout import Home
 from benchmark.store.outbox import remove_tree
 from benchmark.store.state_store import Store
@@ -37,9 +36,6 @@ def train_what_is_missing(
 
     Returns:
         How each job ended; empty where everything is trained already.
-
-    Raises:
-        ExecutorError: no trainer could be started at all; one sentence with the reason and where the log is.
     """
     plan = prepared.plan
     at_once = trainers_at_once(prepared.device, prepared.update_flops, workers)
@@ -59,18 +55,7 @@ def train_what_is_missing(
     try:
         if jobs:
             feed.training(0, total, None, None)
-        results = supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
-        _demand_that_one_started(results)
-        return results
+        return supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
     finally:
         for job in jobs:
             remove_tree(job.job_file.parent)
-
-
-def _demand_that_one_started(results: Sequence[JobResult]) -> None:
-    """Refuse to score, and to write a record, where every job failed for want of a trainer: that says nothing."""
-    problems = [each.evidence.start_error for each in results]
-    if problems and all(problem is not None for problem in problems):
-        log = results[0].prepared.log
-        where = f"; all that it printed is in {log}" if log.exists() else ""
-        raise ExecutorError(f"environment: no trainer could be started: {problems[0]}; no record was written{where}")
