@@ -1,4 +1,4 @@
-"""A scorer that fails for want of something is one sentence with a reason, and no record has to be undone afterwards."""
+"""A scorer that was killed is one sentence with a reason, and no record has to be undone afterwards."""
 
 from __future__ import annotations
 
