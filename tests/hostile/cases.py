@@ -49,17 +49,21 @@ class SpecialFile(BaseModel):
             case "socket":
                 with socket.socket(socket.AF_UNIX) as server:
                     server.bind(str(place))
+            case _:
+                self._make_files(place)
+
+    def _make_files(self, place: Path) -> None:
+        match self.kind:
             case "file":
                 place.write_text("x" * self.size)
+            case "text":
+                place.write_bytes(self.text.encode("latin-1"))
             case "files":
                 for number in range(self.count):
-                    (folder / f"part{number}.py").write_text("")
-            case "text":
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(self.text.encode("latin-1"))
+                    (place / f"part{number}.py").write_text("")
             case "folders":
                 place.joinpath(*["d"] * self.count).mkdir(parents=True)
-            case "binary":
+            case _:
                 place.write_bytes(b"\x80PNG")
 
 
@@ -89,7 +93,7 @@ class Expectation(BaseModel):
     accuracy: Literal["chance"] | None = None
     """What the linear probe must measure."""
     variants: Mapping[str, Mapping[str, Any]] = {}
-    """Per variant of the attack, the fields that differ. A line `VARIANT = ""` of its code becomes `VARIANT = "NAME"`."""
+    """Per variant of the attack, the fields that differ. A line `VARIANT = ""` in its code gets the variant's name."""
     scored_in: Literal["container", "process"] = "process"
     """Where the scorer runs: the code is the same, and a process is seconds faster than a container."""
 
