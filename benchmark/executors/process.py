@@ -17,7 +17,7 @@ import torch
 
 from benchmark.executors.base import PreparedJob, ProgramResult
 from benchmark.executors.failure import Evidence
-from benchmark.executors.output_log import Head, LogFile, OutputPump, Sink, Tail, last_output
+from benchmark.executors.output_log import Head, LogFile, OutputPump, Sink, Tail
 from benchmark.executors.programs import (
     MAX_ANSWER_BYTES,
     MAX_SHOWN_BYTES,
@@ -27,10 +27,9 @@ from benchmark.executors.programs import (
     trial_program,
 )
 from benchmark.executors.scorer_end import scorer_failure
-from benchmark.printable import on_one_line, spelled_out_bytes
+from benchmark.printable import spelled_out_bytes
 from benchmark.recording.isolation import Isolation
 from benchmark.training.environment import describe_environment, pick_device
-from benchmark.training.trainer import PROGRESS_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -111,8 +110,8 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 class ProcessTrainer:
     """A trainer in a child process."""
 
-    def __init__(self, child: ChildProcess, prepared: PreparedJob) -> None:
-        self._child, self._prepared = child, prepared
+    def __init__(self, child: ChildProcess) -> None:
+        self._child = child
 
     @property
     def pid(self) -> int:
@@ -120,17 +119,9 @@ class ProcessTrainer:
         return self._child.pid
 
     def poll(self) -> Evidence | None:
-        """Return how it ended, or None while it runs.
-
-        A trainer reports its progress before it imports a submission. One that has failed without was never started.
-        """
+        """Return how it ended, or None while it runs."""
         code = self._child.poll()
-        if code is None:
-            return None
-        if code > 0 and not os.path.lexists(self._prepared.outbox / PROGRESS_FILE):
-            said = last_output(self._prepared.log).strip().splitlines()[-1:] or ["nothing"]
-            return Evidence(exit_code=code, start_error=f"exit code {code} after: {on_one_line(said[0])}")
-        return Evidence(exit_code=code)
+        return None if code is None else Evidence(exit_code=code)
 
     def kill(self) -> None:
         """End it and everything that it has started, and wait until it is gone."""
@@ -168,7 +159,7 @@ class ProcessExecutor:
             job=prepared.job_file, submission=prepared.submission, data=prepared.data, parents=prepared.parents,
             outbox=prepared.outbox,
         )  # fmt: skip
-        return ProcessTrainer(ChildProcess(program, prepared.outbox, LogFile(prepared.log)), prepared)
+        return ProcessTrainer(ChildProcess(program, prepared.outbox, LogFile(prepared.log)))
 
     def run_trial(
         self, name: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
@@ -193,7 +184,7 @@ class ProcessExecutor:
         finally:
             child.kill()
         if code != 0:
-            raise scorer_failure(log, out, code)
+            raise scorer_failure(log, code)
 
 
 def child_environment() -> dict[str, str]:

@@ -5,27 +5,24 @@ Nothing is booked on a submission, and no record is written: the same command sc
 
 from __future__ import annotations
 
-import errno
-import os
 import signal
 from pathlib import Path
 
 from benchmark.executors.errors import ExecutorError, ScorerError, ScorerKilledError
 from benchmark.executors.output_log import last_output
-from benchmark.scoring.scorer_exit import DISK_FULL, WORKER_KILLED
+from benchmark.scoring.scorer_exit import WORKER_KILLED
 
 _AGAIN = "no record was written; run the same command again to continue"
 _LESS_MEMORY = "close what else uses memory, or choose less with FMN_SCORING_CHUNK_MIB (64, for instance)"
 
 
 def scorer_failure(
-    log: Path, folder: Path, code: int | None, *, memory_event: bool = False, lost: str | None = None
-) -> ScorerError | ExecutorError | OSError:
+    log: Path, code: int | None, *, memory_event: bool = False, lost: str | None = None
+) -> ScorerError | ExecutorError:
     """Return the error of a scorer that has failed.
 
     Args:
         log: what it printed.
-        folder: where it wrote.
         code: its exit code, negative for the signal that ended it, or as a shell gives it (128 + n).
         memory_event: whether the kernel killed a process of it at its memory limit.
         lost: why nobody saw how it ended, if so.
@@ -38,7 +35,5 @@ def scorer_failure(
     if code in (-signal.SIGKILL, 128 + signal.SIGKILL, WORKER_KILLED):
         reason = "environment: the scorer, or a process of it, was killed, as the kernel does when memory runs out"
         return ScorerKilledError(f"{reason}; {_LESS_MEMORY}; {_AGAIN}")
-    if code == DISK_FULL:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     cause = f"exit code {code}"
     return ScorerError(f"{last_output(log).strip()}\n({cause}; all that the scorer printed is in {log})")

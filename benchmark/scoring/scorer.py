@@ -9,7 +9,6 @@ representations place test images) into DIR.
 from __future__ import annotations
 
 import argparse
-import errno
 import math
 import sys
 import traceback
@@ -32,7 +31,7 @@ from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.references import reference_lines
 from benchmark.scoring.reading.worker_pool import fill_cache, reader_of
 from benchmark.scoring.registry import all_columns
-from benchmark.scoring.scorer_exit import DISK_FULL, WORKER_KILLED
+from benchmark.scoring.scorer_exit import WORKER_KILLED
 from benchmark.scoring.scoring_job import (
     MAPS_FILE,
     OUTCOMES_FILE,
@@ -141,11 +140,6 @@ def main() -> None:
     except BrokenExecutor:
         traceback.print_exc()
         sys.exit(WORKER_KILLED)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        traceback.print_exc()
-        sys.exit(DISK_FULL)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
-"""Exit codes by which the scorer says what its machine lacks. The file imports nothing."""
+"""The exit code by which the scorer says that one of its processes was killed. The file imports nothing."""
 
 from __future__ import annotations
 
-DISK_FULL, WORKER_KILLED = 74, 75
-"""There was no room for its files; the kernel or somebody else ended one of its processes."""
+WORKER_KILLED = 75

@@ -52,7 +52,7 @@ def test_a_signal_ends_what_runs_a_submission_with_all_that_it_has_started(
     assert process.returncode == 128 + number
     assert "Traceback" not in said
     left = [path.name for path in (tmp_path / "temporary").iterdir()]
-    assert [name for name in left if not name.startswith("torchinductor_")] == []  # torch's own
+    assert [name for name in left if not name.startswith("torchinductor_")] == []  # a cache of torch's
     assert not list((tmp_path / "home").glob("jobs/*"))
     with pytest.raises(ProcessLookupError):
         os.kill(int(started.read_text()), 0)

@@ -110,7 +110,7 @@ class WarmExecutor:
         process.start()
         process.join()
         if process.exitcode:
-            raise scorer_failure(log, out, process.exitcode)
+            raise scorer_failure(log, process.exitcode)
 
 
 def _train(prepared: PreparedJob) -> None:

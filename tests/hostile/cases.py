@@ -22,15 +22,17 @@ class SpecialFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["symlink", "hardlink", "pipe", "socket", "file", "files", "binary"]
+    kind: Literal["symlink", "hardlink", "pipe", "socket", "file", "files", "binary", "text", "folders"]
     path: str = ""
     """Where it is made, in the submission; a file of this name is replaced."""
     to: str = ""
     """What a link leads to."""
+    text: str = ""
+    """Content of a `text` file; one code point is one byte."""
     size: int = 0
     """Bytes of a `file`."""
     count: int = 0
-    """How many empty `files` are made."""
+    """How many empty `files` are made, or `folders` inside each other."""
 
     def make(self, folder: Path) -> None:
         """Make it in the folder of a submission."""
@@ -47,12 +49,21 @@ class SpecialFile(BaseModel):
             case "socket":
                 with socket.socket(socket.AF_UNIX) as server:
                     server.bind(str(place))
+            case _:
+                self._make_files(place)
+
+    def _make_files(self, place: Path) -> None:
+        match self.kind:
             case "file":
                 place.write_text("x" * self.size)
+            case "text":
+                place.write_bytes(self.text.encode("latin-1"))
             case "files":
                 for number in range(self.count):
-                    (folder / f"part{number}.py").write_text("")
-            case "binary":
+                    (place / f"part{number}.py").write_text("")
+            case "folders":
+                place.joinpath(*["d"] * self.count).mkdir(parents=True)
+            case _:
                 place.write_bytes(b"\x80PNG")
 
 
@@ -82,7 +93,7 @@ class Expectation(BaseModel):
     accuracy: Literal["chance"] | None = None
     """What the linear probe must measure."""
     variants: Mapping[str, Mapping[str, Any]] = {}
-    """Per variant of the attack, the fields that differ. Its submission has `VARIANT = "NAME"` for `VARIANT = ""`."""
+    """Per variant of the attack, the fields that differ. A line `VARIANT = ""` in its code gets the variant's name."""
     scored_in: Literal["container", "process"] = "process"
     """Where the scorer runs: the code is the same, and a process is seconds faster than a container."""
 
@@ -104,9 +115,8 @@ class Case:
     def copy_to(self, place: Path) -> Path:
         """Copy the submission without its expectation, and make its special files; return the copy."""
         shutil.copytree(self.folder, place, ignore=shutil.ignore_patterns("expect.yaml", "__pycache__"))
-        if self.variant:
-            code = (place / "method.py").read_text()
-            assert code.count(_NO_VARIANT) == 1
+        code = (place / "method.py").read_text()
+        if self.variant and _NO_VARIANT in code:
             (place / "method.py").write_text(code.replace(_NO_VARIANT, f'VARIANT = "{self.variant}"\n'))
         for each in self.expect.make:
             each.make(place)

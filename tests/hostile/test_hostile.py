@@ -40,6 +40,8 @@ EXECUTED = Path("/tmp/fmn-was-executed")
 """What hostile files would make if anybody ran them on this machine."""
 
 KIND_LIMITS = replace(Limits(), memory=2 << 30, start_s=120.0, update_s=1.0)
+LARGEST_KEPT = 64 << 20
+"""No file of an honest state of these encoders is as large; whatever is handed over, no larger one may be kept."""
 CHANCE = 0.2
 """Ten classes; the largest holds a tenth of the images, and a constant representation can name only one."""
 
@@ -120,6 +122,8 @@ def _nothing_is_left(shared: SharedHome) -> Iterator[None]:
     assert left_behind(shared.home) == []
     assert list(shared.home.jobs.iterdir()) == []
     assert [path.name for path in shared.home.root.glob(".*") if path.name != ".lock"] == []
+    assert list(shared.home.segments.glob(".*")) == []
+    assert max((path.stat().st_size for path in shared.home.segments.rglob("*")), default=0) < LARGEST_KEPT
     assert not EXECUTED.exists()
 
 

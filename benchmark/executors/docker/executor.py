@@ -221,7 +221,7 @@ class DockerExecutor:
                 container.remove()
                 LogFile(log).write(printed.encode())
             if ended.code != 0:
-                raise scorer_failure(log, self._home.root, ended.code, memory_event=ended.memory_event, lost=ended.lost)
+                raise scorer_failure(log, ended.code, memory_event=ended.memory_event, lost=ended.lost)
 
     def _clear(self, outbox: Path) -> None:
         """Remove an outbox in which a trainer has closed folders to us: only their owner, `nobody`, can open them."""
