@@ -76,7 +76,8 @@ class BoardCache:
             kept = condense(path, unseal(sealed).record, sealed.signer)
         self.used[name] = kept
         signer = sealed.signer
-        return replace(kept, entry=replace(kept.entry, path=path, signed_by=signer.name, key_id=signer.key.id))
+        entry = replace(kept.entry, path=path, signed_by=signer.name, key_id=signer.key.id)
+        return replace(kept, entry=entry, record_sha256=sealed.statement.record_sha256)
 
     def save(self) -> None:
         """Write what was used, and nothing else, where that is not what the file holds."""
