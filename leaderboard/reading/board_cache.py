@@ -28,7 +28,7 @@ from pydantic import TypeAdapter
 
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
-from benchmark.recording import archive, record, verify
+from benchmark.recording import archive, possible, record, verify
 from benchmark.recording.signature import Statement
 from benchmark.recording.verify import Sealed, unseal
 from benchmark.scoring import metric, metric_names
@@ -98,7 +98,7 @@ class BoardCache:
 @cache
 def made_by() -> bytes:
     """Digest of the code that turns a record into what a board keeps, so that other code never meets this one's."""
-    modules = (board, recorded_spec, archive, record, verify, metric, metric_names)
+    modules = (board, recorded_spec, archive, possible, record, verify, metric, metric_names)
     sources = [Path(str(module.__file__)) for module in modules]
     texts = [path.read_bytes() for path in [*sources, Path(__file__)]]
     return hashlib.sha256(b"\0".join([*texts, pydantic.VERSION.encode()])).digest()
