@@ -116,7 +116,7 @@ def determined(spec: BenchmarkSpec, labels_N: Labels, examples: Examples) -> dic
         found["knn/accuracy"] = float((examples[KNN_PREDICTION] == labels_N).mean())
     if PROBE_CONFIDENCE in examples:
         view = _view_of_labels(labels_N)
-        found |= calibration.METRIC.measure(view, spec.evaluation, Outcome({}, examples)).values
+        found |= dict(calibration.METRIC.measure(view, spec.evaluation, Outcome({}, examples)).values)
     for name, mean in _MEANS.items():
         if name in examples:
             found |= mean(examples[name].astype(np.float64))

@@ -77,7 +77,7 @@ def test_a_shipped_record_agrees_with_its_outcomes(path: Path) -> None:
     ("change", "named"),
     [
         (_with_summary("robustness/score", 0.002), "summary: robustness/score: "),
-        (_with_summary("pie_overlap/jaccard", 0.1), "summary: pie_overlap/jaccard: "),
+        (_with_summary("pie_overlap/jaccard", -0.1), "summary: pie_overlap/jaccard: "),
         (_with_summary("dense:cka/stem", -0.1), "summary: dense:cka/stem: "),
         (_with_run("linear/accuracy"), "linear/accuracy: 0.5 in the record"),
         (_with_run("depth/pred_mean"), "depth/pred_mean: 0.5 in the record"),
