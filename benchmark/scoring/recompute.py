@@ -98,7 +98,7 @@ def recompute(
             raise ValueError(f"outcomes: expected the same labels for all runs of {task}, got others: {_shown(key)}")
         _check_classes(key, num_classes[task], labels_N, examples)
         runs[key] = determined(spec, labels_N, examples)
-        values = {name: math.nan if value is None else value for name, value in said[key].items()} | runs[key]
+        values = {name: math.nan if value is None else value for name, value in said[key].items()} | dict(runs[key])
         mine.outcomes.setdefault((schedule, sparsity), {})[seed] = Outcome(values, examples)
     if missing := said.keys() - runs.keys():
         raise ValueError(f"outcomes: expected all finished runs, got none of {_shown(min(missing))}")
