@@ -164,6 +164,9 @@ def verify(
         list[Path] | None, typer.Argument(help="Records, or folders of them; by default all under FMN_HOME.")
     ] = None,
     trusted_keys: TrustedKeys = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Also compute what the outcomes beside a record determine again.")
+    ] = False,
 ) -> None:
     """Check who signed records, and that nothing was changed since; exits with 1 if any is not to be believed."""
     from benchmark.cli.verdicts import record_files, summary, verdict_table
@@ -180,7 +183,14 @@ def verify(
     verdicts = [judge(path, trust) for path in record_files(records or [store])]
     Console().print(verdict_table(verdicts))
     print(summary(verdicts))
-    if any(each.problem for each in verdicts):
+    holds = not any(each.problem for each in verdicts)
+    if recompute:
+        from benchmark.cli.recomputation import recomputation_table, recompute_record
+
+        found = [recompute_record(each.path, trust) for each in verdicts if not each.problem]
+        Console().print(recomputation_table(found))
+        holds = holds and all(each.holds for each in found)
+    if not holds:
         raise typer.Exit(1)
 
 

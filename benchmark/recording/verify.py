@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmark.files.bounded import read_regular
 from benchmark.recording.archive import MAX_RECORD_BYTES, parse_record, sha256_of, signature_path
+from benchmark.recording.possible import check_possible
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, BadSignature, Statement, check
 from benchmark.recording.trust import Signer, Trust
@@ -78,11 +79,12 @@ def unseal(sealed: Sealed) -> Believed:
 
     Raises:
         BadSignature: the signature speaks of something else than the record.
-        ValueError: it is not a record of a known layout.
+        ValueError: it is not a record of a known layout, or has a number that no evaluation can give.
     """
     record, statement = parse_record(sealed.content), sealed.statement
     if (record.isolation, record.attachments) != (statement.isolation, statement.attachments):
         raise BadSignature("the signature speaks of another isolation or of other files than the record")
+    check_possible(record)
     return Believed(record, sealed.signer)
 
 

@@ -13,7 +13,9 @@ from leaderboard.app.open_board import full_record
 from leaderboard.board.board import Entry
 from leaderboard.board.exemplars import READINGS
 from leaderboard.board.predictions import CellKey, Predictions
+from leaderboard.board.wording import inert, one_line
 from leaderboard.reading import record_store
+from leaderboard.reading.alteration import altered_files
 from leaderboard.reading.maps import read_maps
 from leaderboard.reading.outcomes import read_columns, read_outcomes
 from leaderboard.reading.pictures import read_pictures
@@ -37,6 +39,12 @@ def _maps(path: str, created: str) -> pd.DataFrame | None:
 def _readings(path: str, created: str) -> pd.DataFrame | None:
     record = full_record(path, created)
     return None if record is None else read_columns(Path(path), record.outcomes_sha256, list(READINGS))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _altered(path: str, created: str) -> tuple[str, ...]:
+    record = full_record(path, created)
+    return () if record is None else altered_files(Path(path), record)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading images ...")
@@ -69,3 +77,13 @@ def outcomes_of(entry: Entry) -> dict[CellKey, Predictions] | None:
 def maps_of(entry: Entry) -> pd.DataFrame | None:
     """Return the maps of an evaluation; None where there are none."""
     return _maps(entry.path, entry.created)
+
+
+def warn_of_altered_files(*entries: Entry) -> None:
+    """Name every file beside the records of these evaluations that was changed after signing and is not used."""
+    for entry in entries:
+        for name in _altered(entry.path, entry.created):
+            st.warning(
+                f"The file {inert(one_line(name, 100))} beside the record was changed after signing. It is not used.",
+                icon=":material/report:",
+            )

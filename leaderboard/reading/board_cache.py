@@ -28,7 +28,7 @@ from pydantic import TypeAdapter
 
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
-from benchmark.recording import archive, record, verify
+from benchmark.recording import archive, possible, record, verify
 from benchmark.recording.signature import Statement
 from benchmark.recording.verify import Sealed, unseal
 from benchmark.scoring import metric, metric_names
@@ -76,7 +76,8 @@ class BoardCache:
             kept = condense(path, unseal(sealed).record, sealed.signer)
         self.used[name] = kept
         signer = sealed.signer
-        return replace(kept, entry=replace(kept.entry, path=path, signed_by=signer.name, key_id=signer.key.id))
+        entry = replace(kept.entry, path=path, signed_by=signer.name, key_id=signer.key.id)
+        return replace(kept, entry=entry, record_sha256=sealed.statement.record_sha256)
 
     def save(self) -> None:
         """Write what was used, and nothing else, where that is not what the file holds."""
@@ -97,7 +98,7 @@ class BoardCache:
 @cache
 def made_by() -> bytes:
     """Digest of the code that turns a record into what a board keeps, so that other code never meets this one's."""
-    modules = (board, recorded_spec, archive, record, verify, metric, metric_names)
+    modules = (board, recorded_spec, archive, possible, record, verify, metric, metric_names)
     sources = [Path(str(module.__file__)) for module in modules]
     texts = [path.read_bytes() for path in [*sources, Path(__file__)]]
     return hashlib.sha256(b"\0".join([*texts, pydantic.VERSION.encode()])).digest()

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.gc_pause import paused_gc
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import Sealed, unseal
-from leaderboard.board.board import Board, Condensed, assemble, condense, own_before_shipped
+from leaderboard.board.board import Board, Condensed, assemble, condense, copies, own_before_shipped
 from leaderboard.reading.board_cache import BoardCache
 from leaderboard.reading.record_store import Rejected, Stamp, homes, read_as, stamps
 
@@ -31,7 +31,7 @@ def read_board(folders: Sequence[Path], trust: Trust) -> BoardSnapshot:
     """Read all records of some stores once, without a cache."""
 
     def condensed(path: str) -> Condensed | Rejected:
-        return read_as(Path(path), trust, lambda sealed: condense(path, unseal(sealed).record, sealed.signer))
+        return read_as(Path(path), trust, lambda sealed: _condense(path, sealed))
 
     return _snapshot([condensed(stamp.path) for stamp in stamps(folders)], trust)
 
@@ -77,7 +77,16 @@ def _by(cache: BoardCache, path: str) -> Callable[[Sealed], Condensed]:
     return lambda sealed: cache.condensed(path, sealed)
 
 
+def _condense(path: str, sealed: Sealed) -> Condensed:
+    found = condense(path, unseal(sealed).record, sealed.signer)
+    return replace(found, record_sha256=sealed.statement.record_sha256)
+
+
 def _snapshot(found: Sequence[Condensed | Rejected], trust: Trust) -> BoardSnapshot:
-    """Make a board of all records of the stores, one's own before what ships with the code."""
-    board = assemble(own_before_shipped([each for each in found if isinstance(each, Condensed)], homes()[1]))
-    return BoardSnapshot(board, tuple(each for each in found if isinstance(each, Rejected)), trust)
+    """Make a board of all records of the stores: one's own before what ships with the code, each of them once."""
+    good = own_before_shipped([each for each in found if isinstance(each, Condensed)], homes()[1])
+    repeated = copies(good)
+    board = assemble(each for each in good if each.entry.path not in repeated)
+    rejected = [each for each in found if isinstance(each, Rejected)]
+    rejected += [Rejected(path, f"a copy of {original}") for path, original in repeated.items()]
+    return BoardSnapshot(board, tuple(rejected), trust)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
-from leaderboard.app.attachments import outcomes_of
+from leaderboard.app.attachments import outcomes_of, warn_of_altered_files
 from leaderboard.app.controls import URL, Scene, open_scene
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.comparison import Comparison, compare, device_hours
@@ -128,6 +128,7 @@ def page() -> None:
     if pair is None:
         return
     first, second = pair
+    warn_of_altered_files(first, second)
     comparison = _compare(scene, first.path, second.path, (first.created, second.created))
     show_verdict(first, second, comparison)
     if comparison.cells:

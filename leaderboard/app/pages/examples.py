@@ -6,7 +6,7 @@ import streamlit as st
 
 from benchmark.datasets.image_set import ImageSet
 from benchmark.recording.record import EvaluationRecord
-from leaderboard.app.attachments import outcomes_of, pictures_of, readings_of
+from leaderboard.app.attachments import outcomes_of, pictures_of, readings_of, warn_of_altered_files
 from leaderboard.app.controls import URL, Scene, open_scene, pick_submission
 from leaderboard.app.forgetting_views import NO_OUTCOMES, chart, class_names
 from leaderboard.app.open_board import full_record
@@ -136,6 +136,7 @@ def page() -> None:
         record, outcomes = full_record(entry.path, entry.created), outcomes_of(entry) or {}
         key = choose_cell(entry, outcomes)
         if key is None:
+            warn_of_altered_files(entry)
             st.info(NO_OUTCOMES, icon=":material/hide_source:")
             return
         cells = outcomes[key[0], DENSE, 0.0], outcomes[key]

@@ -6,6 +6,7 @@ import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
+from leaderboard.app.attachments import warn_of_altered_files
 from leaderboard.app.column_config import cell_columns
 from leaderboard.app.controls import Scene, name_rejected, open_scene, pick_submission
 from leaderboard.app.forgetting_views import show_classes, show_map
@@ -158,6 +159,7 @@ def page() -> None:
     if record is None:
         st.info("The record of this evaluation is gone. Reload the page.", icon=":material/refresh:")
         return
+    warn_of_altered_files(entry)
     task = entry.tasks[0]
     if len(entry.tasks) > 1:
         task = st.selectbox("Task", entry.tasks, key="its_task") or task

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from streamlit.testing.v1 import AppTest
 
-from benchmark.recording.archive import signature_path
+from benchmark.recording.archive import outcomes_path, signature_path
 from benchmark.recording.signing_keys import SigningKey
 from tests.leaderboard.records import HOSTILE_NAMES, Knobs, add_outcomes, evaluation, shelve, write_signed
 
@@ -250,6 +250,22 @@ def test_examples_without_outcomes_or_images_say_so(
     app = visit("examples", home=tmp_path)
     assert any("images themselves are not here" in each.value for each in app.info)
     assert app.selectbox(key="example").options
+
+
+@pytest.mark.parametrize("page", ["examples", "submission", "compare"])
+def test_a_page_names_a_file_that_was_changed_after_signing(visit: Visit, page: str, tmp_path: Path) -> None:
+    made = [evaluation(Knobs("a")), evaluation(Knobs("b"))]
+    paths = shelve(tmp_path, *made)
+    for path, record in zip(paths, made, strict=True):
+        add_outcomes(path, record)
+    shown = visit(page, home=tmp_path, submission="a")
+    assert not [each for each in shown.warning if "changed after signing" in each.value]
+    for path in paths:
+        path.rename(path.with_stem(f"x{path.stem}"))
+        signature_path(path).rename(signature_path(path).with_stem(f"x{path.stem}"))
+        outcomes_path(path).with_stem(f"x{path.stem}").write_bytes(b"another file")
+    named = [each.value for each in visit(page, home=tmp_path, submission="a").warning]
+    assert any("x0000" in each and "changed after signing" in each for each in named), named
 
 
 def test_shipped_records_are_shown_unless_the_same_evaluation_is_at_home(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from benchmark.recording.trust import Trust, load_trust
+from benchmark.recording.archive import signature_path
+from benchmark.recording.signing_keys import SigningKey
+from benchmark.recording.trust import Signer, Trust, load_trust
 from leaderboard.reading import record_store
 from leaderboard.reading.board_loader import BoardLoader, read_board
 from tests.leaderboard.records import Knobs, evaluation, shelve, write_signed
@@ -55,3 +59,33 @@ def test_all_records_are_opened_again_when_the_trusted_keys_change(
     assert not nobody.board.entries
     assert len(nobody.rejected) == 1
     assert opened == ["0000.json", "0000.json"]
+
+
+def test_a_record_with_the_evaluation_key_of_another_signer_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, home, stranger = tmp_path / "results", tmp_path / "home", Ed25519PrivateKey.generate()
+    monkeypatch.setenv("FMN_RESULTS", str(results))
+    first = evaluation(Knobs("first"))
+    second = evaluation(Knobs("second", identity="other-1.0"))
+    shelve(results, first)
+    (path,) = shelve(home, second)
+    key = SigningKey("unisolated", stranger)
+    write_signed(path, second.model_copy(update={"evaluation_key": first.evaluation_key}), key)
+    own = load_trust().signers
+    trust = Trust({**own, key.public: Signer("Lab B", key.public, frozenset({"unisolated"}))})
+    shown = read_board([home, results], trust).board.entries.values()
+    assert {entry.name for entry in shown} == {"first", "second"}
+
+
+def test_a_copy_of_a_record_is_listed_once_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FMN_CACHE", str(tmp_path / "cache"))
+    home = tmp_path / "home"
+    (path,) = shelve(home, evaluation(Knobs("a")))
+    for file in (path, signature_path(path)):
+        shutil.copyfile(file, file.with_stem("zzz"))
+    for snapshot in (read_board([home], load_trust()), BoardLoader().load([home], load_trust())):
+        assert list(snapshot.board.entries) == [str(path)]
+        assert [(each.path, each.why) for each in snapshot.rejected] == [
+            (str(path.with_stem("zzz")), f"a copy of {path}")
+        ]

@@ -1,0 +1,185 @@
+"""What `fmn verify --recompute` does and shows: the numbers of records beside what their outcomes give again.
+
+It owns the comparison. The numbers themselves come from `benchmark.scoring.recompute`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from benchmark.printable import masked
+from benchmark.recording.archive import outcomes_path
+from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.trust import Trust
+from benchmark.recording.verify import check_attachments, in_words, open_record
+from benchmark.scoring.metric import Estimate
+from benchmark.scoring.recompute import Recomputed, Values, recompute
+from benchmark.spec import BenchmarkSpec, UserError
+from benchmark.spec.documents.validation import parse_document
+
+TOLERANCE = 1e-6
+"""Largest difference of a number from its repetition; relative where the number is above 1. Outcomes are float32."""
+
+LOOSE: Mapping[str, float] = {"prune_potential/": 1e-4}
+"""Where a sparsity is read off a curve, which multiplies the rounding of float32."""
+
+Source = Literal["outcomes", "runs", "word"]
+"""What a number was compared with: outcomes, an average over what runs say, or nothing (the signer's word)."""
+
+_OF_CORRUPTION = "prune_potential/corruption:"
+_MAX_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Recomputation:
+    """What came of computing the numbers of one record again.
+
+    Attributes:
+        counts: of its numbers, by what they were compared with.
+        worst: largest difference found, in the unit of its number.
+        differing: places and names of the numbers that differ, with both values.
+        problem: why nothing could be computed; empty where it was.
+    """
+
+    path: Path
+    counts: Mapping[Source, int]
+    worst: float
+    differing: tuple[str, ...]
+    problem: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that could be computed again is as the record says."""
+        return not self.problem and not self.differing
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A number of a record, what it came to again, and what that was made from."""
+
+    where: str
+    name: str
+    said: float | None
+    again: float | None
+    source: Source
+
+    @property
+    def difference(self) -> float:
+        if self.source == "word" or self.said == self.again:
+            return 0.0
+        return math.inf if self.said is None or self.again is None else abs(self.said - self.again)
+
+    @property
+    def agrees(self) -> bool:
+        bare = _bare(self.name)
+        allowed = next((loose for group, loose in LOOSE.items() if bare.startswith(group)), TOLERANCE)
+        return self.difference <= allowed * max(1.0, abs(self.said or 0.0))
+
+
+def recompute_record(path: Path, trust: Trust) -> Recomputation:
+    """Compute the numbers of a record again from the file beside it; whatever hinders that becomes a sentence."""
+    try:
+        record = open_record(path, trust).record
+        check_attachments(path, record)
+        pairs = list(_pairs(record, _again(record, pq.read_table(outcomes_path(path)))))
+    except UserError as error:
+        return Recomputation(path, {}, 0.0, (), f"its specification cannot be read: {error}")
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, pa.ArrowException) as error:
+        return Recomputation(path, {}, 0.0, (), in_words(error) or type(error).__name__)
+    differing = [f"{each.where}: {each.name}: {each.said} in the record, {each.again} again" for each in pairs
+                 if not each.agrees]  # fmt: skip
+    counts = Counter[Source](each.source for each in pairs)
+    return Recomputation(path, counts, max((each.difference for each in pairs), default=0.0), tuple(differing))
+
+
+def _again(record: EvaluationRecord, table: pa.Table) -> Recomputed:
+    said = {
+        (run.task, run.schedule, _exact(run.sparsity), run.seed): run.metrics
+        for run in record.runs if run.status == "finished"
+    }  # fmt: skip
+    num_classes = {task: len(facts["classes"]) for task, facts in record.datasets.items()}
+    return recompute(parse_document(BenchmarkSpec, record.spec), num_classes, table, said)
+
+
+def _exact(sparsity: float) -> Decimal:
+    return Decimal(repr(sparsity))
+
+
+def _pairs(record: EvaluationRecord, again: Recomputed) -> Iterator[_Pair]:
+    for run in record.runs:
+        if run.status == "finished":
+            found = again.runs[run.task, run.schedule, _exact(run.sparsity), run.seed]
+            yield from _of_run(f"{run.task} {run.schedule} {run.sparsity:g} seed {run.seed}", run.metrics, found)
+    for cell in record.cells:
+        where = f"{cell.task} {cell.schedule} {cell.sparsity:g}"
+        found = again.cells.get((cell.task, cell.schedule, _exact(cell.sparsity)), {})
+        yield from _of_estimates(where, cell.metrics, found, again.words)
+    yield from _of_estimates("summary", record.summary, again.summary, again.words)
+
+
+def _of_run(where: str, said: Values, again: Mapping[str, float]) -> Iterator[_Pair]:
+    for name, value in said.items():
+        number = again.get(name)
+        repeated = number if number is not None and math.isfinite(number) else None
+        yield _Pair(where, name, value, repeated, "outcomes" if name in again else "word")
+
+
+def _of_estimates(
+    where: str, said: Mapping[str, Estimate], again: Mapping[str, Estimate], words: frozenset[str]
+) -> Iterator[_Pair]:
+    """Compare value and bounds of numbers.
+
+    A number that is not computed any more is the signer's word. Where nothing at all is computed, as for a summary
+    although a run is missing, every number differs.
+    """
+    for name, one in said.items():
+        two = again.get(name, Estimate(value=None))
+        bare = _bare(name)
+        source: Source = "runs" if bare in words or bare.startswith(_OF_CORRUPTION) else "outcomes"
+        if again and name not in again:
+            source = "word"
+        bounds = (("", one.value, two.value), (" (low)", one.low, two.low), (" (high)", one.high, two.high))
+        for suffix, first, second in bounds:
+            if suffix == "" or first is not None or second is not None:
+                yield _Pair(where, f"{name}{suffix}", first, second, source)
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("dense:").removeprefix("pruned:")
+
+
+def recomputation_table(found: Sequence[Recomputation]) -> Group:
+    """Show a line per record, then what differs, then what nobody but the signer vouches for."""
+    table = Table()
+    for heading in ("record", "from outcomes", "averaged again", "signer's word", "largest difference", "verdict"):
+        table.add_column(heading, overflow="fold")
+    for each in found:
+        numbers = [str(each.counts.get(source, 0)) for source in ("outcomes", "runs", "word")]
+        verdict = each.problem or (f"{len(each.differing)} numbers differ" if each.differing else "")
+        shown = Text(masked(verdict), "red") if verdict else Text("agrees", "green")
+        name = Text(masked(f"{each.path.parent.name}/{each.path.name}"))
+        table.add_row(name, *numbers, "-" if each.problem else f"{each.worst:.1e}", shown)
+    lines = [Text(masked(f"{each.path.name}: {line}"), "red") for each in found for line in _named(each)]
+    return Group(table, *lines, Text(
+        "From outcomes: computed again from the parquet beside the record, compared at 1e-6. Averaged again: means of "
+        "what single runs say. Signer's word: everything else in the record, such as the numbers of single runs that "
+        "read weights, the labels, the cost and the references."
+    ))  # fmt: skip
+
+
+def _named(each: Recomputation) -> Iterator[str]:
+    yield from each.differing[:_MAX_NAMED]
+    if len(each.differing) > _MAX_NAMED:
+        yield f"and {len(each.differing) - _MAX_NAMED} more"

@@ -1,0 +1,78 @@
+"""Derived records: the record of an evaluation with the numbers that were computed again in place of the old ones.
+
+It owns what such a record says about its origin. It computes nothing and signs nothing: the numbers are given to it
+(`benchmark.scoring.recompute`), and whoever writes the record signs it as any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from benchmark.recording.archive import parse_record
+from benchmark.recording.record import SCHEMA_VERSION, CellRecord, Derivation, EvaluationRecord, RunRecord
+from benchmark.scoring.metric import Estimate
+
+CellKey = tuple[str, str, Decimal]
+"""Task, schedule, sparsity."""
+
+RunKey = tuple[str, str, Decimal, int]
+"""The same and the seed."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """A record as it was found: its bytes, and the text of its signature, empty where there is none."""
+
+    content: bytes
+    signature: str
+
+
+def derive(
+    original: Original, runs: Mapping[RunKey, Mapping[str, float]], cells: Mapping[CellKey, Mapping[str, Estimate]],
+    summary: Mapping[str, Estimate], *, when: str, note: str,
+) -> EvaluationRecord:  # fmt: skip
+    """Put numbers that were computed again in place of those of a record; all else stays as it is.
+
+    Args:
+        original: what it is derived from.
+        runs: per run, what replaces its numbers of the same name or comes in addition; NaN stands for undefined.
+        cells: the same per cell.
+        summary: the same of the whole submission.
+        when: time of the derivation, `YYYY-MM-DDTHH:MM:SSZ`.
+        note: why, and what is known of the original: for people.
+
+    Returns:
+        A record of the current schema version, whose `derived` names the original and every number that was given.
+
+    Raises:
+        ValueError: the original is no record.
+    """
+    record = parse_record(original.content)
+    given = [*runs.values(), *cells.values(), summary]
+    derivation = Derivation(
+        original_sha256=hashlib.sha256(original.content).hexdigest(), original_signature=original.signature,
+        what=tuple(sorted({name for numbers in given for name in numbers})), when=when, note=note,
+    )  # fmt: skip
+    changed = {
+        "schema_version": SCHEMA_VERSION,
+        "runs": tuple(_run(run, runs) for run in record.runs),
+        "cells": tuple(_cell(cell, cells) for cell in record.cells),
+        "summary": {**record.summary, **summary},
+        "derived": derivation,
+    }
+    return record.model_copy(update=changed)
+
+
+def _run(run: RunRecord, runs: Mapping[RunKey, Mapping[str, float]]) -> RunRecord:
+    found = runs.get((run.task, run.schedule, Decimal(repr(run.sparsity)), run.seed), {})
+    numbers = {name: value if math.isfinite(value) else None for name, value in found.items()}
+    return run.model_copy(update={"metrics": {**run.metrics, **numbers}})
+
+
+def _cell(cell: CellRecord, cells: Mapping[CellKey, Mapping[str, Estimate]]) -> CellRecord:
+    found = cells.get((cell.task, cell.schedule, Decimal(repr(cell.sparsity))), {})
+    return cell.model_copy(update={"metrics": {**cell.metrics, **found}})

@@ -1,0 +1,111 @@
+"""`fmn verify --recompute`: shipped records agree with their outcomes, and a signed untruth is named."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmark.cli.app import app
+from benchmark.cli.recomputation import recompute_record
+from benchmark.recording.archive import MAPS_SUFFIX, OUTCOMES_SUFFIX, read_record
+from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.trust import load_trust
+from benchmark.scoring.metric import Estimate
+from tests.leaderboard.records import write_signed
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+SHIPPED = sorted(RESULTS.glob("*/*.json"))
+SMALL = next(path for path in SHIPPED if path.name.startswith("random_init-84"))
+
+Change = Callable[[EvaluationRecord], EvaluationRecord]
+
+
+def _with_summary(name: str, shift: float) -> Change:
+    def change(record: EvaluationRecord) -> EvaluationRecord:
+        old = record.summary[name]
+        low, high = (None if bound is None else bound + shift for bound in (old.low, old.high))
+        new = Estimate(value=(old.value or 0.0) + shift, low=low, high=high)
+        return record.model_copy(update={"summary": {**record.summary, name: new}})
+
+    return change
+
+
+def _with_run(name: str) -> Change:
+    def change(record: EvaluationRecord) -> EvaluationRecord:
+        *others, last = record.runs
+        run = last.model_copy(update={"metrics": {**last.metrics, name: 0.5}})
+        return record.model_copy(update={"runs": (*others, run)})
+
+    return change
+
+
+def _with_cell(name: str) -> Change:
+    def change(record: EvaluationRecord) -> EvaluationRecord:
+        *others, last = record.cells
+        cell = last.model_copy(update={"metrics": {**last.metrics, name: Estimate(value=0.0123)}})
+        return record.model_copy(update={"cells": (*others, cell)})
+
+    return change
+
+
+def _without_a_run(record: EvaluationRecord) -> EvaluationRecord:
+    return record.model_copy(update={"runs": record.runs[:-1]})
+
+
+def _sign_changed(folder: Path, change: Change) -> Path:
+    path = folder / "digits-1.0" / SMALL.name
+    path.parent.mkdir()
+    for suffix in (OUTCOMES_SUFFIX, MAPS_SUFFIX):
+        shutil.copyfile(SMALL.with_suffix(suffix), path.with_suffix(suffix))
+    record = change(read_record(SMALL)).model_copy(update={"isolation": "none"})
+    write_signed(path, record)
+    return path
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_record_agrees_with_its_outcomes(path: Path) -> None:
+    found = recompute_record(path, load_trust())
+    assert (found.problem, found.differing) == ("", ())
+    assert min(found.counts[source] for source in ("outcomes", "runs", "word")) > 100
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_with_summary("robustness/score", 0.002), "summary: robustness/score: "),
+        (_with_summary("pie_overlap/jaccard", -0.1), "summary: pie_overlap/jaccard: "),
+        (_with_summary("dense:cka/stem", -0.1), "summary: dense:cka/stem: "),
+        (_with_run("linear/accuracy"), "linear/accuracy: 0.5 in the record"),
+        (_with_run("depth/pred_mean"), "depth/pred_mean: 0.5 in the record"),
+        (_with_cell("pie/published"), "pie/published: 0.0123 in the record"),
+        (_with_cell("label_change/taxicab"), "label_change/taxicab: 0.0123 in the record"),
+        (_with_cell("class_impact/largest_drop"), "class_impact/largest_drop: 0.0123 in the record"),
+    ],
+)
+def test_a_number_that_its_outcomes_do_not_give_is_named(change: Change, named: str, tmp_path: Path) -> None:
+    found = recompute_record(_sign_changed(tmp_path, change), load_trust())
+    assert any(named in each for each in found.differing)
+
+
+def test_outcomes_of_a_run_that_the_record_hides_are_named(tmp_path: Path) -> None:
+    def change(record: EvaluationRecord) -> EvaluationRecord:
+        *others, last = record.cells
+        return _without_a_run(record).model_copy(
+            update={"cells": (*others, last.model_copy(update={"num_models": last.num_models - 1}))}
+        )
+
+    assert "expected runs of the record" in recompute_record(_sign_changed(tmp_path, change), load_trust()).problem
+
+
+def test_verify_exits_with_1_only_where_a_record_does_not_agree(tmp_path: Path) -> None:
+    runner = CliRunner()
+    path = _sign_changed(tmp_path, _with_run("linear/accuracy"))
+    assert runner.invoke(app, ["verify", str(path)]).exit_code == 0
+    told = runner.invoke(app, ["verify", str(path), "--recompute"])
+    assert told.exit_code == 1
+    assert "linear/accuracy: 0.5" in " ".join(told.output.split())
+    assert runner.invoke(app, ["verify", str(SMALL), "--recompute"]).exit_code == 0
