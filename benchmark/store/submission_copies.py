@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -58,10 +59,11 @@ def _repair(there: Path, intact: Path) -> None:
     for path in sorted(there.rglob("*")):
         name = path.relative_to(there)
         is_folder = path.is_dir() and not path.is_symlink()
-        if path.name.endswith(".unfinished"):
-            continue  # another evaluation repairs the copy at this moment
+        if path.name.endswith(".unfinished") or not os.path.lexists(path):
+            continue  # another evaluation repairs the copy at this moment, or the folder around it is removed
         if not (name in folders and is_folder) and not (name in wanted and path.is_file() and not path.is_symlink()):
-            logger.warning("%s is no part of the submission and is removed", path)
+            level = logging.DEBUG if path.name == "__pycache__" else logging.WARNING  # a trainer as a process leaves it
+            logger.log(level, "%s is no part of the submission and is removed", path)
             _remove(path)
     for name, path in wanted.items():
         if path.name != MANIFEST or not (there / name).exists():
