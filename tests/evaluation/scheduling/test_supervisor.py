@@ -77,7 +77,7 @@ def job(tiny_spec: BenchmarkSpec, plain: Path, root: Path) -> PreparedJob:
     ("statement", "says"),
     [
         ("os._exit(3)", "exit code 3"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "signal 9"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", "signal 15"),
         ("print('CUDA out of memory', flush=True); os._exit(137)", "exit code 137"),
         ("raise SystemExit(0)", "without delivering"),
     ],
@@ -90,6 +90,15 @@ def test_a_trainer_that_ends_itself_is_the_fault_of_the_submission(
     reason, message = decide(ended.evidence)
     assert reason == "submission"
     assert says in message
+
+
+def test_a_process_that_is_killed_may_be_the_victim_of_the_kernel_and_is_not_booked_on_the_submission(
+    tiny_spec: BenchmarkSpec, root: Path, tmp_path: Path
+) -> None:
+    """Without a container nobody can tell who sent SIGKILL; the run is trained again at the next call."""
+    submission = write_submission(tmp_path / "submission", "os.kill(os.getpid(), signal.SIGKILL)")
+    reason, _ = decide(run(WarmExecutor(), first_job(tiny_spec, submission, root), root).evidence)
+    assert reason == "environment"
 
 
 def test_an_error_that_only_says_out_of_memory_is_the_fault_of_the_submission_and_told_in_its_own_words(
