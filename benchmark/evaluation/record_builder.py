@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +19,7 @@ from benchmark.executors.failure import Evidence, decide
 from benchmark.plan import Run, Subtree
 from benchmark.plan.state_keys import KEY_VERSION, state_key
 from benchmark.printable import masked
-from benchmark.recording.isolation import Isolation, weakest
+from benchmark.recording.isolation import ISOLATION_LEVELS, Isolation, weakest
 from benchmark.recording.record import (
     CellRecord,
     Cost,
@@ -54,7 +53,7 @@ def build_record(
         scoring_s: seconds that scoring took.
     """
     result = answer.result
-    states_isolation: dict[str, Isolation] = {key: store.isolation(key) for key in answer.states}
+    levels: list[Isolation] = [store.isolation(key) for key in sorted(answer.states)]
     reports = _all_reports(prepared, store)
     scored = {(run.task, run.schedule, run.sparsity, run.seed): run for run in result.runs}
     failures = _failures(results)
@@ -78,7 +77,7 @@ def build_record(
         submission=_submission_facts(prepared),
         environment=dict(prepared.environment),
         provenance=provenance_of(prepared, executor),
-        isolation=weakest(states_isolation.values()) if states_isolation else executor.isolation,
+        isolation=weakest(levels) if levels else executor.isolation,
         datasets={task: _dataset_facts(prepared, task) for task in prepared.data},
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         cost=_cost(prepared, reports, scoring_s),
@@ -91,7 +90,7 @@ def build_record(
         summary=dict(result.summary),
         outcomes_sha256=hashlib.sha256(answer.outcomes).hexdigest(),
         maps_sha256=hashlib.sha256(answer.maps).hexdigest(),
-        states_isolation=_counted(states_isolation.values()),
+        states_isolation={level: levels.count(level) for level in ISOLATION_LEVELS if level in levels},
         definitions=_definitions(prepared),
         images_per_update=_images_per_update(reports),
     )
@@ -163,11 +162,6 @@ def _loss_curve(reports: Iterable[SegmentReport]) -> tuple[tuple[int, float], ..
             totals[epoch] = (before + total, count_before + count)
     means = ((epoch, total / count) for epoch, (total, count) in sorted(totals.items()))
     return tuple((epoch, mean) for epoch, mean in means if math.isfinite(mean))
-
-
-def _counted(levels: Iterable[Isolation]) -> dict[Isolation, int]:
-    counted: Counter[Isolation] = Counter(levels)
-    return dict(counted)
 
 
 def _all_reports(prepared: Prepared, store: Store) -> list[SegmentReport]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from benchmark.evaluation.preparation import Prepared
@@ -18,7 +17,7 @@ from benchmark.executors.errors import ExecutorError
 from benchmark.executors.failure import Evidence
 from benchmark.executors.output_log import last_output
 from benchmark.printable import on_one_line
-from benchmark.recording.isolation import Isolation, is_at_least
+from benchmark.recording.isolation import ISOLATION_LEVELS, Isolation, is_at_least
 from benchmark.store.layout import Home
 from benchmark.store.origin import JobOrigin
 from benchmark.store.outbox import remove_tree
@@ -82,9 +81,10 @@ def train_what_is_missing(
 def _trained_again(jobs: Sequence[PreparedJob], store: Store, executor: Executor) -> Iterator[str]:
     """Say which states are there, but were made with less isolation than this executor has."""
     keys = [segment.key for job in jobs for segment in job.job.segments]
-    levels: Counter[Isolation] = Counter(store.isolation(key) for key in keys if store.has(key))
-    for level, count in levels.items():
-        if not is_at_least(level, executor.isolation):
+    levels: list[Isolation] = [store.isolation(key) for key in keys if store.has(key)]
+    for level in ISOLATION_LEVELS:
+        count = levels.count(level)
+        if count and not is_at_least(level, executor.isolation):
             how = "without isolation (none)" if level == "none" else f"under {level}"
             what = f"{count} state was made {how} and is" if count == 1 else f"{count} states were made {how} and are"
             yield f"{what} trained again under {executor.isolation}"

@@ -122,9 +122,7 @@ def test_rescoring_says_how_isolated_the_states_were_whatever_scores_them(
     assert (record.isolation, signer_of(path)) == ("none", "unisolated")
 
 
-def test_the_plan_counts_what_would_be_trained_again(
-    tiny_spec: BenchmarkSpec, plain: Path, root: Path
-) -> None:
+def test_the_plan_counts_what_would_be_trained_again(tiny_spec: BenchmarkSpec, plain: Path, root: Path) -> None:
     prepared = request(tiny_spec, plain, root)
     assert "left to train: 0 updates" in str(plan_table(prepared, Home(root), executor_of("none")).renderables[1])
     left = str(plan_table(prepared, Home(root), executor_of("docker")).renderables[1])

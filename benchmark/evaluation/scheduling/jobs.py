@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.admission.gate import Admitted
-from benchmark.evaluation.scheduling.state_sizes import expected_sizes
+from benchmark.evaluation.scheduling.state_sizes import FileSizes, expected_sizes
 from benchmark.executors.base import PreparedJob
 from benchmark.plan import Plan, Segment, Subtree, path_to
 from benchmark.plan.tree import checkpoint_steps
@@ -96,6 +96,7 @@ def prepare_jobs(
         made_by: name and isolation of the executor that will run the jobs.
     """
     jobs: list[PreparedJob] = []
+    sizes: dict[str, FileSizes] = {}  # by task
     manifest = admitted.manifest
     with_labels = manifest.supervision == "labels"
     for subtree in plan.subtrees:
@@ -115,14 +116,16 @@ def prepare_jobs(
             sharing=sharing,
             segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,
         )  # fmt: skip
+        if subtree.task not in sizes:
+            sizes[subtree.task] = expected_sizes(task.encoder, task_data.dataset.facts.image_shape[0])
         images = task_data.labelled if with_labels else task_data.unlabelled
-        jobs.append(_write_job(home, store, job, admitted.directory, images, _with_sizes(made_by, job, task_data)))
+        origin = _with_sizes(made_by, job, sizes[subtree.task])
+        jobs.append(_write_job(home, store, job, admitted.directory, images, origin))
     return jobs
 
 
-def _with_sizes(made_by: JobOrigin, job: TrainingJob, data: TaskData) -> JobOrigin:
-    encoder, mask = expected_sizes(job.encoder, data.dataset.facts.image_shape[0])  # pyright: ignore[reportArgumentType]
-    sizes = StateSizes(encoder=encoder, mask=mask, num_states=len(names_to_collect(job)))
+def _with_sizes(made_by: JobOrigin, job: TrainingJob, files: FileSizes) -> JobOrigin:
+    sizes = StateSizes(encoder=files.encoder, mask=files.mask, num_states=len(names_to_collect(job)))
     return made_by.model_copy(update={"sizes": sizes})
 
 

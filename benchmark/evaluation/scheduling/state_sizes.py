@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -19,7 +18,6 @@ class FileSizes(NamedTuple):
     mask: int
 
 
-@cache
 def expected_sizes(spec: EncoderSpec, in_channels: int) -> FileSizes:
     """Return the sizes of the files of every state of an encoder; in a safetensors file they follow from the shapes.
 
