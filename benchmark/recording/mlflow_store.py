@@ -65,7 +65,7 @@ def patience(timeout_s: int, retries: int = 0) -> Generator[None]:
         yield
     finally:
         for name in ours:
-            os.environ.pop(name, None)
+            del os.environ[name]
 
 
 def _create(path: Path) -> None:

