@@ -51,8 +51,9 @@ verify: $(INSTALLED)  ## check who signed the records and that nothing was chang
 rebuild-mlflow: $(INSTALLED)  ## project every record into MLflow again
 	@$(BIN)/fmn rebuild-mlflow
 
-docs: $(INSTALLED)  ## write docs/metrics.md from the metrics' docstrings
+docs: $(INSTALLED)  ## write docs/metrics.md from the metrics' docstrings, and the tables of docs/results.md from records
 	@$(BIN)/python -m benchmark.scoring.describe docs/metrics.md
+	@$(BIN)/python -m leaderboard.export.results_page docs/results.md
 
 bench: $(INSTALLED)  ## measure speed against a naive peer, about ten minutes on a quiet machine; BENCH=--help for options
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench $(BENCH)

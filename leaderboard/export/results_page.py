@@ -1,0 +1,155 @@
+"""Writes what the shipped records say into `docs/results.md`, between its markers: `make docs`.
+
+It computes nothing of its own: ranking, numbers and claims come from the modules that the served board uses. What is
+written around the markers is for people to say.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.recording.trust import load_trust
+from benchmark.scoring.metric_names import (
+    EXCESS_PIE,
+    PROBE_ACCURACY,
+    ROBUSTNESS_DENSE,
+    ROBUSTNESS_RETENTION,
+    ROBUSTNESS_SCORE,
+)
+from leaderboard.board.board import Board, Entry
+from leaderboard.board.claims import Claim, claims
+from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.standings import arenas, describe
+from leaderboard.board.wording import TIERS, one_line, percent
+from leaderboard.export.arena_ranking import ArenaRanking, rank_arena, track_title
+from leaderboard.reading.board_loader import BoardSnapshot, read_board
+from leaderboard.reading.record_store import SHIPPED
+
+BEGIN, END = "<!-- records: make docs -->", "<!-- end -->"
+SUMMARIES = (ROBUSTNESS_SCORE, ROBUSTNESS_RETENTION, ROBUSTNESS_DENSE)
+"""Numbers of whole submissions that the page shows, where records have them."""
+
+
+def results_text(snapshot: BoardSnapshot) -> str:
+    """Return a section of Markdown per board: ranking, accuracies where it prunes most, claims that hold."""
+    labels = arenas(snapshot.board)
+    return "\n\n".join(
+        "\n".join(_section(snapshot.board, rank_arena(snapshot.board, arena, label)))
+        for label, arena in sorted(labels.items())
+    )
+
+
+def replaced(page: str, text: str) -> str:
+    """Return a page with what is between its markers replaced.
+
+    Raises:
+        ValueError: the page does not have both markers, in order.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"expected the lines {BEGIN} and {END}, in this order")
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+
+
+def _section(board: Board, ranked: ArenaRanking) -> Iterator[str]:
+    entries = ranked.entries
+    first = entries[0]
+    yield f"## {one_line(ranked.label)}\n"
+    yield f"{TIERS.get(ranked.arena.tier, '')} {_how(entries)}\n"
+    yield from _table(board, ranked)
+    yield ""
+    references = [
+        f"{one_line(each.name)} {each.value:.3f}" for each in first.references if each.value is not None
+    ]  # fmt: skip
+    if references:
+        yield f"Through the same probe: {', '.join(references)}.\n"
+    yield from _claims(board, entries)
+
+
+def _how(entries: Sequence[Entry]) -> str:
+    models = " or ".join(str(number) for number in sorted({each.num_models for each in entries}))
+    isolation = ", ".join(sorted({each.isolation for each in entries}))
+    days = sorted(each.created[:10] for each in entries)
+    when = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+    return f"{models} models per cell; isolation: {isolation}; made {when}."
+
+
+def _table(board: Board, ranked: ArenaRanking) -> Iterator[str]:
+    """Lay out the ranking: whole submissions, then accuracy under every schedule where it prunes most."""
+    entries = ranked.entries
+    sparsest = max(sparsity for entry in entries for sparsity in entry.sparsities)
+    schedules = list(dict.fromkeys(name for entry in entries for name in (*entry.schedules, *entry.controls)))
+    columns, scores = ranked.numbers.columns, ranked.numbers.scores
+    shown = [name for name in SUMMARIES if name in columns]
+    titles = [description.title for name in shown if (description := describe(name, columns))]
+    here = percent(sparsest)
+    at_sparsest = [f"{one_line(name)}, {here}" for name in schedules]
+    headings = ["Track", "Rank", "Submission", *titles, *at_sparsest, "Excess PIE there"]
+    yield _row(headings)
+    yield _row(["---"] * len(headings))
+    for row in ranked.ranking:
+        path = row.entry.path
+        summaries = [_with_bounds(scores.get(name, {}).get(path)) for name in shown]
+        cells = [_cell(board, path, schedule, sparsest, PROBE_ACCURACY) for schedule in schedules]
+        excess = [_cell(board, path, schedule, sparsest, EXCESS_PIE) for schedule in row.entry.schedules]
+        worst = max((value for value in excess if value is not None), default=None)
+        yield _row([
+            track_title(row.entry.supervision), row.standing.rank_text, one_line(row.entry.name, 80), *summaries,
+            *map(_number, cells), _number(worst),
+        ])  # fmt: skip
+
+
+def _claims(board: Board, entries: Sequence[Entry]) -> Iterator[str]:
+    found = claims(board, entries)
+    level = 1 - entries[0].confidence
+    holding = [claim for claim in found if claim.p_holm <= level]
+    yield f"Of {len(found)} planned tests, {len(holding)} hold together at level {level:.2g}:\n"
+    names = {entry.path: entry.name for entry in entries}
+    for claim in sorted(holding, key=lambda claim: (claim.kind != "submissions", names[claim.path], claim.p_holm)):
+        yield f"- {_sentence(claim, names)}"
+
+
+def _sentence(claim: Claim, names: dict[str, str]) -> str:
+    pair = one_line(claim.first, 60), one_line(claim.second, 60)
+    better, worse = pair if claim.difference > 0 else pair[::-1]
+    whose = "" if claim.kind == "submissions" else f"{one_line(names[claim.path], 60)}: "
+    p = "p < 0.0001" if claim.p_holm < 0.0001 else f"p = {claim.p_holm:.4f}"
+    return f"{whose}{better} is more robust than {worse} (by {abs(claim.difference):.3f}, {p})"
+
+
+def _cell(board: Board, path: str, schedule: str, sparsity: float, metric: str) -> float | None:
+    """Return a number of a cell, averaged over tasks; None where the submission lacks it."""
+    numbers = board.numbers
+    mine = (numbers["path"] == path) & (numbers["schedule"] == schedule) & (numbers["metric"] == metric)
+    values = numbers.loc[mine & np.isclose(numbers["sparsity"], sparsity), "value"].dropna()
+    return float(values.mean()) if len(values) else None
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _with_bounds(estimate: IntervalEstimate | None) -> str:
+    if estimate is None:
+        return "–"
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def _row(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(text.replace('|', '/') for text in texts)} |"
+
+
+def main() -> None:
+    """Bring the page given as the only argument up to date with the records that ship."""
+    page = Path(sys.argv[1])
+    text = results_text(read_board([SHIPPED], load_trust()))
+    page.write_text(replaced(page.read_text(encoding="utf-8"), text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
