@@ -56,7 +56,7 @@ def server(home: Path) -> Iterator[str]:
     quiet = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
     process = subprocess.Popen(command, cwd=home, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while True:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
@@ -66,8 +66,8 @@ def server(home: Path) -> Iterator[str]:
                 time.sleep(0.3)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        process.kill()  # it has nothing to save, and may take minutes to end by itself on a busy machine
+        process.wait()
 
 
 def _ids(answer: Answer) -> tuple[str, str, list[str]]:
