@@ -1,4 +1,4 @@
-"""Delivers floats that the header calls integers."""
+"""Delivers a file of the right size whose header tells something else: a name, a dtype, a shape."""
 
 import json
 import pathlib
@@ -9,11 +9,27 @@ from torch import nn
 
 from benchmark.method.contract import Method
 
+VARIANT = ""
+FILE = "mask.safetensors" if VARIANT == "name-in-the-mask" else "encoder.safetensors"
+
 if not pathlib.Path("/fmn/outbox").is_dir():
     raise RuntimeError("this submission attacks whatever runs it: only a trainer's container may")
 
 
-def rewrite(path, edit):
+def edit(header):
+    name = sorted(header)[0]
+    match VARIANT:
+        case "name" | "name-in-the-mask":
+            header["x" * len(name)] = header.pop(name)
+        case "odd-name":
+            header["\x00\x1b[2J<a"] = header.pop(max(header, key=len))
+        case "dtype":
+            header[name]["dtype"] = "I32"
+        case "shape":
+            next(each["shape"] for each in header.values() if len(set(each["shape"])) > 1).reverse()
+
+
+def spoil(path):
     """Change the header and keep the size, which is all that is looked at before a file is read."""
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
@@ -25,21 +41,13 @@ def rewrite(path, edit):
     path.write_bytes(content[:8] + text.ljust(length) + content[8 + length :])
 
 
-def spoil(path):
-    rewrite(path, edit)
-
-
-def edit(header):
-    header[sorted(header)[0]]["dtype"] = "I32"
-
-
 TRAINER = sys.modules["__main__"]
 HONEST = TRAINER.save_state
 
 
 def save_state(state, directory, *, resumable=True):
     HONEST(state, directory, resumable=resumable)
-    spoil(directory / "encoder.safetensors")
+    spoil(directory / FILE)
 
 
 TRAINER.save_state = save_state
