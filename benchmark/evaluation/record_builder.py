@@ -53,7 +53,7 @@ def build_record(
         scoring_s: seconds that scoring took.
     """
     result = answer.result
-    levels: list[Isolation] = [store.isolation(key) for key in sorted(answer.states)]
+    levels: list[Isolation] = [store.isolation(key) for key in answer.states]
     reports = _all_reports(prepared, store)
     scored = {(run.task, run.schedule, run.sparsity, run.seed): run for run in result.runs}
     failures = _failures(results)

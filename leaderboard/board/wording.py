@@ -63,6 +63,15 @@ def bounds(interval: IntervalEstimate | None) -> str:
     return f"{interval.low:.3f} – {interval.high:.3f}"
 
 
+def p_value(value: float) -> str:
+    """Write a p-value for people.
+
+    >>> p_value(0.0303), p_value(1e-9)
+    ('0.0303', '< 0.0001')
+    """
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
 def percent(sparsity: float) -> str:
     """Sparsity for people: `98 %`, `99.5 %`, `dense` for 0."""
     return f"{100 * sparsity:.4g} %" if sparsity else "dense"

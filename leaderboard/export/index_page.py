@@ -10,7 +10,7 @@ from leaderboard.board.claims import SECTIONS, Claim, claim_frame, claims
 from leaderboard.board.measures import resampled
 from leaderboard.board.stability import leaders
 from leaderboard.board.standings import rows
-from leaderboard.board.wording import TIERS, heading, one_line
+from leaderboard.board.wording import TIERS, heading, one_line, p_value
 from leaderboard.export.arena_ranking import ArenaRanking, ranked_table, track_title
 from leaderboard.export.page_figures import Curves, Intervals, interval_plot, schedule_curves
 from leaderboard.export.site_paths import EntryPaths
@@ -117,14 +117,10 @@ def _questions(found: Sequence[Claim], ranked: ArenaRanking, level: float) -> li
         frame = frame.drop(columns="submission") if kind == "submissions" else frame
         headings = {"submission": "Submission", "first": "First", "second": "Second", "verdict": "Verdict",
                     "difference": "First - second", "p_holm": "p (Holm)", "p": "p alone"}  # fmt: skip
-        formats = {"difference": lambda value: f"{value:+.4f}", "p_holm": _p_value, "p": _p_value}
+        formats = {"difference": lambda value: f"{value:+.4f}", "p_holm": p_value, "p": p_value}
         holding = sum(claim.p_holm <= level for claim in mine)
         made.append(Question(title, how, holding, len(mine), from_frame(frame, title, headings, formats)))
     return made
-
-
-def _p_value(value: float) -> str:
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def _stability(ranked: ArenaRanking) -> Table:

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from benchmark.recording.trust import load_trust
 from benchmark.scoring.metric_names import (
     EXCESS_PIE,
@@ -23,9 +21,10 @@ from benchmark.scoring.metric_names import (
 from leaderboard.board.board import Board, Entry
 from leaderboard.board.claims import Claim, claims
 from leaderboard.board.estimates import IntervalEstimate
-from leaderboard.board.standings import arenas, describe
-from leaderboard.board.wording import TIERS, one_line, percent
+from leaderboard.board.standings import arenas, cell_scores
+from leaderboard.board.wording import TIERS, one_line, p_value, percent
 from leaderboard.export.arena_ranking import ArenaRanking, rank_arena, track_title
+from leaderboard.export.tables import number
 from leaderboard.reading.board_loader import BoardSnapshot, read_board
 from leaderboard.reading.record_store import SHIPPED
 
@@ -86,21 +85,28 @@ def _table(board: Board, ranked: ArenaRanking) -> Iterator[str]:
     schedules = list(dict.fromkeys(name for entry in entries for name in (*entry.schedules, *entry.controls)))
     columns, scores = ranked.numbers.columns, ranked.numbers.scores
     shown = [name for name in SUMMARIES if name in columns]
-    titles = [description.title for name in shown if (description := describe(name, columns))]
+    titles = [columns[name].title for name in shown]
     here = percent(sparsest)
     at_sparsest = [f"{one_line(name)}, {here}" for name in schedules]
     headings = ["Track", "Rank", "Submission", *titles, *at_sparsest, "Excess PIE there"]
+    paths = [entry.path for entry in entries]
+    cells = {schedule: cell_scores(board, paths, sparsest, [schedule]) for schedule in schedules}
+
+    def cell(schedule: str, metric: str, path: str) -> float | None:
+        estimate = cells[schedule].get(metric, {}).get(path)
+        return None if estimate is None else estimate.value
+
     yield _row(headings)
     yield _row(["---"] * len(headings))
     for row in ranked.ranking:
         path = row.entry.path
         summaries = [_with_bounds(scores.get(name, {}).get(path)) for name in shown]
-        cells = [_cell(board, path, schedule, sparsest, PROBE_ACCURACY) for schedule in schedules]
-        excess = [_cell(board, path, schedule, sparsest, EXCESS_PIE) for schedule in row.entry.schedules]
+        accuracies = [cell(schedule, PROBE_ACCURACY, path) for schedule in schedules]
+        excess = [cell(schedule, EXCESS_PIE, path) for schedule in row.entry.schedules]
         worst = max((value for value in excess if value is not None), default=None)
         yield _row([
             track_title(row.entry.supervision), row.standing.rank_text, one_line(row.entry.name, 80), *summaries,
-            *map(_number, cells), _number(worst),
+            *(number(value, 3) for value in (*accuracies, worst)),
         ])  # fmt: skip
 
 
@@ -118,26 +124,15 @@ def _sentence(claim: Claim, names: dict[str, str]) -> str:
     pair = one_line(claim.first, 60), one_line(claim.second, 60)
     better, worse = pair if claim.difference > 0 else pair[::-1]
     whose = "" if claim.kind == "submissions" else f"{one_line(names[claim.path], 60)}: "
-    p = "p < 0.0001" if claim.p_holm < 0.0001 else f"p = {claim.p_holm:.4f}"
-    return f"{whose}{better} is more robust than {worse} (by {abs(claim.difference):.3f}, {p})"
-
-
-def _cell(board: Board, path: str, schedule: str, sparsity: float, metric: str) -> float | None:
-    """Return a number of a cell, averaged over tasks; None where the submission lacks it."""
-    numbers = board.numbers
-    mine = (numbers["path"] == path) & (numbers["schedule"] == schedule) & (numbers["metric"] == metric)
-    values = numbers.loc[mine & np.isclose(numbers["sparsity"], sparsity), "value"].dropna()
-    return float(values.mean()) if len(values) else None
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    p = p_value(claim.p_holm)
+    equals = "" if p.startswith("<") else "= "
+    return f"{whose}{better} is more robust than {worse} (by {abs(claim.difference):.3f}, p {equals}{p})"
 
 
 def _with_bounds(estimate: IntervalEstimate | None) -> str:
     if estimate is None:
-        return "–"
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+        return number(None, 3)
+    return f"{number(estimate.value, 3)} [{number(estimate.low, 3)}, {number(estimate.high, 3)}]"
 
 
 def _row(texts: Sequence[str]) -> str:
