@@ -12,11 +12,8 @@ from benchmark.evaluation.scheduling.eta import Forecast, JobsProgress
 from benchmark.evaluation.scheduling.jobs import prepare_jobs
 from benchmark.evaluation.scheduling.progress import ProgressFeed
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
+from benchmark.evaluation.trainer_start import demand_a_start
 from benchmark.executors.base import Executor, PreparedJob
-from benchmark.executors.errors import ExecutorError
-from benchmark.executors.failure import Evidence
-from benchmark.executors.output_log import last_output
-from benchmark.printable import on_one_line
 from benchmark.recording.isolation import ISOLATION_LEVELS, Isolation, is_at_least
 from benchmark.store.layout import Home
 from benchmark.store.origin import JobOrigin
@@ -25,9 +22,6 @@ from benchmark.store.state_store import Store
 
 STALL_S = 900.0
 """Seconds without a single update after which a trainer is ended."""
-
-_SHOWN = 2000
-"""Characters of a trainer's output that an error shows."""
 
 
 def train_what_is_missing(
@@ -71,7 +65,7 @@ def train_what_is_missing(
         if jobs:
             feed.training(0, total, None, None)
         results = supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
-        _demand_a_start(results)
+        demand_a_start(results, home, store, executor, STALL_S)
         return results
     finally:
         for job in jobs:
@@ -88,20 +82,3 @@ def _trained_again(jobs: Sequence[PreparedJob], store: Store, executor: Executor
             how = "without isolation (none)" if level == "none" else f"under {level}"
             what = f"{count} state was made {how} and is" if count == 1 else f"{count} states were made {how} and are"
             yield f"{what} trained again under {executor.isolation}"
-
-
-def _demand_a_start(results: Sequence[JobResult]) -> None:
-    """Refuse to go on where no trainer got as far as its first report: that is no fault of the submission."""
-    if not results or not all(_never_started(each) for each in results):
-        return
-    first = results[0]
-    end = on_one_line(last_output(first.prepared.log).strip()[-_SHOWN:])
-    cause = first.evidence.start_error or f"exit code {first.evidence.exit_code} after: {end or 'nothing'}"
-    raise ExecutorError(f"no trainer could start, so nothing is scored and no record is written: {cause}")
-
-
-def _never_started(result: JobResult) -> bool:
-    evidence = result.evidence
-    if evidence.start_error is not None:
-        return True
-    return not result.has_started and bool(evidence.exit_code) and evidence == Evidence(evidence.exit_code)

@@ -146,6 +146,7 @@ def main() -> None:
     arguments = _parse_arguments()
     job = TrainingJob.read(arguments.job)
     outbox = Outbox(arguments.outbox, torch.device(job.device), job.checkpoint_every_s, job.sharing)
+    outbox.write_progress(None)  # says that the trainer itself works, before submitted code can say anything
     train(job, arguments.submission, arguments.data, arguments.parents, outbox)
 
 

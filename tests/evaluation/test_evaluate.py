@@ -34,6 +34,7 @@ from tests.executors.submissions import write_submission
 from tests.executors.warm import (
     Notes,
     WarmExecutor,
+    WarmTrainer,
     copy_home,
     dispatch,
     evaluate_warm,
@@ -341,6 +342,29 @@ def test_a_submission_that_ends_its_trainer_while_it_is_imported_has_failed_by_i
     (submission / "method.py").write_text("import os\nos._exit(1)\n" + (submission / "method.py").read_text())
     record, _ = evaluate_warm(tiny_spec, submission, root)
     assert {run.failure.reason for run in record.runs if run.failure} == {"submission"}
+
+
+def test_a_submission_that_removes_every_report_of_its_trainer_gets_a_record_of_failures(
+    tiny_spec: BenchmarkSpec, tmp_path: Path
+) -> None:
+    """I8: it stopped the whole evaluation with "no trainer could start", as if this machine were broken."""
+
+    class Fast(WarmTrainer):
+        def poll(self) -> Evidence | None:
+            self.process.join()  # so that no report is read before it is gone
+            return super().poll()
+
+    class FastExecutor(WarmExecutor):
+        def start(self, prepared: PreparedJob) -> Any:
+            return Fast(super().start(prepared).process)
+
+    submission, root = write_submission(tmp_path / "submission"), tmp_path / "home"
+    silent = "import os\nfor name in os.listdir():\n    os.remove(name)\nos._exit(1)\n"
+    (submission / "method.py").write_text(silent + (submission / "method.py").read_text())
+    record, _ = evaluate_warm(tiny_spec, submission, root, executor=FastExecutor())
+    assert {run.failure.reason for run in record.runs if run.failure} == {"submission"}
+    assert len([run for run in record.runs if run.failure]) == len(record.runs)
+    assert list((root / "jobs").iterdir()) == []
 
 
 class _KilledScorer(WarmExecutor):
