@@ -5,8 +5,9 @@ Pure: records in, a `Board` out. It reads no file and does not rank.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ class Entry:
     """The facts of one evaluation; every text in it is untrusted. `path` names it within a board.
 
     `controlled` says which schedule a control differs from in its criterion only, `chance` the accuracy of guessing per
-    task; `signed_by` and `key_id` say who vouches for all of it.
+    task; `signed_by` and `key_id` say who vouches for all of it. `name` is that of the submission; where two signers on
+    a board use the same one, `assemble` adds the signer.
     """
 
     path: str
@@ -162,14 +164,31 @@ def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
 
 
 def assemble(condensed: Iterable[Condensed]) -> Board:
-    """Build a board from condensed records."""
+    """Build a board from condensed records; submissions of the same name by different signers get different names."""
     condensed = tuple(condensed)
     paths = [each.entry.path for each in condensed]
     return Board(
-        {each.entry.path: each.entry for each in condensed},
+        {entry.path: entry for entry in _told_apart([each.entry for each in condensed])},
         _frame(paths, [each.numbers for each in condensed], NUMBERS),
         _frame(paths, [each.seeds for each in condensed], SEEDS),
     )
+
+
+def _told_apart(entries: Sequence[Entry]) -> list[Entry]:
+    """Add the signer to every name that several signers use, so that no record takes the place of another signer's.
+
+    Keys that the list of trusted keys gives one name are one signer. A name that looks as if a signer was added gets
+    the real one too: nobody takes the name of somebody else's row. Admission refuses such names.
+    """
+    signers: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        signers[entry.name].add(entry.signed_by)
+    return [
+        replace(entry, name=f"{entry.name} ({entry.signed_by})")
+        if len(signers[entry.name]) > 1 or " (" in entry.name
+        else entry
+        for entry in entries
+    ]
 
 
 def own_before_shipped(found: Iterable[Condensed], shipped: Path) -> list[Condensed]:
