@@ -5,9 +5,9 @@ Pure: records in, a `Board` out. It reads no file and does not rank.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,8 @@ class Entry:
     """The facts of one evaluation; every text in it is untrusted. `path` names it within a board.
 
     `controlled` says which schedule a control differs from in its criterion only, `chance` the accuracy of guessing per
-    task; `signed_by` and `key_id` say who vouches for all of it.
+    task; `signed_by` and `key_id` say who vouches for all of it. `name` is that of the submission; where two signers on
+    a board use the same one, `assemble` adds the signer.
     """
 
     path: str
@@ -162,52 +163,31 @@ def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
 
 
 def assemble(condensed: Iterable[Condensed]) -> Board:
-    """Build a board from condensed records."""
+    """Build a board from condensed records; submissions of the same name by different signers get different names."""
     condensed = tuple(condensed)
     paths = [each.entry.path for each in condensed]
     return Board(
-        {each.entry.path: each.entry for each in condensed},
+        {entry.path: entry for entry in _told_apart([each.entry for each in condensed])},
         _frame(paths, [each.numbers for each in condensed], NUMBERS),
         _frame(paths, [each.seeds for each in condensed], SEEDS),
     )
 
 
-def own_before_shipped(found: Iterable[Condensed], shipped: Path) -> list[Condensed]:
-    """Leave out what ships with the code, in the folder `shipped`, where the user's store holds the same evaluation.
+def _told_apart(entries: Sequence[Entry]) -> list[Entry]:
+    """Add the signer to every name that several signers use, so that no record takes the place of another signer's.
 
-    The same evaluation is one by the same signer, of the same submission, on the same specification: a record that
-    only repeats the evaluation key of somebody else hides nothing.
+    Keys that the list of trusted keys gives one name are one signer. A name that looks as if a signer was added gets
+    the real one too: nobody takes the name of somebody else's row. Admission refuses such names.
     """
-    found = tuple(found)
-    own = {_evaluation(each.entry) for each in found if not Path(each.entry.path).is_relative_to(shipped)}
+    signers: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        signers[entry.name].add(entry.signed_by)
     return [
-        each for each in found
-        if not Path(each.entry.path).is_relative_to(shipped) or _evaluation(each.entry) not in own
-    ]  # fmt: skip
-
-
-def _evaluation(entry: Entry) -> tuple[str, ...]:
-    return entry.key_id, entry.name, entry.spec_digest, entry.evaluation_key
-
-
-def copies(found: Iterable[Condensed]) -> dict[str, str]:
-    """Find files that repeat a record byte for byte under the same key: their paths, with the path of the original.
-
-    The original is the one whose file is named as an archive names it, else the first by path.
-    """
-    by_content: dict[tuple[str, str], list[Entry]] = {}
-    for each in found:
-        if each.record_sha256:
-            by_content.setdefault((each.record_sha256, each.entry.key_id), []).append(each.entry)
-    repeated: dict[str, str] = {}
-    for entries in by_content.values():
-        original, *others = sorted(entries, key=lambda entry: (not _has_its_name(entry), entry.path))
-        repeated |= {entry.path: original.path for entry in others}
-    return repeated
-
-
-def _has_its_name(entry: Entry) -> bool:
-    return Path(entry.path).parts[-2:] == (entry.spec_identity, f"{entry.name}-{entry.evaluation_key[:12]}.json")
+        replace(entry, name=f"{entry.name} ({entry.signed_by})")
+        if len(signers[entry.name]) > 1 or " (" in entry.name
+        else entry
+        for entry in entries
+    ]
 
 
 def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:

@@ -13,8 +13,9 @@ from pathlib import Path
 from benchmark.gc_pause import paused_gc
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import Sealed, unseal
-from leaderboard.board.board import Board, Condensed, assemble, condense, copies, own_before_shipped
+from leaderboard.board.board import Board, Condensed, assemble, condense
 from leaderboard.reading.board_cache import BoardCache
+from leaderboard.reading.duplicates import copies, own_before_shipped
 from leaderboard.reading.record_store import Rejected, Stamp, homes, read_as, stamps
 
 

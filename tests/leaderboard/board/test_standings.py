@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmark.recording.record import EvaluationRecord, Failure
+from benchmark.recording.signing_keys import PublicKey
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.scoring.score_math import log2_compression
 from leaderboard.board.board import Board, assemble, condense
+from leaderboard.board.claims import claims
 from leaderboard.board.standings import (
     Arena,
     arenas,
@@ -58,6 +62,31 @@ def test_the_newest_code_counts_even_where_it_fails() -> None:
     )
     first, second = competitors(board, _only_arena(board))["a"]
     assert (first.digest, second.digest) == ("new", "old")
+
+
+def test_a_newer_record_of_the_same_name_by_another_signer_hides_nothing() -> None:
+    """T4: the newest record of a name took the place of everybody else's."""
+    other = replace(SIGNER, name="another lab", key=PublicKey(f"ed25519:{'cd' * 32}"))
+    honest = condense("honest", evaluation(Knobs("a", created="2026-11-01T00:00:00Z")), SIGNER)
+    newer = condense("newer", evaluation(Knobs("a", dense=0.5, created="2026-11-02T00:00:00Z")), other)
+    forged = condense("forged", evaluation(Knobs("a (a lab)", created="2026-11-03T00:00:00Z")), other)
+    board = assemble([honest, newer, forged])
+    groups = competitors(board, _only_arena(board))
+    assert {name: [entry.path for entry in group] for name, group in groups.items()} == {
+        "a (a lab)": ["honest"], "a (another lab)": ["newer"], "a (a lab) (another lab)": ["forged"],
+    }  # fmt: skip
+    ranking = rows(groups, summary_scores(board, list(board.entries)), ROBUSTNESS_SCORE, "higher", each_track=False)
+    assert len({row.entry.name for row in ranking}) == 3
+    tested = claims(board, [group[0] for group in groups.values()])
+    assert {claim.first for claim in tested if claim.kind == "submissions"} <= set(groups)
+    assert len(set(board.names_by_age)) == 3
+
+
+def test_the_isolated_and_the_other_key_of_one_signer_are_one_signer() -> None:
+    isolated = replace(SIGNER, key=PublicKey(f"ed25519:{'cd' * 32}"))
+    records = [evaluation(Knobs("a", created=f"2026-11-0{day}T00:00:00Z")) for day in (1, 2)]
+    board = assemble([condense("old", records[0], SIGNER), condense("new", records[1], isolated)])
+    assert [entry.path for entry in competitors(board, _only_arena(board))["a"]] == ["new", "old"]
 
 
 def test_repeating_an_interrupted_evaluation_of_the_same_code_repairs_it_in_any_order() -> None:
