@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Group
@@ -16,6 +17,7 @@ from benchmark.evaluation.scheduling.cost_history import CostHistory, learn, usu
 from benchmark.evaluation.scheduling.jobs import checkpoint_interval, missing_segments
 from benchmark.executors.base import Executor
 from benchmark.plan import Subtree
+from benchmark.plan.capacity import emptied_layers
 from benchmark.plan.cost import UpdateCost, lockstep, makespan, shortest_makespan, starting_order
 from benchmark.recording.status import roughly
 from benchmark.store.layout import Home
@@ -40,6 +42,8 @@ def plan_table(prepared: Prepared, home: Home, executor: Executor) -> Group:
         seeds_s += estimate.seeds_s
         tried |= estimate.is_tried
     lines += _wall_time(prepared, home, seeds_s, tried=tried)
+    lines += _about_data(prepared)
+    lines += emptied_layers(prepared.plan)
     return Group(table, Text("\n".join(lines)))
 
 
@@ -114,6 +118,15 @@ def _tried_now(
     each = trial.model_bytes / 2**20
     memory = f"a trainer takes about {predicted:.2f} GiB: {most}{due} models alive at once, {each:.1f} MiB each at rest"
     return UpdateCost(trial.seconds), basis, memory
+
+
+def _about_data(prepared: Prepared) -> Iterator[str]:
+    """Say what there is to know about the images of every task: counts, copies, and what was passed over."""
+    for task, data in prepared.data.items():
+        where, dataset = f"{task}: " if len(prepared.facts) > 1 else "", data.dataset
+        counts = f"{len(dataset.train.labels):,} training and {len(dataset.test.labels):,} test images"
+        yield f"{where}{counts}, {dataset.num_classes} classes; {dataset.copies.in_words()}"
+        yield from (f"{where}note: {note}" for note in dataset.notes)
 
 
 def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float], *, tried: bool) -> list[str]:
