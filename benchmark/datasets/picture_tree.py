@@ -51,9 +51,9 @@ class PictureTree:
             raise UserError(shortened(stored.problems))
         tree = PictureTree(stored, "", tuple(stored.positions))._without_documents()
         while True:
-            parts = [name.split("/") for name in tree.names]
-            around = {part[0] for part in parts}
-            if len(around) != 1 or role_of(min(around)) not in (None, split) or min(map(len, parts)) < 3:
+            around = {name.split("/")[0] for name in tree.names}
+            depth = min((name.count("/") for name in tree.names if not is_document(name)), default=0)
+            if len(around) != 1 or role_of(min(around)) not in (None, split) or depth < 2:
                 return tree
             tree = tree.below(around.pop())
 
