@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -77,19 +78,21 @@ def load_image_folder(spec: ImageFolder, folders: DataFolders) -> Splits:
 
 
 def _demand_there(spec: ImageFolder, path: Path) -> None:
-    expected, hint = "a folder or archive of pictures", ""
     if spec.path.startswith(BY_CONTENT):
         expected = "the place of the pictures on this machine"
         got = "their content, as records name them; `fmn reproduce --pictures PATH` says where they are"
-    elif not path.exists():
+        raise UserError([Problem("dataset.path", expected, got)])
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         hint = "" if Path(spec.path).is_absolute() else " (FMN_DATA says where shipped documents look)"
-        got = f"nothing at {shown(path)}{hint}"
-    elif path.is_dir() or (path.is_file() and is_archive(path)):
-        return
-    else:
-        expected = f"a folder, or one of {', '.join(ARCHIVES)}"
-        got = shown(path) if path.is_file() else f"a pipe or device at {shown(path)}"
-    raise UserError([Problem("dataset.path", expected, got)])
+        is_missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        reason = "" if is_missing else f" ({getattr(error, 'strerror', None) or error})"
+        got = f"nothing at {shown(path)}{reason}{hint}"
+        raise UserError([Problem("dataset.path", "a folder or archive of pictures", got)]) from None
+    if not stat.S_ISDIR(mode) and not (stat.S_ISREG(mode) and is_archive(path)):
+        got = shown(path) if stat.S_ISREG(mode) else f"a pipe or device at {shown(path)}"
+        raise UserError([Problem("dataset.path", f"a folder, or one of {', '.join(ARCHIVES)}", got)])
 
 
 def _content_of(trees: Mapping[str, PictureTree], path: Path) -> str:

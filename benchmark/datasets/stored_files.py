@@ -6,7 +6,9 @@ nothing, and unpacks nothing to the disk.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +62,8 @@ class StoredFiles:
             return
         for name in names:
             try:
+                if (self.root / name).stat().st_size > MAX_FILE_BYTES:
+                    raise RefusedFile("larger than any picture")
                 yield name, read_regular(self.root / name, MAX_FILE_BYTES)
             except RefusedFile:
                 problems.append(_too_large(place_in(self.root, name)))
@@ -127,7 +131,8 @@ def _walk(root: Path, below: str, around: tuple[str, ...], folders: set[str], pr
         name = f"{below}{entry.name}"
         if is_by_product(entry.name):
             continue
-        if entry.is_dir():
+        kind = _kind(entry)
+        if kind == "folder":
             real = os.path.realpath(entry.path)
             if real in around:
                 problems.append(Problem(place_in(root, name), "folders and pictures", "a link to a folder around it"))
@@ -136,9 +141,20 @@ def _walk(root: Path, below: str, around: tuple[str, ...], folders: set[str], pr
             else:
                 folders.add(name)
                 yield from _walk(root, f"{name}/", (*around, real), folders, problems)
-        elif entry.is_file():
+        elif kind == "file":
             yield name
         elif not entry.name.startswith("."):
-            is_broken = entry.is_symlink() and not Path(entry.path).exists()
-            got = "a link that leads nowhere" if is_broken else "a pipe, socket or device"
-            problems.append(Problem(place_in(root, name), "a regular file", got))
+            problems.append(Problem(place_in(root, name), "a regular file", kind))
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """Return `folder` or `file`, or say what else it is; links are followed."""
+    try:
+        mode = entry.stat().st_mode
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
+            return "a link that leads nowhere"
+        return f"one that cannot be read ({error.strerror})"
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "file" if stat.S_ISREG(mode) else "a pipe, socket or device"

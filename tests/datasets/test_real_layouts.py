@@ -7,6 +7,7 @@ import os
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -427,7 +428,8 @@ def test_photographs_of_a_hundred_million_pixels_are_read_and_larger_ones_refuse
     assert decode_picture(encoded(large, compress_level=1), 8, 1).min() == 255
     header = bytearray(encoded(Image.fromarray(white)))
     header[16:24] = (60_000).to_bytes(4) * 2
-    with pytest.raises(UnreadablePicture):
+    header[29:33] = zlib.crc32(header[12:29]).to_bytes(4)
+    with pytest.raises(UnreadablePicture, match="decompression bomb of 60000 x 60000"):
         decode_picture(bytes(header), 8, 1)
 
 
