@@ -139,19 +139,19 @@ def _class_names(trees: Mapping[str, PictureTree], path: Path) -> tuple[str, ...
     problems = [problem for split, tree in trees.items() for problem in _unusable_classes(split, tree, found[split])]
     train, test = (sorted(found.get(split, found.get("all", {}))) for split in ("train", "test"))
     if not problems and train != test:
-        expected = f"the classes of train ({', '.join(train)})"
-        problems.append(Problem(f"{path}: test", expected, ", ".join(test)))
+        expected = f"the classes of train ({shown(', '.join(train))})"
+        problems.append(Problem(f"{shown(path)}: test", expected, shown(", ".join(test))))
     if problems:
         raise UserError(shortened(problems))
     return tuple(train)
 
 
 def _unusable_classes(split: str, tree: PictureTree, found: Mapping[str, int]) -> Iterator[Problem]:
-    place = tree.place_of("").rstrip("/")
+    place = tree.place_of("").rstrip("/: ")
     for name in tree.empty_folders():
         yield Problem(tree.place_of(name), "pictures in every class folder", "an empty folder; fill or remove it")
     if len(found) < 2:
-        named = f"{len(found)} ({', '.join(found)})" if found else "none"
+        named = f"{len(found)} ({shown(', '.join(found))})" if found else "none"
         yield Problem(place, "at least two class folders with pictures", named)
     elif split == "all":
         for name in sorted(name for name, count in found.items() if count < TEST_SHARE):

@@ -192,11 +192,11 @@ def _two_ways(tree: PictureTree) -> Iterator[Problem]:
     splits = [name for name in inside if role_of(name.split("/")[1]) in ("train", "test")]
     if splits:
         expected = "train and test around the class folders (train/CLASS/...)"
-        yield Problem(tree.place_of("").rstrip("/"), expected, f"them inside: {listed(sorted(splits))}")
+        yield Problem(tree.place_of("").rstrip("/: "), expected, f"them inside: {listed(sorted(splits))}")
     alike: defaultdict[str, set[str]] = defaultdict(set)
     for folder in {name.split("/")[0] for name in tree.names}:
         alike[class_name(folder).casefold()].add(folder)
     for folders in alike.values():
         if len(folders) > 1:
             expected = "class folders whose names differ in more than case or the form of their accents"
-            yield Problem(tree.place_of("").rstrip("/"), expected, ", ".join(map(shown, sorted(folders))))
+            yield Problem(tree.place_of("").rstrip("/: "), expected, ", ".join(map(shown, sorted(folders))))
