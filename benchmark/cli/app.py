@@ -71,12 +71,15 @@ def reproduce(
     submission: Annotated[str | None, typer.Option(help="Its submission, where that is not submissions/NAME.")] = None,
     executor: ExecutorName = "auto",
     device: Device = "auto",
+    pictures: Annotated[
+        Path | None, typer.Option(help="Where its pictures are, if it names a folder of one's own by its content.")
+    ] = None,
 ) -> None:
     """Train and score again what a record tells of, and compare; exits with 1 where both do not agree as promised."""
     from benchmark.cli.reproduction import reproduce as repeat
 
     try:
-        agrees = repeat(record, submission, executor, device)
+        agrees = repeat(record, submission, executor, device, pictures)
     except KeyboardInterrupt:
         print("\ninterrupted; run the same command again to continue", file=sys.stderr)
         raise typer.Exit(130) from None

@@ -13,7 +13,7 @@ from typing import Literal, Self
 from rich.console import Console
 
 from benchmark.cli.live_progress import make_reporter
-from benchmark.cli.tables import failure_lines, result_table
+from benchmark.cli.tables import emptied_layer_lines, failure_lines, result_table
 from benchmark.evaluation.evaluate import evaluate
 from benchmark.evaluation.preparation import Prepared, prepare
 from benchmark.evaluation.scheduling.progress import Reporter
@@ -102,6 +102,9 @@ class Session:
             reporter.warn(self._isolation_warning)
         for warning in prepared.admitted.warnings:
             reporter.warn(f"for review: {warning}")
+        for data in prepared.data.values():
+            for note in data.dataset.notes:
+                reporter.warn(f"pictures: {note}")
         return evaluate(prepared, self.home, self.executor, reporter, train=train)
 
     def evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
@@ -129,6 +132,6 @@ class Session:
         uri = tracking_uri(self.home.root)
         console.print(f"MLflow       mlflow ui --backend-store-uri {shlex.quote(uri)}", soft_wrap=True, markup=False)
         console.print("leaderboard  make leaderboard", soft_wrap=True)
-        for line in failure_lines(record.runs):
+        for line in (*failure_lines(record.runs), *emptied_layer_lines(record.runs)):
             print(line, file=sys.stderr)
         return record.is_complete

@@ -97,3 +97,17 @@ def failure_lines(runs: Sequence[RunRecord]) -> Iterator[str]:
     messages = Counter((run.failure.reason, run.failure.message) for run in failed if run.failure)
     for (reason, message), count in messages.most_common():
         yield f"{count} of {len(runs)} runs failed ({reason}): {message}"
+
+
+def emptied_layer_lines(runs: Sequence[RunRecord]) -> Iterator[str]:
+    """Warn of layers in which pruning left no weight: what lies behind such a layer reads nothing of the image."""
+    emptied = Counter(
+        (run.schedule, run.sparsity, layer.name)
+        for run in runs
+        for layer in run.layers
+        if layer.num_weights and layer.num_zero == layer.num_weights
+    )
+    models = Counter((run.schedule, run.sparsity) for run in runs)
+    for (schedule, sparsity, name), count in sorted(emptied.items()):
+        where = f"{schedule} at sparsity {sparsity:g}"
+        yield f"warning: {where} left no weight of layer {name} in {count} of {models[schedule, sparsity]} models"

@@ -215,4 +215,8 @@ def _counts(dataset: Dataset) -> dict[str, Any]:
         "num_train": len(dataset.train.labels),
         "num_test": len(dataset.test.labels),
         "classes": list(dataset.class_names),
+        "copies": {
+            "test_in_training": dataset.copies.test_in_training,
+            "several_labels": dataset.copies.several_labels,
+        },
     }

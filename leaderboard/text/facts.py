@@ -117,12 +117,23 @@ def facts_frame(record: EvaluationRecord, entry: Entry) -> pd.DataFrame:
         ("Peak memory", f"{cost.peak_memory_bytes / 2**30:.2f} GiB"),
         ("Updates", f"{cost.num_updates:,} (separate runs: {cost.num_updates_naive:,}, {saved:.1f} times as many)"),
         *((f"Data: {task}", _short(about)) for task, about in record.datasets.items()),
+        *((f"Copies: {task}", _copies(about)) for task, about in record.datasets.items()),
         *((f"Provenance: {name}", _short(value)) for name, value in record.provenance.items()),
         ("Per-example outcomes", f"sha256 {record.outcomes_sha256}"),
     ]
     return pd.DataFrame(
         [{"Fact": one_line(name, 80), "Value": one_line(str(value), 500)} for name, value in pairs]
     )
+
+
+def _copies(about: Mapping[str, Any]) -> str:
+    """Say how many images of a data set are equal; what a record does not count is not guessed."""
+    match about:
+        case {"copies": {"test_in_training": int(shared), "several_labels": int(several)}, "num_test": int(num_test)}:
+            trained = f"{shared:,} of {num_test:,} test images are among the training images"
+            return f"{trained}, {several:,} images stand under several labels"
+        case _:
+            return "not counted, as the record is from before copies were counted"
 
 
 def evaluation_label(entry: Entry) -> str:

@@ -6,8 +6,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from benchmark.cli.tables import failure_lines, result_table
-from benchmark.recording.record import EvaluationRecord, Failure, RunRecord
+from benchmark.cli.tables import emptied_layer_lines, failure_lines, result_table
+from benchmark.recording.record import EvaluationRecord, Failure, LayerSparsity, RunRecord
 from benchmark.scoring.metric import Estimate
 from tests.conftest import Evaluated
 from tests.recording.synthetic import FAILED, record
@@ -83,3 +83,13 @@ def test_failures_are_counted_by_reason_and_message_most_frequent_first() -> Non
 
 def test_nothing_failed_says_nothing() -> None:
     assert list(failure_lines(record(complete=True).runs)) == []
+
+
+def test_a_layer_without_a_weight_is_warned_of_with_the_number_of_models() -> None:
+    run = next(each for each in record(complete=True).runs if each.schedule != "dense")
+    layers = [LayerSparsity(name="stem", num_weights=9, num_zero=zeros) for zeros in (9, 8, 9)]
+    runs = [run.model_copy(update={"seed": seed, "layers": (layer,)}) for seed, layer in enumerate(layers)]
+    assert list(emptied_layer_lines(runs)) == [
+        f"warning: {run.schedule} at sparsity {run.sparsity:g} left no weight of layer stem in 2 of 3 models"
+    ]
+    assert list(emptied_layer_lines(runs[1:2])) == []
