@@ -43,6 +43,10 @@ def submission_directory(name_or_path: str) -> Path:
     raise UserError([Problem("SUBMISSION", expected, repr(name_or_path))])
 
 
+def _if_there(path: Path | None) -> Path | None:
+    return path if path is not None and path.is_file() else None
+
+
 def _demand_writable(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -129,6 +133,7 @@ class Session:
         uri = tracking_uri(self.home.root)
         console.print(f"MLflow       mlflow ui --backend-store-uri {shlex.quote(uri)}", soft_wrap=True, markup=False)
         console.print("leaderboard  make leaderboard", soft_wrap=True)
-        for line in failure_lines(record.runs):
+        logs = {run.state_key: self.home.trainer_log(tree.root) for tree in prepared.plan.subtrees for run in tree.runs}
+        for line in failure_lines(record.runs, lambda run: _if_there(logs.get(run.state_key))):
             print(line, file=sys.stderr)
         return record.is_complete

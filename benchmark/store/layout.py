@@ -93,6 +93,14 @@ class Home:
         """What dispatchers had to say: warnings, and errors that they could pass over."""
         return self.logs / "dispatcher.log"
 
+    def trainer_log(self, root: str) -> Path:
+        """Where what a seed's trainers printed is kept, tracebacks of the submission among it.
+
+        Args:
+            root: root key of the seed's tree.
+        """
+        return self.logs / f"{root}.log"
+
     def scorer_log(self, name: str) -> Path:
         """Where the whole output of a scorer is kept; `name` is unique per scoring."""
         return self.logs / f"scorer-{name}.log"
