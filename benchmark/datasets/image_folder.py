@@ -7,7 +7,6 @@ all such files at once.
 from __future__ import annotations
 
 import itertools
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from benchmark.datasets.decoded import DataFolders, decoded_once
 from benchmark.datasets.image_set import ImageSet, Splits, split_stratified
 from benchmark.datasets.picture_tree import PictureTree, content_of, find_trees
 from benchmark.datasets.pictures import DECODER_VERSION, SmallPicture, UnreadablePicture, decode_picture
+from benchmark.machine import available_cores
 from benchmark.spec import ImageFolder, Problem, UserError
 from benchmark.spec.canonical import digest
 
@@ -108,7 +108,7 @@ def _decode_tree(
     label_of = {name: label for label, name in enumerate(classes)}
     images: dict[str, NDArray[np.uint8]] = {}
     decode = partial(_decode_one, size=size, channels=channels)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         for some in _batched(tree.contents()):
             for name, image in pool.map(decode, some):
                 if isinstance(image, SmallPicture):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from benchmark.recording.record import Reason
+if TYPE_CHECKING:
+    from benchmark.recording.record import Reason
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from benchmark.executors.base import PreparedJob, ProgramResult
+from benchmark.executors.described_machine import environment_here, may_have_gpu
 from benchmark.executors.failure import Evidence
 from benchmark.executors.output_log import Head, LogFile, OutputPump, Sink, Tail
 from benchmark.executors.programs import (
@@ -29,7 +28,6 @@ from benchmark.executors.programs import (
 from benchmark.executors.scorer_end import scorer_failure
 from benchmark.printable import spelled_out_bytes
 from benchmark.recording.isolation import Isolation
-from benchmark.training.environment import describe_environment, pick_device
 
 logger = logging.getLogger(__name__)
 
@@ -135,12 +133,16 @@ class ProcessExecutor:
     isolation: Isolation = "none"
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
-        """Resolve `auto`, `cpu` or `cuda` by what torch sees here."""
+        """Resolve `auto`, `cpu` or `cuda` by what torch sees here; it is not asked where no driver of a GPU is."""
+        if choice == "cpu" or (choice == "auto" and not may_have_gpu()):
+            return "cpu"
+        from benchmark.training.environment import pick_device  # imports torch, which takes seconds
+
         return "cuda" if pick_device(choice).type == "cuda" else "cpu"
 
     def environment(self, device: str) -> dict[str, Any]:
         """Describe this Python installation and machine."""
-        return describe_environment(torch.device(device))
+        return environment_here(device)
 
     def provenance(self, device: str) -> dict[str, Any]:
         """Return the release of Python that children run."""

@@ -34,7 +34,9 @@ def test_evidence_gives_one_reason_and_a_sentence_that_names_it(evidence: Eviden
 
 def test_what_the_kernel_and_the_supervisor_saw_outweighs_what_a_trainer_can_fake() -> None:
     """A trainer chooses its exit code and what lies in its outbox; each step takes the strongest evidence away."""
-    evidence = Evidence(1, start_error="e", lost="l", past_deadline=True, memory_event=True, refused_file="f", diverged_at=7)
+    evidence = Evidence(
+        1, start_error="e", lost="l", past_deadline=True, memory_event=True, refused_file="f", diverged_at=7
+    )  # fmt: skip
     expected = ["environment", "environment", "out_of_memory", "timeout", "invalid_output", "submission", "diverged"]
     weaker = [
         {}, {"start_error": None}, {"lost": None}, {"memory_event": False}, {"past_deadline": False},
