@@ -14,7 +14,7 @@ from benchmark import machine
 
 
 def test_cores_are_counted_where_no_process_is_bound_to_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    """macOS has no `os.sched_getaffinity`: nothing could start there."""
+    """A Mac has no `os.sched_getaffinity`: nothing could start there."""
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert machine.available_cores() == 6

@@ -20,6 +20,7 @@ from benchmark.evaluation.scheduling.progress import Reporter
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.select import choose_executor
 from benchmark.logs import written_to
+from benchmark.recording.projected import is_projected, note_projected
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import BenchmarkSpec, Problem, UserError
 from benchmark.store.layout import Home
@@ -113,21 +114,28 @@ class Session:
         with written_to(self.home.dispatcher_log):
             return self._evaluate(spec, submission, train=train)
 
+    def _project(self, record: EvaluationRecord, path: Path, reporter: Reporter) -> None:
+        reporter.stage("MLflow")
+        try:
+            from benchmark.recording.mlflow_projection import project  # takes a second to import
+
+            project(record, path, self.home.root)
+        except Exception as error:
+            # The record is safe; the log for people can be rebuilt from it.
+            logger.info("MLflow was not updated", exc_info=True)
+            reporter.warn(f"MLflow was not updated ({error}); run `fmn rebuild-mlflow` when it is back")
+        else:
+            note_projected(path, self.home.root)
+
     def _evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
         from benchmark.recording.mlflow_address import tracking_uri
-        from benchmark.recording.mlflow_projection import project
 
         console = Console()
         prepared = self.prepare(spec, submission)
         with make_reporter(console) as reporter:
             record, path = self.run(prepared, reporter, train=train)
-            reporter.stage("MLflow")
-            try:
-                project(record, path, self.home.root)
-            except Exception as error:
-                # The record is safe; the log for people can be rebuilt from it.
-                logger.info("MLflow was not updated", exc_info=True)
-                reporter.warn(f"MLflow was not updated ({error}); run `fmn rebuild-mlflow` when it is back")
+            if not is_projected(path, self.home.root):
+                self._project(record, path, reporter)
         console.print(result_table(record))
         console.print(f"record       {path}", soft_wrap=True, markup=False)
         uri = tracking_uri(self.home.root)

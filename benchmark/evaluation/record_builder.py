@@ -92,16 +92,14 @@ def build_record(
         outcomes_sha256=hashlib.sha256(answer.outcomes).hexdigest(),
         maps_sha256=hashlib.sha256(answer.maps).hexdigest(),
         states_isolation={level: levels.count(level) for level in ISOLATION_LEVELS if level in levels},
-        definitions=_definitions(prepared),
+        definitions=_definitions(prepared, result.versions),
         images_per_update=_images_per_update(reports),
     )
 
 
-def _definitions(prepared: Prepared) -> dict[str, str]:
+def _definitions(prepared: Prepared, metric_versions: Mapping[str, str]) -> dict[str, str]:
     """Return the versions under which the numbers were made: of keys, specification and metrics."""
-    from benchmark.scoring.registry import metric_versions  # takes seconds, which no other verb should wait for
-
-    return {"keys": str(KEY_VERSION), "spec": prepared.spec.version, **metric_versions()}
+    return {"keys": str(KEY_VERSION), "spec": prepared.spec.version, **metric_versions}
 
 
 def _failure(evidence: Evidence, reported: SegmentFailure | None) -> Failure:
@@ -111,7 +109,7 @@ def _failure(evidence: Evidence, reported: SegmentFailure | None) -> Failure:
     reason, message = decide(evidence)
     log = "" if reported is None else reported.error
     if reported is not None and log.strip() and reason == "submission":
-        at = ([masked(reported.place)] if reported.place else [])
+        at = [masked(reported.place)] if reported.place else []
         at += [f"update {reported.update}"] if reported.update is not None else []
         where = f" ({', '.join(at)})" if at else ""
         message = f"the submission raised: {masked(log.strip().splitlines()[-1][:300])}{where}"

@@ -87,11 +87,13 @@ _MOMENTARY = {
 """Fields of the last processor that differ from moment to moment, or from core to core."""
 
 
+_VERSIONS = ("torch", "kornia", "numpy")
+"""Libraries whose versions are part of the description."""
+
+
 def _files(torch: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """Yield the files that the description depends on: torch, the libraries of its versions, and our own code."""
-    metadata = [
-        path for name in ("torch", "kornia", "numpy") for path in sorted(torch.parent.glob(f"{name}-*.dist-info/METADATA"))
-    ]
+    metadata = [path for name in _VERSIONS for path in sorted(torch.parent.glob(f"{name}-*.dist-info/METADATA"))]
     ours = [Path(machine.__file__), Path(machine.__file__).parent / "training" / "environment.py"]
     for path in [*sorted(torch.glob("lib/libtorch_cpu.*")), torch / "version.py", *metadata, *ours]:
         yield path, path.stat()
