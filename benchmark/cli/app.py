@@ -101,9 +101,11 @@ def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName 
 def new(name: Annotated[str, typer.Argument(help="Name of the new submission.")]) -> None:
     """Scaffold a submission from the template; it passes `fmn check` and evaluates as it is."""
     from benchmark.cli.scaffold import scaffold
+    from benchmark.shipped import command_words
 
     folder = scaffold(name, Path("submissions"))
-    print(f"{folder} is ready: edit {folder / 'method.py'}, then run `make check SUBMISSION={name}`")
+    check_it = command_words(f"make check SUBMISSION={name}", f"fmn check {name}")
+    print(f"{folder} is ready: edit {folder / 'method.py'}, then run `{check_it}`")
 
 
 @app.command(epilog="Example:  fmn leaderboard --port 8501 --trusted-keys ./trusted_keys.yaml")

@@ -22,6 +22,7 @@ from benchmark.executors.select import choose_executor
 from benchmark.logs import written_to
 from benchmark.recording.projected import is_projected, note_projected
 from benchmark.recording.record import EvaluationRecord
+from benchmark.shipped import command_words, shipped
 from benchmark.spec import BenchmarkSpec, Problem, UserError
 from benchmark.store.layout import Home
 
@@ -29,17 +30,19 @@ logger = logging.getLogger(__name__)
 
 
 def submission_directory(name_or_path: str) -> Path:
-    """Resolve a submission: a name under `submissions/`, or any directory.
+    """Resolve a submission: a name under `submissions/` here, any directory, or the name of one that ships.
 
     Raises:
         UserError: there is no such directory; says which names there are.
     """
-    named = Path("submissions") / name_or_path
-    if "/" not in name_or_path and named.is_dir():
-        return named
+    places = (Path("submissions"), shipped("submissions"))
+    if "/" not in name_or_path and Path("submissions", name_or_path).is_dir():
+        return Path("submissions", name_or_path)
     if Path(name_or_path).is_dir():
         return Path(name_or_path)
-    known = sorted(path.parent.name for path in Path("submissions").glob("[!_]*/submission.yaml"))
+    if "/" not in name_or_path and (places[1] / name_or_path).is_dir():
+        return places[1] / name_or_path
+    known = sorted({path.parent.name for place in places for path in place.glob("[!_]*/submission.yaml")})
     expected = f"a directory, or one of {', '.join(known)}" if known else "a directory"
     raise UserError([Problem("SUBMISSION", expected, repr(name_or_path))])
 
@@ -140,7 +143,7 @@ class Session:
         console.print(f"record       {path}", soft_wrap=True, markup=False)
         uri = tracking_uri(self.home.root)
         console.print(f"MLflow       mlflow ui --backend-store-uri {shlex.quote(uri)}", soft_wrap=True, markup=False)
-        console.print("leaderboard  make leaderboard", soft_wrap=True)
+        console.print(f"leaderboard  {command_words('make leaderboard', 'fmn leaderboard')}", soft_wrap=True)
         logs = {run.state_key: self.home.trainer_log(tree.root) for tree in prepared.plan.subtrees for run in tree.runs}
         for line in failure_lines(record.runs, lambda run: _if_there(logs.get(run.state_key))):
             print(line, file=sys.stderr)

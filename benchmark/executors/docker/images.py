@@ -34,12 +34,21 @@ _PACKED = (
 _BESIDE = ("Dockerfile", ".dockerignore", "constraints.txt")
 
 
+_NO_CHECKOUT = f"no Dockerfile beside {_PACKAGE}: images are built from a checkout of the benchmark"
+
+
 class ImageError(ExecutorError):
     """An image is missing, stale or cannot be built."""
 
 
 def code_digest() -> str:
-    """Return the sha256 over names and contents of the code that goes into images, 64 hexadecimal digits."""
+    """Return the sha256 over names and contents of the code that goes into images, 64 hexadecimal digits.
+
+    Raises:
+        ImageError: the package is installed, and no checkout is here.
+    """
+    if not (_PACKAGE.parent / "Dockerfile").is_file():
+        raise ImageError(_NO_CHECKOUT)
     files = [_PACKAGE.parent / name for name in _BESIDE]
     for part in _PACKED:
         files += [_PACKAGE / part] if part.endswith(".py") else sorted((_PACKAGE / part).rglob("*.py"))
@@ -64,7 +73,7 @@ def build_images(base_image: str | None = None, wheels: Path | None = None, torc
         ImageError: there is no checkout or no `docker` command here, or the build fails.
     """
     if not (_PACKAGE.parent / "Dockerfile").is_file():
-        raise ImageError(f"no Dockerfile beside {_PACKAGE}: images are built from a checkout of the benchmark")
+        raise ImageError(_NO_CHECKOUT)
     if shutil.which("docker") is None:
         raise ImageError("there is no `docker` command here; install Docker's command-line client to build images")
     arguments = {"BASE_IMAGE": base_image, "TORCH_INDEX": torch_index, "CODE_DIGEST": code_digest()}
