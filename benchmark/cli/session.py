@@ -20,7 +20,7 @@ from benchmark.evaluation.scheduling.progress import Reporter
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.select import choose_executor
 from benchmark.logs import written_to
-from benchmark.recording.projected import is_projected, note_projected
+from benchmark.recording.mlflow_address import is_projected, note_projected, tracking_uri
 from benchmark.recording.record import EvaluationRecord
 from benchmark.shipped import command_words, shipped
 from benchmark.spec import BenchmarkSpec, Problem, UserError
@@ -131,8 +131,6 @@ class Session:
             note_projected(path, self.home.root)
 
     def _evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
-        from benchmark.recording.mlflow_address import tracking_uri
-
         console = Console()
         prepared = self.prepare(spec, submission)
         with make_reporter(console) as reporter:

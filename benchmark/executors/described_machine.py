@@ -2,7 +2,7 @@
 
 Importing torch takes seconds, and the description of a processor is a function of what can be read in milliseconds: the
 installed versions, the processor's fields, and the code that describes them. It is kept in the user's cache folder
-under the digest of these. A GPU is always asked.
+under the digest of these. Trainers get no variable of the environment that could change it. A GPU is always asked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +33,17 @@ def may_have_gpu(devices: Path = Path("/dev")) -> bool:
     return sys.platform != "linux" or any(next(devices.glob(name), None) for name in _GPU_DEVICES)
 
 
-def environment_here(device: str) -> dict[str, Any]:
-    """Return everything about this Python and machine that can change bits, as `describe_environment` does.
+def remembered_environment(describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return everything about this Python and its processor that can change bits.
 
     Args:
-        device: `cpu` or `cuda`.
+        describe: describes it as a trainer sees it; called where nothing is remembered.
     """
-    path = _remembered_at() if device == "cpu" else None
+    path = _remembered_at()
     known = _read(path) if path is not None else None
     if known is not None:
         return known
-    import torch
-
-    from benchmark.training.environment import describe_environment
-
-    described = describe_environment(torch.device(device))
+    described = describe()
     if path is not None:
         try:
             write_sealed(path, json.dumps(described).encode())
@@ -74,7 +70,6 @@ def _remembered_at() -> Path | None:
     inputs = {
         "python": [platform.python_version(), sys.prefix, platform.machine()],
         "processor": {name: value for name, value in fields.items() if name not in _MOMENTARY},
-        "torch": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(("ATEN_", "MKL_", "DNNL_"))},
         "files": {str(path): [stat.st_size, stat.st_mtime_ns] for path, stat in _files(Path(found.origin).parent)},
     }
     return read_settings().cache_folder / "machines" / digest(inputs)
