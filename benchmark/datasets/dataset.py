@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from benchmark.datasets.copies import Copies, count_copies
-from benchmark.datasets.decoded import DataFolders
+from benchmark.datasets.decoded import DataFolders, decoded_once
 from benchmark.datasets.image_set import ImageSet, Splits, choose_stratified, content_order, split_stratified
 from benchmark.spec import DatasetSpec, DigitsDataset, ImageFolder, Problem, PublishedDataset, UserError
 
@@ -125,7 +126,7 @@ def declared_facts(spec: DatasetSpec) -> DatasetFacts | None:
 def _splits(spec: DatasetSpec, folders: DataFolders, *, download: bool) -> Splits:
     match spec:
         case DigitsDataset():
-            return _digits()
+            return decoded_once(folders, f"digits-{version('scikit-learn')}", _digits)
         case ImageFolder():
             from benchmark.datasets.image_folder import load_image_folder
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import stat
 from collections import Counter
@@ -31,6 +30,7 @@ from benchmark.datasets.picture_tree import PictureTree, find_trees, listed, not
 from benchmark.datasets.pictures import DECODER_VERSION, Picture, SmallPicture, UnreadablePicture, read_picture
 from benchmark.datasets.stored_files import is_archive
 from benchmark.files.atomic import write_atomically
+from benchmark.machine import available_cores
 from benchmark.spec import ImageFolder, Problem, UserError
 from benchmark.spec.canonical import digest
 
@@ -197,7 +197,7 @@ def _decode_tree(tree: PictureTree, size: int, channels: Literal[1, 3], problems
     """Decode all pictures of a tree in parallel; what cannot be decoded is added to `problems`."""
     pictures: dict[str, Picture] = {}
     decode = partial(_decode_one, size=size, channels=channels)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         for some in _batched(tree.contents(problems)):
             for name, picture in pool.map(decode, some):
                 if isinstance(picture, SmallPicture):

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from benchmark.admission.gate import Admitted, submission_digest
 from benchmark.datasets.dataset import DatasetFacts, MissingDataError, declared_facts
-from benchmark.encoder import flops_per_view, layer_sizes
 from benchmark.executors.base import Executor
 from benchmark.plan import Plan, TaskFacts, make_plan
+from benchmark.plan.encoder_shape import flops_per_view, layer_sizes
 from benchmark.plan.plan import task_name
 from benchmark.spec import BenchmarkSpec, ImageFolder, Task
 from benchmark.spec.canonical import digest
