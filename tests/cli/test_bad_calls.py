@@ -6,9 +6,7 @@ that name what was wrong: one line per problem, none longer than what a person r
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,11 +97,15 @@ FLAGS = [
 NAMES = [
     Case(f"{verb} {name} --spec {{tiny}} --executor process", says)
     for verb in ("evaluate", "rescore", "plan", "check")
-    for name, says in (("nobody", "nobody"), ("{here}/none", "none"), ("{tiny}", "tiny.yaml"), ("{here}", "submission.yaml"))
+    for name, says in (
+        ("nobody", "nobody"), ("{here}/none", "none"), ("{tiny}", "tiny.yaml"), ("{here}", "submission.yaml"),
+    )
 ] + [
     Case(f"{verb} {{plain}} --spec {spec} --executor process", says)
     for verb in ("evaluate", "plan", "check")
-    for spec, says in (("nobody", "nobody"), ("{here}/none.yaml", "none.yaml"), ("{here}", "{here}"), ("/dev/null", "/dev/null"))
+    for spec, says in (
+        ("nobody", "nobody"), ("{here}/none.yaml", "none.yaml"), ("{here}", "{here}"), ("/dev/null", "/dev/null"),
+    )
 ]  # fmt: skip
 
 PLAN = "plan {plain} --spec {spec} --executor process"
@@ -145,7 +147,9 @@ SUBMISSIONS = [
     Case(CHECK, "method.py", submission={"submission.yaml": MANIFEST}),
     Case(CHECK, "submission.yaml", submission={"submission.yaml": "{", "method.py": METHOD}),
     Case(CHECK, "supervision", submission={"submission.yaml": MANIFEST.replace("labels", "some"), "method.py": METHOD}),
-    Case(CHECK, "name", submission={"submission.yaml": MANIFEST.replace("name: bad", "name: ../bad"), "method.py": METHOD}),
+    Case(CHECK, "name", submission={
+        "submission.yaml": MANIFEST.replace("name: bad", "name: ../bad"), "method.py": METHOD,
+    }),
     Case(CHECK, "optimism", submission={"submission.yaml": f"{MANIFEST}optimism: 1\n", "method.py": METHOD}),
     Case(CHECK, "method.py", submission={"submission.yaml": MANIFEST, "method.py": "x = = 1\n"}),
     Case(CHECK, "Method", submission={"submission.yaml": MANIFEST, "method.py": "x = 1\n"}),
@@ -187,13 +191,14 @@ class Places:
     def fill(self, text: str) -> str:
         """Put paths in the place of names."""
         names = {"here": self.here, "tiny": self.tiny, "plain": self.plain}
-        for name, path in {**names, "spec": self.here.parent / "spec.yaml", "submission": self.here.parent / "bad"}.items():
+        beside = {"spec": self.here.parent / "spec.yaml", "submission": self.here.parent / "bad"}
+        for name, path in {**names, **beside}.items():
             text = text.replace(f"{{{name}}}", str(path))
         return text
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     """An empty working directory, and beside it a right specification and a right submission."""
     here = tmp_path / "empty"
     here.mkdir()
@@ -202,7 +207,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
     monkeypatch.setenv("FMN_HOME", str(here / "home"))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setenv("COLUMNS", "300")
-    yield Places(here, tmp_path / "tiny.yaml", write_submission(tmp_path / "plain"))
+    return Places(here, tmp_path / "tiny.yaml", write_submission(tmp_path / "plain"))
 
 
 def prepare(case: Case, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +231,8 @@ def name_of(case: Case) -> str:
 def test_there_are_many_cases_over_all_doors() -> None:
     assert len(CASES) >= 120
     verbs = {case.words.partition(" ")[0] for case in CASES}
-    registered = {command.name or command.callback.__name__ for command in app.app.registered_commands if command.callback}
+    commands = [command for command in app.app.registered_commands if command.callback]
+    registered = {command.name or command.callback.__name__ for command in commands if command.callback}
     assert registered <= verbs
 
 
@@ -234,7 +240,7 @@ def test_there_are_many_cases_over_all_doors() -> None:
 def test_a_wrong_call_ends_in_words_that_name_what_is_wrong(
     case: Case, places: Places, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    if "--device cuda" in case.words and os.path.exists("/dev/nvidia0"):
+    if "--device cuda" in case.words and Path("/dev/nvidia0").exists():
         pytest.skip("there is a GPU")
     prepare(case, places, monkeypatch)
     words = [places.fill(word).replace("''", "") for word in case.words.split()]
