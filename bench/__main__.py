@@ -26,7 +26,7 @@ from bench.model_scoring import one_model
 from bench.paired_timing import Line
 from bench.update_speed import per_epoch, throughput
 from bench.whole_grids import mini_grid, whole_grid
-from benchmark.training.environment import cpu_model
+from benchmark.machine import available_cores, cpu_model
 
 SECTIONS = {
     "updates": per_epoch, "guard": guard, "views": throughput, "gpu": on_gpu, "scoring": one_model, "growth": growth,
@@ -39,7 +39,7 @@ def machine() -> str:
     """Name the hardware and the versions that numbers were measured on."""
     libraries = ("torch", "kornia", "torchvision", "scikit-learn", "numpy")
     versions = ", ".join(f"{name} {version(name)}" for name in libraries)
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     return f"{cores} cores of {cpu_model()}, {platform.system()}, Python {platform.python_version()}, {versions}"
 
 

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 
 from bench.paired_timing import Line, seconds
 from benchmark.encoder import Encoder, build_encoder, prunable_names
+from benchmark.machine import available_cores
 from benchmark.pruning.criteria import magnitude_scores, prune
 from benchmark.pruning.mask import Mask
 from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, RunToScore, ScoringJob, TaskToScore
@@ -70,7 +71,7 @@ def population_job(
         runs=tuple(_runs(spec, folder, seeds, torch.from_numpy(images[:512]).float().div_(255))),
     )  # fmt: skip
     (folder / "outcomes").mkdir()
-    workers = len(os.sched_getaffinity(0))
+    workers = available_cores()
     return ScoringJob(spec=spec, tasks=(task,), cache=folder / "outcomes", workers=workers, device=device)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.cost_growth import plan_of
 from bench.paired_timing import Line, alternate, ratio, seconds
 from bench.update_speed import mini_sides
+from benchmark.machine import available_cores, peak_resident_bytes
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec.documents.loading import load_spec
 
@@ -26,7 +27,7 @@ CELLS = [("dense", "0.5"), ("early", "0.98"), ("late", "0.9"), ("one-shot", "0.8
 
 def whole_grid(quick: bool) -> Iterator[Line]:
     """Evaluate SimCLR on digits in a fresh home, between two rounds of the peer's cells on as many processes."""
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     cells = CELLS[:2] if quick else CELLS
     before = _peer_cells(cells, cores)
     with tempfile.TemporaryDirectory() as home:
@@ -44,7 +45,7 @@ def whole_grid(quick: bool) -> Iterator[Line]:
     yield Line("scoring, whole grid", f"{rescore_s:.0f} s", basis, "40 s")
     again = f"{statistics.median(again_s):.1f} s"
     yield Line("start-up", again, f"the same `fmn evaluate` again, everything stored, n = {len(again_s)}", "15 s")
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
+    children = peak_resident_bytes(resource.RUSAGE_CHILDREN) / 1024**3
     yield Line(
         "peak memory", f"{record.cost.peak_memory_bytes / 1024**3:.2f} GiB",
         f"largest trainer; largest process of all, the scorer's included: {children:.2f} GiB", "1 GiB",

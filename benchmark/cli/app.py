@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from benchmark.cli.faults import OUT_OF_MEMORY, fault_in_words
+from benchmark.cli.faults import in_plain_words
 from benchmark.cli.signals import ending_like_ctrl_c
-from benchmark.executors.base import ExecutorChoice
-from benchmark.executors.errors import ExecutorError
-from benchmark.logs import shown_on_terminal
-from benchmark.spec import Problem, UserError
-from benchmark.spec.documents.loading import load_spec
-from benchmark.store.layout import Home
+from benchmark.executors.choices import ExecutorChoice
 
 app = typer.Typer(
     name="fmn", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
@@ -56,8 +51,11 @@ def plan(
     submission: Submission, spec: Spec = "digits", executor: ExecutorName = "auto", device: Device = "auto"
 ) -> None:
     """Show what an evaluation would train, what sharing saves and what it may cost; train nothing."""
+    from rich.console import Console
+
     from benchmark.cli.plan_table import plan_table
     from benchmark.cli.session import Session
+    from benchmark.spec.documents.loading import load_spec
 
     document = load_spec(spec)  # before anything that costs seconds
     with Session(executor, device) as session:
@@ -71,12 +69,15 @@ def reproduce(
     submission: Annotated[str | None, typer.Option(help="Its submission, where that is not submissions/NAME.")] = None,
     executor: ExecutorName = "auto",
     device: Device = "auto",
+    pictures: Annotated[
+        Path | None, typer.Option(help="Where its pictures are, if it names a folder of one's own by its content.")
+    ] = None,
 ) -> None:
     """Train and score again what a record tells of, and compare; exits with 1 where both do not agree as promised."""
     from benchmark.cli.reproduction import reproduce as repeat
 
     try:
-        agrees = repeat(record, submission, executor, device)
+        agrees = repeat(record, submission, executor, device, pictures)
     except KeyboardInterrupt:
         print("\ninterrupted; run the same command again to continue", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -89,6 +90,7 @@ def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName 
     """Validate a submission in seconds, before any compute: every problem at once, with file and line."""
     from benchmark.cli.session import Session, submission_directory
     from benchmark.evaluation.check import check_submission
+    from benchmark.spec.documents.loading import load_spec
 
     document = load_spec(spec)
     with Session(executor, "cpu") as session:
@@ -102,9 +104,11 @@ def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName 
 def new(name: Annotated[str, typer.Argument(help="Name of the new submission.")]) -> None:
     """Scaffold a submission from the template; it passes `fmn check` and evaluates as it is."""
     from benchmark.cli.scaffold import scaffold
+    from benchmark.shipped import command_words
 
     folder = scaffold(name, Path("submissions"))
-    print(f"{folder} is ready: edit {folder / 'method.py'}, then run `make check SUBMISSION={name}`")
+    check_it = command_words(f"make check SUBMISSION={name}", f"fmn check {name}")
+    print(f"{folder} is ready: edit {folder / 'method.py'}, then run `{check_it}`")
 
 
 @app.command(epilog="Example:  fmn leaderboard --port 8501 --trusted-keys ./trusted_keys.yaml")
@@ -124,6 +128,7 @@ def export(
 ) -> None:
     """Write the leaderboard as a static site, HTML and JSON, that any web server can host."""
     from benchmark.recording.trust import load_trust
+    from benchmark.spec import UserError
     from leaderboard.export.site import export as write_site
 
     trust = load_trust(trusted_keys)
@@ -148,6 +153,7 @@ def ship(
     """Copy records, and all that belongs to them, to where everybody's leaderboard shows them."""
     from benchmark.recording.shipping import ship as copy_record
     from benchmark.recording.trust import load_trust
+    from benchmark.store.layout import Home
 
     trust, home = load_trust(), Home.from_environment().root
     for record in records:
@@ -169,9 +175,13 @@ def verify(
     ] = False,
 ) -> None:
     """Check who signed records, and that nothing was changed since; exits with 1 if any is not to be believed."""
+    from rich.console import Console
+
     from benchmark.cli.verdicts import record_files, summary, verdict_table
     from benchmark.recording.trust import load_trust
     from benchmark.recording.verify import judge
+    from benchmark.spec import UserError
+    from benchmark.store.layout import Home
 
     trust = load_trust(trusted_keys)
     if trust.problems:
@@ -200,6 +210,7 @@ def keys() -> None:
     from benchmark.cli.verdicts import keys_text
     from benchmark.recording.signing_keys import ROLES, signing_key
     from benchmark.settings import read_settings
+    from benchmark.store.layout import Home
 
     root = Home.from_environment().root
     print(keys_text({role: signing_key(role, away_from=root).public for role in ROLES}, read_settings().config_folder))
@@ -211,6 +222,8 @@ def rebuild_mlflow() -> None:
     from benchmark.recording.archive import find_records
     from benchmark.recording.mlflow_address import tracking_uri
     from benchmark.recording.mlflow_projection import MlflowException, rebuild
+    from benchmark.spec import Problem, UserError
+    from benchmark.store.layout import Home
     from benchmark.store.lock import only_one
 
     home = Home.from_environment()
@@ -233,6 +246,7 @@ def rebuild_mlflow() -> None:
 def _evaluate(submission: str, spec: str, executor: ExecutorChoice, device: str, *, train: bool) -> None:
     try:
         from benchmark.cli.session import Session
+        from benchmark.spec.documents.loading import load_spec
 
         document = load_spec(spec)  # before anything that costs seconds
         with Session(executor, device) as session:
@@ -247,17 +261,20 @@ def _evaluate(submission: str, spec: str, executor: ExecutorChoice, device: str,
 def main() -> None:
     """Run the command; what users got wrong ends in plain sentences and exit code 2, never in a traceback."""
     try:
-        with shown_on_terminal(), ending_like_ctrl_c():
+        with ending_like_ctrl_c(), _log_on_terminal():
             app()
-    except (UserError, ExecutorError) as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
-    except MemoryError:
-        print(OUT_OF_MEMORY, file=sys.stderr)
-        raise SystemExit(2) from None
-    except OSError as error:
-        said = fault_in_words(error, str(Home.from_environment().root))
+    except Exception as error:
+        said = in_plain_words(error)
         if said is None:
             raise
         print(said, file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _log_on_terminal() -> AbstractContextManager[None]:
+    """Show what is logged; help logs nothing, and need not wait for what logging imports."""
+    if {"--help", "-h"} & set(sys.argv) or len(sys.argv) < 2:
+        return nullcontext()
+    from benchmark.logs import shown_on_terminal
+
+    return shown_on_terminal()

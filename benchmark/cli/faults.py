@@ -26,6 +26,19 @@ _ADVICE = {
 OUT_OF_MEMORY = f"out of memory\n{_ADVICE[errno.ENOMEM]}"
 
 
+def in_plain_words(error: Exception) -> str | None:
+    """Return what users are told of an exception; None where it is a fault of ours, whose traceback is needed."""
+    from benchmark.executors.errors import ExecutorError
+    from benchmark.spec import UserError
+    from benchmark.store.layout import Home
+
+    if isinstance(error, UserError | ExecutorError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return OUT_OF_MEMORY
+    return fault_in_words(error, str(Home.from_environment().root)) if isinstance(error, OSError) else None
+
+
 def fault_in_words(error: OSError, place: str) -> str | None:
     """Return what is wrong and what to do, on two lines; None for an error that no user can do anything about.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.encoder import layer_sizes
 from benchmark.evaluation.check import TrialError, try_updates_of
 from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scheduling.concurrency import default_workers, trainers_at_once, trainers_per_device
@@ -16,6 +18,7 @@ from benchmark.evaluation.scheduling.cost_history import CostHistory, learn, usu
 from benchmark.evaluation.scheduling.jobs import checkpoint_interval, missing_segments
 from benchmark.executors.base import Executor
 from benchmark.plan import Subtree
+from benchmark.plan.capacity import emptied_in_words
 from benchmark.plan.cost import UpdateCost, lockstep, makespan, shortest_makespan, starting_order
 from benchmark.recording.status import roughly
 from benchmark.store.layout import Home
@@ -36,10 +39,11 @@ def plan_table(prepared: Prepared, home: Home, executor: Executor) -> Group:
         counts = (len(subtrees), sum(len(each.runs) for each in subtrees), sum(len(each.segments) for each in subtrees))
         table.add_row(task, *map(str, counts), f"{naive:,}", f"{shared:,}", f"{naive / shared:.2f}x")
         estimate = _estimate(prepared, task, subtrees, store, executor)
-        lines += estimate.lines
+        lines += [*estimate.lines, *_emptied(prepared, subtrees[0])]
         seeds_s += estimate.seeds_s
         tried |= estimate.is_tried
     lines += _wall_time(prepared, home, seeds_s, tried=tried)
+    lines += _about_data(prepared)
     return Group(table, Text("\n".join(lines)))
 
 
@@ -114,6 +118,20 @@ def _tried_now(
     each = trial.model_bytes / 2**20
     memory = f"a trainer takes about {predicted:.2f} GiB: {most}{due} models alive at once, {each:.1f} MiB each at rest"
     return UpdateCost(trial.seconds), basis, memory
+
+
+def _about_data(prepared: Prepared) -> Iterator[str]:
+    """Say what there is to know about the images of every task: counts, copies, and what was passed over."""
+    for task, data in prepared.data.items():
+        where, dataset = f"{task}: " if len(prepared.facts) > 1 else "", data.dataset
+        counts = f"{len(dataset.train.labels):,} training and {len(dataset.test.labels):,} test images"
+        yield f"{where}{counts}, {dataset.num_classes} classes; {dataset.copies.in_words()}"
+        yield from (f"{where}note: {note}" for note in dataset.notes)
+
+
+def _emptied(prepared: Prepared, subtree: Subtree) -> list[str]:
+    sizes = layer_sizes(prepared.spec.tasks[subtree.task_index].encoder, prepared.facts[subtree.task].image_shape[0])
+    return emptied_in_words(((run.schedule, run.sparsity, run.events) for run in subtree.runs), sizes)
 
 
 def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float], *, tried: bool) -> list[str]:

@@ -15,24 +15,27 @@ from benchmark.executors.base import ExecutorChoice
 from benchmark.recording.agreement import Agreement, compare
 from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
-from benchmark.spec import BenchmarkSpec, Problem, UserError
+from benchmark.spec import BenchmarkSpec, ImageFolder, Problem, UserError
 from benchmark.spec.documents.validation import parse_document
 from benchmark.store.layout import Home
 
 
-def reproduce(path: Path, submission: str | None, executor: ExecutorChoice, device: str) -> bool:
+def reproduce(
+    path: Path, submission: str | None, executor: ExecutorChoice, device: str, pictures: Path | None = None
+) -> bool:
     """Repeat the evaluation of a record; says whether both agree as promised.
 
     Everything is trained again, in a home of its own. An interrupted call is continued by the same command.
 
     Raises:
-        UserError: the record cannot be read, or the submission here is not the one of the record.
+        UserError: the record cannot be read, or the submission or the pictures here are not those of the record.
     """
     record = _read(path)
     spec = parse_document(BenchmarkSpec, record.spec)
     home = Home(Home.from_environment().root / "reproduced" / record.evaluation_key[:16])
     with Session(executor, device, home) as session:
-        prepared = session.prepare(spec, submission or record.submission.name)
+        prepared = session.prepare(_with_pictures(spec, pictures), submission or record.submission.name)
+        _demand_same_pictures(spec, prepared.spec)
         _demand_same_code(record, prepared.admitted.code_digest)
         with make_reporter(Console()) as reporter:
             repeated, _ = session.run(prepared, reporter, train=True)
@@ -48,6 +51,26 @@ def _read(path: Path) -> EvaluationRecord:
         raise UserError([Problem("RECORD", "the path of a record", f"{path} ({error.strerror})")]) from error
     except ValueError as error:
         raise UserError([Problem("RECORD", "a record", f"{path} ({error})")]) from error
+
+
+def _with_pictures(spec: BenchmarkSpec, place: Path | None) -> BenchmarkSpec:
+    """Put the place of pictures on this machine where a record names them by their content."""
+    if place is None:
+        return spec
+    found = [task.dataset for task in spec.tasks if isinstance(task.dataset, ImageFolder)]
+    if len(found) != 1:
+        raise UserError([Problem("--pictures", "a record of one set of pictures", f"one of {len(found)}")])
+    here = found[0].model_copy(update={"path": str(place.expanduser().absolute())})
+    tasks = [task.model_copy(update={"dataset": here}) if task.dataset == found[0] else task for task in spec.tasks]
+    return spec.model_copy(update={"tasks": tuple(tasks)})
+
+
+def _demand_same_pictures(recorded: BenchmarkSpec, here: BenchmarkSpec) -> None:
+    for task, found in zip(recorded.tasks, here.tasks, strict=True):
+        if isinstance(task.dataset, ImageFolder) and isinstance(found.dataset, ImageFolder):
+            asked, got = task.dataset.path, found.dataset.path
+            if asked.startswith("sha256:") and asked != got:
+                raise UserError([Problem("--pictures", f"the pictures {asked[:23]} of the record", got[:23])])
 
 
 def _demand_same_code(record: EvaluationRecord, digest: str) -> None:

@@ -7,19 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import leaderboard
 from benchmark.recording.trust import list_path
 from benchmark.settings import read_settings
+from benchmark.shipped import shipped
 from benchmark.store.layout import Home
 
 
 def serve_leaderboard(port: int, trusted_keys: Path | None = None) -> int:
     """Serve until interrupted; gives Streamlit's exit code.
 
-    Streamlit reads its settings from the folder it is started in, the root of the project; so paths become absolute.
+    Streamlit reads its settings from the folder it is started in, where they ship; so paths become absolute.
     """
     settings = read_settings()
-    root = Path(leaderboard.__file__).parents[1]
+    root = shipped(".streamlit").parent
     places = {"FMN_HOME": Home.from_environment().root, "FMN_CONFIG": settings.config_folder}
     places["FMN_TRUSTED_KEYS"] = list_path(trusted_keys)
     for name, place in (("FMN_RESULTS", settings.results), ("FMN_CACHE", settings.cache)):

@@ -13,14 +13,16 @@ from typing import Literal, Self
 from rich.console import Console
 
 from benchmark.cli.live_progress import make_reporter
-from benchmark.cli.tables import failure_lines, result_table
+from benchmark.cli.tables import emptied_layer_lines, failure_lines, result_table
 from benchmark.evaluation.evaluate import evaluate
 from benchmark.evaluation.preparation import Prepared, prepare
 from benchmark.evaluation.scheduling.progress import Reporter
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.select import choose_executor
 from benchmark.logs import written_to
+from benchmark.recording.mlflow_address import is_projected, note_projected, tracking_uri
 from benchmark.recording.record import EvaluationRecord
+from benchmark.shipped import command_words, shipped
 from benchmark.spec import BenchmarkSpec, Problem, UserError
 from benchmark.store.layout import Home
 
@@ -28,19 +30,25 @@ logger = logging.getLogger(__name__)
 
 
 def submission_directory(name_or_path: str) -> Path:
-    """Resolve a submission: a name under `submissions/`, or any directory.
+    """Resolve a submission: a name under `submissions/` here, any directory, or the name of one that ships.
 
     Raises:
         UserError: there is no such directory; says which names there are.
     """
-    named = Path("submissions") / name_or_path
-    if "/" not in name_or_path and named.is_dir():
-        return named
+    places = (Path("submissions"), shipped("submissions"))
+    if "/" not in name_or_path and Path("submissions", name_or_path).is_dir():
+        return Path("submissions", name_or_path)
     if Path(name_or_path).is_dir():
         return Path(name_or_path)
-    known = sorted(path.parent.name for path in Path("submissions").glob("[!_]*/submission.yaml"))
+    if "/" not in name_or_path and (places[1] / name_or_path).is_dir():
+        return places[1] / name_or_path
+    known = sorted({path.parent.name for place in places for path in place.glob("[!_]*/submission.yaml")})
     expected = f"a directory, or one of {', '.join(known)}" if known else "a directory"
     raise UserError([Problem("SUBMISSION", expected, repr(name_or_path))])
+
+
+def _if_there(path: Path | None) -> Path | None:
+    return path if path is not None and path.is_file() else None
 
 
 def _demand_writable(root: Path) -> None:
@@ -102,6 +110,9 @@ class Session:
             reporter.warn(self._isolation_warning)
         for warning in prepared.admitted.warnings:
             reporter.warn(f"for review: {warning}")
+        for data in prepared.data.values():
+            for note in data.dataset.notes:
+                reporter.warn(f"pictures: {note}")
         return evaluate(prepared, self.home, self.executor, reporter, train=train)
 
     def evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
@@ -109,26 +120,33 @@ class Session:
         with written_to(self.home.dispatcher_log):
             return self._evaluate(spec, submission, train=train)
 
-    def _evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
-        from benchmark.recording.mlflow_address import tracking_uri
-        from benchmark.recording.mlflow_projection import project
+    def _project(self, record: EvaluationRecord, path: Path, reporter: Reporter) -> None:
+        reporter.stage("MLflow")
+        try:
+            from benchmark.recording.mlflow_projection import project  # takes a second to import
 
+            project(record, path, self.home.root)
+        except Exception as error:
+            # The record is safe; the log for people can be rebuilt from it.
+            logger.info("MLflow was not updated", exc_info=True)
+            reporter.warn(f"MLflow was not updated ({error}); run `fmn rebuild-mlflow` when it is back")
+        else:
+            note_projected(path, self.home.root)
+
+    def _evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
         console = Console()
         prepared = self.prepare(spec, submission)
         with make_reporter(console) as reporter:
             record, path = self.run(prepared, reporter, train=train)
-            reporter.stage("MLflow")
-            try:
-                project(record, path, self.home.root)
-            except Exception as error:
-                # The record is safe; the log for people can be rebuilt from it.
-                logger.info("MLflow was not updated", exc_info=True)
-                reporter.warn(f"MLflow was not updated ({error}); run `fmn rebuild-mlflow` when it is back")
+            if not is_projected(path, self.home.root):
+                self._project(record, path, reporter)
         console.print(result_table(record))
         console.print(f"record       {path}", soft_wrap=True, markup=False)
         uri = tracking_uri(self.home.root)
         console.print(f"MLflow       mlflow ui --backend-store-uri {shlex.quote(uri)}", soft_wrap=True, markup=False)
-        console.print("leaderboard  make leaderboard", soft_wrap=True)
-        for line in failure_lines(record.runs):
+        console.print(f"leaderboard  {command_words('make leaderboard', 'fmn leaderboard')}", soft_wrap=True)
+        logs = {run.state_key: self.home.trainer_log(tree.root) for tree in prepared.plan.subtrees for run in tree.runs}
+        failures = failure_lines(record.runs, lambda run: _if_there(logs.get(run.state_key)))
+        for line in (*failures, *emptied_layer_lines(record.runs)):
             print(line, file=sys.stderr)
         return record.is_complete

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Group
 from rich.table import Table
@@ -18,6 +19,9 @@ _METRICS = (
     "q_score_2022/auroc", "depth/pred_mean", "geometry/rankme", "calibration/error", "corruption/mean_error",
 )  # fmt: skip
 """A line each beside the accuracies: the record holds all numbers of all cells."""
+
+_MOST_FAILURES = 8
+"""Models that diverge do so at updates of their own; the record holds every message."""
 
 _SHOWN = ("robustness/score", "robustness/dense", "robustness/retention")
 
@@ -91,9 +95,36 @@ def _estimate(estimate: Estimate) -> str:
     return f"{estimate.value:.3f}{bounds}"
 
 
-def failure_lines(runs: Sequence[RunRecord]) -> Iterator[str]:
-    """Say which runs failed and why: a line per reason and message, with an example."""
-    failed = [run for run in runs if run.failure is not None]
-    messages = Counter((run.failure.reason, run.failure.message) for run in failed if run.failure)
-    for (reason, message), count in messages.most_common():
-        yield f"{count} of {len(runs)} runs failed ({reason}): {message}"
+def failure_lines(runs: Sequence[RunRecord], log_of: Callable[[RunRecord], Path | None]) -> Iterator[str]:
+    """Say which runs failed and why: a line per reason and message, and where the traceback of one of them is.
+
+    Args:
+        runs: of a record.
+        log_of: returns the file with what the trainer of a run printed; None if there is none.
+    """
+    failed: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in runs:
+        if run.failure is not None:
+            failed.setdefault((run.failure.reason, run.failure.message), []).append(run)
+    by_count = sorted(failed.items(), key=lambda item: -len(item[1]))
+    for (reason, message), those in by_count[:_MOST_FAILURES]:
+        yield f"{len(those)} of {len(runs)} runs failed ({reason}): {message}"
+        log = log_of(those[0])
+        if log is not None:
+            yield f"  what its trainer printed: {log}"
+    if len(by_count) > _MOST_FAILURES:
+        yield f"and {len(by_count) - _MOST_FAILURES} other messages, which the record holds"
+
+
+def emptied_layer_lines(runs: Sequence[RunRecord]) -> Iterator[str]:
+    """Warn of layers in which pruning left no weight: what lies behind such a layer reads nothing of the image."""
+    emptied = Counter(
+        (run.schedule, run.sparsity, layer.name)
+        for run in runs
+        for layer in run.layers
+        if layer.num_weights and layer.num_zero == layer.num_weights
+    )
+    models = Counter((run.schedule, run.sparsity) for run in runs)
+    for (schedule, sparsity, name), count in sorted(emptied.items()):
+        where = f"{schedule} at sparsity {sparsity:g}"
+        yield f"warning: {where} left no weight of layer {name} in {count} of {models[schedule, sparsity]} models"

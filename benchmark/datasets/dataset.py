@@ -6,11 +6,14 @@ Libraries that contain or fetch data (scikit-learn, torchvision) are imported on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from benchmark.datasets.decoded import DataFolders
+from benchmark.datasets.copies import Copies, count_copies
+from benchmark.datasets.decoded import DataFolders, decoded_once
 from benchmark.datasets.image_set import ImageSet, Splits, choose_stratified, content_order, split_stratified
 from benchmark.spec import DatasetSpec, DigitsDataset, ImageFolder, Problem, PublishedDataset, UserError
 
@@ -47,6 +50,8 @@ class Dataset:
         train: training images in a fixed content-derived order that says nothing about their labels.
         test: the images that are scored (the test split, or the validation split when the specification says so).
         flip: whether a mirrored image still shows its class.
+        content: names a user's own pictures by the content of their files.
+        notes: what was passed over, or read in a way that somebody may not expect; a sentence each.
     """
 
     name: str
@@ -54,6 +59,13 @@ class Dataset:
     train: ImageSet
     test: ImageSet
     flip: bool
+    content: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def copies(self) -> Copies:
+        """Number of equal images across the split and across labels."""
+        return count_copies(self.train, self.test)
 
     @property
     def num_classes(self) -> int:
@@ -80,7 +92,7 @@ def load_dataset(spec: DatasetSpec, folders: DataFolders, *, download: bool = Tr
         download: whether what is missing may be fetched.
 
     Raises:
-        UserError: files are wrong, damaged or cannot be had; says which.
+        UserError: files are wrong, damaged or cannot be had, or too many are copies of others; says which.
         MissingDataError: nothing is wrong, but downloading was not allowed and nothing is here.
     """
     splits = _splits(spec, folders, download=download)
@@ -90,7 +102,12 @@ def load_dataset(spec: DatasetSpec, folders: DataFolders, *, download: bool = Tr
         test = _chosen("test_examples", test, spec.test_examples)
     if spec.evaluate_on == "validation":
         train, test = split_stratified(train, VALIDATION_SHARE)
-    return Dataset(spec.name, splits.class_names, train, test, spec.flip)
+    dataset = Dataset(spec.name, splits.class_names, train, test, spec.flip, splits.content, splits.notes)
+    if isinstance(spec, ImageFolder):
+        problems = dataset.copies.too_many(spec.max_copies, f" (such as {splits.copies})" if splits.copies else "")
+        if problems:
+            raise UserError(problems)
+    return dataset
 
 
 def declared_facts(spec: DatasetSpec) -> DatasetFacts | None:
@@ -109,7 +126,7 @@ def declared_facts(spec: DatasetSpec) -> DatasetFacts | None:
 def _splits(spec: DatasetSpec, folders: DataFolders, *, download: bool) -> Splits:
     match spec:
         case DigitsDataset():
-            return _digits()
+            return decoded_once(folders, f"digits-{version('scikit-learn')}", _digits)
         case ImageFolder():
             from benchmark.datasets.image_folder import load_image_folder
 

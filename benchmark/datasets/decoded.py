@@ -55,7 +55,10 @@ def _read(path: Path) -> Splits | None:
             said = file.metadata()
         train = ImageSet(tensors["train.images"], tensors["train.labels"])
         test = ImageSet(tensors["test.images"], tensors["test.labels"])
-        found = Splits(tuple(json.loads(said["class_names"])), train, test)
+        found = Splits(
+            tuple(json.loads(said["class_names"])), train, test,
+            notes=tuple(json.loads(said.get("notes", "[]"))), copies=said.get("copies", ""),
+        )  # fmt: skip
         if said.get("digest") == _digest(found):
             return found
         logger.warning("%s is damaged, or from an earlier version: the pictures are decoded again", path)
@@ -68,8 +71,10 @@ def _read(path: Path) -> Splits | None:
 
 
 def _digest(splits: Splits) -> str:
-    """Digest of everything in a file: names of classes, pixels and labels."""
-    return digest({"names": list(splits.class_names), "train": splits.train.digest, "test": splits.test.digest})
+    """Digest of everything in a file: names of classes, pixels and labels, and what is said about them, if anything."""
+    content = {"names": list(splits.class_names), "train": splits.train.digest, "test": splits.test.digest}
+    said = {"notes": list(splits.notes), "copies": splits.copies} if splits.notes or splits.copies else {}
+    return digest({**content, **said})
 
 
 def _write(path: Path, splits: Splits) -> None:
@@ -78,6 +83,9 @@ def _write(path: Path, splits: Splits) -> None:
         "test.images": splits.test.images, "test.labels": splits.test.labels,
     }  # fmt: skip
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # any other layout is written wrong
-    said = {"class_names": json.dumps(splits.class_names), "digest": _digest(splits)}
+    said = {
+        "class_names": json.dumps(splits.class_names), "digest": _digest(splits),
+        "notes": json.dumps(splits.notes), "copies": splits.copies,
+    }  # fmt: skip
     with replaced_file(path) as unfinished:
         save_file(tensors, unfinished, metadata=said)

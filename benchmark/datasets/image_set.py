@@ -46,11 +46,23 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Splits:
-    """What a loader gives: C class names, training and test images, in whatever order it found them."""
+    """What a loader gives: C class names, training and test images, in whatever order it found them.
+
+    Attributes:
+        class_names: C names.
+        train: training images.
+        test: test images.
+        content: names the files by their content, for a user's own pictures.
+        notes: what was passed over, or read in a way that somebody may not expect.
+        copies: some files that are equal pictures, for messages.
+    """
 
     class_names: tuple[str, ...]
     train: ImageSet
     test: ImageSet
+    content: str | None = None
+    notes: tuple[str, ...] = ()
+    copies: str = ""
 
 
 def content_order(images: NDArray[np.uint8], salt: bytes = b"") -> NDArray[np.int64]:

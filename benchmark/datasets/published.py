@@ -88,8 +88,8 @@ def _read(
         raise UserError([_damaged(file, folder) for file in damaged])
     train, test = (_open(name, source, folder, split, fetched) for split in ("train", "test"))
     names: Any = getattr(train, "classes", None) or range(10)
-    splits = (ImageSet(resize_all(_images(each), size), _labels(each)) for each in (train, test))
-    return Splits(tuple(map(str, names)), *splits)
+    sets = [ImageSet(resize_all(_images(each), size), _labels(each)) for each in (train, test)]
+    return Splits(tuple(map(str, names)), sets[0], sets[1])
 
 
 def _damaged(file: _File, folder: Path) -> Problem:

@@ -14,6 +14,7 @@ from benchmark.evaluation.scheduling.concurrency import default_workers
 from benchmark.evaluation.scheduling.cost_history import usual_scoring_s
 from benchmark.evaluation.scheduling.progress import ProgressFeed, Reporter, StatusFile
 from benchmark.evaluation.scorer_client import chosen_chunk_mib, run_scorer
+from benchmark.evaluation.stored_answer import AnswerKeeper
 from benchmark.evaluation.training import train_what_is_missing
 from benchmark.executors.base import Executor
 from benchmark.recording.archive import read_record, write_record
@@ -63,11 +64,16 @@ def evaluate(
         status = StatusFile(home.root, prepared.admitted.name, prepared.spec.identity, prepared.plan.num_updates)
         feed = ProgressFeed(reporter, status, _leaf_folders(prepared, store), _usual_scoring_s(prepared, home))
         results = train_what_is_missing(prepared, home, store, executor, feed, workers) if train else []
-        on_wait, started = feed.scoring(), time.monotonic()
-        at_least = executor.isolation if train else "none"
-        answer = run_scorer(prepared, home, store, executor, workers, on_wait, at_least)
+        started, at_least = time.monotonic(), executor.isolation if train else "none"
+        keeper = AnswerKeeper(prepared, home, store, executor, at_least)
+        answer = keeper.find() if train else None
+        if answer is None:
+            answer = run_scorer(prepared, home, store, executor, workers, feed.scoring(), at_least)
+        else:
+            feed.stage("everything is scored already")
         record = build_record(prepared, store, executor, results, answer, scoring_s=time.monotonic() - started)
         path = write_record(home.records, record, answer.outcomes, answer.maps, key=keys[role_of(record.isolation)])
+        keeper.keep(answer)
         status.remove()
         _drop_spent_states(prepared, store)
     return read_record(path), path

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from benchmark.admission.gate import Admitted, submission_digest
 from benchmark.datasets.dataset import DatasetFacts, MissingDataError, declared_facts
-from benchmark.encoder import flops_per_view, layer_sizes
 from benchmark.executors.base import Executor
 from benchmark.plan import Plan, TaskFacts, make_plan
+from benchmark.plan.encoder_shape import flops_per_view, layer_sizes
 from benchmark.plan.plan import task_name
-from benchmark.spec import BenchmarkSpec
+from benchmark.spec import BenchmarkSpec, ImageFolder, Task
 from benchmark.spec.canonical import digest
 from benchmark.store.dataset_files import TaskData, TransferData, write_task_data, write_transfer_data
 from benchmark.store.layout import Home
@@ -25,7 +25,7 @@ class Prepared:
     """A request that was admitted and planned.
 
     Attributes:
-        spec: the benchmark.
+        spec: the benchmark. Pictures of one's own have the name of their content in it, and not where they lie.
         admitted: the submission, as a private copy.
         data: images by task. Tasks whose images are not on this machine are missing here, where that was allowed.
         facts: what a plan must know of every task's dataset.
@@ -104,6 +104,7 @@ def prepare(
         )
         for name, task in tasks.items()
     }
+    spec = _named_by_content(spec, data)
     digests = {
         name: submission_digest(admitted.manifest, admitted.code_digest, task.dataset.name)
         for name, task in tasks.items()
@@ -111,3 +112,18 @@ def prepare(
     plan = make_plan(spec, task_facts, digests, digest(environment))
     transfer = write_transfer_data(home, spec) if download else ()
     return Prepared(spec, admitted, data, facts, environment, plan, device, transfer)
+
+
+def _named_by_content(spec: BenchmarkSpec, data: Mapping[str, TaskData]) -> BenchmarkSpec:
+    """Name pictures by their content: a path of this machine says nothing elsewhere, and is nobody's business there.
+
+    The relative paths of shipped documents are names, under FMN_DATA, and stay.
+    """
+    tasks: list[Task] = []
+    for index, task in enumerate(spec.tasks):
+        dataset = task.dataset
+        if isinstance(dataset, ImageFolder) and Path(dataset.path).is_absolute():
+            path = data[task_name(spec, index)].dataset.content
+            task = task.model_copy(update={"dataset": dataset.model_copy(update={"path": path})})
+        tasks.append(task)
+    return spec.model_copy(update={"tasks": tuple(tasks)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +34,7 @@ from benchmark.recording.record import (
 )
 from benchmark.scoring.scoring_job import ScoredRun
 from benchmark.store.state_store import Store
-from benchmark.training.training_job import SegmentReport
+from benchmark.training.training_job import SegmentFailure, SegmentReport
 
 NEVER_STARTED = Evidence(exit_code=None, start_error="its state was not trained in this evaluation")
 
@@ -91,40 +92,49 @@ def build_record(
         outcomes_sha256=hashlib.sha256(answer.outcomes).hexdigest(),
         maps_sha256=hashlib.sha256(answer.maps).hexdigest(),
         states_isolation={level: levels.count(level) for level in ISOLATION_LEVELS if level in levels},
-        definitions=_definitions(prepared),
+        definitions=_definitions(prepared, result.versions),
         images_per_update=_images_per_update(reports),
     )
 
 
-def _definitions(prepared: Prepared) -> dict[str, str]:
+def _definitions(prepared: Prepared, metric_versions: Mapping[str, str]) -> dict[str, str]:
     """Return the versions under which the numbers were made: of keys, specification and metrics."""
-    from benchmark.scoring.registry import metric_versions  # takes seconds, which no other verb should wait for
-
-    return {"keys": str(KEY_VERSION), "spec": prepared.spec.version, **metric_versions()}
+    return {"keys": str(KEY_VERSION), "spec": prepared.spec.version, **metric_versions}
 
 
-def _failures(results: Sequence[JobResult]) -> dict[str, tuple[Evidence, str]]:
+def _failure(evidence: Evidence, reported: SegmentFailure | None) -> Failure:
+    """Say why a run failed: what the supervisor saw decides, what the trainer reported is shown to people."""
+    if reported is not None and reported.diverged:
+        evidence = replace(evidence, diverged_at=reported.update)
+    reason, message = decide(evidence)
+    log = "" if reported is None else reported.error
+    if reported is not None and log.strip() and reason == "submission":
+        at = [masked(reported.place)] if reported.place else []
+        at += [f"update {reported.update}"] if reported.update is not None else []
+        where = f" ({', '.join(at)})" if at else ""
+        message = f"the submission raised: {masked(log.strip().splitlines()[-1][:300])}{where}"
+    return Failure(reason=reason, message=message, log=log)
+
+
+def _failures(results: Sequence[JobResult]) -> dict[str, tuple[Evidence, SegmentFailure | None]]:
     """For every segment that a job was asked for: what the supervisor saw, and what the trainer reported."""
     return {
-        segment.key: (each.evidence, each.errors.get(segment.key, ""))
+        segment.key: (each.evidence, each.failures.get(segment.key))
         for each in results
         for segment in each.prepared.job.segments
     }
 
 
 def _run_record(
-    run: Run, subtree: Subtree, store: Store, scored: ScoredRun | None, failures: Mapping[str, tuple[Evidence, str]]
-) -> RunRecord:
+    run: Run, subtree: Subtree, store: Store, scored: ScoredRun | None,
+    failures: Mapping[str, tuple[Evidence, SegmentFailure | None]],
+) -> RunRecord:  # fmt: skip
     record = RunRecord(
         task=run.task, schedule=run.schedule, sparsity=float(run.sparsity), seed=run.seed, state_key=run.state_key,
         status="failed",
     )  # fmt: skip
     if scored is None:
-        evidence, log = failures.get(run.state_key, (NEVER_STARTED, ""))
-        reason, message = decide(evidence)
-        if log.strip() and reason == "submission":
-            message = f"the submission raised: {masked(log.strip().splitlines()[-1][:300])}"
-        return record.model_copy(update={"failure": Failure(reason=reason, message=message, log=log)})
+        return record.model_copy(update={"failure": _failure(*failures.get(run.state_key, (NEVER_STARTED, None)))})
     if scored.invalid is not None:
         return record.model_copy(update={"failure": Failure(reason="invalid_output", message=scored.invalid)})
     layers = tuple(LayerSparsity(name=name, num_weights=size, num_zero=zeros) for name, size, zeros in scored.layers)
@@ -215,4 +225,8 @@ def _counts(dataset: Dataset) -> dict[str, Any]:
         "num_train": len(dataset.train.labels),
         "num_test": len(dataset.test.labels),
         "classes": list(dataset.class_names),
+        "copies": {
+            "test_in_training": dataset.copies.test_in_training,
+            "several_labels": dataset.copies.several_labels,
+        },
     }

@@ -89,6 +89,35 @@ def run_scorer(
         ExecutorError: the scorer ended with an error or was killed: what it answers is not known.
         OSError: the disk is full, or may not be written to.
     """
+    job, states = scoring_job(prepared, home, store, workers, at_least)
+    home.outcomes.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.root, prefix=SCORING_PREFIX) as folder:
+        job_file, out = Path(folder) / "job.json", Path(folder) / "out"
+        out.mkdir()
+        job_file.write_text(job.model_dump_json(), encoding="utf-8")
+        try:
+            executor.score(job_file, out, home.logs / f"scoring-{prepared.evaluation_key}.log", on_wait)
+        except ScorerError as error:
+            _demand_disk(home.outcomes)
+            said = f"scoring has failed, and no record is written; run the same command again to continue: {error}"
+            raise ExecutorError(said) from error
+        result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
+        outcomes, maps = (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes()
+        return ScorerAnswer(result, outcomes, maps, states)
+
+
+def scoring_job(
+    prepared: Prepared, home: Home, store: Store, workers: int, at_least: Isolation
+) -> tuple[ScoringJob, frozenset[str]]:
+    """Return what the scorer is asked, and the keys of all states that it reads for it.
+
+    Args:
+        prepared: what is evaluated.
+        home: where outcomes are kept.
+        store: where states are.
+        workers: processes that may work at the same time.
+        at_least: a state that was made with less isolation counts as missing.
+    """
     tasks: list[TaskToScore] = []
     states: set[str] = set()
     for name, data in prepared.data.items():
@@ -106,24 +135,11 @@ def run_scorer(
             transfer=tuple(_transfer_dataset(each) for each in prepared.transfer),
         )  # fmt: skip
         tasks.append(task)
-    home.outcomes.mkdir(parents=True, exist_ok=True)
     job = ScoringJob(
         spec=prepared.spec, tasks=tuple(tasks), cache=home.outcomes, workers=workers, device=prepared.device,
         chunk_mib=chosen_chunk_mib(),
     )  # fmt: skip
-    with tempfile.TemporaryDirectory(dir=home.root, prefix=SCORING_PREFIX) as folder:
-        job_file, out = Path(folder) / "job.json", Path(folder) / "out"
-        out.mkdir()
-        job_file.write_text(job.model_dump_json(), encoding="utf-8")
-        try:
-            executor.score(job_file, out, home.logs / f"scoring-{prepared.evaluation_key}.log", on_wait)
-        except ScorerError as error:
-            _demand_disk(home.outcomes)
-            said = f"scoring has failed, and no record is written; run the same command again to continue: {error}"
-            raise ExecutorError(said) from error
-        result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
-        outcomes, maps = (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes()
-        return ScorerAnswer(result, outcomes, maps, frozenset(states))
+    return job, frozenset(states)
 
 
 def _demand_disk(folder: Path) -> None:

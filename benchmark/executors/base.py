@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from benchmark.executors.choices import ExecutorChoice
 from benchmark.executors.failure import Evidence
 from benchmark.recording.isolation import Isolation
 from benchmark.training.training_job import TrainingJob
 
-ExecutorChoice = Literal["auto", "docker", "process"]
-"""What a user can ask for."""
+__all__ = ["Executor", "ExecutorChoice", "PreparedJob", "ProgramResult", "Trainer"]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,10 @@ class ExecutorError(RuntimeError):
     """An executor cannot be used here; the message says what is missing and what to do, for users."""
 
 
+class EngineError(ExecutorError):
+    """No Docker engine answers, or it refuses."""
+
+
 class ScorerKilledError(ExecutorError):
     """The scorer was ended from outside, for instance by the kernel when memory ran out; one sentence for users."""
 

@@ -1,11 +1,17 @@
-"""The decision table: one reason code from what a supervisor saw. Nothing that a submission prints is part of it."""
+"""The decision table: one reason code from what a supervisor saw. Nothing that a submission prints is part of it.
+
+The one row that a trainer's own report decides, `diverged`, stands below all others that something was seen for: it can
+only take the place of `submission`, which is no better for whoever would forge it.
+"""
 
 from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from benchmark.recording.record import Reason
+if TYPE_CHECKING:
+    from benchmark.recording.record import Reason
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,7 @@ class Evidence:
         memory_event: whether the kernel reported that its memory limit was hit.
         refused_file: what the collector refused in its outbox.
         lost: what went wrong with the executor itself, if it did not see how the trainer ended.
+        diverged_at: update at which the loss of this run was NaN or infinite, as its trainer reported.
     """
 
     exit_code: int | None
@@ -27,6 +34,7 @@ class Evidence:
     memory_event: bool = False
     refused_file: str | None = None
     lost: str | None = None
+    diverged_at: int | None = None
 
 
 def decide(evidence: Evidence) -> tuple[Reason, str]:  # noqa: PLR0911 - a table, a line per row
@@ -49,4 +57,6 @@ def decide(evidence: Evidence) -> tuple[Reason, str]:  # noqa: PLR0911 - a table
         return "submission", f"the trainer was ended by signal {-evidence.exit_code}, which the supervisor did not send"
     if evidence.exit_code:
         return "submission", f"the trainer ended with exit code {evidence.exit_code}"
+    if evidence.diverged_at is not None:
+        return "diverged", f"the loss was NaN or infinite at update {evidence.diverged_at}, where training stopped"
     return "submission", "the trainer ended without delivering this state"

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import platform
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from benchmark.executors.base import PreparedJob, ProgramResult
+from benchmark.executors.described_machine import may_have_gpu, remembered_environment
+from benchmark.executors.errors import ExecutorError
 from benchmark.executors.failure import Evidence
 from benchmark.executors.output_log import Head, LogFile, OutputPump, Sink, Tail
 from benchmark.executors.programs import (
     MAX_ANSWER_BYTES,
     MAX_SHOWN_BYTES,
     ONE_THREAD,
+    describe_program,
     scorer_program,
     trainer_program,
     trial_program,
@@ -29,12 +32,14 @@ from benchmark.executors.programs import (
 from benchmark.executors.scorer_end import scorer_failure
 from benchmark.printable import spelled_out_bytes
 from benchmark.recording.isolation import Isolation
-from benchmark.training.environment import describe_environment, pick_device
 
 logger = logging.getLogger(__name__)
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
 """Environment variables that a child may see; everything else stays with the dispatcher."""
+
+_DESCRIBE_S = 300.0
+"""Time limit of the description of this machine."""
 
 _OUTPUT_COMPLETE_S = 5.0
 """How long the rest of a child's output is waited for once it has ended."""
@@ -135,11 +140,21 @@ class ProcessExecutor:
     isolation: Isolation = "none"
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
-        """Resolve `auto`, `cpu` or `cuda` by what torch sees here."""
+        """Resolve `auto`, `cpu` or `cuda` by what torch sees here; it is not asked where no driver of a GPU is."""
+        if choice == "cpu" or (choice == "auto" and not may_have_gpu()):
+            return "cpu"
+        from benchmark.training.environment import pick_device  # imports torch, which takes seconds
+
         return "cuda" if pick_device(choice).type == "cuda" else "cpu"
 
     def environment(self, device: str) -> dict[str, Any]:
         """Describe this Python installation and machine."""
+        if device == "cpu":
+            return remembered_environment(_described_by_child)
+        import torch
+
+        from benchmark.training.environment import describe_environment
+
         return describe_environment(torch.device(device))
 
     def provenance(self, device: str) -> dict[str, Any]:
@@ -185,6 +200,25 @@ class ProcessExecutor:
             child.kill()
         if code != 0:
             raise scorer_failure(log, code)
+
+
+def _described_by_child() -> dict[str, Any]:
+    """Ask a child, which has the environment of a trainer.
+
+    Raises:
+        ExecutorError: it gives no answer.
+    """
+    answer, errors = Head(MAX_ANSWER_BYTES), Tail(MAX_SHOWN_BYTES)
+    child = ChildProcess(describe_program("cpu"), Path(tempfile.gettempdir()), answer, errors)
+    try:
+        code = child.join(_DESCRIBE_S)
+    finally:
+        child.kill()
+    try:
+        return json.loads(answer.content)["environment"]
+    except (ValueError, KeyError) as error:
+        said = spelled_out_bytes(errors.content).strip()[-500:] or "nothing"
+        raise ExecutorError(f"trainers do not work on this machine: exit code {code} after: {said}") from error
 
 
 def child_environment() -> dict[str, str]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from benchmark.executors.base import ExecutorChoice
-from benchmark.executors.docker.engine import EngineError
-from benchmark.executors.docker.executor import DockerExecutor
-from benchmark.executors.docker.images import ImageError
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from benchmark.executors.choices import ExecutorChoice
+from benchmark.executors.errors import EngineError, ExecutorError
 from benchmark.executors.process import ProcessExecutor
+from benchmark.settings import read_settings
 from benchmark.store.layout import Home
+
+_DEFAULT_SOCKET = "/var/run/docker.sock"
+"""Where an engine listens unless `DOCKER_HOST` names another place."""
+
+if TYPE_CHECKING:
+    from benchmark.executors.docker.executor import DockerExecutor
 
 
 def choose_executor(choice: ExecutorChoice, home: Home) -> tuple[DockerExecutor | ProcessExecutor, str | None]:
@@ -26,8 +35,27 @@ def choose_executor(choice: ExecutorChoice, home: Home) -> tuple[DockerExecutor 
     if choice == "process":
         return ProcessExecutor(), "isolation is off: submitted code runs as a process of yours (EXECUTOR=process)"
     try:
-        return DockerExecutor(home), None
-    except (EngineError, ImageError) as problem:
+        return _docker(home), None
+    except ExecutorError as problem:
         if choice == "docker":
             raise
         return ProcessExecutor(), f"isolation is off: submitted code runs as a process of yours, because {problem}"
+
+
+def _docker(home: Home) -> DockerExecutor:
+    """Return the docker executor. The SDK takes half a second to import, so it is not where no engine can be."""
+    _demand_listener()
+    from benchmark.executors.docker.executor import DockerExecutor
+
+    return DockerExecutor(home)
+
+
+def _demand_listener() -> None:
+    """Refuse to go on where DOCKER_HOST names no engine and nobody listens in the usual place."""
+    if read_settings().docker_host:
+        return  # the SDK reads the address
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(10)
+        if failure := probe.connect_ex(_DEFAULT_SOCKET):
+            said = f"[Errno {failure}] {os.strerror(failure)}"
+            raise EngineError(f"no Docker engine answers ({said}); is it running, and may you use it?")

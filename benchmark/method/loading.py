@@ -83,11 +83,26 @@ def _only_method_class(module: ModuleType) -> type[Method]:
     return found[0]
 
 
+def place_of(error: BaseException) -> str | None:
+    """Return the innermost line of the imported submission in an exception's traceback, as `method.py:12`.
+
+    None where no line of it is in the traceback, or no submission was imported.
+    """
+    package = sys.modules.get(PACKAGE)
+    for directory in [] if package is None else list(package.__path__):
+        if place := _line_in(error, Path(directory)):
+            return place
+    return None
+
+
 def _place(error: BaseException, directory: Path) -> str:
-    """Return the innermost line of the submission in an exception's traceback, as `method.py:12`."""
+    return _line_in(error, directory) or "method.py"
+
+
+def _line_in(error: BaseException, directory: Path) -> str | None:
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(directory):
         return f"{Path(error.filename).relative_to(directory)}:{error.lineno}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if Path(frame.filename).is_relative_to(directory):
             return f"{Path(frame.filename).relative_to(directory)}:{frame.lineno}"
-    return "method.py"
+    return None

@@ -12,9 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-from scipy.optimize import nnls  # pyright: ignore[reportUnknownVariableType]
-
 from benchmark.plan.tree import Segment
 
 _MIN_WIDTHS = 3
@@ -141,6 +138,10 @@ def fit(observed: Sequence[Observed]) -> UpdateCost | None:
     widths = {round(each.updates / each.batches, 3) for each in seen if each.batches}
     if len(widths) < _MIN_WIDTHS:
         return UpdateCost(sum(each.seconds for each in seen) / sum(each.updates for each in seen))
+    # Imported where it is used: most commands fit nothing, and it takes most of a second.
+    import numpy as np
+    from scipy.optimize import nnls  # pyright: ignore[reportUnknownVariableType]
+
     parts = np.array([(each.updates, each.batches, each.starts) for each in seen], dtype=np.float64)
     model_s, batch_s, start_s = nnls(parts, np.array([each.seconds for each in seen]))[0]
     return UpdateCost(float(model_s), float(batch_s), float(start_s))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from benchmark.plan.capacity import nothing_left
 from benchmark.plan.events import PruneEvent, compile_events
 from benchmark.plan.state_keys import root_key, state_key
 from benchmark.plan.tree import Segment, build_tree
@@ -116,7 +117,8 @@ def make_plan(
         environment_digest: digest of everything about the machine that can change bits.
 
     Raises:
-        UserError: a batch is larger than the training set, so that no update could ever be made.
+        UserError: a batch is larger than the training set, so that no update could ever be made; or a sparsity leaves
+            no weight at all.
     """
     subtrees: list[Subtree] = []
     for index, task in enumerate(spec.tasks):
@@ -126,6 +128,9 @@ def make_plan(
         finetune = task.training.finetune
         total_steps = budget_steps + (steps_per_epoch * finetune.epochs if finetune else 0)
         grid = _grid(spec, budget_steps, facts[name].layer_sizes)
+        problems = nothing_left(grid, task.encoder.name, facts[name].layer_sizes)
+        if problems:
+            raise UserError(problems)
         for seed in range(spec.population.models):
             root = root_key(
                 train_digest=facts[name].train_digest,

@@ -34,7 +34,12 @@ class RejectedRecord:
 
 def record_path(records: Path, record: EvaluationRecord) -> Path:
     """Where a record is kept: by specification, then submission and evaluation key."""
-    return records / record.spec_identity / f"{record.submission.name}-{record.evaluation_key[:12]}.json"
+    return place_of(records, record.spec_identity, record.submission.name, record.evaluation_key)
+
+
+def place_of(records: Path, spec_identity: str, submission: str, evaluation_key: str) -> Path:
+    """Where the record of an evaluation is kept, or will be."""
+    return records / spec_identity / f"{submission}-{evaluation_key[:12]}.json"
 
 
 def write_record(

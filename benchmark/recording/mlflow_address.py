@@ -1,11 +1,24 @@
-"""The address of MLflow's store: a server that the user names, or an SQLite database in the home. Imports no MLflow."""
+"""Where MLflow's store is, and which records it has already; imports no MLflow, which takes seconds.
+
+The store is a server that the user names, or an SQLite database in the home. A note per record holds the digest of the
+record's file and where MLflow keeps its log.
+"""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from urllib.parse import quote
 
+from benchmark.files.sealed import read_sealed, write_sealed
+from benchmark.recording.archive import sha256_of
 from benchmark.settings import read_settings
+from benchmark.spec.canonical import digest
+
+logger = logging.getLogger(__name__)
+
+_NOTES = "projected"
+"""Folder of the notes, in the home."""
 
 
 def tracking_uri(home: Path) -> str:
@@ -29,3 +42,35 @@ def sqlite_uri(path: Path) -> str:
     """
     text = str(path)
     return f"sqlite+pysqlite:///{quote(text)}" if set(text) & set("%?#") else f"sqlite:///{text}"
+
+
+def is_projected(record: Path, home: Path) -> bool:
+    """Return whether MLflow has a record as it is now; False where that is not known.
+
+    Args:
+        record: the record's file.
+        home: the home it belongs to.
+    """
+    try:
+        return read_sealed(_note(record, home)) == _state(record, home).encode()
+    except OSError as error:
+        logger.debug("MLflow is asked about %s: %s", record, error)
+        return False
+
+
+def note_projected(record: Path, home: Path) -> None:
+    """Note that MLflow has a record as it is now."""
+    try:
+        write_sealed(_note(record, home), _state(record, home).encode())
+    except OSError as error:
+        logger.debug("it is not noted that MLflow has %s: %s", record, error)
+
+
+def _note(record: Path, home: Path) -> Path:
+    return home / _NOTES / digest([record.parent.name, record.name])[:32]
+
+
+def _state(record: Path, home: Path) -> str:
+    uri = tracking_uri(home)
+    database = database_path(home).stat().st_ino if uri == sqlite_uri(database_path(home)) else None
+    return digest([sha256_of(record), uri, database])

@@ -21,7 +21,7 @@ READABLE_VERSIONS = (1, 2)
 OUTCOMES_SUFFIX, MAPS_SUFFIX = ".parquet", ".maps.parquet"
 """Of the files beside a record: what every model said of every test example, and where maps place them."""
 
-Reason = Literal["submission", "environment", "timeout", "out_of_memory", "invalid_output"]
+Reason = Literal["submission", "diverged", "environment", "timeout", "out_of_memory", "invalid_output"]
 """Why a run has no score; `benchmark.executors.failure` holds the table that decides it."""
 
 

@@ -7,11 +7,14 @@ refuses what is not to be believed, and what is too large for a repository.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
 from benchmark.recording.archive import MAX_RECORD_BYTES, signature_path
+from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, open_record
 
@@ -34,11 +37,12 @@ def ship(path: Path, home: Path, results: Path, trust: Trust, max_bytes: int = M
         Where the record is now.
 
     Raises:
-        ValueError: it is not to be believed, or larger than `max_bytes`.
+        ValueError: it is not to be believed, names a path of this machine, or is larger than `max_bytes`.
         OSError: something cannot be read or written.
     """
     record = open_record(path, trust).record
     check_attachments(path, record)
+    _refuse_paths(record)
     target = results / record.spec_identity / path.name
     files = {path.with_suffix(suffix): target.with_suffix(suffix) for suffix in record.attachments}
     for facts in record.datasets.values():
@@ -55,3 +59,14 @@ def ship(path: Path, home: Path, results: Path, trust: Trust, max_bytes: int = M
     for source, goal in files.items():
         write_atomically(goal, read_regular(source, MAX_RECORD_BYTES))
     return target
+
+
+def _refuse_paths(record: EvaluationRecord) -> None:
+    """Refuse a record from before pictures were named by content: it says where they lay, which concerns nobody."""
+    tasks: list[Mapping[str, Any]] = list(record.spec.get("tasks", ()))
+    for task in tasks:
+        if str(task.get("dataset", {}).get("path", "")).startswith("/"):
+            raise ValueError(
+                "expected pictures that are named by their content, got a path of the machine that made the record; "
+                "evaluate again, which trains nothing twice"
+            )

@@ -30,7 +30,7 @@ from benchmark.scoring.reading.maps import SCHEMA, draw_maps
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.references import reference_lines
 from benchmark.scoring.reading.worker_pool import fill_cache, reader_of
-from benchmark.scoring.registry import all_columns
+from benchmark.scoring.registry import all_columns, metric_versions
 from benchmark.scoring.scorer_exit import WORKER_KILLED
 from benchmark.scoring.scoring_job import (
     MAPS_FILE,
@@ -79,7 +79,8 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
     complete = len(summaries) == len(job.spec.tasks)
     summary = average_over_tasks(summaries) if complete else {}
     return ScoringResult(
-        columns=all_columns(), runs=tuple(runs), cells=tuple(cells), references=tuple(references), summary=summary
+        columns=all_columns(), runs=tuple(runs), cells=tuple(cells), references=tuple(references), summary=summary,
+        versions=metric_versions(),
     )
 
 

@@ -159,3 +159,5 @@ class ScoringResult(_Part):
     cells: tuple[ScoredCell, ...]
     references: tuple[ScoredReference, ...]
     summary: dict[str, Estimate]
+    versions: dict[str, str] = {}
+    """Of all metrics, as `metric_versions` names them."""

@@ -16,6 +16,10 @@ Side = Annotated[int, Field(ge=4, le=512)]
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
 
 
+MAX_COPIES = 0.05
+"""What is permitted unless a document says otherwise; documents that do not are written without it, as they were."""
+
+
 class DigitsDataset(Document):
     """Handwritten digits bundled with scikit-learn: 1,797 grey images of 8 x 8 pixels, 10 classes, no download."""
 
@@ -120,13 +124,16 @@ class ImageFolder(_Images):
     name: Literal["image_folder"]
     """Tag of this dataset."""
     path: Annotated[str, Field(min_length=1, max_length=4096)]
-    """A folder, or a .zip, .tar, .tar.gz or .tgz of one; relative to the file that says so (shipped ones: FMN_DATA)."""
+    """A folder, or a .zip, .tar, .tar.gz or .tgz of one; relative to the file that says so (shipped ones: FMN_DATA).
+    In records it is the sha256 of the pictures, `sha256:...`, wherever they lie."""
     size: Side  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride] - required here
     """Side in pixels, 4 to 512: pictures are cropped to a square around their centre and resized, anti-aliased."""
     channels: Literal[1, 3] = 3
     """3 for colour, 1 for grey; pictures of the other kind are converted."""
     flip: bool = True
     """Whether a mirrored picture still shows its class: false for digits, letters and signs."""
+    max_copies: Annotated[float, Field(ge=0, le=1, exclude_if=lambda share: share == MAX_COPIES)] = MAX_COPIES
+    """Largest share of test pictures that may be trained on, and of pictures with several labels, in [0, 1]."""
 
 
 AnyPublished = Cifar10 | Cifar100 | Svhn | Stl10 | FashionMnist

@@ -107,22 +107,23 @@ def read_progress(outbox: Path, job: TrainingJob) -> Progress | None:
     return Progress(num_updates=min(said.num_updates, total), loss=said.loss)
 
 
-def read_failures(outbox: Path) -> dict[str, str]:
-    """Read what a trainer says went wrong, line by line; lines that make no sense are left out."""
+def read_failures(outbox: Path) -> dict[str, SegmentFailure]:
+    """Read what a trainer says went wrong, by segment; lines that make no sense are left out."""
     try:
         lines = read_handed_over(outbox / FAILURES_FILE, _MAX_SIDE_FILE_BYTES).splitlines()
     except RefusedFile as error:
         if os.path.lexists(outbox / FAILURES_FILE):  # else it had nothing to say
             logger.debug("no %s is read of a trainer: %s", FAILURES_FILE, error)
         return {}
-    failures: dict[str, str] = {}
+    failures: dict[str, SegmentFailure] = {}
     for line in lines:
         try:
             failure = SegmentFailure.model_validate_json(line)
         except ValidationError as error:
             logger.debug("a line of %s makes no sense and is left out: %s", FAILURES_FILE, error)
             continue
-        failures.setdefault(failure.key, failure.error[-_MAX_ERROR_CHARACTERS:])
+        end = failure.error[-_MAX_ERROR_CHARACTERS:]
+        failures.setdefault(failure.key, failure.model_copy(update={"error": end}))
     return failures
 
 

@@ -43,6 +43,11 @@ class Home:
         return self.root / "outcomes"
 
     @property
+    def answers(self) -> Path:
+        """The scorer's last answer of every evaluation."""
+        return self.root / "answers"
+
+    @property
     def jobs(self) -> Path:
         """Jobs in progress: their inputs and outboxes."""
         return self.root / "jobs"
@@ -93,6 +98,14 @@ class Home:
         """What dispatchers had to say: warnings, and errors that they could pass over."""
         return self.logs / "dispatcher.log"
 
+    def trainer_log(self, root: str) -> Path:
+        """Where what a seed's trainers printed is kept, tracebacks of the submission among it.
+
+        Args:
+            root: root key of the seed's tree.
+        """
+        return self.logs / f"{root}.log"
+
     def scorer_log(self, name: str) -> Path:
         """Where the whole output of a scorer is kept; `name` is unique per scoring."""
         return self.logs / f"scorer-{name}.log"
@@ -103,7 +116,7 @@ def remove_unfinished(home: Home) -> None:
 
     Data and copies of submissions are written outside of the lock: of these, only what is older than an hour.
     """
-    folders = (home.segments, home.outcomes, home.status)
+    folders = (home.segments, home.outcomes, home.answers, home.status)
     locked = [path for folder in folders for path in folder.glob(UNFINISHED_PATTERN)]
     shared = [path for folder in (home.submissions, home.data) for path in folder.rglob(UNFINISHED_PATTERN)]
     old = [path for path in shared if time.time() - path.lstat().st_mtime > _OLD_S]

@@ -8,7 +8,7 @@ Models trained together, trained alone, split anywhere or resumed have the same 
 
 from __future__ import annotations
 
-import traceback
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +20,7 @@ from benchmark.plan.events import PruneEvent
 from benchmark.plan.tree import Segment
 from benchmark.training.acceleration.prefetch import ViewPrefetcher
 from benchmark.training.live_model import LiveModel
+from benchmark.training.segment_error import DivergedError, SegmentError, segment_error
 from benchmark.training.state import TrainState
 
 
@@ -31,15 +32,16 @@ class LiveSegment:
         segment: what is being trained.
         model: the model that is trained.
         load_anchor: returns the dense state to which an event rewinds the weights; None for an event that does not.
-        loss_sums: per epoch, the sum of the losses (a scalar on the device) and the number of updates.
-        error: traceback of the exception that ended training, if one did.
+        error: why training stopped, if it did.
     """
 
     segment: Segment
     model: LiveModel
     load_anchor: Callable[[PruneEvent], TrainState | None] = lambda event: None
-    loss_sums: dict[int, tuple[Tensor, int]] = field(default_factory=dict[int, tuple[Tensor, int]])
-    error: str | None = None
+    error: SegmentError | None = None
+    _epochs: list[int] = field(default_factory=list[int])
+    _losses: Tensor | None = None
+    _num_finite: int = 0
 
     def prune_if_due(self, *, at_end: bool = False) -> None:
         """Apply the event at the current step, if there is one; an event at the last step waits for `at_end`."""
@@ -51,13 +53,40 @@ class LiveSegment:
                 self.model.prune(event, self.load_anchor(event))
 
     def record_loss(self, epoch: int, loss: Tensor) -> None:
-        """Add the loss of one update without waiting for the device."""
-        total, count = self.loss_sums.get(epoch, (torch.zeros_like(loss, dtype=torch.float64), 0))
-        self.loss_sums[epoch] = (total + loss, count + 1)
+        """Keep the loss of one update. A GPU is not waited for: there, `demand_finite` looks at losses later.
+
+        Raises:
+            DivergedError: the loss is in main memory, and NaN or infinite.
+        """
+        if self._losses is None:
+            self._losses = torch.zeros(self.segment.num_steps, dtype=torch.float64, device=loss.device)
+        self._losses[len(self._epochs)] = loss
+        self._epochs.append(epoch)
+        if loss.device.type == "cpu":
+            self.demand_finite()
+
+    def demand_finite(self) -> None:
+        """Look at the losses since the last call; on a GPU this waits.
+
+        Raises:
+            DivergedError: one of them is NaN or infinite; names the first.
+        """
+        if self._losses is None:
+            return
+        start, end = self._num_finite, len(self._epochs)
+        for position, loss in enumerate(self._losses[start:end].tolist(), start):
+            if not math.isfinite(loss):
+                raise DivergedError(self.model.step - end + position, loss)
+        self._num_finite = end
 
     def losses(self) -> tuple[tuple[int, float, int], ...]:
         """Return (epoch, sum of losses, number of updates) since this object was made."""
-        return tuple((epoch, float(total), count) for epoch, (total, count) in sorted(self.loss_sums.items()))
+        sums: dict[int, tuple[float, int]] = {}
+        losses = [] if self._losses is None else self._losses[: len(self._epochs)].tolist()
+        for epoch, loss in zip(self._epochs, losses, strict=True):
+            total, count = sums.get(epoch, (0.0, 0))
+            sums[epoch] = (total + loss, count + 1)
+        return tuple((epoch, total, count) for epoch, (total, count) in sorted(sums.items()))
 
 
 def advance(
@@ -66,8 +95,8 @@ def advance(
     """Train models that have made the same number of updates until they have made `until`.
 
     At every step: make the views of the batch once; then, in every model, prune if an event is due and make one update.
-    A segment that raises keeps the traceback in `error` and stops. The others go on, unless `views` raised, which they
-    share.
+    A segment that raises, or whose loss is not finite, keeps the reason in `error` and stops. The others go on, unless
+    `views` raised, which they share. On a GPU, losses are looked at when all updates are queued.
 
     Args:
         live: the segments; their models all stand at the same step.
@@ -80,9 +109,9 @@ def advance(
     for step in range(training[0].model.step if training else until, until):
         try:
             views_VBCHW, labels_B = prefetcher.views(training[0].model.method, step)
-        except Exception:  # a submission may raise anything
+        except Exception as error:  # a submission may raise anything
             for each in training:
-                each.error = traceback.format_exc()
+                each.error = segment_error(error, step)
             return
         loss = torch.zeros(())
         for each in training:
@@ -90,12 +119,17 @@ def advance(
                 each.prune_if_due()
                 loss = each.model.update(*_own_copies(views_VBCHW, labels_B))
                 each.record_loss(step // batches.steps_per_epoch, loss)
-            except Exception:  # a submission may raise anything
-                each.error = traceback.format_exc()
+            except Exception as error:  # a submission may raise anything
+                each.error = segment_error(error, step)
         on_update(step, len(training), loss)
         training = [each for each in training if each.error is None]
         if not training:
             return
+    for each in training:
+        try:
+            each.demand_finite()
+        except DivergedError as error:
+            each.error = segment_error(error)
 
 
 def _own_copies(views_VBCHW: Tensor, labels_B: Tensor | None) -> tuple[Tensor, Tensor | None]:

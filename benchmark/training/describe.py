@@ -12,10 +12,7 @@ import json
 import platform
 from typing import Any
 
-import torch
 from pydantic import BaseModel, ConfigDict
-
-from benchmark.training.environment import describe_environment
 
 
 class MachineDescription(BaseModel):
@@ -31,6 +28,10 @@ class MachineDescription(BaseModel):
 
 def describe_machine(device: str) -> MachineDescription:
     """Return what a trainer on `device` (`cpu` or `cuda`) sees here."""
+    import torch  # takes seconds, which a dispatcher that reads a description need not wait for
+
+    from benchmark.training.environment import describe_environment
+
     is_visible = device == "cpu" or torch.cuda.is_available()
     environment = describe_environment(torch.device(device)) if is_visible else None
     return MachineDescription(environment=environment, python=platform.python_version())

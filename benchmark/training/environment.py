@@ -6,26 +6,29 @@ The digest of `describe_environment` is part of every state's key.
 from __future__ import annotations
 
 import importlib.util
-import logging
 import os
 import platform
 import shutil
 import sysconfig
 import tempfile
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-logger = logging.getLogger(__name__)
+from benchmark import machine
+from benchmark.machine import cpu_model
 
 TRAINER_THREADS = 1
 """One and two threads give different bits, and three two-thread trainers on two cores were 57 times slower."""
 
 LIBRARIES = ("torch", "kornia", "numpy")
 """Libraries whose versions change what is computed in a trainer."""
+
+
+_DECLINED = {"bfloat16": "native, and slower than float32 on this processor: not used"}
+"""Said of processors that have bfloat16 and are slower with it."""
 
 
 def configure(device: torch.device) -> None:
@@ -44,6 +47,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
     compiled_by = compiler(device)
     return {
         **({} if compiled_by is None else {"compiler": compiled_by}),
+        **(_DECLINED if device.type == "cpu" and machine.has_bfloat16() and not machine.bfloat16_wins() else {}),
         "python": ".".join(platform.python_version_tuple()[:2]),  # releases of one Python compute alike
         "machine": platform.machine(),
         "versions": {name: version(name) for name in LIBRARIES},
@@ -73,28 +77,13 @@ def compiler(device: torch.device) -> str | None:
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
-    """Return whether the device multiplies bfloat16 natively; where it is emulated, it is slower than float32."""
+    """Return whether encoders compute in bfloat16 on the device, where a specification asks for it.
+
+    A GPU does if it multiplies it natively, a processor if it is faster with it than with float32.
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool({"avx512_bf16", "amx_bf16"} & set(_processor_fields().get("flags", "").split()))
-
-
-def cpu_model() -> str:
-    """Return the processor's vendor and model: libraries choose kernels by them."""
-    fields = _processor_fields()
-    parts = [fields[name] for name in ("vendor_id", "model", "model name") if name in fields]
-    return " ".join(parts) or platform.processor()
-
-
-@cache
-def _processor_fields() -> dict[str, str]:
-    """Return the fields of the last processor in /proc/cpuinfo; none on systems without that file."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        logger.debug("/proc/cpuinfo cannot be read (%s): the platform's name of the processor is used", error)
-        return {}
-    return {name.strip(): value.strip() for name, value in (line.split(":", 1) for line in lines if ":" in line)}
+    return machine.bfloat16_wins()
 
 
 def pick_device(choice: str) -> torch.device:

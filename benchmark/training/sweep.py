@@ -5,7 +5,6 @@ A segment starts when its parent has ended. Where states are kept and how progre
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from benchmark.plan.events import PruneEvent
 from benchmark.plan.tree import Segment, anchor_key
 from benchmark.training.advance import LiveSegment, advance
 from benchmark.training.live_model import LiveModel, Recipe
+from benchmark.training.segment_error import SegmentError, segment_error
 from benchmark.training.state import TrainState
 
 
@@ -25,8 +25,8 @@ class Observer(Protocol):
     def finished(self, live: LiveSegment, state: TrainState) -> None:
         """Handle the state in which a segment has ended; what it raises fails the segment."""
 
-    def failed(self, segment: Segment, error: str) -> None:
-        """Handle a segment that cannot be trained; `error` is a traceback."""
+    def failed(self, segment: Segment, error: SegmentError) -> None:
+        """Handle a segment that cannot be trained."""
 
     def updated(self, step: int, num_models: int, loss: Tensor) -> None:
         """Handle the end of step `step`, made in `num_models` models; `loss` is the latest, on the device."""
@@ -91,7 +91,7 @@ class Sweep:
                 state = None if segment.parent is None else self._state(segment.parent)
                 self.live.append(LiveSegment(segment, LiveModel(self.recipe, state), self._anchor))
             except Exception as error:  # a submission may raise anything
-                self._fail(segment, error)
+                self._fail(segment, segment_error(error))
         self._forget_unneeded_states()
 
     def _forget_unneeded_states(self) -> None:
@@ -121,7 +121,7 @@ class Sweep:
                 state = each.model.snapshot()
                 self.observer.finished(each, state)
             except Exception as error:  # a submission may raise anything, also when its state is read or written
-                self._fail(each.segment, error)
+                self._fail(each.segment, segment_error(error))
             else:
                 self.ended[each.segment.key] = state
         return bool(ending)
@@ -133,13 +133,14 @@ class Sweep:
         return min([checkpoint, *starts, *(each.segment.stop for each in self.live)])
 
     def _drop_failed(self) -> None:
-        for each in [each for each in self.live if each.error is not None]:
-            self.live.remove(each)
-            self._fail(each.segment, each.error)
+        for each in list(self.live):
+            if each.error is not None:
+                self.live.remove(each)
+                self._fail(each.segment, each.error)
 
-    def _fail(self, segment: Segment, error: BaseException | str | None) -> None:
+    def _fail(self, segment: Segment, error: SegmentError) -> None:
         """Report a failed segment and every segment below it: none of these can be trained any more."""
-        self.observer.failed(segment, error if isinstance(error, str) else _traceback(error))
+        self.observer.failed(segment, error)
         for child in [child for child in self.waiting if child.parent == segment.key]:
             self.waiting.remove(child)
             self._fail(child, error)
@@ -154,12 +155,8 @@ class Sweep:
                     self.observer.checkpoint(self.root, each, each.model.snapshot())
                 except Exception as error:  # a submission may raise anything when its state is read
                     self.live.remove(each)
-                    self._fail(each.segment, error)
+                    self._fail(each.segment, segment_error(error))
 
 
 def _is_pruned(segment: Segment) -> bool:
     return bool(segment.applied or segment.events)
-
-
-def _traceback(error: BaseException | None) -> str:
-    return "".join(traceback.format_exception(error)) if error else "unknown error"

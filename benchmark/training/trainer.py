@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
-import traceback
+import sys
 from pathlib import Path
 
 import torch
@@ -26,6 +26,7 @@ from benchmark.training.advance import LiveSegment
 from benchmark.training.environment import configure
 from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.recipes import recipe_of, setting_of
+from benchmark.training.segment_error import SegmentError, segment_error
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.state_files import FAILURES_FILE, PROGRESS_FILE, REPORT_FILE
 from benchmark.training.sweep import Sweep
@@ -52,6 +53,7 @@ class Outbox:
     def __init__(self, directory: Path, device: torch.device, checkpoint_every_s: float, sharing: int = 1) -> None:
         self.directory, self.device, self.sharing = directory, device, sharing
         self.num_updates = 0
+        self._printed: SegmentError | None = None
         self._seconds_per_model = SecondsPerModel()
         self._progress, self._checkpoints = Periodic(PROGRESS_EVERY_S), Periodic(checkpoint_every_s)
 
@@ -81,9 +83,16 @@ class Outbox:
         """Publish a state inside a segment."""
         self._publish(live.segment.key_at(root, state.step), live, state, resumable=True)
 
-    def failed(self, segment: Segment, error: str) -> None:
-        """Append a failure to the list of failures."""
-        line = SegmentFailure(key=segment.key, error=error[-_MAX_ERROR_CHARS:]).model_dump_json()
+    def failed(self, segment: Segment, error: SegmentError) -> None:
+        """Append a failure to the list of failures, and print it, if it is another one than the last."""
+        if error != self._printed:
+            self._printed = error
+            at = "" if error.update is None else f" at update {error.update}"
+            print(f"training stops{at}:\n{error.traceback[-_MAX_ERROR_CHARS:]}", file=sys.stderr, flush=True)
+        line = SegmentFailure(
+            key=segment.key, error=error.traceback[-_MAX_ERROR_CHARS:], place=error.place, update=error.update,
+            diverged=error.diverged,
+        ).model_dump_json()  # fmt: skip
         with (self.directory / FAILURES_FILE).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -115,9 +124,9 @@ def train(job: TrainingJob, submission: Path, data: Path, parents: Path, outbox:
         batches = _load_batches(job, data)
         recipe = _load_recipe(job, submission, batches)
         bound = most_models(LiveModel(recipe), device, job.sharing)
-    except Exception:  # a submission may raise anything while it is imported and while its model is built
+    except Exception as error:  # a submission may raise anything while it is imported and while its model is built
         for segment in job.segments:
-            outbox.failed(segment, traceback.format_exc())
+            outbox.failed(segment, segment_error(error))
         return
 
     def load_parent(key: str) -> TrainState:

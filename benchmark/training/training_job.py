@@ -103,6 +103,12 @@ class SegmentFailure(BaseModel):
     """Name of the state in which the segment would have ended."""
     error: str
     """Traceback; its text may be the submission's own."""
+    place: Annotated[str, Field(max_length=200)] | None = None
+    """Innermost line of the submission in it, such as `method.py:12`."""
+    update: Annotated[int, Field(ge=0, le=_MOST)] | None = None
+    """Updates made before the one in which it was raised; None outside of updates."""
+    diverged: bool = False
+    """Whether training was stopped because a loss was NaN or infinite."""
 
 
 class Progress(BaseModel):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
+from benchmark.shipped import command_words
 from leaderboard.app.open_board import open_board
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
@@ -22,6 +23,7 @@ from leaderboard.reading.board_loader import BoardSnapshot
 from leaderboard.text.board_frames import rejected_frame
 
 URL = "query-params"
+EVALUATE = command_words("make evaluate SUBMISSION=simclr", "fmn evaluate simclr")
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _empty(snapshot: BoardSnapshot) -> None:
         st.info("There are records, but none that this board may show: see below.", icon=":material/inbox:")
     else:
         st.info("No records yet. Evaluate a first submission, then reload this page:", icon=":material/inbox:")
-        st.code("make evaluate SUBMISSION=simclr", language="bash")
+        st.code(EVALUATE, language="bash")
         st.text("It trains and prunes a small population on handwritten digits: minutes on two CPU cores, no download.")
     show_unfinished()
     st.caption("Records are looked for in the folder that FMN_HOME names (default: runs) and in the shipped results.")
@@ -118,4 +120,4 @@ def name_rejected(snapshot: BoardSnapshot, *, expanded: bool = False) -> None:
         if unsigned:
             st.text("Records that this machine made before there were signatures are signed by evaluating again, which "
                     "trains nothing twice:")  # fmt: skip
-            st.code("make evaluate SUBMISSION=simclr", language="bash")
+            st.code(EVALUATE, language="bash")

@@ -6,6 +6,7 @@ import altair as alt
 import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
+from benchmark.shipped import command_words
 from leaderboard.app.attachments import maps_of, outcomes_of
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.map_points import points_of_panel
@@ -14,7 +15,8 @@ from leaderboard.figures.charts import legend
 from leaderboard.figures.class_figures import class_bars, class_lines, map_figure
 from leaderboard.figures.class_frame import class_frame
 
-NO_MAP = "This record has no map, or the file beside it was altered. `make rescore` draws it from the stored weights."
+_RESCORE = command_words("make rescore", "fmn rescore")
+NO_MAP = f"This record has no map, or the file beside it was altered. `{_RESCORE}` draws it from the stored weights."
 NO_OUTCOMES = "The per-example outcomes lie beside the record (.parquet); without them there is nothing to show here."
 
 

@@ -20,6 +20,7 @@ import streamlit as st
 from benchmark.recording.mlflow_address import database_path, sqlite_uri
 from benchmark.recording.record import EvaluationRecord
 from benchmark.settings import read_settings
+from benchmark.shipped import command_words
 from leaderboard.app.open_board import full_record
 from leaderboard.board.board import Entry
 from leaderboard.board.wording import one_line, web_address
@@ -35,7 +36,7 @@ REMEMBERED_S = 60
 USUAL_ADDRESS = "http://127.0.0.1:5000"
 """Where `mlflow ui` answers by default."""
 _FILE = "sqlite:///"
-_REBUILD = "make rebuild-mlflow projects the records of this store into it."
+_REBUILD = f"{command_words('make rebuild-mlflow', 'fmn rebuild-mlflow')} projects the records of this store into it."
 
 
 @dataclass(frozen=True)

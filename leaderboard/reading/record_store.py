@@ -17,12 +17,13 @@ from benchmark.recording.status import LOCK_FILE, Unfinished, read_unfinished
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import UNSIGNED, Believed, Sealed, in_words, open_sealed, unseal
 from benchmark.settings import read_settings
+from benchmark.shipped import shipped
 
 Parsed = TypeVar("Parsed")
 
 logger = logging.getLogger(__name__)
 
-SHIPPED = Path(__file__).resolve().parents[2] / "results"
+SHIPPED = shipped("results")
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from benchmark.scoring.metric_names import (
     ROBUSTNESS_SCORE,
     ROBUSTNESS_SCORE_HIGH,
 )
+from benchmark.shipped import command_words
 from leaderboard.board.board import Entry
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.standings import describe, in_order
@@ -28,7 +29,8 @@ from leaderboard.board.wording import bounds, heading, one_line, percent
 HEADLINES = (ROBUSTNESS_SCORE, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH)
 """The numbers at the head of a submission's page."""
 _PROJECT = Path(__file__).resolve().parents[2]
-_FMN = ".venv/bin/fmn"
+_FMN = command_words(".venv/bin/fmn", "fmn")
+_HAS_MAKE = command_words("make", "") == "make"
 _HARMLESS = re.compile(r"\w[\w.+/-]*|/[\w.+/-]+", re.ASCII)
 """Words that may be given to make, which runs what is in `$(...)` and quotes nothing; for any other word the command
 calls `fmn` itself."""
@@ -117,12 +119,23 @@ def facts_frame(record: EvaluationRecord, entry: Entry) -> pd.DataFrame:
         ("Peak memory", f"{cost.peak_memory_bytes / 2**30:.2f} GiB"),
         ("Updates", f"{cost.num_updates:,} (separate runs: {cost.num_updates_naive:,}, {saved:.1f} times as many)"),
         *((f"Data: {task}", _short(about)) for task, about in record.datasets.items()),
+        *((f"Copies: {task}", _copies(about)) for task, about in record.datasets.items()),
         *((f"Provenance: {name}", _short(value)) for name, value in record.provenance.items()),
         ("Per-example outcomes", f"sha256 {record.outcomes_sha256}"),
     ]
     return pd.DataFrame(
         [{"Fact": one_line(name, 80), "Value": one_line(str(value), 500)} for name, value in pairs]
     )
+
+
+def _copies(about: Mapping[str, Any]) -> str:
+    """Say how many images of a data set are equal; what a record does not count is not guessed."""
+    match about:
+        case {"copies": {"test_in_training": int(shared), "several_labels": int(several)}, "num_test": int(num_test)}:
+            trained = f"{shared:,} of {num_test:,} test images are among the training images"
+            return f"{trained}, {several:,} images stand under several labels"
+        case _:
+            return "not counted, as the record is from before copies were counted"
 
 
 def evaluation_label(entry: Entry) -> str:
@@ -134,7 +147,7 @@ def evaluation_label(entry: Entry) -> str:
 def reproduce_command(record: EvaluationRecord) -> str:
     """Return the shell command that evaluates the submission again; foreign words are quoted."""
     name, spec = one_line(record.submission.name), one_line(record.spec_identity.rpartition("-")[0])
-    if _HARMLESS.fullmatch(name) and _HARMLESS.fullmatch(spec):
+    if _HAS_MAKE and _HARMLESS.fullmatch(name) and _HARMLESS.fullmatch(spec):
         return f"make evaluate SUBMISSION={name} SPEC={spec}"
     return f"{_FMN} evaluate --spec {shlex.quote(spec)} -- {shlex.quote(name)}"
 
@@ -143,7 +156,9 @@ def repeat_command(path: str) -> str:
     """Return the shell command that evaluates a record's submission again and compares, from the project's folder."""
     record = Path(path)
     here = one_line(str(record.relative_to(_PROJECT) if record.is_relative_to(_PROJECT) else record), 1000)
-    return f"make reproduce RESULT={here}" if _HARMLESS.fullmatch(here) else f"{_FMN} reproduce -- {shlex.quote(here)}"
+    if _HAS_MAKE and _HARMLESS.fullmatch(here):
+        return f"make reproduce RESULT={here}"
+    return f"{_FMN} reproduce -- {shlex.quote(here)}"
 
 
 def pretty(value: Mapping[str, Any]) -> str:

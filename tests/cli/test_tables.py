@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 
 from rich.console import Console
 
-from benchmark.cli.tables import failure_lines, result_table
-from benchmark.recording.record import EvaluationRecord, Failure, RunRecord
+from benchmark.cli.tables import emptied_layer_lines, failure_lines, result_table
+from benchmark.recording.record import EvaluationRecord, Failure, LayerSparsity, RunRecord
 from benchmark.scoring.metric import Estimate
 from tests.conftest import Evaluated
 from tests.recording.synthetic import FAILED, record
@@ -74,12 +75,34 @@ def test_failures_are_counted_by_reason_and_message_most_frequent_first() -> Non
         failed("timeout", "stood still"), failed("submission", "raised"), failed("submission", "raised"),
         failed("submission", "other"), record().runs[0],
     ]  # fmt: skip
-    lines = list(failure_lines(runs))
+    lines = list(failure_lines(runs, lambda run: None))
     assert lines[0] == "2 of 5 runs failed (submission): raised"
     assert sorted(lines[1:]) == [
         "1 of 5 runs failed (submission): other", "1 of 5 runs failed (timeout): stood still",
     ]  # fmt: skip
 
 
+def test_a_failure_names_the_file_with_what_its_trainer_printed(tmp_path: Path) -> None:
+    """The traceback used to be nowhere: the log was empty, and its path was not printed."""
+    _, line = failure_lines([FAILED], lambda run: tmp_path / f"{run.seed}.log")
+    assert str(tmp_path / f"{FAILED.seed}.log") in line
+
+
+def test_runs_that_fail_in_many_ways_do_not_fill_the_terminal() -> None:
+    lines = list(failure_lines([failed("diverged", f"at update {update}") for update in range(30)], lambda run: None))
+    assert len(lines) == 9
+    assert "22 other" in lines[-1]
+
+
 def test_nothing_failed_says_nothing() -> None:
-    assert list(failure_lines(record(complete=True).runs)) == []
+    assert list(failure_lines(record(complete=True).runs, lambda run: None)) == []
+
+
+def test_a_layer_without_a_weight_is_warned_of_with_the_number_of_models() -> None:
+    run = next(each for each in record(complete=True).runs if each.schedule != "dense")
+    layers = [LayerSparsity(name="stem", num_weights=9, num_zero=zeros) for zeros in (9, 8, 9)]
+    runs = [run.model_copy(update={"seed": seed, "layers": (layer,)}) for seed, layer in enumerate(layers)]
+    assert list(emptied_layer_lines(runs)) == [
+        f"warning: {run.schedule} at sparsity {run.sparsity:g} left no weight of layer stem in 2 of 3 models"
+    ]
+    assert list(emptied_layer_lines(runs[1:2])) == []

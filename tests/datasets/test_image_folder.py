@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.datasets import image_folder
 from benchmark.datasets.dataset import DataFolders, Dataset, load_dataset
 from benchmark.datasets.image_set import ImageSet, choose_stratified
-from benchmark.datasets.pictures import UnreadablePicture, decode_picture, resize_all
+from benchmark.datasets.pictures import Picture, UnreadablePicture, decode_picture, read_picture, resize_all
 from benchmark.spec import ImageFolder, UserError
 
 CLASSES = ("cat", "dog", "yak")
@@ -123,11 +122,11 @@ def test_pictures_are_decoded_once_and_again_when_a_byte_has_changed(
     write_pictures(tmp_path / "own", 5)
     decoded: list[int] = []
 
-    def counted(content: bytes, size: int, channels: Any) -> NDArray[np.uint8]:
+    def counted(content: bytes, size: int, channels: Any) -> Picture:
         decoded.append(1)
-        return decode_picture(content, size, channels)
+        return read_picture(content, size, channels)
 
-    monkeypatch.setattr(image_folder, "decode_picture", counted)
+    monkeypatch.setattr(image_folder, "read_picture", counted)
     first = load(tmp_path, tmp_path / "own")
     assert (len(decoded), load(tmp_path, tmp_path / "own").train.digest) == (15, first.train.digest)
     assert len(decoded) == 15

@@ -242,9 +242,7 @@ def test_without_files_and_without_a_connection_there_is_one_sentence(
         ("stl10", "stl10_binary/test_X.bin"), ("fashion_mnist", "FashionMNIST/raw/train-images-idx3-ubyte.gz"),
     ],
 )  # fmt: skip
-def test_a_damaged_file_is_named(
-    name: str, file: str, folders: DataFolders, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_damaged_file_is_named(name: str, file: str, folders: DataFolders, monkeypatch: pytest.MonkeyPatch) -> None:
     write(name, folders.downloads, monkeypatch)
     path = folders.downloads / file
     path.write_bytes(path.read_bytes()[:-20] + bytes(20))

@@ -231,13 +231,32 @@ def test_a_loss_that_raises_at_one_step_of_one_seed_fails_that_seed_alone(
     for run in failed:
         assert run.failure is not None
         assert run.failure.reason == "submission"
-        assert run.failure.message == "the submission raised: ArithmeticError: ?[31mat step 15"
+        line = 1 + (submission / "method.py").read_text().splitlines().index(f"        {fatal}")
+        where = f"(method.py:{line}, update 15)"
+        assert run.failure.message == f"the submission raised: ArithmeticError: ?[31mat step 15 {where}"
         assert "Traceback (most recent call last)" in run.failure.log
         assert "method.py" in run.failure.log
     assert record.summary == {}
     assert not record.is_complete
     before = [run for run in evaluated.record.runs if run.seed == 0]
     assert [own_numbers(run) for run in finished] == [own_numbers(run) for run in before]
+
+
+def test_a_loss_that_is_not_a_number_stops_its_run_at_that_update(
+    tiny_spec: BenchmarkSpec, root: Path, tmp_path: Path
+) -> None:
+    """It used to train to its end and to fail as `invalid_output`, with no update named."""
+    nan = f"if torch.initial_seed() == {stream_seed(1, 'loss', 15)}: return self.head.weight.sum() * torch.nan"
+    record, _ = evaluate_warm(tiny_spec, write_submission(tmp_path / "submission", nan), root)
+    failed, finished = failed_and_finished(record)
+    assert {run.seed for run in failed} == {1}
+    assert len(failed) == len(finished) == 7
+    for run in failed:
+        assert run.failure is not None
+        assert run.failure.reason == "diverged"
+        assert run.failure.message == "the loss was NaN or infinite at update 15, where training stopped"
+    logs = [path.read_text() for path in (root / "logs").glob("*.log")]
+    assert any("training stops at update 15" in log and "the loss is nan" in log for log in logs)
 
 
 def test_a_submission_that_always_raises_gives_a_record_of_failures(

@@ -72,10 +72,18 @@ def test_a_few_lines_evaluate_a_folder_of_pictures(stranger: Path, plain: Path) 
     assert accuracy is not None
     assert accuracy > 0.9  # colours are easy
     told = record.spec["tasks"][0]
-    assert told["dataset"]["path"] == str(stranger / "pictures")
+    assert told["dataset"]["path"].startswith("sha256:")
+    assert str(stranger) not in path.read_text()
+    assert dataset["copies"] == {"test_in_training": 0, "several_labels": 0}
     assert told["training"] == {"epochs": 4, "batch_size": 16, "precision": "float32", "finetune": None}
     assert record.spec["sparsities"] == ["0.5", "0.9", "0.98"]
     assert "extends" not in record.spec
+    refused = fmn(stranger, "reproduce", path, "--submission", plain, "--executor", "process")
+    assert (refused.returncode, refused.stderr.startswith("dataset.path: expected the place of the")) == (2, True)
+    take_pictures(stranger / "others", per_class=33)
+    options = ("--submission", plain, "--executor", "process", "--pictures", stranger / "others")
+    refused = fmn(stranger, "reproduce", path, *options)
+    assert (refused.returncode, refused.stderr.startswith("--pictures: expected the pictures sha256:")) == (2, True)
 
 
 def test_three_lines_are_planned_with_what_is_in_the_folder(stranger: Path, plain: Path) -> None:
@@ -91,6 +99,9 @@ def test_three_lines_are_planned_with_what_is_in_the_folder(stranger: Path, plai
     row = next(line for line in done.stdout.splitlines() if "image_folder" in line)
     assert [cell.strip() for cell in row.strip("│ ").split("│")][1:3] == ["6", "60"]
     assert "device minutes" in done.stdout
+    assert "84 training and 18 test images, 3 classes; 0 of 18 test images are among the training images" in " ".join(
+        done.stdout.split()
+    )
 
 
 def test_what_is_wrong_with_pictures_is_one_sentence_each_and_no_traceback(stranger: Path, plain: Path) -> None:

@@ -20,6 +20,8 @@ TABLE = [
     (Evidence(3), "submission", "exit code 3"),
     (Evidence(137), "submission", "exit code 137"),  # forged: the kernel reported nothing
     (Evidence(0), "submission", "without delivering"),
+    (Evidence(0, diverged_at=26), "diverged", "at update 26"),
+    (Evidence(3, diverged_at=26), "submission", "exit code 3"),
 ]
 
 
@@ -32,11 +34,13 @@ def test_evidence_gives_one_reason_and_a_sentence_that_names_it(evidence: Eviden
 
 def test_what_the_kernel_and_the_supervisor_saw_outweighs_what_a_trainer_can_fake() -> None:
     """A trainer chooses its exit code and what lies in its outbox; each step takes the strongest evidence away."""
-    evidence = Evidence(1, start_error="e", lost="l", past_deadline=True, memory_event=True, refused_file="f")
-    expected = ["environment", "environment", "out_of_memory", "timeout", "invalid_output", "submission"]
+    evidence = Evidence(
+        1, start_error="e", lost="l", past_deadline=True, memory_event=True, refused_file="f", diverged_at=7
+    )  # fmt: skip
+    expected = ["environment", "environment", "out_of_memory", "timeout", "invalid_output", "submission", "diverged"]
     weaker = [
         {}, {"start_error": None}, {"lost": None}, {"memory_event": False}, {"past_deadline": False},
-        {"refused_file": None},
+        {"refused_file": None}, {"exit_code": 0},
     ]  # fmt: skip
     decided: list[str] = []
     for changes in weaker:

@@ -40,3 +40,14 @@ def test_an_altered_or_too_large_record_is_not_shipped(path: Path, tmp_path: Pat
     with pytest.raises(ValueError, match="changed after signing"):
         ship(path, tmp_path / "home", results, load_trust())
     assert not results.exists()
+
+
+def test_a_record_with_a_path_of_this_machine_is_not_shipped(tmp_path: Path) -> None:
+    made = evaluation(Knobs())
+    pictures = {"name": "image_folder", "path": "/home/ada/pictures", "size": 8}
+    made = made.model_copy(update={"spec": made.spec | {"tasks": [{"dataset": pictures}]}})
+    (path,) = shelve(tmp_path / "home", made)
+    add_outcomes(path, made)
+    with pytest.raises(ValueError, match="pictures that are named by their content"):
+        ship(path, tmp_path / "home", tmp_path / "results", load_trust())
+    assert not (tmp_path / "results").exists()

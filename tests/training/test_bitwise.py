@@ -24,6 +24,7 @@ from torch import Tensor
 from benchmark.method.contract import Method
 from benchmark.plan import Segment
 from benchmark.training.advance import LiveSegment
+from benchmark.training.segment_error import SegmentError
 from benchmark.training.state import TrainState, load_state, save_state
 from benchmark.training.trainer import Outbox
 from benchmark.training.training_job import TrainingJob
@@ -147,9 +148,9 @@ class CrashingOutbox:
         """Ask the outbox."""
         return self.outbox.checkpoint_due()
 
-    def failed(self, segment: Segment, error: str) -> None:
+    def failed(self, segment: Segment, error: SegmentError) -> None:
         """Nothing here fails."""
-        raise AssertionError(error)
+        raise AssertionError(error.traceback)
 
 
 @settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])

@@ -166,17 +166,41 @@ def test_checkpoints_are_complete_states_with_the_losses_so_far(tmp_path: Path) 
         assert (report.start, report.step, sum(count for *_, count in report.losses)) == (0, step, step)
 
 
-def test_a_diverged_run_has_a_report_that_can_be_read(tmp_path: Path) -> None:
-    """Born from an incident: NaN was written as null, which no report may hold, and the whole state was refused."""
-    job = job_of(tree(DENSE), hyperparameters=dict(setting_of(break_at=5).hyperparameters))
+def test_a_diverged_run_names_its_update_and_prints_what_happened_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    job = job_of(hyperparameters=dict(setting_of(break_at=5).hyperparameters))
     outbox = run(job, tmp_path, Diverges)
-    losses = {epoch: total for epoch, total, _ in report_of(outbox / leaf_key(DENSE)).losses}
-    assert [math.isnan(losses[epoch]) for epoch in range(6)] == [False, True, True, True, True, True]
+    lines = (outbox / FAILURES_FILE).read_text(encoding="utf-8").splitlines()
+    failures = [SegmentFailure.model_validate_json(line) for line in lines]
+    assert {failure.key for failure in failures} >= {leaf_key(DENSE), leaf_key(HALFWAY)}
+    assert all(failure.diverged for failure in failures)
+    assert {failure.update for failure in failures} == {5}
+    assert capfd.readouterr().err.count("the loss is nan at update 5") == len({failure.error for failure in failures})
+
+
+def test_a_report_may_hold_losses_that_are_not_finite() -> None:
+    """Born from an incident: NaN was written as null, which no report may hold, and the whole state was refused."""
+    report = SegmentReport(key="k", step=1, start=0, train_s=1.0, peak_memory_bytes=1, losses=((0, math.nan, 1),))
 
     def refuse(constant: str) -> float:
         raise AssertionError(f"{constant} is not JSON")
 
-    json.loads((outbox / leaf_key(DENSE) / REPORT_FILE).read_text(encoding="utf-8"), parse_constant=refuse)
+    json.loads(report.model_dump_json(), parse_constant=refuse)
+    assert math.isnan(SegmentReport.model_validate_json(report.model_dump_json()).losses[0][1])
+
+
+def test_an_exception_is_reported_with_the_line_of_the_submission_and_its_update(tmp_path: Path) -> None:
+    text = (
+        "from .methods import Restless\n\n\nclass Submitted(Restless):\n"
+        "    def after_step(self, encoder):\n        super().after_step(encoder)\n"
+        "        self.count = getattr(self, 'count', 0) + 1\n"
+        "        if self.count == 4:\n            raise RuntimeError('enough')\n"
+    )
+    outbox = run(job_of(tree(DENSE)), tmp_path, text)
+    [line] = (outbox / FAILURES_FILE).read_text(encoding="utf-8").splitlines()
+    failure = SegmentFailure.model_validate_json(line)
+    assert (failure.place, failure.update, failure.diverged) == ("method.py:9", 3, False)
 
 
 def test_what_breaks_is_told_with_its_place_while_the_others_are_delivered(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from benchmark.plan import PruneEvent, Segment, build_tree, compile_events, stat
 from benchmark.spec import EncoderSpec, Gradual, Iterative, OneShot, Schedule, SmallResNet
 from benchmark.training.advance import LiveSegment
 from benchmark.training.live_model import Recipe
+from benchmark.training.segment_error import SegmentError
 from benchmark.training.state import TrainState, load_state
 from benchmark.training.state_files import METHOD_FILE
 from benchmark.training.sweep import Observer, Sweep
@@ -135,10 +136,10 @@ class Memory:
         assert live.segment.key not in self.finished_states
         self.finished_states[live.segment.key] = state
 
-    def failed(self, segment: Segment, error: str) -> None:
+    def failed(self, segment: Segment, error: SegmentError) -> None:
         """Keep the traceback; a segment fails once."""
         assert segment.key not in self.errors
-        self.errors[segment.key] = error
+        self.errors[segment.key] = error.traceback
 
     def updated(self, step: int, num_models: int, loss: Tensor) -> None:
         """Note which update was made in how many models."""

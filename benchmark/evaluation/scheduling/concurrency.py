@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal
 
-from benchmark.training.environment import TRAINER_THREADS
+from benchmark.machine import available_cores
 
 TRAINERS_SHARING_A_GPU = 4
 """Trainers of small networks that share a GPU. Each waits for Python, which makes its views, so the device has time for
@@ -16,8 +15,8 @@ FILLS_A_GPU_FLOPS = 1e11
 
 
 def default_workers() -> int:
-    """Return the number of processes that work at the same time: one per core."""
-    return max(1, len(os.sched_getaffinity(0)) // TRAINER_THREADS)
+    """Return the number of processes that work at the same time: one per core, as a trainer has one thread."""
+    return available_cores()
 
 
 def trainers_at_once(device: Literal["cpu", "cuda"], update_flops: float, workers: int) -> int:

@@ -146,7 +146,7 @@ def _write_job(
     job_file.write_text(job.model_dump_json(), encoding="utf-8")
     isolation = weakest([made_by.isolation, *map(store.isolation, continued)])
     write_job_origin(job_file, made_by.model_copy(update={"isolation": isolation}))
-    return PreparedJob(job, job_file, submission, data, parents, outbox, home.logs / f"{job.root}.log")
+    return PreparedJob(job, job_file, submission, data, parents, outbox, home.trainer_log(job.root))
 
 
 def _stored_parents(job: TrainingJob) -> set[str]:

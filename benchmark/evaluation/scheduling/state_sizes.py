@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
-from safetensors.torch import save
-
-from benchmark.encoder import encoder_without_weights, prunable_names
 from benchmark.spec import EncoderSpec
 
 
@@ -25,6 +21,12 @@ def expected_sizes(spec: EncoderSpec, in_channels: int) -> FileSizes:
         spec: which encoder.
         in_channels: channels of the images, 1 or 3.
     """
+    # Imported where it is used: torch takes seconds, and a command that trains nothing needs no sizes.
+    import torch
+    from safetensors.torch import save
+
+    from benchmark.encoder import encoder_without_weights, prunable_names
+
     encoder = encoder_without_weights(spec, in_channels)
     weights = {name: torch.zeros(each.shape, dtype=each.dtype) for name, each in encoder.state_dict().items()}
     kept = {name: torch.zeros(weights[name].shape, dtype=torch.bool) for name in prunable_names(encoder)}

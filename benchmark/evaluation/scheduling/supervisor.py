@@ -12,7 +12,7 @@ from benchmark.executors.failure import Evidence
 from benchmark.store.collector import collect, names_to_collect, read_failures, read_progress
 from benchmark.store.origin import read_job_origin
 from benchmark.store.state_store import Store
-from benchmark.training.training_job import Progress
+from benchmark.training.training_job import Progress, SegmentFailure
 
 POLL_EVERY_S = 0.1
 
@@ -24,14 +24,19 @@ class JobResult:
     Attributes:
         prepared: the job.
         evidence: what the supervisor saw.
-        errors: tracebacks by segment, as the trainer reported them: text for people, never a verdict.
+        failures: by segment, as the trainer reported them.
         has_started: whether anything was seen of the trainer: progress, a state or an error.
     """
 
     prepared: PreparedJob
     evidence: Evidence
-    errors: dict[str, str]
+    failures: dict[str, SegmentFailure]
     has_started: bool = True
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Tracebacks by segment: text for people, never a verdict."""
+        return {key: failure.error for key, failure in self.failures.items()}
 
 
 class _SupervisedJob:
@@ -86,9 +91,9 @@ class _SupervisedJob:
             self._trainer.kill()
 
     def _end(self, evidence: Evidence) -> None:
-        errors = read_failures(self.prepared.outbox)
-        has_started = self._has_started or self._refused is not None or bool(errors)
-        self.result = JobResult(self.prepared, evidence, errors, has_started)
+        failures = read_failures(self.prepared.outbox)
+        has_started = self._has_started or self._refused is not None or bool(failures)
+        self.result = JobResult(self.prepared, evidence, failures, has_started)
 
 
 def supervise(

@@ -22,9 +22,11 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_host
 
 from benchmark.executors.docker.limits import DEADLINE_LABEL, ENVIRONMENT, NOBODY, ROLE_LABEL
-from benchmark.executors.errors import ExecutorError
+from benchmark.executors.errors import EngineError
 from benchmark.printable import on_one_line, spelled_out_bytes
 from benchmark.settings import read_settings
+
+__all__ = ["Container", "Engine", "EngineError", "Exit", "Image"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +38,6 @@ _OOM_EVENT_S = 1.0
 
 _KILL_S = 30.0
 """How long the end of a container is waited for once it has been killed or removed."""
-
-
-class EngineError(ExecutorError):
-    """No engine answers, or it refuses."""
 
 
 @dataclass(frozen=True)

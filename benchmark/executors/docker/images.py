@@ -27,11 +27,14 @@ CODE_LABEL = "org.forget-me-not.code"
 
 _PACKAGE = Path(benchmark.__file__).parent
 _PACKED = (
-    "__init__.py", "encoder.py", "gc_pause.py", "printable.py",
+    "__init__.py", "encoder.py", "gc_pause.py", "machine.py", "printable.py",
     "data", "files", "method", "plan", "pruning", "scoring", "spec", "training",
 )  # fmt: skip
 """Parts of the package that the Dockerfile copies from."""
 _BESIDE = ("Dockerfile", ".dockerignore", "constraints.txt")
+
+
+_NO_CHECKOUT = f"no Dockerfile beside {_PACKAGE}: images are built from a checkout of the benchmark"
 
 
 class ImageError(ExecutorError):
@@ -39,7 +42,13 @@ class ImageError(ExecutorError):
 
 
 def code_digest() -> str:
-    """Return the sha256 over names and contents of the code that goes into images, 64 hexadecimal digits."""
+    """Return the sha256 over names and contents of the code that goes into images, 64 hexadecimal digits.
+
+    Raises:
+        ImageError: the package is installed, and no checkout is here.
+    """
+    if not (_PACKAGE.parent / "Dockerfile").is_file():
+        raise ImageError(_NO_CHECKOUT)
     files = [_PACKAGE.parent / name for name in _BESIDE]
     for part in _PACKED:
         files += [_PACKAGE / part] if part.endswith(".py") else sorted((_PACKAGE / part).rglob("*.py"))
@@ -64,7 +73,7 @@ def build_images(base_image: str | None = None, wheels: Path | None = None, torc
         ImageError: there is no checkout or no `docker` command here, or the build fails.
     """
     if not (_PACKAGE.parent / "Dockerfile").is_file():
-        raise ImageError(f"no Dockerfile beside {_PACKAGE}: images are built from a checkout of the benchmark")
+        raise ImageError(_NO_CHECKOUT)
     if shutil.which("docker") is None:
         raise ImageError("there is no `docker` command here; install Docker's command-line client to build images")
     arguments = {"BASE_IMAGE": base_image, "TORCH_INDEX": torch_index, "CODE_DIGEST": code_digest()}

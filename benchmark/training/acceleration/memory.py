@@ -6,14 +6,13 @@ This bound changes no bit of any state (see `Sweep`), so it may depend on the de
 from __future__ import annotations
 
 import logging
-import os
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from benchmark.machine import available_cores, memory_bytes, peak_resident_bytes
 from benchmark.training.live_model import LiveModel
 
 logger = logging.getLogger(__name__)
@@ -58,15 +57,14 @@ def total_bytes(device: torch.device) -> int:
     """
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *_container_limits()]) // len(os.sched_getaffinity(0))
+    return min([memory_bytes(), *_container_limits()]) // available_cores()
 
 
 def peak_memory(device: torch.device) -> int:
     """Return the largest number of bytes this process had so far: reserved on a GPU, resident on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak_resident_bytes()
 
 
 def _container_limits() -> Iterator[int]:

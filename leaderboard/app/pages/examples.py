@@ -6,6 +6,7 @@ import streamlit as st
 
 from benchmark.datasets.image_set import ImageSet
 from benchmark.recording.record import EvaluationRecord
+from benchmark.shipped import command_words
 from leaderboard.app.attachments import outcomes_of, pictures_of, readings_of, warn_of_altered_files
 from leaderboard.app.controls import URL, Scene, open_scene, pick_submission
 from leaderboard.app.forgetting_views import NO_OUTCOMES, chart, class_names
@@ -21,7 +22,8 @@ MAX_SHOWN = 48
 ALL = "all classes"
 NO_PICTURES = (
     "The images themselves are not here: no store on this board has the test set of this record. "
-    "`make evaluate` keeps it below FMN_HOME. Everything else about each image is shown."
+    f"`{command_words('make evaluate', 'fmn evaluate')}` keeps it below FMN_HOME. "
+    "Everything else about each image is shown."
 )
 
 

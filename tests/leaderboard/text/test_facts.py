@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leaderboard.board.board import entry_of
 from leaderboard.board.wording import one_line
-from leaderboard.text.facts import repeat_command, reproduce_command
-from tests.leaderboard.records import Knobs, evaluation
+from leaderboard.text.facts import facts_frame, repeat_command, reproduce_command
+from tests.leaderboard.records import SIGNER, Knobs, evaluation
 
 
 def test_a_record_of_the_project_is_repeated_by_its_path_from_there_and_any_other_by_its_whole_path() -> None:
@@ -37,3 +38,23 @@ def test_a_foreign_word_that_make_would_run_or_misread_goes_past_it(name: str) -
     assert not reproduce_command(evaluation(Knobs(name))).startswith("make")
     assert shlex.split(repeat_command(f"/else where/{name}.json"))[:2] == [".venv/bin/fmn", "reproduce"]
     assert reproduce_command(evaluation(Knobs("my_method-2.1"))).startswith("make evaluate SUBMISSION=my_method-2.1 ")
+
+
+@pytest.mark.parametrize(
+    ("copies", "said"),
+    [
+        ({"test_in_training": 3, "several_labels": 4},
+         "3 of 360 test images are among the training images, 4 images stand under several labels"),
+        (None, "not counted, as the record is from before copies were counted"),
+        ({"test_in_training": "many"}, "not counted, as the record is from before copies were counted"),
+    ],
+)  # fmt: skip
+def test_copies_in_the_data_are_a_fact_of_every_submission(copies: object, said: str) -> None:
+    record = evaluation(Knobs())
+    datasets = {task: about | ({} if copies is None else {"copies": copies}) for task, about in record.datasets.items()}
+    record = record.model_copy(update={"datasets": datasets})
+    entry = entry_of("record.json", record, SIGNER)
+    facts = dict(facts_frame(record, entry).itertuples(index=False, name=None))
+    assert {fact: value for fact, value in facts.items() if fact.startswith("Copies: ")} == {
+        f"Copies: {task}": said for task in record.datasets
+    }

@@ -86,7 +86,7 @@ def test_problems_have_the_lines_and_words_of_the_document_that_is_read(here: Pa
     text = MINE.replace("size: 16", "size: 2, colour: red") + "population: {models: 3}\ntranining: {epochs: 1}\n"
     assert sorted(refusal(write(here, text))) == [
         "mine.yaml:3: dataset.colour: expected one of size, train_examples, test_examples, evaluate_on, name, path, "
-        "channels, flip, got the unknown key 'colour'",
+        "channels, flip, max_copies, got the unknown key 'colour'",
         "mine.yaml:3: dataset.size: expected a whole number from 4 to 512, got 2 (nearest valid: 4)",
         "mine.yaml:4: population.models: expected an even whole number from 2 to 1000, got 3 (nearest valid: 4)",
         "mine.yaml:5: tranining: expected one of extends, dataset, encoder, training, name, version, tier, "
