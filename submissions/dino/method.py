@@ -14,8 +14,12 @@ from benchmark.method.similarity import cosine_similarities
 from benchmark.method.teacher import MomentumTeacher
 
 
-class Prototypes(nn.Linear):
+class Prototypes(nn.Module):
     """The last layer: cosines between the input and K prototypes (weight norm, with the norm fixed to 1)."""
+
+    def __init__(self, dim: int, num_prototypes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(num_prototypes, dim))
 
     def forward(self, inputs_BD: Tensor) -> Tensor:
         """Map (B, D) to (B, K)."""
@@ -32,7 +36,7 @@ class DINO(AugmentedMethod):
         sizes = ("hidden_dim", "bottleneck_dim", "prototypes")
         hidden, bottleneck, outputs = (int(setting.number(name)) for name in sizes)
         layers = mlp(setting.feature_dim, hidden, bottleneck)  # the authors' has GELU and one layer more
-        self.head = nn.Sequential(layers, Prototypes(bottleneck, outputs, bias=False))
+        self.head = nn.Sequential(layers, Prototypes(bottleneck, outputs))
         self.teacher = MomentumTeacher(setting.new_encoder(), self.head, momentum, setting.total_steps)
         self.center: Tensor
         self.register_buffer("center", torch.zeros(outputs))

@@ -19,7 +19,7 @@ class VICReg(AugmentedMethod):
         self.expander = mlp(setting.feature_dim, dim, dim, dim)
 
     def loss(self, encoder: nn.Module, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
-        """Equation 6, lambda s + mu (v + v') + nu (c + c'), as the authors' code has it: s a mean over D, v + v' halved."""
+        """Equation 6, lambda s + mu (v + v') + nu (c + c'); the authors' code takes means in s and halves v + v'."""
         z1, z2 = (self.expander(encoder(view)) for view in views_VBCHW)
         variance = (self.variance(z1) + self.variance(z2)) / 2
         covariance = self.covariance(z1) + self.covariance(z2)
