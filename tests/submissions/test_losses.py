@@ -271,7 +271,10 @@ def test_sam_takes_the_gradient_at_the_perturbed_weights_and_moves_statistics_on
     loss.backward()
     assert float(loss.detach()) == close(float(there.detach()))
     for name, expected in encoder.named_parameters():
-        assert torch.allclose(case.encoder.get_parameter(name).grad, expected.grad, atol=1e-5), name
+        own = case.encoder.get_parameter(name).grad
+        assert own is not None
+        assert expected.grad is not None
+        assert torch.allclose(own, expected.grad, atol=1e-5), name
     assert int(case.encoder.get_buffer("stem.1.num_batches_tracked")) == 1
 
 
