@@ -69,7 +69,9 @@ def test_a_promise_is_false_until_it_is_given_and_the_shipped_submissions_give_i
     assert read_manifest(HONEST.encode()).capturable is False
     assert read_manifest(changed(capturable="capturable: true")).capturable is True
     assert refusal(changed(capturable="capturable: perhaps"))
-    assert all(read_manifest(path.read_bytes()).capturable for path in SHIPPED)
+    promised = {path.parent.name: read_manifest(path.read_bytes()).capturable for path in SHIPPED}
+    # These call the encoder with other weights, which was never tried in a CUDA graph.
+    assert {name for name, capturable in promised.items() if not capturable} == {"nested", "sam", "sdclr"}
 
 
 def test_every_field_has_a_sentence() -> None:

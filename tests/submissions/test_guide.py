@@ -17,11 +17,18 @@ from tests.submissions.zoo import SUBMISSIONS
 ROOT = SUBMISSIONS.parent
 GUIDE = (ROOT / "docs/guide/writing-a-method.md").read_text()
 BYOL, DEBUGGER = re.findall(r"(?ms)^```python\n(.*?)^```$", GUIDE)
-COMMANDS = [
-    line.split("#")[0].split() for block in re.findall(r"(?ms)^```sh\n(.*?)^```$", GUIDE) for line in block.splitlines()
-]
-MANIFEST = "name: my_method\nauthors: [A Reader]\ndescription: From the guide.\nsupervision: none\nhyperparameters:\n"
-MANIFEST += "  learning_rate: 0.2\n  weight_decay: 1.0e-4\n  augmentation: 0.5\n"
+SHELL = "".join(re.findall(r"(?ms)^```sh\n(.*?)^```$", GUIDE))
+COMMANDS = [line.split("#")[0].split() for line in SHELL.splitlines()]
+MANIFEST = """\
+name: my_method
+authors: [A Reader]
+description: From the guide.
+supervision: none
+hyperparameters:
+  learning_rate: 0.2
+  weight_decay: 1.0e-4
+  augmentation: 0.5
+"""
 
 
 def run(*command: str, cwd: Path) -> str:
