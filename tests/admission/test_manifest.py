@@ -148,7 +148,8 @@ def test_overrides_for_a_specification_must_fit_what_they_override() -> None:
     text = HONEST + "specification_overrides: {corti2022: {temprature: 1, layers: many}}\n"
     first, second = refusal(text.encode())
     assert "specification_overrides.corti2022.temprature: expected the name of a hyperparameter" in first
-    assert second.endswith("specification_overrides.corti2022.layers: expected a number, as under hyperparameters, got text")
+    expected = "specification_overrides.corti2022.layers: expected a number, as under hyperparameters, got text"
+    assert second.endswith(expected)
 
 
 def test_overrides_must_fit_what_they_override() -> None:
