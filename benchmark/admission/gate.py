@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -44,6 +44,10 @@ class Admitted:
     directory: Path
     warnings: tuple[str, ...]
 
+    def under(self, specification_name: str) -> Admitted:
+        """Return this submission with the hyperparameters that hold under one specification."""
+        return replace(self, manifest=self.manifest.under(specification_name))
+
 
 def admit(directory: Path, into: Path) -> Admitted:
     """Check a submission, and copy it when it can be run.
@@ -77,7 +81,8 @@ def admit(directory: Path, into: Path) -> Admitted:
 def submission_digest(manifest: Manifest, code_digest: str, dataset_name: str) -> str:
     """Name everything about a submission that can change what it trains on one dataset.
 
-    Name, authors, description, paper and the overrides for other datasets are left out: editing them retrains nothing.
+    Name, authors, description, paper and the overrides for other datasets and specifications are left out: editing them
+    retrains nothing.
 
     Returns:
         sha256 as 64 hexadecimal digits.

@@ -55,6 +55,14 @@ DatasetName = Annotated[
         description="names of datasets: lower-case letters, digits, hyphens and underscores, at most 64 characters",
     ),
 ]
+SpecificationName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,63}$",
+        description="names of specifications: lower-case letters, digits and hyphens, at most 64 characters",
+    ),
+]
+Overrides = Annotated[dict[HyperparameterName, Hyperparameter], Field(max_length=128)]
 Author = Annotated[
     str,
     Field(min_length=1, max_length=200, description="a name on one line, 1 to 200 characters"),
@@ -83,11 +91,10 @@ class Manifest(Document):
     """Whether the method sees training `labels` or `none`: it decides the track, and what the trainer is given."""
     hyperparameters: Annotated[dict[HyperparameterName, Hyperparameter], Field(max_length=128)] = {}  # noqa: RUF012
     """Settings of the method, at most 128: true, false, numbers from 0 to 10^12, text of at most 200 characters."""
-    overrides: Annotated[
-        dict[DatasetName, Annotated[dict[HyperparameterName, Hyperparameter], Field(max_length=128)]],
-        Field(max_length=64),
-    ] = {}  # noqa: RUF012
+    overrides: Annotated[dict[DatasetName, Overrides], Field(max_length=64)] = {}  # noqa: RUF012
     """Per dataset name, hyperparameters that take another value there; each must exist under `hyperparameters`."""
+    specification_overrides: Annotated[dict[SpecificationName, Overrides], Field(max_length=64)] = {}  # noqa: RUF012
+    """Per specification name, the same; they win over those of its datasets, and hold for all of its versions."""
 
     capturable: bool = False
     """Promise that `loss` queues the same work at every update, never waits for it, and changes tensors in place.
@@ -101,18 +108,35 @@ class Manifest(Document):
         known = values.get("hyperparameters")
         if known is None:
             return
-        for dataset, changed in (values.get("overrides") or {}).items():
-            for name, value in (changed or {}).items():
-                where = path_to(path_to("overrides", dataset), name)
-                if name not in known:
-                    expected = "the name of a hyperparameter that is set under hyperparameters"
-                    yield Problem(where, expected, quoted(name), nearest_word(name, known))
-                elif None not in (value, known[name]) and _kind(value) != _kind(known[name]):
-                    yield Problem(where, f"{_kind(known[name])}, as under hyperparameters", _kind(value))
+        for field in ("overrides", "specification_overrides"):
+            for place, changed in (values.get(field) or {}).items():
+                yield from _unfit_overrides(path_to(field, place), changed or {}, known)
 
     def resolved(self, dataset_name: str) -> dict[str, bool | int | float | str]:
-        """Give the hyperparameters for one dataset: those of every dataset, with its overrides applied."""
+        """Give the hyperparameters for one dataset: those of every dataset, with its overrides applied.
+
+        Overrides for a specification are not: `under` applies them.
+        """
         return {**self.hyperparameters, **self.overrides.get(dataset_name, {})}
+
+    def under(self, specification_name: str) -> Manifest:
+        """Return this manifest as it holds under one specification, whose overrides win over those of every dataset."""
+        changed = self.specification_overrides.get(specification_name, {})
+        overrides = {dataset: {**values, **changed} for dataset, values in self.overrides.items()}
+        hyperparameters = {**self.hyperparameters, **changed}
+        return self.model_copy(
+            update={"hyperparameters": hyperparameters, "overrides": overrides, "specification_overrides": {}}
+        )
+
+
+def _unfit_overrides(where: str, changed: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield overrides of hyperparameters that do not exist, or by values of another kind."""
+    for name, value in changed.items():
+        if name not in known:
+            expected = "the name of a hyperparameter that is set under hyperparameters"
+            yield Problem(path_to(where, name), expected, quoted(name), nearest_word(name, known))
+        elif None not in (value, known[name]) and _kind(value) != _kind(known[name]):
+            yield Problem(path_to(where, name), f"{_kind(known[name])}, as under hyperparameters", _kind(value))
 
 
 def _kind(value: bool | int | float | str) -> str:

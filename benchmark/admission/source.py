@@ -18,6 +18,9 @@ from benchmark.spec.documents.wording import quoted
 METHOD = "Method"
 """Name of the class that a submission derives from."""
 
+METHODS = frozenset({METHOD, "AugmentedMethod"})
+"""Names of the classes of `benchmark.method` that a submission may derive from."""
+
 
 @dataclass(frozen=True)
 class ParsedSource:
@@ -54,20 +57,20 @@ def parse_source(file: str, data: bytes) -> ParsedSource:
 def method_problems(file: str, tree: ast.Module) -> Iterator[Problem]:
     """Yield what is wrong with the classes of `method.py`: exactly one at its top level derives from `Method`.
 
-    Judged by name, as nothing is imported: `Method`, `anything.Method`, what `from ... import Method as` names, and
-    classes of this file that derive from these.
+    Judged by name, as nothing is imported: `Method` and the other `METHODS`, `anything.Method`, what
+    `from ... import Method as` names, and classes of this file that derive from these.
     """
-    names = {METHOD} | {
+    names = METHODS | {
         alias.asname
         for node in tree.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
-        if alias.name == METHOD and alias.asname
+        if alias.name in METHODS and alias.asname
     }
     found: list[ast.ClassDef] = []
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and any(_base_name(base) in names for base in node.bases):
-            names.add(node.name)
+            names |= {node.name}
             found.append(node)
     if not found:
         expected = f"one class that derives from benchmark.method.{METHOD}, at the top level of the file"
@@ -79,5 +82,5 @@ def method_problems(file: str, tree: ast.Module) -> Iterator[Problem]:
 
 def _base_name(base: ast.expr) -> str | None:
     if isinstance(base, ast.Attribute):
-        return METHOD if base.attr == METHOD else None
+        return base.attr if base.attr in METHODS else None
     return base.id if isinstance(base, ast.Name) else None

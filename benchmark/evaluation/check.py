@@ -62,7 +62,7 @@ def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) 
         ExecutorError: it could not be tried where it was asked for.
     """
     with tempfile.TemporaryDirectory() as folder:
-        admitted = admit(submission, Path(folder) / "submission")
+        admitted = admit(submission, Path(folder) / "submission").under(spec.name)
         problems = [problem for task in spec.tasks for problem in _rehearse(admitted, task, executor)]
     if problems:
         raise UserError(problems)

@@ -82,7 +82,7 @@ def prepare(
         UserError: the submission or the data are refused, with every problem.
         ValueError: the plan is impossible.
     """
-    admitted = admit_a_copy(submission, home)
+    admitted = admit_a_copy(submission, home).under(spec.name)
     tasks = {task_name(spec, index): task for index, task in enumerate(spec.tasks)}
     data: dict[str, TaskData] = {}
     facts: dict[str, DatasetFacts] = {}

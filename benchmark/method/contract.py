@@ -7,13 +7,22 @@ when its encoder will be pruned: one training serves many pruning schedules unti
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 Hyperparameter = bool | int | float | str
+
+
+def no_encoder() -> nn.Module:
+    """Stand in for `Setting.new_encoder` where a setting was made by hand and belongs to no encoder.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError("setting.new_encoder: expected a setting that a trainer made, got one without an encoder")
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,11 @@ class Setting:
         batch_size: images per update.
         steps_per_epoch: updates per pass over the training images.
         total_steps: updates of the budget; every run makes as many.
-        hyperparameters: those of the manifest, with the overrides for this dataset applied.
+        hyperparameters: those of the manifest, with the overrides for this dataset and this specification applied.
+        new_encoder: returns a copy of the encoder with its initial weights and without gradients, from which a teacher
+            starts (BYOL, MoCo). Call it in `__init__`, as often as you need, and assign what it returns: the copy is
+            saved and resumed with the method. It trains nothing unless you move it in `after_step`. It is pruned
+            whenever the encoder is, with the same mask.
     """
 
     dataset: str
@@ -41,6 +54,7 @@ class Setting:
     steps_per_epoch: int
     total_steps: int
     hyperparameters: Mapping[str, Hyperparameter]
+    new_encoder: Callable[[], nn.Module] = field(default=no_encoder, compare=False, repr=False)
 
     def number(self, name: str) -> float:
         """Return a numeric hyperparameter.
@@ -86,12 +100,14 @@ class Method(nn.Module):
         """Compute the loss of one update.
 
         The encoder may be called here and in no other hook, as often as you like; its weights may be read but not
-        changed. The harness calls `backward()` on what is returned: leave no gradients behind. To save memory, return
-        the mean of the losses of several chunks, each under `torch.utils.checkpoint`.
+        changed. Pruned weights are exactly zero, so that the mask can be read from them; a branch with a mask of its
+        own is a functional copy (`benchmark.method.other_weights`). The harness calls `backward()` on what is
+        returned: leave no gradients behind. To save memory, return the mean of the losses of several chunks, each
+        under `torch.utils.checkpoint`.
 
         Args:
-            encoder: maps images (B, channels, H, W) to features (B, D); in training mode. `copy.deepcopy` makes a
-                teacher of it, `torch.func.functional_call` computes with other weights.
+            encoder: maps images (B, channels, H, W) to features (B, D); in training mode. `torch.func.functional_call`
+                computes with other weights; a teacher is made by `setting.new_encoder()` in `__init__`.
             views_VBCHW: what `views` returned.
             labels_B: int64 labels where the manifest asks for them, else None.
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from benchmark.data.streams import enter_stream
 from benchmark.encoder import Encoder, build_encoder, prunable_names
 from benchmark.method.contract import Method, Setting
+from benchmark.method.initial_copies import InitialCopies
 from benchmark.plan.events import PruneEvent
 from benchmark.pruning.criteria import magnitude_scores, prune, random_scores
 from benchmark.pruning.mask import Mask
@@ -254,10 +255,12 @@ def _build(recipe: Recipe) -> tuple[Encoder, Method]:
     """Build encoder and method with the initial weights of the seed, in training mode on the device."""
     encoder: Encoder = build_encoder(recipe.encoder, recipe.setting.image_shape[0], recipe.seed)
     encoder.in_bfloat16 = recipe.in_bfloat16
-    enter_stream(recipe.seed, "init", 1)
-    method = recipe.method(recipe.setting)
     encoder.to(recipe.device).train()
     encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - documented, not in the stubs
+    copies = InitialCopies(encoder)
+    enter_stream(recipe.seed, "init", 1)
+    method = recipe.method(replace(recipe.setting, new_encoder=copies.new_encoder))
+    copies.end()
     method.to(recipe.device).train()
     return encoder, method
 

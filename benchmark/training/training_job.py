@@ -45,7 +45,7 @@ class TrainingJob(BaseModel):
     finetune_rate: float | None = None
     """Constant learning rate of the updates after the budget; None where the specification has no such updates."""
     hyperparameters: dict[str, Any]
-    """The hyperparameters of the manifest, with the overrides for this dataset applied."""
+    """The hyperparameters of the manifest, with the overrides for dataset and specification applied."""
     capturable: bool = False
     """Whether the manifest says that updates can be captured as CUDA graphs."""
     device: Literal["cpu", "cuda"]

@@ -51,6 +51,7 @@ def test_nothing_is_left_of_what_was_evaluated(tiny_spec: BenchmarkSpec, plain: 
     [
         {"description": "Other words.", "authors": ["Somebody", "Else"], "paper": "arXiv:2002.05709"},
         {"overrides": {"cifar10": {"learning_rate": 0.7}}},
+        {"specification_overrides": {"corti2022": {"learning_rate": 0.7}}},
         {"name": "renamed"},
     ],
 )
@@ -67,6 +68,7 @@ def test_what_cannot_change_a_weight_retrains_nothing(
         {"hyperparameters": {"learning_rate": 0.2, "weight_decay": 5.0e-4}},
         {"hyperparameters": {"learning_rate": 0.1, "weight_decay": 5.0e-4, "unused": 1}},
         {"overrides": {"digits": {"learning_rate": 0.7}}},
+        {"specification_overrides": {"tiny": {"learning_rate": 0.7}}},
         {"before": "pass"},
     ],
 )
