@@ -157,10 +157,15 @@ class SlurmExecutor:
         return num_ended
 
     def close(self) -> None:
-        """Remove what jobs that have ended have left; the others stay in the queue."""
+        """Remove what jobs that have ended have left; the others stay in the queue, and it is said how to end them."""
         for trainer in self._started:
             if trainer.has_ended:
                 remove_folder(trainer.folder)
+        num_left = sum(1 for trainer in self._started if not trainer.has_ended and trainer.job_id is not None)
+        if num_left:
+            jobs = "1 job goes" if num_left == 1 else f"{num_left} jobs go"
+            advice = "the same command goes on with them, and `fmn cancel` ends them"
+            logger.warning("%s on in Slurm's queue: %s", jobs, advice)
         self._started.clear()
 
     def start(self, prepared: PreparedJob) -> SlurmTrainer | NotStarted:

@@ -71,13 +71,19 @@ def read_options(root: Path) -> SlurmOptions:
 
 def _with_variables(written: SlurmOptions, variables: Mapping[str, str]) -> SlurmOptions:
     """Let variables, by the name of the option, win over what is written."""
-    given = {name: value for name, value in variables.items() if value}
+    given = {name: _typed(name, value) for name, value in variables.items() if value}
     raw = {**written.model_dump(exclude_none=True), **given}
     try:
         return parse_document(SlurmOptions, raw)
     except InvalidDocumentError as error:
         named = [Problem(_variable(each.where), each.expected, each.got, each.nearest) for each in error.problems]
         raise UserError(named) from error
+
+
+def _typed(name: str, value: str) -> str | int:
+    """Return a number where the option is one: a variable is always text."""
+    is_number = SlurmOptions.model_fields[name].annotation is int
+    return int(value) if is_number and value.isascii() and value.isdecimal() and len(value) < 10 else value
 
 
 def _variable(option: str) -> str:

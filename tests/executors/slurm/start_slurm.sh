@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# A real Slurm of one node on this machine, for tests.
+# A real Slurm on this machine, for tests: three nodes, of which `fragile` may be taken down, and `tight` filled.
 #
 #   sudo tests/executors/slurm/start_slurm.sh [FOLDER]
 #   export SLURM_CONF=FOLDER/slurm.conf
 #
 # Debian only, as root, without systemd and without cgroups. It installs slurm-wlm and munge if they are missing, starts
 # munged, slurmctld and slurmd with everything of theirs in FOLDER (default /var/tmp/forget-me-not-slurm), and returns
-# once the node is idle. Called again, it keeps a cluster that answers. `stop_slurm.sh` beside it ends the daemons.
+# once its nodes are idle. Called again, it keeps a cluster that answers. `stop_slurm.sh` beside it ends the daemons.
 #
-# Partitions: `work` (the default), `low`, whose jobs `high` pre-empts and Slurm then requeues, and `short`, whose jobs
-# may take a minute. The node claims eight processors, so that tests do not wait for one another.
+# Partitions: `work` (the default), `low`, whose jobs `high` pre-empts and Slurm then requeues, `short`, whose jobs may
+# take a minute, and `fragile`. A node claims eight processors, so that tests do not wait for one another.
 set -euo pipefail
 folder=${1:-/var/tmp/forget-me-not-slurm}
 export SLURM_CONF=$folder/slurm.conf
@@ -34,13 +34,12 @@ AuthInfo=socket=$folder/munge.socket,cred_expire=5
 SlurmUser=root
 SlurmdUser=root
 SlurmctldPort=26817
-SlurmdPort=26818
 StateSaveLocation=$folder/state
-SlurmdSpoolDir=$folder/spool
+SlurmdSpoolDir=$folder/spool/%n
 SlurmctldPidFile=$folder/slurmctld.pid
-SlurmdPidFile=$folder/slurmd.pid
+SlurmdPidFile=$folder/%n.pid
 SlurmctldLogFile=$folder/log/slurmctld.log
-SlurmdLogFile=$folder/log/slurmd.log
+SlurmdLogFile=$folder/log/%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -61,11 +60,14 @@ MinJobAge=120
 ReturnToService=2
 SlurmdParameters=config_overrides
 MaxArraySize=1001
-NodeName=$host NodeAddr=127.0.0.1 CPUs=8 RealMemory=$memory State=UNKNOWN
-PartitionName=work Nodes=$host Default=YES PriorityTier=5 PreemptMode=OFF MaxTime=60
-PartitionName=low Nodes=$host PriorityTier=1 PreemptMode=REQUEUE MaxTime=60
-PartitionName=high Nodes=$host PriorityTier=10 PreemptMode=OFF MaxTime=60
-PartitionName=short Nodes=$host PriorityTier=5 PreemptMode=OFF MaxTime=1
+NodeName=whole NodeHostname=$host NodeAddr=127.0.0.1 Port=26818 CPUs=8 RealMemory=$memory State=UNKNOWN
+NodeName=fragile NodeHostname=$host NodeAddr=127.0.0.1 Port=26819 CPUs=8 RealMemory=$memory State=UNKNOWN
+NodeName=tight NodeHostname=$host NodeAddr=127.0.0.1 Port=26820 CPUs=8 RealMemory=$memory State=UNKNOWN
+PartitionName=work Nodes=whole Default=YES PriorityTier=5 PreemptMode=OFF MaxTime=60
+PartitionName=low Nodes=tight PriorityTier=1 PreemptMode=REQUEUE MaxTime=60
+PartitionName=high Nodes=tight PriorityTier=10 PreemptMode=OFF MaxTime=60
+PartitionName=short Nodes=whole PriorityTier=5 PreemptMode=OFF MaxTime=1
+PartitionName=fragile Nodes=fragile PriorityTier=5 PreemptMode=OFF MaxTime=60
 CONF
 
 if [ ! -s "$folder/munge.key" ]; then
@@ -79,9 +81,12 @@ if ! timeout 5 munge --no-input --socket="$folder/munge.socket" >/dev/null 2>&1;
         --log-file="$folder/log/munged.log" --seed-file="$folder/munge.seed" 2>>"$folder/log/munged.log"
 fi
 slurmctld -c
-slurmd
+for node in whole fragile tight; do
+    mkdir -p "$folder/spool/$node"
+    slurmd -N "$node"
+done
 for _ in $(seq 60); do
-    if timeout 5 sinfo --noheader --states=idle 2>/dev/null | grep -q .; then
+    if [ "$(timeout 5 sinfo --noheader --Node --states=idle --format=%N 2>/dev/null | sort -u | wc -l)" = 3 ]; then
         exit 0
     fi
     sleep 0.5
