@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark.executors.slurm.node_job import FOLDER, JobFolder, Kind
-from benchmark.executors.slurm.scheduler import NAME_PREFIX
+from benchmark.executors.slurm.options import SlurmOptions
+from benchmark.executors.slurm.scheduler import NAME_PREFIX, Scheduler, queue_of_user, run_command
 from benchmark.executors.slurm.states import JobView
 from benchmark.store.collector import collect, names_to_collect
 from benchmark.store.layout import Home
@@ -83,3 +84,25 @@ def take_states(home: Home, folder: JobFolder) -> TrainingJob | None:
 def remove_folder(folder: JobFolder) -> None:
     """Remove the folder of a job that has ended."""
     remove_tree(folder.path)
+
+
+def cancel_all(home: Home) -> int:
+    """End all jobs of a home, take what its trainers have finished, and return how many jobs were ended.
+
+    The caller holds the home's lock.
+
+    Raises:
+        SlurmError: Slurm does not answer, or a job does not end.
+    """
+    found = left_jobs(home.root, queue_of_user()) if (home.root / FOLDER).is_dir() else []
+    alive = [each.view.job_id for each in found if each.view is not None and each.view.is_alive]
+    if alive:
+        run_command("scancel", *alive)
+        scheduler = Scheduler(SlurmOptions())
+        for job_id in alive:
+            scheduler.cancel(job_id)
+    for each in found:
+        if each.kind == "trainer":
+            take_states(home, each.folder)
+        remove_folder(each.folder)
+    return len(alive)

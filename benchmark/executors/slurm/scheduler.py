@@ -78,6 +78,15 @@ def demand_slurm() -> str:
     return run_command("sinfo", "--version").strip()
 
 
+def queue_of_user() -> Mapping[str, JobView]:
+    """Return all jobs of this user by their numbers, those that ended a few minutes ago included.
+
+    Raises:
+        SlurmError: the controller does not answer.
+    """
+    return parse_queue(run_command("squeue", "--me", "--states=all", "--noheader", "-O", QUEUE_FORMAT))
+
+
 class Scheduler:
     """Slurm, as one user sees it.
 
@@ -110,7 +119,7 @@ class Scheduler:
             kind = LimitReachedError if "limit" in said.lower() and "time limit" not in said.lower() else SlurmError
             raise kind(f"Slurm refuses a job: {said}") from error
         folder.write_id(job.job_id)
-        self._views = {**self._views, job.job_id: JobView(job.job_id, "PENDING")}  # the last answer is older than the job
+        self._views = {**self._views, job.job_id: JobView(job.job_id, "PENDING")}  # the last answer is older
         return job.job_id
 
     def _parameters(self, folder: JobFolder, device: str, cpus: int, is_scoring: bool) -> dict[str, Any]:
@@ -159,9 +168,8 @@ class Scheduler:
         Raises:
             SlurmError: the controller does not answer.
         """
-        printed = run_command("squeue", "--me", "--states=all", "--noheader", "-O", QUEUE_FORMAT)
+        self._views = queue_of_user()
         self._asked = self._answered = time.monotonic()
-        self._views = parse_queue(printed)
         return self._views
 
     def _ask(self) -> bool:
