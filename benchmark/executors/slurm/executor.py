@@ -26,7 +26,13 @@ from benchmark.executors.scorer_end import scorer_failure
 from benchmark.executors.slurm.left_jobs import left_jobs, remove_folder, take_states
 from benchmark.executors.slurm.node_job import FOLDER, JobFolder, NodeJob
 from benchmark.executors.slurm.options import read_options
-from benchmark.executors.slurm.scheduler import Scheduler, SlurmError, demand_slurm
+from benchmark.executors.slurm.scheduler import (
+    SUBMIT_AGAIN_S,
+    LimitReachedError,
+    Scheduler,
+    SlurmError,
+    demand_slurm,
+)
 from benchmark.executors.slurm.states import evidence_of
 from benchmark.executors.slurm.trainer import AttachedTrainer, SlurmTrainer
 from benchmark.files.atomic import write_atomically
@@ -259,7 +265,7 @@ class SlurmExecutor:
         self, folder: JobFolder, device: str, cpus: int, is_scoring: bool, on_wait: Callable[[], None]
     ) -> Evidence:
         """Submit the job of a folder and wait for its end; whatever is raised cancels it."""
-        job_id = self._scheduler.submit(folder, device=device, cpus=cpus, is_scoring=is_scoring)
+        job_id = self._admitted(folder, device, cpus, is_scoring, on_wait)
         say_at: float | None = time.monotonic() + _SAY_WAITING_S
         evidence: Evidence | None = None
         try:
@@ -275,6 +281,20 @@ class SlurmExecutor:
         except BaseException:
             self._scheduler.cancel(job_id)
             raise
+
+    def _admitted(
+        self, folder: JobFolder, device: str, cpus: int, is_scoring: bool, on_wait: Callable[[], None]
+    ) -> str:
+        """Submit a job; where the queue has no room for it, try again until it has."""
+        while True:
+            try:
+                return self._scheduler.submit(folder, device=device, cpus=cpus, is_scoring=is_scoring)
+            except LimitReachedError as error:
+                logger.warning("%s; it is submitted again in %.0f s", error, SUBMIT_AGAIN_S)
+                again = time.monotonic() + SUBMIT_AGAIN_S
+                while time.monotonic() < again:
+                    on_wait()
+                    time.sleep(_POLL_S)
 
     def _new_folder(self, name: str) -> JobFolder:
         folder = JobFolder(self._home.root / FOLDER / f"{name}-{uuid.uuid4().hex[:12]}")

@@ -31,6 +31,9 @@ _ASK_EVERY_S, _ASK_NOW_EVERY_S = 5.0, 0.5
 _NO_ANSWER_S = 600.0
 """How long a controller that does not answer is waited for."""
 
+SUBMIT_AGAIN_S = 30.0
+"""When a job is submitted again for which the queue had no room."""
+
 _COMMAND_S = 60.0
 _MOST_REQUEUES = 1000
 """submitit's bound. A trainer's is that each start must come to a new checkpoint."""

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from benchmark.executors.base import PreparedJob
 from benchmark.executors.failure import Evidence
 from benchmark.executors.slurm.node_job import JobFolder
-from benchmark.executors.slurm.scheduler import LimitReachedError, Scheduler, SlurmError
+from benchmark.executors.slurm.scheduler import SUBMIT_AGAIN_S, LimitReachedError, Scheduler, SlurmError
 from benchmark.executors.slurm.states import JobView, evidence_of
 from benchmark.files.atomic import write_atomically
 from benchmark.store.collector import names_to_collect, read_progress
@@ -21,8 +21,6 @@ from benchmark.training.state_files import FAILURES_FILE, PROGRESS_FILE
 from benchmark.training.training_job import TrainingJob
 
 logger = logging.getLogger(__name__)
-
-_SUBMIT_AGAIN_S = 30.0
 
 _HOPELESS = ("PartitionTimeLimit", "BadConstraints", "PartitionNodeLimit", "InvalidAccount", "InvalidQOS",
              "AccountNotAllowed", "QOSNotAllowed", "JobHeld", "ReqNodeNotAvail", "PartitionDown")  # fmt: skip
@@ -41,7 +39,7 @@ class SlurmTrainer:
     def __init__(self, folder: JobFolder, scheduler: Scheduler, submit: Callable[[], str] | None) -> None:
         self.folder, self._scheduler, self._submit = folder, scheduler, submit
         self._job_id = folder.job_id if submit is None else None
-        self._submitted = -_SUBMIT_AGAIN_S
+        self._submitted = -SUBMIT_AGAIN_S
         self._evidence: Evidence | None = None
         self._warned = ""
         self._is_waiting = True
@@ -84,13 +82,13 @@ class SlurmTrainer:
     def _ensure_submitted(self) -> bool:
         """Submit the job, if that has not been done; where the queue has no room for it, it is tried again later."""
         if self._job_id is None and self._submit is not None:
-            if time.monotonic() - self._submitted < _SUBMIT_AGAIN_S:
+            if time.monotonic() - self._submitted < SUBMIT_AGAIN_S:
                 return False
             self._submitted = time.monotonic()
             try:
                 self._job_id = self._submit()
             except LimitReachedError as error:
-                logger.warning("%s; it is submitted again in %.0f s", error, _SUBMIT_AGAIN_S)
+                logger.warning("%s; it is submitted again in %.0f s", error, SUBMIT_AGAIN_S)
             except SlurmError as error:
                 self._evidence = Evidence(exit_code=None, start_error=str(error))
         return self._job_id is not None
