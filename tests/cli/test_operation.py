@@ -95,7 +95,8 @@ def test_gc_only_says_what_would_go_until_it_is_told_to_remove_it(home: Home) ->
     home.logs.mkdir()
     for name, days in (("old.log", 40), ("new.log", 1)):
         (home.logs / name).write_text(name)
-        os.utime(home.logs / name, (time.time() - days * 86400,) * 2)
+        changed = time.time() - days * 86400
+        os.utime(home.logs / name, (changed, changed))
     names = {path.name for each in find_garbage(home, []) for path in each.paths}
     assert {"1-abc", "old.log"} <= names
     assert "new.log" not in names

@@ -167,7 +167,7 @@ class SlurmExecutor:
         for trainer in self._started:
             if trainer.has_ended:
                 remove_folder(trainer.folder)
-        num_left = sum(1 for trainer in self._started if not trainer.has_ended and trainer.job_id is not None)
+        num_left = sum(1 for trainer in self._started if not trainer.has_ended and trainer.folder.job_id is not None)
         if num_left:
             jobs = "1 job goes" if num_left == 1 else f"{num_left} jobs go"
             advice = "the same command goes on with them, and `fmn cancel` ends them"
@@ -178,6 +178,7 @@ class SlurmExecutor:
         """Submit a trainer, or attach to the one that an earlier dispatcher has submitted for the same tree."""
         trainer = self._attached(prepared) or self._submitted(prepared)
         self._started.append(trainer)
+        trainer.poll()
         return trainer
 
     def _attached(self, prepared: PreparedJob) -> SlurmTrainer | None:
@@ -211,11 +212,7 @@ class SlurmExecutor:
         look = ("benchmark.executors.slurm.same_node", str(folder.expected_node), str(folder.unlike_node))
         program = (*look, prepared.job.device, *program)
         folder.write(NodeJob("trainer", program, str(folder.outbox), log=str(prepared.log)))
-        trainer = SlurmTrainer(
-            folder, self._scheduler, lambda: self._scheduler.submit(folder, device=prepared.job.device)
-        )
-        trainer.poll()
-        return trainer
+        return SlurmTrainer(folder, self._scheduler, lambda: self._scheduler.submit(folder, device=prepared.job.device))
 
     def run_trial(
         self, name: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
@@ -273,7 +270,7 @@ class SlurmExecutor:
                 time.sleep(_POLL_S)
                 on_wait()
                 view = self._scheduler.view(job_id, now=folder.has_end())
-                evidence = evidence_of(view, folder.end())
+                evidence = evidence_of(view, folder.end(), folder.was_over_memory())
                 if say_at is not None and view is not None and view.is_waiting and time.monotonic() > say_at:
                     logger.warning("job %s waits in Slurm's queue: %s", job_id, view.reason)
                     say_at = None

@@ -24,6 +24,9 @@ FOLDER = "slurm"
 
 Kind = Literal["trainer", "trial", "scorer"]
 
+_OVER_MEMORY = ("oom_kill event", "oom-kill event", "exceeded job memory limit", "exceeded memory limit")
+"""What `slurmstepd` says, in the versions from 20 to 25."""
+
 _MAX_BYTES = 1 << 20
 
 
@@ -117,6 +120,13 @@ class JobFolder:
         logs = sorted(self.submitit.glob("*_log.out"))
         text = logs[-1].read_bytes()[-4000:] if logs else b""
         return " ".join(spelled_out_bytes(text).split())[-500:]
+
+    def was_over_memory(self) -> bool:
+        """Return whether Slurm's own process on the node has reported that the memory limit was hit.
+
+        The program prints elsewhere.
+        """
+        return any(word in self.said().lower() for word in _OVER_MEMORY)
 
     @property
     def _id(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 
 from benchmark.executors.failure import Evidence
@@ -56,17 +57,22 @@ class JobView:
         return self.state in _WAITING | _STOPPED | _RUNNING
 
 
-def evidence_of(view: JobView | None, end: NodeEnd | None) -> Evidence | None:  # noqa: PLR0911 - a table
+def evidence_of(  # noqa: PLR0911 - a table
+    view: JobView | None, end: NodeEnd | None, over_memory: bool = False
+) -> Evidence | None:
     """Return what the end of a job says about its trainer; None while it has not ended.
 
     Args:
         view: the job; None where Slurm knows nothing of it any more.
         end: what the process that looked after it on its node has written down.
+        over_memory: whether Slurm has said on the node that the program exceeded its memory. A job as a whole may only
+            be FAILED then, since it was a step of it that was ended.
     """
     if view is not None and view.is_alive:
         return None
     state = "gone" if view is None else view.state
-    if state == "OUT_OF_MEMORY":
+    was_killed = state == "FAILED" and (end is None or end.exit_code == -signal.SIGKILL)
+    if state == "OUT_OF_MEMORY" or (was_killed and over_memory):
         return Evidence(exit_code=None if end is None else end.exit_code, memory_event=True)
     if end is not None and end.out_of_time:
         return Evidence(exit_code=None, lost=OUT_OF_TIME)

@@ -69,7 +69,7 @@ class SlurmTrainer:
             assert self._job_id is not None
             view = self._scheduler.view(self._job_id, now=self.folder.has_end())
             self._note(view)
-            self._evidence = self._with_words(evidence_of(view, self.folder.end()))
+            self._evidence = self._with_words(evidence_of(view, self.folder.end(), self.folder.was_over_memory()))
             self._demand_like_node()
         return self._evidence
 

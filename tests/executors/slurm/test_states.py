@@ -45,8 +45,18 @@ def test_memory_is_a_reason_of_its_own() -> None:
     assert decide(evidence)[0] == "out_of_memory"
 
 
+@pytest.mark.parametrize(("code", "reason"), [(None, "out_of_memory"), (-9, "out_of_memory"), (7, "submission")])
+def test_a_step_over_its_memory_is_told_from_a_program_that_failed_by_itself(code: int | None, reason: str) -> None:
+    """Slurm calls the job FAILED and no more, because it was a step of it that was ended."""
+    end = None if code is None else NodeEnd(exit_code=code)
+    evidence = evidence_of(JobView("1", "FAILED"), end, over_memory=True)
+    assert evidence is not None
+    assert decide(evidence)[0] == reason
+
+
 def test_a_time_limit_without_a_new_checkpoint_says_what_to_change() -> None:
     evidence = evidence_of(JobView("1", "FAILED"), NodeEnd(exit_code=None, out_of_time=True))
+    assert evidence is not None
     assert evidence == Evidence(exit_code=None, lost=OUT_OF_TIME)
     assert "FMN_SLURM_TIME" in decide(evidence)[1]
 
