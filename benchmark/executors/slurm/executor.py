@@ -25,7 +25,7 @@ from benchmark.executors.programs import describe_program, scorer_program, train
 from benchmark.executors.scorer_end import scorer_failure
 from benchmark.executors.slurm.left_jobs import left_jobs, remove_folder, take_states
 from benchmark.executors.slurm.node_job import FOLDER, JobFolder, NodeJob
-from benchmark.executors.slurm.options import read_options
+from benchmark.executors.slurm.options import node_key, read_options
 from benchmark.executors.slurm.scheduler import (
     SUBMIT_AGAIN_S,
     LimitReachedError,
@@ -38,11 +38,10 @@ from benchmark.executors.slurm.trainer import AttachedTrainer, SlurmTrainer
 from benchmark.files.atomic import write_atomically
 from benchmark.printable import spelled_out_bytes
 from benchmark.recording.isolation import Isolation
-from benchmark.spec.canonical import canonical_json, digest
+from benchmark.spec.canonical import canonical_json
 from benchmark.store.layout import Home
 from benchmark.store.origin import ORIGIN_FILE
 from benchmark.training.describe import MachineDescription
-from benchmark.training.environment import LIBRARIES
 from benchmark.training.training_job import TrainingJob
 
 logger = logging.getLogger(__name__)
@@ -126,12 +125,7 @@ class SlurmExecutor:
         return self._descriptions[device]
 
     def _remembered_at(self, device: str) -> Path:
-        from importlib.metadata import version
-
-        asked = self._options.model_dump(include={"partition", "constraint", "gres", "qos", "account"})
-        versions = {name: version(name) for name in LIBRARIES}
-        key = digest({"device": device, "options": asked, "versions": versions, "python": sys.version})
-        return self._home.root / FOLDER / f"node-{key[:16]}.json"
+        return self._home.root / FOLDER / f"node-{node_key(self._options, device)}.json"
 
     def _ask_node(self, device: str) -> MachineDescription:
         folder = self._new_folder("describe")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +14,10 @@ from benchmark.files.bounded import RefusedFile, read_regular
 from benchmark.settings import read_settings
 from benchmark.spec import Problem, UserError
 from benchmark.spec.base import Document
+from benchmark.spec.canonical import digest
 from benchmark.spec.documents.loading import read_document
 from benchmark.spec.documents.validation import InvalidDocumentError, parse_document
+from benchmark.training.environment import LIBRARIES
 
 OPTIONS_FILE = "executor.yaml"
 """Name of the document in a home."""
@@ -67,6 +71,13 @@ def read_options(root: Path) -> SlurmOptions:
     except (OSError, RefusedFile) as error:
         raise UserError([Problem(str(path), "a YAML document", str(error))]) from error
     return _with_variables(written, read_settings().slurm)
+
+
+def node_key(options: SlurmOptions, device: str) -> str:
+    """Return a name for the nodes that jobs get: what a node says of itself is remembered by it."""
+    asked = options.model_dump(include={"partition", "constraint", "gres", "qos", "account"})
+    versions = {name: version(name) for name in LIBRARIES}
+    return digest({"device": device, "options": asked, "versions": versions, "python": sys.version})[:16]
 
 
 def _with_variables(written: SlurmOptions, variables: Mapping[str, str]) -> SlurmOptions:
