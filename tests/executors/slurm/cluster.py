@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from functools import cache
 
 import pytest
 
-from benchmark.executors.slurm.scheduler import SlurmError, demand_slurm, run_command
+from benchmark.executors.slurm.scheduler import SlurmError, demand_slurm
 
 HOW_TO = "run tests/executors/slurm/start_slurm.sh and export SLURM_CONF as it says"
 
@@ -31,11 +32,14 @@ def _problem() -> str | None:
     return None
 
 
-def queue() -> list[str]:
-    """Give name and state of all jobs that wait or run."""
-    return run_command("squeue", "--me", "--noheader", "--format=%j %T").split("\n")[:-1]
-
-
-def scontrol(*words: str) -> None:
-    """Do something that only an operator may do."""
-    subprocess.run(["scontrol", *words], check=True, capture_output=True)
+def take_down_and_resume(node: str) -> None:
+    """Take a node down, so that its jobs are requeued, and bring it back; it may have come back by itself."""
+    update = ["scontrol", "update", f"nodename={node}"]
+    subprocess.run([*update, "state=down", "reason=test"], check=True, capture_output=True)
+    subprocess.run([*update, "state=resume"], check=False, capture_output=True)
+    up = ["sinfo", "--noheader", "--states=idle,mixed,allocated,completing", f"--nodes={node}"]
+    deadline = time.monotonic() + 60
+    while not subprocess.run(up, check=True, capture_output=True).stdout.strip():
+        assert time.monotonic() < deadline, f"{node} stays down"
+        subprocess.run([*update, "state=resume"], check=False, capture_output=True)
+        time.sleep(0.5)

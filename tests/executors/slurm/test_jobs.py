@@ -17,6 +17,7 @@ import pytest
 from benchmark.evaluation.scheduling import jobs as preparation
 from benchmark.executors.base import PreparedJob
 from benchmark.executors.failure import Evidence, decide
+from benchmark.executors.slurm import scheduler
 from benchmark.executors.slurm.executor import SlurmExecutor
 from benchmark.executors.slurm.node_job import FOLDER, JobFolder
 from benchmark.executors.slurm.scheduler import SlurmError, run_command
@@ -26,7 +27,7 @@ from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import BenchmarkSpec
 from benchmark.store.layout import Home
 from tests.conftest import Evaluated
-from tests.executors.slurm.cluster import require_slurm, scontrol
+from tests.executors.slurm.cluster import require_slurm, take_down_and_resume
 from tests.executors.submissions import write_submission
 from tests.executors.test_conformance import end_of, job_of
 from tests.executors.warm import wait_until
@@ -56,6 +57,7 @@ def home(tmp_path: Path, node_facts: dict[str, Any], monkeypatch: pytest.MonkeyP
     path.write_text(json.dumps(remembered))
     monkeypatch.setattr(SlurmExecutor, "_remembered_at", lambda self, device: path)  # pyright: ignore
     monkeypatch.setattr(preparation, "CHECKPOINT_EVERY_S", 0.01)
+    monkeypatch.setattr(scheduler, "_ASK_EVERY_S", 1.0)
     return Home(tmp_path / "home")
 
 
@@ -252,8 +254,7 @@ def test_a_job_whose_node_goes_down_goes_on_when_there_is_one_again(
     monkeypatch.setenv("FMN_SLURM_PARTITION", "fragile")
 
     def take_down(job_id: str) -> None:
-        scontrol("update", "nodename=fragile", "state=down", "reason=test")
-        scontrol("update", "nodename=fragile", "state=resume")
+        take_down_and_resume("fragile")
 
     evidence, folder = interrupted(home, tiny_spec, slow, take_down)
     assert evidence == Evidence(exit_code=0)
