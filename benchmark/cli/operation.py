@@ -5,27 +5,41 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.recording.status import Unfinished, name_at_work, read_unfinished, roughly
-from benchmark.spec import Problem, UserError
-from benchmark.store.layout import Home
+if TYPE_CHECKING:
+    from benchmark.recording.status import Unfinished
+    from benchmark.store.layout import Home
 
 operation = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
 
 def _existing_home() -> Home:
+    from benchmark.spec import Problem, UserError
+    from benchmark.store.layout import Home
+
     home = Home.from_environment()
     if not home.root.is_dir():
         raise UserError([Problem("FMN_HOME", "a home in which something was evaluated", f"{home.root} is not there")])
     return home
 
 
+def _demand_idle(home: Home, verb: str, advice: str = "") -> None:
+    from benchmark.recording.status import name_at_work
+    from benchmark.spec import Problem, UserError
+
+    if name_at_work(home.root):
+        expected = f"no evaluation at work in this home{advice}"
+        raise UserError([Problem(verb, expected, f"one at work in {home.root}")])
+
+
 @operation.command(epilog="Example:  FMN_HOME=/shared/runs fmn status")
 def status() -> None:
     """Show evaluations without a record, how far they are, and what waits or runs on a cluster for this home."""
+    from benchmark.recording.status import read_unfinished
+
     home = _existing_home()
     unfinished = read_unfinished(home.root)
     for each in unfinished:
@@ -38,6 +52,8 @@ def status() -> None:
 
 
 def _status_line(each: Unfinished) -> str:
+    from benchmark.recording.status import roughly
+
     status = each.status
     words = {True: "at work", False: "interrupted; the same command goes on", None: "at work or interrupted"}
     left = "" if status.left_s is None or not each.is_running else f", {roughly(status.left_s)} left"
@@ -70,9 +86,7 @@ def cancel() -> None:
     from benchmark.store.lock import only_one
 
     home = _existing_home()
-    if name_at_work(home.root):
-        expected = "no evaluation at work in this home: end it first (Ctrl-C leaves its jobs in the queue)"
-        raise UserError([Problem("cancel", expected, f"one at work in {home.root}")])
+    _demand_idle(home, "cancel", ": end it first (Ctrl-C leaves its jobs in the queue)")
     with only_one(home, "", lambda text: print(text, file=sys.stderr)):
         num = cancel_all(home)
     print(f"{num} {'job' if num == 1 else 'jobs'} cancelled")
@@ -82,6 +96,7 @@ def cancel() -> None:
 def doctor() -> None:
     """Look at the home, the disk, the engine, the scheduler and the libraries; exits with 1 if something is wrong."""
     from benchmark.cli.doctor import examine
+    from benchmark.store.layout import Home
 
     found = examine(Home.from_environment())
     for each in found:
@@ -102,8 +117,7 @@ def gc(
     from benchmark.store.lock import only_one
 
     home = _existing_home()
-    if name_at_work(home.root):
-        raise UserError([Problem("gc", "no evaluation at work in this home", f"one at work in {home.root}")])
+    _demand_idle(home, "gc")
     with only_one(home, "", lambda text: print(text, file=sys.stderr)):
         found = find_garbage(home, records or [])
         for each in found:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.docker.engine import EngineError
 from benchmark.executors.docker.executor import DockerExecutor
 from benchmark.executors.docker.images import ImageError
 from benchmark.executors.process import ProcessExecutor
-from benchmark.executors.slurm.executor import SlurmExecutor
 from benchmark.store.layout import Home
+
+if TYPE_CHECKING:
+    from benchmark.executors.slurm.executor import SlurmExecutor
 
 
 def choose_executor(
@@ -30,6 +34,8 @@ def choose_executor(
     if choice == "process":
         return ProcessExecutor(), "isolation is off: submitted code runs as a process of yours (EXECUTOR=process)"
     if choice == "slurm":
+        from benchmark.executors.slurm.executor import SlurmExecutor
+
         return SlurmExecutor(home), "isolation is off: submitted code runs as a job of yours on the cluster's nodes"
     try:
         return DockerExecutor(home), None
