@@ -52,6 +52,17 @@ VARIABLES = (
     Variable("FMN_WHEELS", "Folder of wheels from which `make image` installs; nothing is downloaded then.",
              "`wheels` in the checkout, where there is one"),
     Variable("FMN_TORCH_INDEX", "Address of a further package index for torch, for `make image`.", "none"),
+    Variable("FMN_SLURM_PARTITION", "Partition of the jobs of EXECUTOR=slurm.", "the site's"),
+    Variable("FMN_SLURM_ACCOUNT", "Account that these jobs are charged to.", "the site's"),
+    Variable("FMN_SLURM_QOS", "Quality of service of these jobs.", "the site's"),
+    Variable("FMN_SLURM_CONSTRAINT", "Features of the nodes of these jobs, which must be alike.", "none"),
+    Variable("FMN_SLURM_GRES", "Generic resources of a trainer's job.", "`gpu:1` with DEVICE=cuda"),
+    Variable("FMN_SLURM_MEMORY", "Memory of a trainer's job, as Slurm spells it: 4G.", "the site's"),
+    Variable("FMN_SLURM_TIME", "Time limit of a job in minutes; longer work goes on in a requeued job.",
+             "240, or the partition's limit"),
+    Variable("FMN_SLURM_JOBS_AT_ONCE", "Most of these jobs in the queue at the same time.", "100"),
+    Variable("FMN_SLURM_SCORING_CPUS", "Processors of the job that scores.", "4"),
+    Variable("FMN_SLURM_SCORING_MEMORY", "Memory of the job that scores.", "the site's"),
     Variable("MLFLOW_TRACKING_URI", "Where MLflow keeps its log.", "an SQLite file in the home"),
     Variable("XDG_CONFIG_HOME", "Folder of all programs' configuration, an absolute path.", "`~/.config`"),
     Variable("XDG_CACHE_HOME", "Folder of all programs' caches, an absolute path.", "`~/.cache`"),
@@ -79,10 +90,25 @@ class Settings:
     base_image: str
     wheels: Path | None
     torch_index: str
+    slurm_partition: str
+    slurm_account: str
+    slurm_qos: str
+    slurm_constraint: str
+    slurm_gres: str
+    slurm_memory: str
+    slurm_time: str
+    slurm_jobs_at_once: str
+    slurm_scoring_cpus: str
+    slurm_scoring_memory: str
     mlflow_tracking_uri: str
     xdg_config_home: Path | None
     xdg_cache_home: Path | None
     docker_host: str
+
+    @property
+    def slurm(self) -> dict[str, str]:
+        """What jobs of EXECUTOR=slurm ask for, by the name of the option."""
+        return {name.removeprefix("slurm_"): value for name, value in vars(self).items() if name.startswith("slurm_")}
 
     @property
     def config_folder(self) -> Path:
@@ -125,6 +151,16 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         base_image=text("FMN_BASE_IMAGE"),
         wheels=path("FMN_WHEELS"),
         torch_index=text("FMN_TORCH_INDEX"),
+        slurm_partition=text("FMN_SLURM_PARTITION").strip(),
+        slurm_account=text("FMN_SLURM_ACCOUNT").strip(),
+        slurm_qos=text("FMN_SLURM_QOS").strip(),
+        slurm_constraint=text("FMN_SLURM_CONSTRAINT").strip(),
+        slurm_gres=text("FMN_SLURM_GRES").strip(),
+        slurm_memory=text("FMN_SLURM_MEMORY").strip(),
+        slurm_time=text("FMN_SLURM_TIME").strip(),
+        slurm_jobs_at_once=text("FMN_SLURM_JOBS_AT_ONCE").strip(),
+        slurm_scoring_cpus=text("FMN_SLURM_SCORING_CPUS").strip(),
+        slurm_scoring_memory=text("FMN_SLURM_SCORING_MEMORY").strip(),
         mlflow_tracking_uri=text("MLFLOW_TRACKING_URI"),
         xdg_config_home=path("XDG_CONFIG_HOME"),
         xdg_cache_home=path("XDG_CACHE_HOME"),

@@ -28,6 +28,7 @@ MARKED = {
     "engine": ("hostile", "executors/docker/test_docker.py"),
     "browser": ("leaderboard/app/test_browser.py", "leaderboard/export/test_site_browser.py"),
     "slow": ("test_installed.py",),
+    "slurm": ("executors/slurm/test_jobs.py",),
 }
 """Folders and files below `tests/` whose tests all carry a marker, by marker; `.ci/run quick` leaves them out."""
 

@@ -16,7 +16,7 @@ from leaderboard.reading.record_store import SHIPPED, homes
 ROOT = Path(__file__).parents[1]
 NAMES = [variable.name for variable in VARIABLES]
 PASSES_ON = {
-    "benchmark/executors/process.py", "benchmark/executors/docker/watchdog.py", "benchmark/cli/serve.py",
+    "benchmark/executors/child_process.py", "benchmark/executors/docker/watchdog.py", "benchmark/cli/serve.py",
     "benchmark/recording/mlflow_store.py",
 }  # fmt: skip
 """Files that hand a part of the environment to a child process or to a library; they look at no value."""

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from benchmark.cli.faults import in_plain_words
+from benchmark.cli.operation import operation
 from benchmark.cli.signals import ending_like_ctrl_c
 from benchmark.executors.choices import ExecutorChoice
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     help="Forget-Me-Not: how robust are learned representations when the network is pruned?",
     epilog="Start with: fmn evaluate simclr",
 )  # fmt: skip
+
+app.add_typer(operation)
 
 Submission = Annotated[str, typer.Argument(help="Name under submissions/, or the path of any submission's directory.")]
 Spec = Annotated[str, typer.Option(help="Name of a shipped specification, or the path of a YAML file.")]

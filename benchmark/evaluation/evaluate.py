@@ -53,7 +53,7 @@ def evaluate(
     # Everything that can be refused is refused before hours are spent.
     keys = {role: signing_key(role, away_from=home.root) for role in ROLES}
     chosen_chunk_mib()
-    workers = workers or default_workers()
+    workers = workers or default_workers(executor)
     store = Store(home.segments)
     with only_one(home, status_name(prepared.admitted.name, prepared.spec.identity), reporter.stage):
         executor.recover()  # first of all: what still runs would go on writing into what is adopted next

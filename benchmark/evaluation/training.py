@@ -44,10 +44,10 @@ def train_what_is_missing(
         ExecutorError: no trainer could start at all; says why.
     """
     plan = prepared.plan
-    at_once = trainers_at_once(prepared.device, prepared.update_flops, workers)
+    at_once = trainers_at_once(prepared.device, prepared.update_flops, workers, executor)
     jobs = prepare_jobs(
         home, store, plan, prepared.spec.tasks, prepared.data, prepared.admitted, prepared.device,
-        sharing=trainers_per_device(prepared.device, min(at_once, len(plan.subtrees))),
+        sharing=trainers_per_device(prepared.device, min(at_once, len(plan.subtrees)), executor),
         made_by=JobOrigin(isolation=executor.isolation, executor=executor.name),
     )  # fmt: skip
     for sentence in _trained_again(jobs, store, executor):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from benchmark.executors.choices import ExecutorChoice
 from benchmark.executors.failure import Evidence
@@ -81,7 +81,8 @@ class Executor(Protocol):
     3. How a trainer ended is taken from the system, never from what it printed or wrote.
     4. A trainer ends when it is killed, whatever signals it ignores, with everything it has started; it stays ended.
     5. No trainer outlives its dispatcher, even one that was ended by SIGKILL; `recover` removes what a lost machine
-       or engine has left.
+       or engine has left. A `QueueExecutor` keeps its trainers instead: they go on, and the next dispatcher of the home
+       attaches to them, so that none is started twice.
     6. A trainer gets nothing of the dispatcher's environment that is not on a list, so no secret.
     7. What a trainer or scorer prints is in a log file of at most some megabytes, its end kept, safe to show.
     8. A trial ends at its time limit, and its answer is bounded text, safe to show.
@@ -155,3 +156,32 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Release everything that the executor holds; it starts nothing afterwards."""
+
+
+@runtime_checkable
+class QueueExecutor(Protocol):
+    """What an executor has besides whose jobs wait in a scheduler's queue, and go on without their dispatcher.
+
+    Attributes:
+        jobs_at_once: most trainers in the queue at the same time; no two share a device.
+        scoring_workers: processes of the scorer that may work at the same time.
+    """
+
+    @property
+    def jobs_at_once(self) -> int: ...
+
+    @property
+    def scoring_workers(self) -> int: ...
+
+
+@runtime_checkable
+class QueuedTrainer(Protocol):
+    """What a trainer has besides that waits in a scheduler's queue."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is in the queue or suspended: no progress is to be expected then."""
+        ...
+
+    def leave(self) -> None:
+        """Leave it in the queue: the next dispatcher of the home goes on with it."""

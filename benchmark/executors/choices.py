@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Literal
 
-ExecutorChoice = Literal["auto", "docker", "process"]
+ExecutorChoice = Literal["auto", "docker", "process", "slurm"]
 """Where submitted code runs; `auto` is docker if an engine answers."""

@@ -28,8 +28,8 @@ from tests.conftest import TINY, Evaluated
 from tests.executors.submissions import write_submission
 from tests.executors.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
 
-VERBS = ["check", "evaluate", "export", "keys", "leaderboard", "new", "plan", "rebuild-mlflow", "reproduce", "rescore",
-         "ship", "verify"]  # fmt: skip
+VERBS = ["cancel", "check", "doctor", "evaluate", "export", "gc", "keys", "leaderboard", "new", "plan",
+         "rebuild-mlflow", "reproduce", "rescore", "ship", "status", "verify"]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -26,21 +26,28 @@ from benchmark.executors.errors import ScorerError
 from benchmark.executors.failure import Evidence, decide
 from benchmark.executors.process import ProcessExecutor
 from benchmark.executors.programs import MAX_LOG_BYTES
+from benchmark.executors.slurm.executor import SlurmExecutor
 from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.spec.canonical import canonical_json
 from benchmark.store.layout import Home
 from benchmark.store.state_store import Store
 from tests.conftest import TINY
 from tests.executors.engine import left_behind, require_engine
+from tests.executors.slurm.cluster import require_slurm
 from tests.executors.submissions import write_submission
 
-PLACES = ("process", "docker")
+PLACES = (
+    "process", pytest.param("docker", marks=pytest.mark.engine), pytest.param("slurm", marks=pytest.mark.slurm)
+)  # fmt: skip
 
 
 def make_executor(place: str, home: Home) -> Executor:
     """Make an executor for the jobs of a home; the test is skipped where it cannot be used."""
     if place == "process":
         return ProcessExecutor()
+    if place == "slurm":
+        require_slurm()
+        return SlurmExecutor(home)
     require_engine(home.root)
     return DockerExecutor(home)
 
@@ -50,7 +57,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return Home(tmp_path_factory.mktemp("conformance"))
 
 
-@pytest.fixture(scope="module", params=["process", pytest.param("docker", marks=pytest.mark.engine)])
+@pytest.fixture(scope="module", params=PLACES)
 def executor(request: pytest.FixtureRequest, shared_home: Home) -> Iterator[Executor]:
     made = make_executor(request.param, shared_home)
     yield made
@@ -101,13 +108,16 @@ def test_an_honest_trainer_delivers_every_state_and_ends_with_zero(
     assert all(Store(home.segments).has(run.state_key) for run in runs)
 
 
-@pytest.mark.engine
-def test_weights_are_byte_equal_in_every_place(tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path) -> None:
-    for place in PLACES:
+@pytest.mark.parametrize("other", PLACES[1:])
+def test_weights_are_byte_equal_in_every_place(
+    tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path, other: str
+) -> None:
+    places = ("process", other)
+    for place in places:
         make_executor(place, Home(tmp_path / place)).close()  # skips before anything is trained
     weights: list[dict[tuple[str, str], bytes]] = []
     environments: list[dict[str, Any]] = []
-    for place in PLACES:
+    for place in places:
         home = Home(tmp_path / place)
         executor = make_executor(place, home)
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.executors.process import child_environment
+from benchmark.executors.child_process import child_environment
 from benchmark.scoring import aggregate as grid
 from benchmark.scoring import registry
 from benchmark.scoring.metrics import sparsity_audit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from benchmark.executors.base import Executor, QueueExecutor
 from benchmark.machine import available_cores
 
 TRAINERS_SHARING_A_GPU = 4
@@ -14,24 +15,35 @@ FILLS_A_GPU_FLOPS = 1e11
 """Floating-point operations of an update (one view per image) that leave no room for another trainer's: 0.1 to 1 ms."""
 
 
-def default_workers() -> int:
-    """Return the number of processes that work at the same time: one per core, as a trainer has one thread."""
-    return available_cores()
+def default_workers(executor: Executor | None = None) -> int:
+    """Return the number of processes that work at the same time: one per core, or what a queue is asked for.
+
+    A trainer has one thread.
+    """
+    return executor.scoring_workers if isinstance(executor, QueueExecutor) else available_cores()
 
 
-def trainers_at_once(device: Literal["cpu", "cuda"], update_flops: float, workers: int) -> int:
+def trainers_at_once(
+    device: Literal["cpu", "cuda"], update_flops: float, workers: int, executor: Executor | None = None
+) -> int:
     """Return the number of trainers that run at the same time.
 
     Args:
         device: where they train.
         update_flops: floating-point operations of an update, with one view per image.
         workers: processes that may work at the same time.
+        executor: where they run. A queue takes as many as it is said to.
     """
+    if isinstance(executor, QueueExecutor):
+        return executor.jobs_at_once
     if device == "cpu":
         return workers
     return 1 if update_flops >= FILLS_A_GPU_FLOPS else min(workers, TRAINERS_SHARING_A_GPU)
 
 
-def trainers_per_device(device: Literal["cpu", "cuda"], at_once: int) -> int:
-    """Return how many of the trainers that run at once share one device. A core is never shared, the one GPU always."""
-    return at_once if device == "cuda" else 1
+def trainers_per_device(device: Literal["cpu", "cuda"], at_once: int, executor: Executor | None = None) -> int:
+    """Return how many of the trainers that run at once share one device.
+
+    A core is never shared, and the one GPU of a machine always. A queue gives every job a GPU of its own.
+    """
+    return at_once if device == "cuda" and not isinstance(executor, QueueExecutor) else 1

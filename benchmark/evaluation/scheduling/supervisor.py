@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from benchmark.evaluation.scheduling.eta import JobProgress, JobsProgress, JobState
-from benchmark.executors.base import Executor, PreparedJob, Trainer
+from benchmark.executors.base import Executor, PreparedJob, QueuedTrainer, Trainer
 from benchmark.executors.failure import Evidence
 from benchmark.store.collector import collect, names_to_collect, read_failures, read_progress
 from benchmark.store.origin import read_job_origin
@@ -70,6 +70,8 @@ class _SupervisedJob:
         assert self._trainer is not None
         evidence = self._trainer.poll()
         self.collect()
+        if isinstance(self._trainer, QueuedTrainer) and self._trainer.is_waiting:
+            self.progress, self._last_progress = Progress(num_updates=0, loss=None), time.monotonic()
         progress = read_progress(self.prepared.outbox, self.prepared.job)
         self._has_started |= progress is not None
         if progress is not None and progress.num_updates > self.progress.num_updates:
@@ -89,6 +91,13 @@ class _SupervisedJob:
         """End its trainer."""
         if self._trainer is not None:
             self._trainer.kill()
+
+    def leave(self) -> None:
+        """Leave its trainer in the queue where it can go on without a dispatcher, else end it."""
+        if isinstance(self._trainer, QueuedTrainer):
+            self._trainer.leave()
+        else:
+            self.kill()
 
     def _end(self, evidence: Evidence) -> None:
         failures = read_failures(self.prepared.outbox)
@@ -111,9 +120,11 @@ def supervise(
         on_progress: called several times per second with how far every job is.
 
     Returns:
-        How each job ended, in the order of the jobs. Whatever happens, no trainer is left running.
+        How each job ended, in the order of the jobs. Whatever happens, no trainer is left running, unless the user
+        interrupts and the trainers wait in a queue: these go on.
     """
     supervised = [_SupervisedJob(job, store, stall_s) for job in jobs]
+    interrupted = False
     try:
         while any(each.result is None for each in supervised):
             _start_waiting(supervised, executor, workers)
@@ -121,10 +132,16 @@ def supervise(
             for each in _running(supervised):
                 each.look_after()
             on_progress(_progress_of(supervised))
+    except KeyboardInterrupt:
+        interrupted = True
+        raise
     finally:
         left = _running(supervised)
         for each in left:
-            each.kill()
+            if interrupted:
+                each.leave()
+            else:
+                each.kill()
         for each in left:  # only when all are gone: collecting may fail, for instance on a full disk
             each.collect()
     return [each.result for each in supervised if each.result is not None]

@@ -276,7 +276,7 @@ def test_the_process_executor_ends_what_a_trainer_has_started(
 
 
 def test_a_trainer_sees_a_few_variables_of_the_environment_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmark.executors.process import child_environment
+    from benchmark.executors.child_process import child_environment
 
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:password@host")

@@ -1,0 +1,299 @@
+"""The slurm executor: every trainer and the scorer in a job of a cluster. It isolates nothing, and records say so.
+
+The home must lie on a file system that the nodes share, at the same path, and so must the Python that runs this. Truth
+is in the store: Slurm may lose a job or run it twice. A dispatcher that ends leaves its jobs in the queue; the same
+command goes on with them.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from benchmark.executors.base import PreparedJob, ProgramResult
+from benchmark.executors.docker.trainer import NotStarted
+from benchmark.executors.failure import Evidence
+from benchmark.executors.programs import describe_program, scorer_program, trainer_program, trial_program
+from benchmark.executors.scorer_end import scorer_failure
+from benchmark.executors.slurm.left_jobs import left_jobs, remove_folder, take_states
+from benchmark.executors.slurm.node_job import FOLDER, JobFolder, NodeJob
+from benchmark.executors.slurm.options import node_key, read_options
+from benchmark.executors.slurm.scheduler import (
+    SUBMIT_AGAIN_S,
+    LimitReachedError,
+    Scheduler,
+    SlurmError,
+    demand_slurm,
+)
+from benchmark.executors.slurm.states import evidence_of
+from benchmark.executors.slurm.trainer import AttachedTrainer, SlurmTrainer
+from benchmark.files.atomic import write_atomically
+from benchmark.printable import spelled_out_bytes
+from benchmark.recording.isolation import Isolation
+from benchmark.spec.canonical import canonical_json
+from benchmark.store.layout import Home
+from benchmark.store.origin import ORIGIN_FILE
+from benchmark.training.describe import MachineDescription
+from benchmark.training.training_job import TrainingJob
+
+logger = logging.getLogger(__name__)
+
+_DESCRIBE_S = 300.0
+_POLL_S = 0.2
+_SAY_WAITING_S = 15.0
+"""After so many seconds in the queue a user is told what is waited for."""
+
+
+class SlurmExecutor:
+    """Runs jobs on a cluster.
+
+    Args:
+        home: whose jobs.
+
+    Raises:
+        SlurmError: Slurm or submitit cannot be used here.
+        UserError: `executor.yaml` or a variable is wrong, with every problem.
+    """
+
+    name = "slurm"
+    isolation: Isolation = "none"
+
+    def __init__(self, home: Home) -> None:
+        self._home, self._options = home, read_options(home.root)
+        self._version = demand_slurm()
+        self._scheduler = Scheduler(self._options)
+        self._descriptions: dict[str, MachineDescription] = {}
+        self._left: dict[str, tuple[JobFolder, TrainingJob]] = {}  # by the root of their tree
+        self._started: list[SlurmTrainer] = []
+
+    @property
+    def jobs_at_once(self) -> int:
+        """Most trainers in the queue at the same time."""
+        return self._options.jobs_at_once
+
+    @property
+    def scoring_workers(self) -> int:
+        """Processors of the job that scores."""
+        return self._options.scoring_cpus
+
+    def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
+        """Resolve `auto`, `cpu` or `cuda`: `auto` takes a GPU where `gres` asks for one.
+
+        Raises:
+            ValueError: `cuda` was asked for, and a job sees no GPU; one sentence.
+        """
+        wants_gpu = choice == "cuda" or (choice == "auto" and "gpu" in (self._options.gres or ""))
+        if not wants_gpu:
+            return "cpu"
+        self.environment("cuda")
+        return "cuda"
+
+    def environment(self, device: str) -> dict[str, Any]:
+        """Describe a node of the cluster, from a job on it. Every trainer looks whether its node is like that one.
+
+        Raises:
+            ValueError: `cuda` is asked for and a job sees no GPU; one sentence.
+            SlurmError: the job could not be run.
+        """
+        environment = self._describe(device).environment
+        if environment is None:
+            raise ValueError("DEVICE=cuda: a job of Slurm sees no GPU; ask for one with `gres` or another `partition`")
+        return environment
+
+    def provenance(self, device: str) -> dict[str, Any]:
+        """Return Slurm's version, and the release of Python on the nodes."""
+        return {"slurm": self._version, "python": self._describe(device).python}
+
+    def _describe(self, device: str) -> MachineDescription:
+        """Return what a node says of itself. It is remembered in the home, so that a restart waits in no queue."""
+        if device not in self._descriptions:
+            remembered = self._remembered_at(device)
+            try:
+                self._descriptions[device] = MachineDescription.model_validate_json(remembered.read_bytes())
+            except (OSError, ValidationError) as error:
+                logger.debug("a node is asked what it computes on: %s", error)
+                self._descriptions[device] = self._ask_node(device)
+                write_atomically(remembered, self._descriptions[device].model_dump_json().encode())
+        return self._descriptions[device]
+
+    def _remembered_at(self, device: str) -> Path:
+        return self._home.root / FOLDER / f"node-{node_key(self._options, device)}.json"
+
+    def _ask_node(self, device: str) -> MachineDescription:
+        folder = self._new_folder("describe")
+        result = self._run(folder, describe_program(device), device, _DESCRIBE_S)
+        try:
+            return MachineDescription.model_validate_json(result.stdout)
+        except ValidationError as error:
+            printed = f"{result.stdout}{result.stderr}".strip()[-500:]
+            said = f"a job of Slurm cannot run this Python ({sys.executable}) with the benchmark: {printed}"
+            raise SlurmError(said) from error
+
+    def recover(self) -> int:
+        """Take over what an earlier dispatcher of this home has left; return how many jobs were ended.
+
+        Trainers in the queue go on, and `start` attaches to them. Only with the home locked.
+        """
+        num_ended = 0
+        if not (self._home.root / FOLDER).is_dir():
+            return 0
+        for left in left_jobs(self._home.root, self._scheduler.views()):
+            job = take_states(self._home, left.folder) if left.kind == "trainer" else None
+            if left.is_alive and job is not None and job.root not in self._left:
+                self._left[job.root] = (left.folder, job)
+                continue
+            if left.is_alive and left.view is not None:
+                self._scheduler.cancel(left.view.job_id)
+                num_ended += 1
+            remove_folder(left.folder)
+        return num_ended
+
+    def close(self) -> None:
+        """Remove what jobs that have ended have left; the others stay in the queue, and it is said how to end them."""
+        for trainer in self._started:
+            if trainer.has_ended:
+                remove_folder(trainer.folder)
+        num_left = sum(1 for trainer in self._started if not trainer.has_ended and trainer.folder.job_id is not None)
+        if num_left:
+            jobs = "1 job goes" if num_left == 1 else f"{num_left} jobs go"
+            advice = "the same command goes on with them, and `fmn cancel` ends them"
+            logger.warning("%s on in Slurm's queue: %s", jobs, advice)
+        self._started.clear()
+
+    def start(self, prepared: PreparedJob) -> SlurmTrainer | NotStarted:
+        """Submit a trainer, or attach to the one that an earlier dispatcher has submitted for the same tree."""
+        trainer = self._attached(prepared) or self._submitted(prepared)
+        self._started.append(trainer)
+        trainer.poll()
+        return trainer
+
+    def _attached(self, prepared: PreparedJob) -> SlurmTrainer | None:
+        folder, job = self._left.pop(prepared.job.root, (None, None))
+        if folder is None or job is None:
+            return None
+        if {segment.key for segment in prepared.job.segments} <= {segment.key for segment in job.segments}:
+            logger.info("job %s of an earlier call goes on", folder.job_id)
+            return AttachedTrainer(folder, self._scheduler, prepared)
+        if folder.job_id is not None:  # it would train something else
+            self._scheduler.cancel(folder.job_id)
+        remove_folder(folder)
+        return None
+
+    def _submitted(self, prepared: PreparedJob) -> SlurmTrainer:
+        """Copy a job to where it lives longer than its dispatcher, and submit it."""
+        folder = JobFolder(self._home.root / FOLDER / prepared.job_file.parent.name)
+        folder.path.mkdir(parents=True)
+        shutil.copyfile(prepared.job_file, folder.job_file)
+        origin = prepared.job_file.parent / ORIGIN_FILE
+        if origin.is_file():
+            shutil.copyfile(origin, folder.path / ORIGIN_FILE)
+        prepared.parents.rename(folder.parents)
+        prepared.outbox.rename(folder.outbox)
+        prepared.outbox.symlink_to(folder.outbox)
+        folder.expected_node.write_bytes(canonical_json(self.environment(prepared.job.device)))
+        program = trainer_program(
+            job=folder.job_file, submission=prepared.submission, data=prepared.data, parents=folder.parents,
+            outbox=folder.outbox,
+        )  # fmt: skip
+        look = ("benchmark.executors.slurm.same_node", str(folder.expected_node), str(folder.unlike_node))
+        program = (*look, prepared.job.device, *program)
+        folder.write(NodeJob("trainer", program, str(folder.outbox), log=str(prepared.log)))
+        return SlurmTrainer(folder, self._scheduler, lambda: self._scheduler.submit(folder, device=prepared.job.device))
+
+    def run_trial(
+        self, name: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
+    ) -> ProgramResult:
+        """Run a trial in a job of its own, on copies of its files."""
+        folder = self._new_folder("trial")
+        code = folder.path / "submission"
+        shutil.copyfile(job_file, folder.job_file)
+        shutil.copytree(submission, code)
+        program = trial_program(name, job=folder.job_file, submission=code, arguments=arguments)
+        return self._run(folder, program, device, limit_s)
+
+    def _run(self, folder: JobFolder, program: Sequence[str], device: str, limit_s: float) -> ProgramResult:
+        """Run a program whose answer is wanted, to its end.
+
+        Raises:
+            SlurmError: the job could not be run, so there is no answer.
+        """
+        folder.write(NodeJob("trial", tuple(program), str(folder.path), limit_s=limit_s))
+        try:
+            evidence = self._wait(folder, device, 1, False, lambda: None)
+            end = folder.end()
+            if evidence.lost is not None and (end is None or end.exit_code is not None):
+                raise SlurmError(f"a job of Slurm has failed: {evidence.lost}; {folder.said()}")
+            answers = [path.read_bytes() if path.is_file() else b"" for path in (folder.stdout, folder.stderr)]
+            stdout, stderr = map(spelled_out_bytes, answers)
+            return ProgramResult(evidence.exit_code, stdout, stderr)
+        finally:
+            remove_folder(folder)
+
+    def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
+        """Run the scorer in a job of its own."""
+        log.unlink(missing_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        folder = self._new_folder("score")
+        program = tuple(scorer_program(job=job_file, out=out))
+        folder.write(NodeJob("scorer", program, str(out), log=str(log)))
+        device = _device_of(job_file)
+        try:
+            evidence = self._wait(folder, device, self.scoring_workers, True, on_wait)
+        finally:
+            remove_folder(folder)
+        if evidence != Evidence(exit_code=0):
+            raise scorer_failure(log, evidence.exit_code, memory_event=evidence.memory_event, lost=evidence.lost)
+
+    def _wait(
+        self, folder: JobFolder, device: str, cpus: int, is_scoring: bool, on_wait: Callable[[], None]
+    ) -> Evidence:
+        """Submit the job of a folder and wait for its end; whatever is raised cancels it."""
+        job_id = self._admitted(folder, device, cpus, is_scoring, on_wait)
+        say_at: float | None = time.monotonic() + _SAY_WAITING_S
+        evidence: Evidence | None = None
+        try:
+            while evidence is None:
+                time.sleep(_POLL_S)
+                on_wait()
+                view = self._scheduler.view(job_id, now=folder.has_end())
+                evidence = evidence_of(view, folder.end(), folder.was_over_memory())
+                if say_at is not None and view is not None and view.is_waiting and time.monotonic() > say_at:
+                    logger.warning("job %s waits in Slurm's queue: %s", job_id, view.reason)
+                    say_at = None
+            return evidence
+        except BaseException:
+            self._scheduler.cancel(job_id)
+            raise
+
+    def _admitted(
+        self, folder: JobFolder, device: str, cpus: int, is_scoring: bool, on_wait: Callable[[], None]
+    ) -> str:
+        """Submit a job; where the queue has no room for it, try again until it has."""
+        while True:
+            try:
+                return self._scheduler.submit(folder, device=device, cpus=cpus, is_scoring=is_scoring)
+            except LimitReachedError as error:
+                logger.warning("%s; it is submitted again in %.0f s", error, SUBMIT_AGAIN_S)
+                again = time.monotonic() + SUBMIT_AGAIN_S
+                while time.monotonic() < again:
+                    on_wait()
+                    time.sleep(_POLL_S)
+
+    def _new_folder(self, name: str) -> JobFolder:
+        folder = JobFolder(self._home.root / FOLDER / f"{name}-{uuid.uuid4().hex[:12]}")
+        folder.path.mkdir(parents=True)
+        return folder
+
+
+def _device_of(scoring_job: Path) -> str:
+    from benchmark.scoring.scoring_job import ScoringJob
+
+    return ScoringJob.model_validate_json(scoring_job.read_bytes()).device

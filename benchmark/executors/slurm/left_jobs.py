@@ -1,0 +1,108 @@
+"""Jobs that an earlier dispatcher of the home has left in the queue, and what they had handed out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from benchmark.executors.slurm.node_job import FOLDER, JobFolder, Kind
+from benchmark.executors.slurm.options import SlurmOptions
+from benchmark.executors.slurm.scheduler import NAME_PREFIX, Scheduler, queue_of_user, run_command
+from benchmark.executors.slurm.states import JobView
+from benchmark.store.collector import collect, names_to_collect
+from benchmark.store.layout import Home
+from benchmark.store.origin import read_job_origin
+from benchmark.store.outbox import remove_tree
+from benchmark.store.state_store import Store
+from benchmark.training.training_job import TrainingJob
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LeftJob:
+    """A job of a home, and how it stands.
+
+    Attributes:
+        folder: of the job.
+        kind: of its program; None where that cannot be read.
+        view: what Slurm says; None where it knows nothing of it.
+    """
+
+    folder: JobFolder
+    kind: Kind | None
+    view: JobView | None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it waits or runs."""
+        return self.view is not None and self.view.is_alive
+
+
+def left_jobs(root: Path, views: Mapping[str, JobView]) -> list[LeftJob]:
+    """List all jobs of a home.
+
+    A dispatcher that was killed between submitting a job and writing its number is the reason why names count too.
+
+    Args:
+        root: the home.
+        views: all jobs of the user, by Slurm's number.
+    """
+    by_name = {view.name.removeprefix(NAME_PREFIX): view for view in views.values() if view.is_alive}
+    found: list[LeftJob] = []
+    for path in sorted((root / FOLDER).glob("*")):
+        folder = JobFolder(path)
+        if not path.is_dir():
+            continue
+        view = views.get(folder.job_id or "") or by_name.get(path.name)
+        if view is not None and folder.job_id is None:
+            folder.write_id(view.job_id)
+        try:
+            kind = folder.read().kind
+        except (OSError, ValueError, TypeError) as error:
+            logger.debug("%s is no complete job: %s", path, error)
+            kind = None
+        found.append(LeftJob(folder, kind, view))
+    return found
+
+
+def take_states(home: Home, folder: JobFolder) -> TrainingJob | None:
+    """Take what a trainer has handed out into the store; return its job, or None where there is none."""
+    try:
+        job = TrainingJob.read(folder.job_file)
+    except (OSError, ValidationError) as error:
+        logger.debug("%s holds no trainer's job: %s", folder.path, error)
+        return None
+    collect(folder.outbox, names_to_collect(job), Store(home.segments), read_job_origin(folder.job_file))
+    return job
+
+
+def remove_folder(folder: JobFolder) -> None:
+    """Remove the folder of a job that has ended."""
+    remove_tree(folder.path)
+
+
+def cancel_all(home: Home) -> int:
+    """End all jobs of a home, take what its trainers have finished, and return how many jobs were ended.
+
+    The caller holds the home's lock.
+
+    Raises:
+        SlurmError: Slurm does not answer, or a job does not end.
+    """
+    found = left_jobs(home.root, queue_of_user()) if (home.root / FOLDER).is_dir() else []
+    alive = [each.view.job_id for each in found if each.view is not None and each.view.is_alive]
+    if alive:
+        run_command("scancel", *alive)
+        scheduler = Scheduler(SlurmOptions())
+        for job_id in alive:
+            scheduler.cancel(job_id)
+    for each in found:
+        if each.kind == "trainer":
+            take_states(home, each.folder)
+        remove_folder(each.folder)
+    return len(alive)

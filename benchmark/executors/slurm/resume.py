@@ -1,0 +1,113 @@
+"""What is left of a trainer's job that Slurm has started again: from the states that its earlier start has left.
+
+Those are in its outbox, or in the store, where a dispatcher has taken them. Nothing is taken or removed here: that is
+the dispatcher's work, which may go on at the same time.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmark.executors.slurm.node_job import JobFolder
+from benchmark.plan.tree import Segment, checkpoint_steps
+from benchmark.store.state_store import Store
+from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE
+from benchmark.training.training_job import TrainingJob
+
+logger = logging.getLogger(__name__)
+
+
+def rest_of(job: TrainingJob, is_there: Callable[[str, bool], bool]) -> tuple[Segment, ...]:
+    """Return the segments of a job that are left, each from its latest checkpoint, parents first.
+
+    Args:
+        job: as it was first started.
+        is_there: returns whether the state of a name is there, and can be trained on if the second argument says so.
+    """
+    by_key = {segment.key: segment for segment in job.segments}
+    needed: dict[str, Segment] = {}
+
+    def need(segment: Segment, resumable: bool) -> None:
+        if segment.key in needed or is_there(segment.key, resumable):
+            return
+        rest = _from_latest_checkpoint(segment, job, is_there)
+        needed[segment.key] = rest
+        for continued in (rest.parent, *rest.anchors(job.root)):
+            if continued in by_key:
+                need(by_key[continued], True)
+
+    for segment in job.segments:
+        need(segment, False)
+    return tuple(needed[segment.key] for segment in job.segments if segment.key in needed)
+
+
+def _from_latest_checkpoint(segment: Segment, job: TrainingJob, is_there: Callable[[str, bool], bool]) -> Segment:
+    for step in reversed(checkpoint_steps(segment, job.checkpoint_interval)):
+        if is_there(segment.key_at(job.root, step), True):
+            return segment.from_checkpoint(job.root, step)
+    return segment
+
+
+class LeftStates:
+    """The states that an earlier start of a job has left, in its outbox or in the store of its home."""
+
+    def __init__(self, folder: JobFolder, store: Store) -> None:
+        self._outbox, self._parents, self._store = folder.outbox, folder.parents, store
+
+    def rest(self, job: TrainingJob) -> tuple[Segment, ...]:
+        """Return the segments that are left to train."""
+        return rest_of(job, self._is_there)
+
+    def _is_there(self, key: str, resumable: bool) -> bool:
+        needed = METHOD_FILE if resumable else ENCODER_FILE
+        return (self._outbox / key / needed).is_file() or self._store.has(key, resumable=resumable)
+
+    def hand_over(self, segments: tuple[Segment, ...], root: str) -> None:
+        """Put the states that segments continue where their trainer looks for them.
+
+        Raises:
+            OSError: one of them cannot be copied.
+        """
+        own = {segment.key for segment in segments}
+        continued = {key for segment in segments for key in (segment.parent, *segment.anchors(root))}
+        for key in continued - own - {None}:
+            if key is not None and not (self._parents / key).is_dir():
+                self._copy(key)
+
+    def _copy(self, key: str) -> None:
+        unfinished = self._parents / f"{key}.unfinished"
+        for source in (self._outbox / key, self._store.path(key)):
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            try:
+                for name in (ENCODER_FILE, MASK_FILE, METHOD_FILE):
+                    shutil.copyfile(source / name, unfinished / name)
+            except FileNotFoundError:  # the dispatcher has taken it into the store
+                logger.debug("%s is not in %s any more", key[:12], source)
+                continue
+            unfinished.rename(self._parents / key)
+            return
+        raise FileNotFoundError(f"the state {key[:12]}, which a job continues, is gone")
+
+
+def with_rest(folder: JobFolder, home: Path) -> tuple[Path, int]:
+    """Write the job that is left, and hand over the states that it continues.
+
+    Returns:
+        The file of the job, and the number of updates that are left in it.
+    """
+    job, left = TrainingJob.read(folder.job_file), LeftStates(folder, Store(home / "segments"))
+    rest = left.rest(job)
+    left.hand_over(rest, job.root)
+    path = folder.path / "rest.json"
+    path.write_text(job.model_copy(update={"segments": rest}).model_dump_json(), encoding="utf-8")
+    return path, sum(segment.num_steps for segment in rest)
+
+
+def updates_left(folder: JobFolder, home: Path) -> int:
+    """Return how many updates would be left if the job were started again now."""
+    job = TrainingJob.read(folder.job_file)
+    return sum(segment.num_steps for segment in LeftStates(folder, Store(home / "segments")).rest(job))

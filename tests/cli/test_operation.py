@@ -1,0 +1,124 @@
+"""The verbs of an operator: they say what is so, and remove nothing that was not asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmark.cli.app import app
+from benchmark.cli.doctor import examine
+from benchmark.executors.slurm.node_job import FOLDER, JobFolder, NodeJob
+from benchmark.recording.status import EvaluationStatus, status_name, status_path, write_status
+from benchmark.spec import UserError
+from benchmark.store.garbage import find_garbage, remove
+from benchmark.store.layout import Home
+from benchmark.store.lock import only_one
+from tests.conftest import Evaluated
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("FMN_HOME", str(tmp_path))
+    return Home(tmp_path)
+
+
+def say(*words: str) -> str:
+    ended = CliRunner().invoke(app, [*words], catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
+    return ended.output
+
+
+def half_done() -> EvaluationStatus:
+    return EvaluationStatus(
+        submission="simclr", spec_identity="digits-1.0", stage="training", runs=3, total_runs=14, updates=100,
+        total_updates=400, left_s=None, scoring_s=None, heard=time.time(),
+    )  # fmt: skip
+
+
+def test_a_home_in_which_nothing_goes_on_says_so(home: Home) -> None:
+    assert "nothing is going on" in say("status")
+
+
+def test_an_interrupted_evaluation_is_told_from_one_at_work(home: Home) -> None:
+    name = status_name("simclr", "digits-1.0")
+    write_status(status_path(home.root, name), half_done())
+    assert "3 of 14 runs, 100 of 400 updates (interrupted; the same command goes on)" in say("status")
+    with only_one(home, name, print):
+        assert "(at work)" in say("status")
+
+
+def test_a_home_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FMN_HOME", str(tmp_path / "absent"))
+    with pytest.raises(UserError, match="absent is not there"):
+        say("status")
+
+
+def test_jobs_of_a_cluster_are_mentioned_where_it_cannot_be_asked(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = JobFolder(home.root / FOLDER / "score-1")
+    folder.path.mkdir(parents=True)
+    folder.write(NodeJob("scorer", ("x",), "."))
+    monkeypatch.setenv("PATH", str(home.root))
+    assert "`squeue` is not here" in say("status")
+
+
+@pytest.mark.parametrize("verb", ["cancel", "gc"])
+def test_a_living_dispatcher_is_not_disturbed(home: Home, verb: str) -> None:
+    with only_one(home, "0" * 16, print), pytest.raises(UserError, match="one at work"):
+        say(verb)
+
+
+def test_there_is_nothing_to_cancel_where_nothing_was_submitted(home: Home) -> None:
+    assert say("cancel") == "0 jobs cancelled\n"
+
+
+def test_a_sound_machine_passes_the_doctor_and_a_damaged_state_does_not(home: Home) -> None:
+    assert all(each.is_fine for each in examine(home) if each.what not in ("disk", "slurm"))
+    (home.damaged / "1-abc").mkdir(parents=True)
+    wrong = {each.what for each in examine(home) if not each.is_fine}
+    assert wrong - {"disk", "slurm"} == {"damage"}
+
+
+def test_a_home_that_cannot_be_made_is_one_sentence_of_the_doctor(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    wrong = [each for each in examine(Home(tmp_path / "file" / "home")) if each.what == "home"]
+    assert [each.is_fine for each in wrong] == [False]
+
+
+def test_gc_only_says_what_would_go_until_it_is_told_to_remove_it(home: Home) -> None:
+    (home.segments / "abc.1234.unfinished").mkdir(parents=True)
+    (home.damaged / "1-abc").mkdir(parents=True)
+    home.logs.mkdir()
+    for name, days in (("old.log", 40), ("new.log", 1)):
+        (home.logs / name).write_text(name)
+        changed = time.time() - days * 86400
+        os.utime(home.logs / name, (changed, changed))
+    names = {path.name for each in find_garbage(home, []) for path in each.paths}
+    assert {"1-abc", "old.log"} <= names
+    assert "new.log" not in names
+    assert "would be removed by `fmn gc --yes`" in say("gc")
+    assert (home.logs / "old.log").exists()
+    assert "removed" in say("gc", "--yes")
+    assert not (home.logs / "old.log").exists()
+    assert list(home.damaged.iterdir()) == []
+
+
+def test_states_of_a_record_go_only_when_it_is_named_and_those_that_another_record_needs_stay(
+    tmp_path: Path, evaluated: Evaluated
+) -> None:
+    root = shutil.copytree(evaluated.root, tmp_path / "home")
+    home, (path,) = Home(root), list((root / "records").rglob("*.json"))
+    assert [each for each in find_garbage(home, []) if "rescored" in each.what] == []
+    (lost,) = [each for each in find_garbage(home, [path]) if "rescored" in each.what]
+    assert {each.name for each in lost.paths} == {run.state_key for run in evaluated.record.runs}
+    other = path.with_name("other-0123456789ab.json")
+    shutil.copyfile(path, other)
+    assert [each for each in find_garbage(home, [path]) if "rescored" in each.what] == []
+    other.unlink()
+    remove([lost])
+    assert not any(each.exists() for each in lost.paths)
+    assert path.exists()

@@ -1,0 +1,50 @@
+"""What a job has left that Slurm starts again: as much as the dispatcher would ask for, from the latest checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.evaluation.scheduling.jobs import missing_segments
+from benchmark.executors.slurm.resume import rest_of
+from benchmark.plan.tree import checkpoint_steps
+from benchmark.recording.isolation import Isolation
+from benchmark.spec import BenchmarkSpec
+from tests.executors.warm import jobs_of, request
+
+
+class Given:
+    """A store in which the states of some names are."""
+
+    def __init__(self, names: set[str]) -> None:
+        self.names = names
+
+    def has(self, key: str, *, resumable: bool = False, at_least: Isolation = "none") -> bool:
+        return key in self.names
+
+
+@pytest.mark.parametrize("num_there", range(0, 60, 3))
+def test_what_is_left_is_what_a_dispatcher_would_ask_for(
+    tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path, num_there: int
+) -> None:
+    prepared = request(tiny_spec, plain, tmp_path)
+    job, subtree = jobs_of(prepared, tmp_path)[0].job, prepared.plan.subtrees[0]
+    in_time = sorted(
+        {
+            (step, key)
+            for segment in job.segments
+            for step, key in [
+                (segment.stop, segment.key),
+                *((s, segment.key_at(job.root, s)) for s in checkpoint_steps(segment, job.checkpoint_interval)),
+            ]
+        }
+    )
+    there = Given({key for _, key in in_time[:num_there]})
+    rest = rest_of(job, lambda key, resumable: there.has(key, resumable=resumable))
+    asked = missing_segments(subtree, there, job.checkpoint_interval)  # pyright: ignore[reportArgumentType]
+    assert {segment.key for segment in asked} <= {segment.key for segment in rest}
+    assert {segment.key: segment for segment in rest}.items() >= {each.key: each for each in asked}.items()
+    assert sum(each.num_steps for each in rest) <= sum(each.num_steps for each in job.segments)
+    if num_there == 0:
+        assert rest == job.segments
