@@ -96,6 +96,11 @@ class Entry:
     references: tuple[Reference, ...]
 
     @property
+    def submission(self) -> str:
+        """Name of the submission itself, whoever signed it."""
+        return self.name.removesuffix(f" ({self.signed_by})")
+
+    @property
     def barred(self) -> str:
         """Why this evaluation is not ranked; empty where it is complete."""
         if not self.failed:

@@ -50,7 +50,7 @@ def show_head(scene: Scene, entry: Entry) -> None:
     st.text(one_line(entry.description, 1000) or "No description.")
     if address := web_address(entry.paper):
         st.link_button("Paper", address, icon=":material/article:")
-    mention_unfinished(entry.name)
+    mention_unfinished(entry.submission)
     if entry.barred:
         st.warning(f"Not ranked: {inert(entry.barred)}.", icon=":material/error:")
     columns = columns_of([entry])

@@ -80,6 +80,7 @@ def test_a_newer_record_of_the_same_name_by_another_signer_hides_nothing() -> No
     tested = claims(board, [group[0] for group in groups.values()])
     assert {claim.first for claim in tested if claim.kind == "submissions"} <= set(groups)
     assert len(set(board.names_by_age)) == 3
+    assert [board.entries[path].submission for path in ("honest", "newer", "forged")] == ["a", "a", "a (a lab)"]
 
 
 def test_the_isolated_and_the_other_key_of_one_signer_are_one_signer() -> None:
