@@ -93,6 +93,7 @@ def build_record(
         areas_sha256=hashlib.sha256(answer.areas).hexdigest(),
         states_isolation={level: levels.count(level) for level in ISOLATION_LEVELS if level in levels},
         definitions=_definitions(prepared),
+        floor=dict(result.floor),
         images_per_update=_images_per_update(reports),
     )
 

@@ -160,4 +160,5 @@ class ScoringResult(_Part):
     runs: tuple[ScoredRun, ...]
     cells: tuple[ScoredCell, ...]
     references: tuple[ScoredReference, ...]
+    floor: dict[str, Estimate]
     summary: dict[str, Estimate]

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from benchmark.recording.archive import areas_path, sha256_of
 from benchmark.scoring.areas import Areas, area_per_image, areas_by_run
+from benchmark.scoring.floors import FLOOR_PREFIX
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.predictions import cell_key
 from leaderboard.reading.outcomes import read_outcomes
@@ -61,6 +62,8 @@ def _from_areas(record: Path, sha256: str) -> dict[tuple[str, str, int], Areas] 
 def _complete(entry: Entry, by_run: dict[tuple[str, str, int], Areas]) -> dict[str, AreasOfTask]:
     rows: dict[str, dict[str, dict[int, Areas]]] = {}
     for (task, schedule, seed), area_N in by_run.items():
+        if schedule.startswith(FLOOR_PREFIX):
+            continue  # untrained encoders
         rows.setdefault(task, {}).setdefault(schedule, {})[seed] = area_N
     return {
         task: {

@@ -16,6 +16,7 @@ from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import (
     PROBE_ACCURACY,
     ROBUSTNESS_DENSE,
+    ROBUSTNESS_KNOWLEDGE_KEPT,
     ROBUSTNESS_RETENTION,
     ROBUSTNESS_SCORE,
     ROBUSTNESS_SCORE_HIGH,
@@ -25,7 +26,7 @@ from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.standings import describe, in_order
 from leaderboard.board.wording import bounds, heading, one_line, percent
 
-HEADLINES = (ROBUSTNESS_SCORE, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH)
+HEADLINES = (ROBUSTNESS_SCORE, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH)
 """The numbers at the head of a submission's page."""
 _PROJECT = Path(__file__).resolve().parents[2]
 _FMN = ".venv/bin/fmn"
