@@ -116,6 +116,8 @@ def facts_frame(record: EvaluationRecord, entry: Entry) -> pd.DataFrame:
         ("Training time", f"{cost.train_s / 3600:.2f} device hours"),
         ("Scoring time", f"{cost.scoring_s / 3600:.2f} device hours"),
         ("Peak memory", f"{cost.peak_memory_bytes / 2**30:.2f} GiB"),
+        ("Images through the encoder", _images(record)),
+        ("Tuning", _tuning(record)),
         ("Updates", f"{cost.num_updates:,} (separate runs: {cost.num_updates_naive:,}, {saved:.1f} times as many)"),
         *((f"Data: {task}", _short(about)) for task, about in record.datasets.items()),
         *((f"Provenance: {name}", _short(value)) for name, value in record.provenance.items()),
@@ -124,6 +126,21 @@ def facts_frame(record: EvaluationRecord, entry: Entry) -> pd.DataFrame:
     return pd.DataFrame(
         [{"Fact": one_line(name, 80), "Value": one_line(str(value), 500)} for name, value in pairs]
     )
+
+
+def _images(record: EvaluationRecord) -> str:
+    """Say what an update and the whole training cost in images: equal updates are not equal compute."""
+    counted = record.images_per_update
+    if counted is None:
+        return "not measured"
+    total = (counted.encoder + counted.copies) * record.cost.num_updates
+    copies = f" and {counted.copies:,.0f} through copies of it" if counted.copies else ""
+    return f"{counted.encoder:,.0f} per update{copies}; {total:,.0f} in all"
+
+
+def _tuning(record: EvaluationRecord) -> str:
+    """Say how the hyperparameters were chosen, in the words of the submission."""
+    return "not stated" if record.tuning is None else f"tuned: {_short(record.tuning)}"
 
 
 def evaluation_label(entry: Entry) -> str:

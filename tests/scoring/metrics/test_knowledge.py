@@ -44,10 +44,11 @@ def grid() -> GridView:
 
 def test_the_number_of_a_submission_is_the_ratio_of_what_is_left_to_what_was_learned(grid: GridView) -> None:
     """Recomputed from plain accuracies: correcting for chance cancels in the ratio."""
-    areas = [
-        float(area_over_compression(SPARSITIES, [_accuracy(grid.cells[s, p], grid.test_labels).mean() for p in SPARSITIES]))
-        for s in ("early", "late")
+    curves = [
+        [_accuracy(grid.cells[name, sparsity], grid.test_labels).mean() for sparsity in SPARSITIES]
+        for name in ("early", "late")
     ]
+    areas = [float(area_over_compression(SPARSITIES, curve)) for curve in curves]
     floor, dense = float(np.mean(np.asarray(grid.floor_KN))), float(_accuracy(grid.dense, grid.test_labels).mean())
     found = robustness.METRIC.measure(grid, EVALUATION)["robustness/knowledge_kept"]
     assert found.value == pytest.approx((np.mean(areas) - floor) / (dense - floor), abs=1e-9)

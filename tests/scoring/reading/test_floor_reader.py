@@ -1,4 +1,4 @@
-"""Floors: untrained encoders are pruned as asked, read once per specification, and written where they can be checked."""
+"""Floors: untrained encoders are pruned as asked, read once per specification, and written to be checked."""
 
 from __future__ import annotations
 
