@@ -21,6 +21,7 @@ from benchmark.scoring.areas import AREAS_SCHEMA, write_areas
 from benchmark.scoring.metric import Estimate
 from leaderboard.board.board import entry_of
 from leaderboard.reading.areas import areas_of
+from tests.conftest import Evaluated
 from tests.leaderboard.records import SIGNER, write_signed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -139,3 +140,21 @@ def test_verify_exits_with_1_only_where_a_record_does_not_agree(tmp_path: Path) 
     assert told.exit_code == 1
     assert "linear/accuracy: 0.5" in " ".join(told.output.split())
     assert runner.invoke(app, ["verify", str(SMALL), "--recompute"]).exit_code == 0
+
+
+def test_a_new_record_agrees_with_its_outcomes_knowledge_and_floors_included(evaluated: Evaluated) -> None:
+    found = recompute_record(evaluated.path, load_trust())
+    assert (found.problem, found.differing) == ("", ())
+    assert evaluated.record.floor is not None
+    assert "robustness/knowledge_kept" in evaluated.record.summary
+
+
+def test_a_floor_that_the_areas_do_not_give_is_named(evaluated: Evaluated, tmp_path: Path) -> None:
+    path = tmp_path / evaluated.path.parent.name / evaluated.path.name
+    path.parent.mkdir()
+    for suffix in evaluated.record.attachments:
+        shutil.copyfile(evaluated.path.with_suffix(suffix), path.with_suffix(suffix))
+    floor = {name: Estimate(value=0.001) for name in evaluated.record.floor or {}}
+    write_signed(path, evaluated.record.model_copy(update={"floor": floor}))
+    found = recompute_record(path, load_trust())
+    assert any(each.startswith("floor: ") for each in found.differing)
