@@ -54,6 +54,7 @@ def test_the_number_of_a_submission_is_the_ratio_of_what_is_left_to_what_was_lea
     assert found.value == pytest.approx((np.mean(areas) - floor) / (dense - floor), abs=1e-9)
     assert found.low is not None
     assert found.high is not None
+    assert found.value is not None
     assert found.low < found.value < found.high
 
 
