@@ -20,12 +20,14 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.printable import masked
-from benchmark.recording.archive import outcomes_path
+from benchmark.recording.archive import areas_path, outcomes_path
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, in_words, open_record
+from benchmark.scoring.areas import Areas, areas_by_run
+from benchmark.scoring.floors import FLOOR_PREFIX
 from benchmark.scoring.metric import Estimate
-from benchmark.scoring.recompute import Recomputed, Values, recompute
+from benchmark.scoring.recompute import AreaKey, Recomputed, Values, recompute
 from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.spec.documents.validation import parse_document
 
@@ -93,7 +95,9 @@ def recompute_record(path: Path, trust: Trust) -> Recomputation:
     try:
         record = open_record(path, trust).record
         check_attachments(path, record)
-        pairs = list(_pairs(record, _again(record, pq.read_table(outcomes_path(path)))))
+        areas = None if record.areas_sha256 is None else areas_by_run(pq.read_table(areas_path(path)))
+        again = _again(record, pq.read_table(outcomes_path(path)), areas)
+        pairs = [*_pairs(record, again), *([] if areas is None else _of_areas(areas, again.areas))]
     except UserError as error:
         return Recomputation(path, {}, 0.0, (), f"its specification cannot be read: {error}")
     except (OSError, ValueError, LookupError, TypeError, RecursionError, pa.ArrowException) as error:
@@ -104,13 +108,13 @@ def recompute_record(path: Path, trust: Trust) -> Recomputation:
     return Recomputation(path, counts, max((each.difference for each in pairs), default=0.0), tuple(differing))
 
 
-def _again(record: EvaluationRecord, table: pa.Table) -> Recomputed:
+def _again(record: EvaluationRecord, table: pa.Table, areas: Mapping[AreaKey, Areas] | None) -> Recomputed:
     said = {
         (run.task, run.schedule, _exact(run.sparsity), run.seed): run.metrics
         for run in record.runs if run.status == "finished"
     }  # fmt: skip
     num_classes = {task: len(facts["classes"]) for task, facts in record.datasets.items()}
-    return recompute(parse_document(BenchmarkSpec, record.spec), num_classes, table, said)
+    return recompute(parse_document(BenchmarkSpec, record.spec), num_classes, table, said, areas)
 
 
 def _exact(sparsity: float) -> Decimal:
@@ -127,6 +131,7 @@ def _pairs(record: EvaluationRecord, again: Recomputed) -> Iterator[_Pair]:
         found = again.cells.get((cell.task, cell.schedule, _exact(cell.sparsity)), {})
         yield from _of_estimates(where, cell.metrics, found, again.words)
     yield from _of_estimates("summary", record.summary, again.summary, again.words)
+    yield from _of_estimates("floor", record.floor or {}, again.floor, again.words)
 
 
 def _of_run(where: str, said: Values, again: Mapping[str, float]) -> Iterator[_Pair]:
@@ -154,6 +159,20 @@ def _of_estimates(
         for suffix, first, second in bounds:
             if suffix == "" or first is not None or second is not None:
                 yield _Pair(where, f"{name}{suffix}", first, second, source)
+
+
+def _of_areas(said: Mapping[AreaKey, Areas], again: Mapping[AreaKey, Areas]) -> Iterator[_Pair]:
+    """Compare the areas of every run at the test image where they differ most; untrained encoders are no runs."""
+    trained = {key for key in said if not key[1].startswith(FLOOR_PREFIX)}
+    for key in sorted(trained | again.keys()):
+        where = f"{key[0]} {key[1]} seed {key[2]}"
+        one_N, two_N = said.get(key), again.get(key)
+        if one_N is None or two_N is None or one_N.shape != two_N.shape:
+            one, two = (None if each is None else float(len(each)) for each in (one_N, two_N))
+            yield _Pair(where, "number of areas", one, two, "outcomes")
+            continue
+        worst = int(abs(one_N - two_N).argmax())
+        yield _Pair(where, f"area of image {worst}", float(one_N[worst]), float(two_N[worst]), "outcomes")
 
 
 def _bare(name: str) -> str:

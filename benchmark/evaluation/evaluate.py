@@ -72,7 +72,9 @@ def evaluate(
         else:
             feed.stage("everything is scored already")
         record = build_record(prepared, store, executor, results, answer, scoring_s=time.monotonic() - started)
-        path = write_record(home.records, record, answer.outcomes, answer.maps, key=keys[role_of(record.isolation)])
+        path = write_record(
+            home.records, record, answer.outcomes, answer.maps, answer.areas, key=keys[role_of(record.isolation)]
+        )
         keeper.keep(answer)
         status.remove()
         _drop_spent_states(prepared, store)

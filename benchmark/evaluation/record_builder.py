@@ -91,8 +91,10 @@ def build_record(
         summary=dict(result.summary),
         outcomes_sha256=hashlib.sha256(answer.outcomes).hexdigest(),
         maps_sha256=hashlib.sha256(answer.maps).hexdigest(),
+        areas_sha256=hashlib.sha256(answer.areas).hexdigest(),
         states_isolation={level: levels.count(level) for level in ISOLATION_LEVELS if level in levels},
         definitions=_definitions(prepared, result.versions),
+        floor=dict(result.floor),
         images_per_update=_images_per_update(reports),
     )
 

@@ -2,7 +2,7 @@
 
 Starting the scorer takes seconds even where it only finds that nothing is left to compute. What it would read - states,
 data, the specification, its own code, the libraries and the machine - is compared instead. Anything else than equality
-starts it. The files beside the record hold the outcomes and maps, so that they are not kept twice.
+starts it. The files beside the record hold outcomes, maps and areas, so that they are not kept twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scorer_client import ScorerAnswer, scoring_job
 from benchmark.executors.base import Executor
 from benchmark.files.sealed import read_sealed, write_sealed
-from benchmark.recording.archive import maps_path, outcomes_path, place_of
+from benchmark.recording.archive import areas_path, maps_path, outcomes_path, place_of
 from benchmark.recording.isolation import Isolation
 from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, ScoringJob, ScoringResult
 from benchmark.spec.canonical import digest
@@ -29,6 +29,9 @@ from benchmark.store.layout import Home
 from benchmark.store.state_store import Store
 
 logger = logging.getLogger(__name__)
+
+_BESIDE_RECORD = (outcomes_path, maps_path, areas_path)
+"""Places of the files that hold what an answer has besides numbers."""
 
 _LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "statsmodels", "kornia", "safetensors", "pyarrow")
 
@@ -59,17 +62,18 @@ class AnswerKeeper:
             kept: dict[str, Any] = {} if content is None else json.loads(content)
             if kept.get("inputs") != self._inputs:
                 return None
-            outcomes, maps = outcomes_path(self._record).read_bytes(), maps_path(self._record).read_bytes()
-            if [_sha256(outcomes), _sha256(maps)] != kept["files"]:
+            outcomes, maps, areas = (beside(self._record).read_bytes() for beside in _BESIDE_RECORD)
+            if [_sha256(outcomes), _sha256(maps), _sha256(areas)] != kept["files"]:
                 return None
-            return ScorerAnswer(ScoringResult.model_validate_json(kept["result"]), outcomes, maps, self._states)
+            result = ScoringResult.model_validate_json(kept["result"])
+            return ScorerAnswer(result, outcomes, maps, areas, self._states)
         except (OSError, ValueError, KeyError) as error:
             logger.debug("the scorer is asked again, because its last answer cannot be read: %s", error)
             return None
 
     def keep(self, answer: ScorerAnswer) -> None:
         """Keep an answer; where that is not possible, the scorer is asked again next time."""
-        files = [_sha256(answer.outcomes), _sha256(answer.maps)]
+        files = [_sha256(answer.outcomes), _sha256(answer.maps), _sha256(answer.areas)]
         kept = {"inputs": self._inputs, "files": files, "result": answer.result.model_dump_json()}
         try:
             write_sealed(self._path, json.dumps(kept).encode())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.plan.plan import DENSE
-from benchmark.scoring.metric import CellView, Estimate, GridView, Labels, Outcome, Population
+from benchmark.scoring.floors import Floors, accuracies
+from benchmark.scoring.metric import CellFloor, CellView, Estimate, GridView, Labels, Outcome, Population
+from benchmark.scoring.metric_names import PROBE_PREDICTION
 from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS
 from benchmark.scoring.scoring_job import ScoredCell, TaskToScore
 from benchmark.spec import BenchmarkSpec, Evaluation
@@ -28,9 +32,17 @@ def stack(outcomes: BySeed) -> Population:
     return Population(values, examples)
 
 
+def predictions_of(outcomes: Mapping[Cell, BySeed]) -> dict[Cell, dict[int, NDArray[Any]]]:
+    """Return the class that every model predicts per test example, integer (N,), by cell and seed."""
+    return {
+        cell: {seed: outcome.examples[PROBE_PREDICTION] for seed, outcome in own.items()}
+        for cell, own in outcomes.items()
+    }  # fmt: skip
+
+
 def score_cells(
     evaluation: Evaluation, task: TaskToScore, labels_N: Labels, outcomes: Mapping[Cell, BySeed],
-    populations: Mapping[Cell, Population],
+    populations: Mapping[Cell, Population], floors: Floors | None = None,
 ) -> list[ScoredCell]:  # fmt: skip
     """Average every number of every cell over its models, and compare it with the dense models of the same seeds.
 
@@ -40,6 +52,7 @@ def score_cells(
         labels_N: int64 (N,), labels of its test examples.
         outcomes: per cell and seed, what was read from one model.
         populations: the same, stacked per cell.
+        floors: what untrained encoders know; None where they were not read.
     """
     confidence = evaluation.bootstrap.confidence
     cells: list[ScoredCell] = []
@@ -48,13 +61,32 @@ def score_cells(
         metrics = {name: Estimate.over_models(values_K, confidence) for name, values_K in population.values.items()}
         parent = _dense_of(own, outcomes, populations)
         if schedule != DENSE and parent is not None:
-            view = CellView(schedule, sparsity, parent, population, labels_N, task.num_classes)
+            floor = _floor((schedule, sparsity), own, floors)
+            view = CellView(schedule, sparsity, parent, population, labels_N, task.num_classes, floor)
             for metric in CELL_METRICS:
                 metrics |= metric.measure(view, evaluation)
         cells.append(
             ScoredCell(task=task.name, schedule=schedule, sparsity=sparsity, num_models=len(own), metrics=metrics)
         )
     return cells
+
+
+def _floor(cell: Cell, own: BySeed, floors: Floors | None) -> CellFloor | None:
+    """Return what untrained encoders of a cell's seeds know; None where one of them was not read."""
+    found = [] if floors is None else [floors.get(each, {}) for each in (DENSE_CELL, cell)]
+    if not found or not all(own.keys() <= by_seed.keys() for by_seed in found):
+        return None
+    return CellFloor(*(accuracies(by_seed, sorted(own)) for by_seed in found))
+
+
+def floor_estimates(spec: BenchmarkSpec, task: str, floors: Floors) -> dict[str, Estimate]:
+    """Return the accuracy of untrained encoders: by `task`, and pruned alike by `task/schedule/sparsity`."""
+    return {
+        task if cell == DENSE_CELL else f"{task}/{cell[0]}/{cell[1]}": Estimate.over_models(
+            accuracies(by_seed, sorted(by_seed)), spec.evaluation.bootstrap.confidence
+        )
+        for cell, by_seed in floors.items()
+    }
 
 
 def _dense_of(
@@ -69,7 +101,7 @@ def _dense_of(
 
 def grid_summary(
     spec: BenchmarkSpec, task: TaskToScore, labels_N: Labels, populations: Mapping[Cell, Population],
-    cells: Sequence[ScoredCell],
+    cells: Sequence[ScoredCell], floors: Floors | None = None,
 ) -> dict[str, Estimate]:  # fmt: skip
     """Summarise a task; an incomplete grid has no summary, because a missing run must never improve a score."""
     wanted = {(each.name, sparsity) for each in spec.schedules for sparsity in spec.sparsities} | {DENSE_CELL}
@@ -83,12 +115,18 @@ def grid_summary(
         sparsities=spec.sparsities,
         test_labels=labels_N,
         num_classes=task.num_classes,
+        floor_KN=_dense_floor(spec, floors or {}),
     )
     dense_cell = next(cell for cell in cells if cell.schedule == DENSE)
     summary = {f"dense:{name}": estimate for name, estimate in dense_cell.metrics.items()}
     for metric in GRID_METRICS:
         summary |= metric.measure(grid, spec.evaluation)
     return summary | _averages_over_grid(spec, cells)
+
+
+def _dense_floor(spec: BenchmarkSpec, floors: Floors) -> NDArray[np.bool_] | None:
+    by_seed, seeds = floors.get(DENSE_CELL, {}), range(spec.population.models)
+    return np.stack([by_seed[seed] for seed in seeds]) if set(seeds) <= by_seed.keys() else None
 
 
 def _averages_over_grid(spec: BenchmarkSpec, cells: Sequence[ScoredCell]) -> dict[str, Estimate]:

@@ -155,8 +155,25 @@ class Population:
 
 
 @dataclass(frozen=True)
+class CellFloor:
+    """Accuracies of the untrained encoders of a cell's seeds, in their order.
+
+    Attributes:
+        dense_K: float64 (K,), as they are.
+        pruned_K: float64 (K,), pruned as the cell is.
+    """
+
+    dense_K: NDArray[np.float64]
+    pruned_K: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class CellView:
-    """A cell of the grid beside the dense population it descends from (same seeds, same order)."""
+    """A cell of the grid beside the dense population it descends from (same seeds, same order).
+
+    Attributes:
+        floor: what untrained encoders of the same seeds know; None where they were not read.
+    """
 
     schedule: str
     sparsity: Decimal
@@ -164,6 +181,7 @@ class CellView:
     sparse: Population
     test_labels: Labels
     num_classes: int
+    floor: CellFloor | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +191,8 @@ class GridView:
     Attributes:
         ranked_schedules: names of the schedules that count for the robustness score (no controls).
         sparsities: the pruned sparsities, increasing.
+        floor_KN: whether the untrained encoders of the seeds classify each test image correctly, bool (K, N); None
+            where they were not read.
     """
 
     dense: Population
@@ -181,6 +201,7 @@ class GridView:
     sparsities: tuple[Decimal, ...]
     test_labels: Labels
     num_classes: int
+    floor_KN: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

@@ -47,5 +47,11 @@ ROBUSTNESS_DENSE = "robustness/dense"
 ROBUSTNESS_RETENTION = "robustness/retention"
 """Score over dense accuracy."""
 
+ROBUSTNESS_KNOWLEDGE_KEPT = "robustness/knowledge_kept"
+"""Share of what training added that is kept, over the ranked schedules."""
+
+KNOWLEDGE_KEPT, ABOVE_FLOOR = "knowledge/kept", "knowledge/above_floor"
+"""The same of one cell; and its accuracy above untrained encoders that are pruned alike, in percentage points."""
+
 EXCESS_PIE = "pie/excess"
 """Disagreement that pruning adds to what two halves of the dense population disagree on."""

@@ -20,7 +20,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from benchmark.scoring.aggregate import Cell, average_over_tasks, grid_summary, score_cells, stack
+from benchmark.scoring.aggregate import (
+    Cell,
+    average_over_tasks,
+    floor_estimates,
+    grid_summary,
+    predictions_of,
+    score_cells,
+    stack,
+)
+from benchmark.scoring.areas import Areas, areas_by_run, areas_table
+from benchmark.scoring.floors import Floors, floors_from_areas
 from benchmark.scoring.metric import Estimate, Labels, ModelView, Outcome
 from benchmark.scoring.metric_names import (
     CORRUPTION_CORRECT,
@@ -44,6 +54,9 @@ RunKey = tuple[str, str, Decimal, int]
 
 CellKey = tuple[str, str, Decimal]
 
+AreaKey = tuple[str, str, int]
+"""Task, schedule, seed."""
+
 Values = Mapping[str, float | None]
 Examples = Mapping[str, NDArray[Any]]
 
@@ -57,12 +70,16 @@ class Recomputed:
         cells: per cell, all numbers.
         summary: of the whole submission; empty where a run is missing.
         words: names of the numbers of single models that outcomes do not determine: averaged again, never measured.
+        areas: per task, schedule and seed, the area under the curve of every test image.
+        floor: accuracies of untrained encoders, named as in a record; empty where no areas speak of them.
     """
 
     runs: Mapping[RunKey, Mapping[str, float]]
     cells: Mapping[CellKey, Mapping[str, Estimate]]
     summary: Mapping[str, Estimate]
     words: frozenset[str]
+    areas: Mapping[AreaKey, Areas] = field(default_factory=dict[AreaKey, Areas])
+    floor: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
 
 
 @dataclass
@@ -74,8 +91,9 @@ class _Task:
 
 
 def recompute(
-    spec: BenchmarkSpec, num_classes: Mapping[str, int], table: pa.Table, said: Mapping[RunKey, Values]
-) -> Recomputed:
+    spec: BenchmarkSpec, num_classes: Mapping[str, int], table: pa.Table, said: Mapping[RunKey, Values],
+    said_areas: Mapping[AreaKey, Areas] | None = None,
+) -> Recomputed:  # fmt: skip
     """Compute the numbers of an evaluation again.
 
     Args:
@@ -83,6 +101,7 @@ def recompute(
         num_classes: per task, C.
         table: the outcomes, one row per run and test example.
         said: per finished run, the numbers that the record gives.
+        said_areas: the areas beside the record, for what they say of untrained encoders; None where there are none.
 
     Raises:
         ValueError: the outcomes are not those of these runs, or not such as a scorer writes.
@@ -104,8 +123,16 @@ def recompute(
         raise ValueError(f"outcomes: expected all finished runs, got none of {_shown(min(missing))}")
     known = {name for found in runs.values() for name in found}
     words = {name for values in said.values() for name in values} - known
-    cells, summary = _aggregate(spec, num_classes, tasks)
-    return Recomputed(runs, cells, summary, frozenset(words))
+    floors = {name: floors_from_areas(spec, name, said_areas or {}) for name in tasks}
+    cells, summary = _aggregate(spec, num_classes, tasks, floors)
+    tables = [_areas(spec, name, num_classes[name], mine) for name, mine in tasks.items()]
+    areas = areas_by_run(pa.concat_tables(tables)) if tables else {}
+    floor = {key: each for name in tasks for key, each in floor_estimates(spec, name, floors[name]).items()}
+    return Recomputed(runs, cells, summary, frozenset(words), areas, floor)
+
+
+def _areas(spec: BenchmarkSpec, name: str, num_classes: int, mine: _Task) -> pa.Table:
+    return areas_table(name, num_classes, spec.sparsities, mine.labels_N, predictions_of(mine.outcomes))
 
 
 def determined(spec: BenchmarkSpec, labels_N: Labels, examples: Examples) -> dict[str, float]:
@@ -183,7 +210,7 @@ def _check_classes(key: RunKey, num_classes: int, labels_N: Labels, examples: Ex
 
 
 def _aggregate(
-    spec: BenchmarkSpec, num_classes: Mapping[str, int], tasks: Mapping[str, _Task]
+    spec: BenchmarkSpec, num_classes: Mapping[str, int], tasks: Mapping[str, _Task], floors: Mapping[str, Floors]
 ) -> tuple[dict[CellKey, Mapping[str, Estimate]], dict[str, Estimate]]:
     cells: dict[CellKey, Mapping[str, Estimate]] = {}
     summaries: list[Mapping[str, Estimate]] = []
@@ -191,9 +218,11 @@ def _aggregate(
         task = _task_of(name, index, num_classes[name])
         populations = {cell: stack(_common(own)) for cell, own in mine.outcomes.items()}
         outcomes = {cell: _common(own) for cell, own in mine.outcomes.items()}
-        scored: list[ScoredCell] = score_cells(spec.evaluation, task, mine.labels_N, outcomes, populations)
+        scored: list[ScoredCell] = score_cells(
+            spec.evaluation, task, mine.labels_N, outcomes, populations, floors[name]
+        )
         cells |= {(each.task, each.schedule, each.sparsity): each.metrics for each in scored}
-        if summary := grid_summary(spec, task, mine.labels_N, populations, scored):
+        if summary := grid_summary(spec, task, mine.labels_N, populations, scored, floors[name]):
             summaries.append(summary)
     return cells, average_over_tasks(summaries) if len(summaries) == len(spec.tasks) else {}
 

@@ -8,6 +8,7 @@ from benchmark.scoring.metrics import (
     class_impact,
     corruption,
     geometry,
+    knowledge,
     label_change,
     pies,
     prediction_depth,
@@ -40,6 +41,7 @@ CELL_METRICS: tuple[CellMetric, ...] = (
     class_impact.METRIC,
     label_change.METRIC,
     corruption.CELL_METRIC,
+    knowledge.METRIC,
 )
 GRID_METRICS: tuple[GridMetric, ...] = (robustness.METRIC, label_change.PIE_OVERLAP, prune_potential.METRIC)
 

@@ -63,7 +63,7 @@ class Entry:
 
     `controlled` says which schedule a control differs from in its criterion only, `chance` the accuracy of guessing per
     task; `signed_by` and `key_id` say who vouches for all of it. `name` is that of the submission; where two signers on
-    a board use the same one, `assemble` adds the signer.
+    a board use the same one, `assemble` adds the signer. The digests are those of the files beside the record.
     """
 
     path: str
@@ -94,6 +94,8 @@ class Entry:
     device_s: float
     columns: tuple[Column, ...]
     references: tuple[Reference, ...]
+    outcomes_sha256: str = ""
+    areas_sha256: str | None = None
 
     @property
     def submission(self) -> str:
@@ -236,6 +238,8 @@ def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:
         references=tuple(
             Reference(r.task, r.name, r.accuracy.value, r.accuracy.low, r.accuracy.high) for r in record.references
         ),
+        outcomes_sha256=record.outcomes_sha256,
+        areas_sha256=record.areas_sha256,
     )
 
 

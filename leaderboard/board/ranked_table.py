@@ -12,7 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.scoring.metric_names import EXCESS_PIE, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH
+from benchmark.scoring.metric_names import (
+    ABOVE_FLOOR,
+    EXCESS_PIE,
+    ROBUSTNESS_DENSE,
+    ROBUSTNESS_KNOWLEDGE_KEPT,
+    ROBUSTNESS_RETENTION,
+    ROBUSTNESS_SCORE_HIGH,
+)
 from leaderboard.board.standings import Row
 from leaderboard.board.wording import TRACKS, bounds, one_line
 
@@ -28,7 +35,8 @@ HELP = {
 }  # fmt: skip
 """What a column of the frame means, by its name."""
 PREFERRED = (
-    ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH, EXCESS_PIE, "depth/pred_shift",
+    ROBUSTNESS_KNOWLEDGE_KEPT, ABOVE_FLOOR, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH, EXCESS_PIE,
+    "depth/pred_shift",
     "q_score_2022/mean", "class_impact/paired_bh", "corruption/mean_error", "sparsity/effective", "cost/device_time",
     "cost/peak_memory",
 )  # fmt: skip

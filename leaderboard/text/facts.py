@@ -16,6 +16,7 @@ from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import (
     PROBE_ACCURACY,
     ROBUSTNESS_DENSE,
+    ROBUSTNESS_KNOWLEDGE_KEPT,
     ROBUSTNESS_RETENTION,
     ROBUSTNESS_SCORE,
     ROBUSTNESS_SCORE_HIGH,
@@ -26,7 +27,7 @@ from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.standings import describe, in_order
 from leaderboard.board.wording import bounds, heading, one_line, percent
 
-HEADLINES = (ROBUSTNESS_SCORE, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH)
+HEADLINES = (ROBUSTNESS_SCORE, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH)
 """The numbers at the head of a submission's page."""
 _PROJECT = Path(__file__).resolve().parents[2]
 _FMN = command_words(".venv/bin/fmn", "fmn")
@@ -117,6 +118,8 @@ def facts_frame(record: EvaluationRecord, entry: Entry) -> pd.DataFrame:
         ("Training time", f"{cost.train_s / 3600:.2f} device hours"),
         ("Scoring time", f"{cost.scoring_s / 3600:.2f} device hours"),
         ("Peak memory", f"{cost.peak_memory_bytes / 2**30:.2f} GiB"),
+        ("Images through the encoder", _images(record)),
+        ("Tuning", _tuning(record)),
         ("Updates", f"{cost.num_updates:,} (separate runs: {cost.num_updates_naive:,}, {saved:.1f} times as many)"),
         *((f"Data: {task}", _short(about)) for task, about in record.datasets.items()),
         *((f"Copies: {task}", _copies(about)) for task, about in record.datasets.items()),
@@ -136,6 +139,21 @@ def _copies(about: Mapping[str, Any]) -> str:
             return f"{trained}, {several:,} images stand under several labels"
         case _:
             return "not counted, as the record is from before copies were counted"
+
+
+def _images(record: EvaluationRecord) -> str:
+    """Say what an update and the whole training cost in images: equal updates are not equal compute."""
+    counted = record.images_per_update
+    if counted is None:
+        return "not measured"
+    total = (counted.encoder + counted.copies) * record.cost.num_updates
+    copies = f" and {counted.copies:,.0f} through copies of it" if counted.copies else ""
+    return f"{counted.encoder:,.0f} per update{copies}; {total:,.0f} in all"
+
+
+def _tuning(record: EvaluationRecord) -> str:
+    """Say how the hyperparameters were chosen, in the words of the submission."""
+    return "not stated" if record.tuning is None else f"tuned: {_short(record.tuning)}"
 
 
 def evaluation_label(entry: Entry) -> str:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from benchmark.cli.app import app
 from benchmark.cli.recomputation import recompute_record
-from benchmark.recording.archive import MAPS_SUFFIX, OUTCOMES_SUFFIX, read_record
+from benchmark.recording.archive import MAPS_SUFFIX, OUTCOMES_SUFFIX, areas_path, read_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import load_trust
+from benchmark.scoring.areas import AREAS_SCHEMA, write_areas
 from benchmark.scoring.metric import Estimate
-from tests.leaderboard.records import write_signed
+from leaderboard.board.board import entry_of
+from leaderboard.reading.areas import areas_of
+from tests.conftest import Evaluated
+from tests.leaderboard.records import SIGNER, write_signed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 SHIPPED = sorted(RESULTS.glob("*/*.json"))
@@ -101,6 +108,30 @@ def test_outcomes_of_a_run_that_the_record_hides_are_named(tmp_path: Path) -> No
     assert "expected runs of the record" in recompute_record(_sign_changed(tmp_path, change), load_trust()).problem
 
 
+def _sign_with_areas(folder: Path, shift: float) -> Path:
+    """Write the areas that the outcomes give, moved by `shift` for one image of one model, and sign them."""
+    path = _sign_changed(folder, lambda record: record)
+    found = areas_of(entry_of(str(path), read_record(path), SIGNER))
+    assert found is not None
+    rows: list[dict[str, Any]] = [
+        {"task": task, "schedule": schedule, "seed": seed, "area": area_N}
+        for task, areas in found.items() for schedule, area_KN in areas.items() for seed, area_N in enumerate(area_KN)
+    ]  # fmt: skip
+    rows[7]["area"][12] += shift
+    write_areas([pa.Table.from_pylist(rows, AREAS_SCHEMA)], areas_path(path))
+    sha256 = hashlib.sha256(areas_path(path).read_bytes()).hexdigest()
+    newer = {"schema_version": 2, "areas_sha256": sha256}
+    write_signed(path, read_record(path).model_copy(update=newer))
+    return path
+
+
+@pytest.mark.parametrize(("shift", "names"), [(0.0, []), (-0.01, ["area of image 12"])])
+def test_an_area_that_its_outcomes_do_not_give_is_named(shift: float, names: list[str], tmp_path: Path) -> None:
+    found = recompute_record(_sign_with_areas(tmp_path, shift), load_trust())
+    assert found.problem == ""
+    assert [each.split(": ")[1] for each in found.differing] == names
+
+
 def test_verify_exits_with_1_only_where_a_record_does_not_agree(tmp_path: Path) -> None:
     runner = CliRunner()
     path = _sign_changed(tmp_path, _with_run("linear/accuracy"))
@@ -109,3 +140,21 @@ def test_verify_exits_with_1_only_where_a_record_does_not_agree(tmp_path: Path) 
     assert told.exit_code == 1
     assert "linear/accuracy: 0.5" in " ".join(told.output.split())
     assert runner.invoke(app, ["verify", str(SMALL), "--recompute"]).exit_code == 0
+
+
+def test_a_new_record_agrees_with_its_outcomes_knowledge_and_floors_included(evaluated: Evaluated) -> None:
+    found = recompute_record(evaluated.path, load_trust())
+    assert (found.problem, found.differing) == ("", ())
+    assert evaluated.record.floor is not None
+    assert "robustness/knowledge_kept" in evaluated.record.summary
+
+
+def test_a_floor_that_the_areas_do_not_give_is_named(evaluated: Evaluated, tmp_path: Path) -> None:
+    path = tmp_path / evaluated.path.parent.name / evaluated.path.name
+    path.parent.mkdir()
+    for suffix in evaluated.record.attachments:
+        shutil.copyfile(evaluated.path.with_suffix(suffix), path.with_suffix(suffix))
+    floor = {name: Estimate(value=0.001) for name in evaluated.record.floor or {}}
+    write_signed(path, evaluated.record.model_copy(update={"floor": floor}))
+    found = recompute_record(path, load_trust())
+    assert any(each.startswith("floor: ") for each in found.differing)

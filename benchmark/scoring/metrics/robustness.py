@@ -22,6 +22,7 @@ from benchmark.scoring.metric import Column, Estimate, GridMetric, GridView, Pop
 from benchmark.scoring.metric_names import (
     PROBE_PREDICTION,
     ROBUSTNESS_DENSE,
+    ROBUSTNESS_KNOWLEDGE_KEPT,
     ROBUSTNESS_RETENTION,
     ROBUSTNESS_SCORE,
     ROBUSTNESS_SCORE_HIGH,
@@ -39,6 +40,9 @@ FEW_MODELS = 30
 """Below this many models the bootstrap alone under-covers (.91 instead of .95 at 10 models that differ much: decision
 5), so the wider of it and a t interval over models is given."""
 
+FLOOR = "floor"
+"""Name of the untrained encoders among the statistics that are resampled together."""
+
 MODEL_RESAMPLING = 0
 """Name of the resampling of models in single-submission intervals."""
 
@@ -50,11 +54,15 @@ def _measure(grid: GridView, evaluation: Evaluation) -> Mapping[str, Estimate]:
     for schedule in grid.ranked_schedules:
         stacks[f"{ROBUSTNESS_SCORE}:{schedule}"] = _area(grid, schedule, grid.sparsities)
     stacks[ROBUSTNESS_SCORE] = _mean_matrix([stacks[f"{ROBUSTNESS_SCORE}:{name}"] for name in grid.ranked_schedules])
+    if grid.floor_KN is not None:
+        stacks[FLOOR] = grid.floor_KN.astype(np.float64)
     stacks[ROBUSTNESS_SCORE_HIGH] = _mean_matrix([_area(grid, name, high) for name in grid.ranked_schedules])
 
     measured = {name: values_KN for name, values_KN in stacks.items() if values_KN is not None}
-    undefined = dict.fromkeys([*stacks, ROBUSTNESS_RETENTION], Estimate(value=None))
-    return undefined | _estimates(measured, grid.num_classes, evaluation.bootstrap)
+    ratios = [ROBUSTNESS_RETENTION, *([ROBUSTNESS_KNOWLEDGE_KEPT] if FLOOR in stacks else [])]
+    undefined = dict.fromkeys([*stacks, *ratios], Estimate(value=None))
+    found = undefined | _estimates(measured, grid.num_classes, evaluation.bootstrap)
+    return {name: estimate for name, estimate in found.items() if name != FLOOR}
 
 
 def _correctness(grid: GridView, population: Population) -> Doubles | None:
@@ -104,6 +112,13 @@ def _estimates(stacks: Mapping[str, Doubles], num_classes: int, settings: Bootst
     if {ROBUSTNESS_SCORE, ROBUSTNESS_DENSE} <= columns.keys():
         score, dense = columns[ROBUSTNESS_SCORE], columns[ROBUSTNESS_DENSE]
         estimates[ROBUSTNESS_RETENTION] = _ratio(means_SK[[score, dense]], draws_RS[:, [score, dense]], settings)
+        if FLOOR in columns:
+            both, floor = [score, dense], columns[FLOOR]
+            low, untrained = estimates[ROBUSTNESS_DENSE].low, float(means_SK[floor].mean())
+            defined = low is not None and low > untrained
+            estimates[ROBUSTNESS_KNOWLEDGE_KEPT] = Estimate(value=None) if not defined else _ratio(
+                means_SK[both] - means_SK[floor], draws_RS[:, both] - draws_RS[:, [floor]], settings
+            )
     return estimates
 
 
@@ -157,6 +172,13 @@ METRIC = GridMetric(
             "Retention",
             "Robustness score divided by chance-corrected dense accuracy; undefined where the dense models know no "
             "more than chance.",
+        ),
+        _column(
+            "knowledge_kept",
+            "Knowledge kept",
+            "Robustness score less the chance-corrected accuracy of untrained encoders, divided by dense accuracy less "
+            "the same: the share of what training added that pruning leaves; 0 is no more than untrained, negative "
+            "less; undefined where the interval of dense accuracy reaches that of untrained encoders.",
         ),
         _column(
             "score:<schedule>", "Robustness of a schedule", "The robustness score of one ranked schedule; at most 1."

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from benchmark.files.sealed import read_sealed, write_sealed
 from benchmark.scoring.metric import Estimate, Features
 from benchmark.scoring.probes.linear_probe import fit_linear_probe
-from benchmark.scoring.reading.features import extract_final_features
+from benchmark.scoring.reading.floor_reader import correct_of
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.scoring_job import ScoredReference
 from benchmark.spec.canonical import digest
@@ -61,11 +61,7 @@ def _raw_pixels(reader: TaskReader) -> ScoredReference:
 def _untrained(reader: TaskReader) -> ScoredReference:
     accuracies: list[float] = []
     for seed in range(reader.spec.population.models):
-        encoder = reader.encoder(seed)
-        train, test = (
-            extract_final_features(encoder, each.images, reader.compute) for each in (reader.train, reader.test)
-        )
-        accuracies.append(_probe_accuracy(reader, train, test))
+        accuracies.append(float(correct_of(reader, seed).mean()))
     estimate = Estimate.over_models(np.array(accuracies), reader.spec.evaluation.bootstrap.confidence)
     return ScoredReference(task=reader.task.name, name="untrained", accuracy=estimate)
 

@@ -20,6 +20,7 @@ import torch
 from benchmark.scoring.compute import Device
 from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.reading.device import configure, processes_that_fit
+from benchmark.scoring.reading.floor_reader import read_floors_of
 from benchmark.scoring.reading.maps import draw_maps
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.references import reference_lines
@@ -52,6 +53,8 @@ def fill_cache(job: ScoringJob) -> None:
     work: list[Callable[[], None]] = []
     for step in (_read_references, _draw_maps):
         work += [partial(step, partial(reader_of, job, task)) for task in busy]
+    seeds = range(job.spec.population.models)
+    work += [partial(_read_floor, partial(reader_of, job, task), seed) for task in busy for seed in seeds]
     for task in busy:
         work += [partial(_read, partial(reader_of, job, task), runs) for runs in deal(unknown[task.name], workers)]
     with ProcessPoolExecutor(
@@ -113,6 +116,10 @@ def _read(open_reader: Open, runs: Runs) -> None:
 
 def _read_references(open_reader: Open) -> None:
     reference_lines(open_reader())
+
+
+def _read_floor(open_reader: Open, seed: int) -> None:
+    read_floors_of(open_reader(), seed)
 
 
 def _draw_maps(open_reader: Open) -> None:
