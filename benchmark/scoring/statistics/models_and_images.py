@@ -185,7 +185,7 @@ def differences_from_moments(
 
     Args:
         value_n: means, (n,) or a batch (..., n).
-        num_models_n: K of every method, (n,).
+        num_models_n: K of every method, (n,) or as `value_n`.
         models_n: `V_models`, as `value_n`.
         rest_n: `V_rest`, as `value_n`.
         images_nn: products of `Population.images_N` of two methods, (..., n, n): `V_images` on the diagonal.
@@ -199,7 +199,7 @@ def differences_from_moments(
     diagonal_n = np.diagonal(images_nn, axis1=-2, axis2=-1)
     images = np.maximum(diagonal_n[..., first] + diagonal_n[..., second] - 2 * images_nn[..., first, second], 0)
     squares_n = models_n**2 / (num_models_n - 1)
-    fewest = np.minimum(num_models_n[first], num_models_n[second])
+    fewest = np.minimum(num_models_n[..., first], num_models_n[..., second])
     variance, freedom = _combined(
         models_n[..., first] + models_n[..., second],
         (squares_n[..., first] + squares_n[..., second]) * (fewest - 1),
