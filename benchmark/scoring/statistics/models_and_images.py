@@ -59,7 +59,7 @@ class TwoWayMean:
     @property
     def p(self) -> float:
         """Two-sided p-value of "it is 0". 1 where nothing varies: there is nothing to test with."""
-        return 1.0 if self.error < ROUNDING else float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
+        return float(two_sided_p(*(np.array(each) for each in (self.value, self.error, self.freedom))))
 
     def interval(self, confidence: float) -> Interval:
         """Return `value -+ t error`; of width zero where nothing varies."""
@@ -91,7 +91,7 @@ class Population:
         """The mean with its standard error."""
         images, counts = float(self.images_N @ self.images_N), (self.num_models, len(self.images_N))
         models = max(self.models, self.rest)
-        variance, freedom = _combined(models, models**2, images, self.rest, counts)
+        variance, freedom = variance_and_freedom(models, models**2, images, self.rest, counts)
         return TwoWayMean(self.value, float(np.sqrt(variance)), float(freedom))
 
 
@@ -200,20 +200,26 @@ def differences_from_moments(
     images = np.maximum(diagonal_n[..., first] + diagonal_n[..., second] - 2 * images_nn[..., first, second], 0)
     squares_n = models_n**2 / (num_models_n - 1)
     fewest = np.minimum(num_models_n[..., first], num_models_n[..., second])
-    variance, freedom = _combined(
+    variance, freedom = variance_and_freedom(
         models_n[..., first] + models_n[..., second],
         (squares_n[..., first] + squares_n[..., second]) * (fewest - 1),
         images, rest_n[..., first] + rest_n[..., second], (fewest, num_images),
     )  # fmt: skip
     value, error = value_n[..., first] - value_n[..., second], np.sqrt(variance)
+    return PairDifferences(first, second, value, error, freedom, two_sided_p(value, error, freedom))
+
+
+def two_sided_p(value: Doubles, error: Doubles, freedom: Doubles) -> Doubles:
+    """Return the p-values of "it is 0", element by element; 1 where nothing varies: nothing to test with."""
     varies = error >= ROUNDING
     statistic = np.divide(-np.abs(value), error, out=np.zeros_like(error), where=varies)
-    p = np.where(varies, 2 * stdtr(freedom, statistic), 1.0)
-    return PairDifferences(first, second, value, error, freedom, p)
+    return np.where(varies, 2 * stdtr(np.where(varies, freedom, 1.0), statistic), 1.0)
 
 
-def _combined(models: Any, models_squared: Any, images: Any, rest: Any, counts: tuple[Any, int]) -> tuple[Any, Any]:
-    """Return V and its degrees of freedom, element by element.
+def variance_and_freedom(
+    models: Any, models_squared: Any, images: Any, rest: Any, counts: tuple[Any, int]
+) -> tuple[Any, Any]:
+    """Return V and its degrees of freedom, element by element, for numbers or arrays of one shape.
 
     Args:
         models: the sum of `max(V_models, V_rest)` over methods.

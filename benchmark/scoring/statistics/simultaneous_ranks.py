@@ -21,14 +21,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.stats.multitest import multipletests
 
 Flags = NDArray[np.bool_]
 
 
 def holm(p_M: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return p-values adjusted by Holm's method for all of them together, at most 1."""
-    return np.asarray(multipletests(p_M, method="holm")[1]) if len(p_M) else p_M
+    """Return p-values adjusted by Holm's method for all of them together, at most 1.
+
+    Of (..., M) every row is a family of its own. statsmodels has the same for one family; it collects garbage in every
+    call, which takes a fifth of a second.
+    """
+    order = p_M.argsort(axis=-1)
+    left_M = np.arange(p_M.shape[-1], 0, -1)
+    stepped = np.maximum.accumulate(np.take_along_axis(p_M, order, axis=-1) * left_M, axis=-1)
+    adjusted = np.empty_like(stepped)
+    np.put_along_axis(adjusted, order, np.minimum(stepped, 1), axis=-1)
+    return adjusted
 
 
 def ahead(value_M: NDArray[np.float64], adjusted_M: NDArray[np.float64], num_methods: int, level: float) -> Flags:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from benchmark.scoring.statistics.simultaneous_ranks import ahead, holm, rank_intervals, tie_groups
 
@@ -15,6 +16,9 @@ def test_holm_is_the_step_down_of_bonferroni() -> None:
     p_M = np.array([0.01, 0.04, 0.03, 0.005])
     assert holm(p_M).tolist() == [0.03, 0.06, 0.06, 0.02]
     assert holm(np.zeros(0)).tolist() == []
+    p_3M = np.random.default_rng(0).random((3, 40)) ** 4
+    expected = [multipletests(row, method="holm")[1] for row in p_3M]
+    np.testing.assert_allclose(holm(p_3M), expected)
 
 
 def test_places_count_who_is_separated() -> None:
