@@ -23,6 +23,7 @@ from benchmark.scoring.statistics.models_and_images import (
     variance_and_freedom,
 )
 from benchmark.scoring.statistics.simultaneous_ranks import holm
+from leaderboard.board.claims import planned_weights
 
 Doubles = NDArray[np.float64]
 
@@ -173,12 +174,14 @@ def _products(scale_n: Doubles, b: int, N: int, rng: np.random.Generator) -> Dou
 
 
 def adjusted(drawn: Boards, *, alone: bool) -> Doubles:
-    """Adjust the p-values of the pairs of every board by Holm's method, (b, M).
+    """Adjust p-values of every board by Holm's method, those of the pairs first: (b, M) or (b, M + 4 n).
 
     Args:
         drawn: boards.
-        alone: the pairs for themselves, as for places; else with the tests within methods, as for claims.
+        alone: the pairs for themselves, as for places; else with the tests within methods, weighted as claims are.
     """
     pairs_bM = drawn.pairs.p_M
-    family = pairs_bM if alone else np.concatenate([pairs_bM, drawn.within_p], axis=1)
-    return holm(family)[:, : pairs_bM.shape[1]]
+    if alone:
+        return holm(pairs_bM)
+    weights = planned_weights(["submissions"] * pairs_bM.shape[1] + ["schedules"] * drawn.within_p.shape[1])
+    return holm(np.concatenate([pairs_bM, drawn.within_p], axis=1), weights)

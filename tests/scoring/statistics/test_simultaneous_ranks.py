@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -19,6 +20,14 @@ def test_holm_is_the_step_down_of_bonferroni() -> None:
     p_3M = np.random.default_rng(0).random((3, 40)) ** 4
     expected = [multipletests(row, method="holm")[1] for row in p_3M]
     np.testing.assert_allclose(holm(p_3M), expected)
+
+
+def test_a_weighted_test_may_use_its_share_of_the_error_and_leaves_it_to_the_others() -> None:
+    """Weights 3 and 1: at .05 the first passes up to .0375, then the second up to .05, and the reverse up to .0125."""
+    weights_2 = np.array([3.0, 1.0])
+    assert holm(np.array([0.03, 0.05]), weights_2) == pytest.approx([0.04, 0.05])
+    assert holm(np.array([0.05, 0.0125]), weights_2) == pytest.approx([0.05, 0.05])
+    assert holm(np.array([0.05, 0.03]), weights_2) == pytest.approx([0.05 * 4 / 3, 0.05 * 4 / 3])
 
 
 def test_places_count_who_is_separated() -> None:
