@@ -20,12 +20,13 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.printable import masked
-from benchmark.recording.archive import outcomes_path
+from benchmark.recording.archive import areas_path, outcomes_path
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, in_words, open_record
+from benchmark.scoring.areas import Areas, areas_by_run
 from benchmark.scoring.metric import Estimate
-from benchmark.scoring.recompute import Recomputed, Values, recompute
+from benchmark.scoring.recompute import AreaKey, Recomputed, Values, recompute
 from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.spec.documents.validation import parse_document
 
@@ -93,7 +94,10 @@ def recompute_record(path: Path, trust: Trust) -> Recomputation:
     try:
         record = open_record(path, trust).record
         check_attachments(path, record)
-        pairs = list(_pairs(record, _again(record, pq.read_table(outcomes_path(path)))))
+        again = _again(record, pq.read_table(outcomes_path(path)))
+        pairs = list(_pairs(record, again))
+        if record.areas_sha256 is not None:
+            pairs += _of_areas(areas_by_run(pq.read_table(areas_path(path))), again.areas)
     except UserError as error:
         return Recomputation(path, {}, 0.0, (), f"its specification cannot be read: {error}")
     except (OSError, ValueError, LookupError, TypeError, RecursionError, pa.ArrowException) as error:
@@ -154,6 +158,19 @@ def _of_estimates(
         for suffix, first, second in bounds:
             if suffix == "" or first is not None or second is not None:
                 yield _Pair(where, f"{name}{suffix}", first, second, source)
+
+
+def _of_areas(said: Mapping[AreaKey, Areas], again: Mapping[AreaKey, Areas]) -> Iterator[_Pair]:
+    """Compare the areas of every run at the test image where they differ most."""
+    for key in sorted(said.keys() | again.keys()):
+        where = f"{key[0]} {key[1]} seed {key[2]}"
+        one_N, two_N = said.get(key), again.get(key)
+        if one_N is None or two_N is None or one_N.shape != two_N.shape:
+            counts = (None if each is None else float(len(each)) for each in (one_N, two_N))
+            yield _Pair(where, "number of areas", *counts, "outcomes")
+            continue
+        worst = int(abs(one_N - two_N).argmax())
+        yield _Pair(where, f"area of image {worst}", float(one_N[worst]), float(two_N[worst]), "outcomes")
 
 
 def _bare(name: str) -> str:

@@ -67,7 +67,9 @@ def evaluate(
         at_least = executor.isolation if train else "none"
         answer = run_scorer(prepared, home, store, executor, workers, on_wait, at_least)
         record = build_record(prepared, store, executor, results, answer, scoring_s=time.monotonic() - started)
-        path = write_record(home.records, record, answer.outcomes, answer.maps, key=keys[role_of(record.isolation)])
+        path = write_record(
+            home.records, record, answer.outcomes, answer.maps, answer.areas, key=keys[role_of(record.isolation)]
+        )
         status.remove()
         _drop_spent_states(prepared, store)
     return read_record(path), path

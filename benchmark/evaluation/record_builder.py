@@ -90,6 +90,7 @@ def build_record(
         summary=dict(result.summary),
         outcomes_sha256=hashlib.sha256(answer.outcomes).hexdigest(),
         maps_sha256=hashlib.sha256(answer.maps).hexdigest(),
+        areas_sha256=hashlib.sha256(answer.areas).hexdigest(),
         states_isolation={level: levels.count(level) for level in ISOLATION_LEVELS if level in levels},
         definitions=_definitions(prepared),
         images_per_update=_images_per_update(reports),

@@ -14,6 +14,7 @@ from benchmark.executors.errors import ExecutorError, ScorerError
 from benchmark.plan import Run, Segment, Subtree, path_to
 from benchmark.recording.isolation import Isolation
 from benchmark.scoring.scoring_job import (
+    AREAS_FILE,
     MAPS_FILE,
     MAX_CHUNK_MIB,
     OUTCOMES_FILE,
@@ -46,12 +47,14 @@ class ScorerAnswer:
         result: its numbers.
         outcomes: a parquet file of per-example outcomes, kept beside the record.
         maps: a parquet file of two-dimensional maps, kept beside the record.
+        areas: a parquet file of the area under the curve per model and test image, kept beside the record.
         states: keys of all states that were read: of runs, and those from which their masks were derived.
     """
 
     result: ScoringResult
     outcomes: bytes
     maps: bytes
+    areas: bytes
     states: frozenset[str] = frozenset()
 
 
@@ -122,8 +125,8 @@ def run_scorer(
             said = f"scoring has failed, and no record is written; run the same command again to continue: {error}"
             raise ExecutorError(said) from error
         result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
-        outcomes, maps = (out / OUTCOMES_FILE).read_bytes(), (out / MAPS_FILE).read_bytes()
-        return ScorerAnswer(result, outcomes, maps, frozenset(states))
+        outcomes, maps, areas = ((out / name).read_bytes() for name in (OUTCOMES_FILE, MAPS_FILE, AREAS_FILE))
+        return ScorerAnswer(result, outcomes, maps, areas, frozenset(states))
 
 
 def _demand_disk(folder: Path) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
-from benchmark.recording.record import MAPS_SUFFIX, OUTCOMES_SUFFIX, READABLE_VERSIONS, EvaluationRecord
+from benchmark.recording.record import AREAS_SUFFIX, MAPS_SUFFIX, OUTCOMES_SUFFIX, READABLE_VERSIONS, EvaluationRecord
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check, sign
 from benchmark.recording.signing_keys import SigningKey
 from benchmark.spec.canonical import canonical_json
@@ -38,8 +38,9 @@ def record_path(records: Path, record: EvaluationRecord) -> Path:
 
 
 def write_record(
-    records: Path, record: EvaluationRecord, outcomes: bytes, maps: bytes | None = None, *, key: SigningKey
-) -> Path:
+    records: Path, record: EvaluationRecord, outcomes: bytes, maps: bytes | None = None, areas: bytes | None = None, *,
+    key: SigningKey,
+) -> Path:  # fmt: skip
     """Write a record, the files beside it and a signature over all of them.
 
     The record comes last, so that it never names files that are not there and is never seen unsigned. Cut off at any
@@ -56,6 +57,8 @@ def write_record(
     write_atomically(outcomes_path(path), outcomes)
     if maps is not None:
         write_atomically(maps_path(path), maps)
+    if areas is not None:
+        write_atomically(areas_path(path), areas)
     write_atomically(signature_path(path), sign(content, record.attachments, record.isolation, key))
     write_atomically(path, content)
     return path
@@ -69,6 +72,11 @@ def outcomes_path(path: Path) -> Path:
 def maps_path(path: Path) -> Path:
     """Where the maps of the record at `path` are."""
     return path.with_suffix(MAPS_SUFFIX)
+
+
+def areas_path(path: Path) -> Path:
+    """Where the areas per test image of the record at `path` are."""
+    return path.with_suffix(AREAS_SUFFIX)
 
 
 def signature_path(path: Path) -> Path:

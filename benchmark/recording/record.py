@@ -18,8 +18,9 @@ SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 """Of records that are read. Version 2 adds optional fields, so that version 1 stays readable."""
 
-OUTCOMES_SUFFIX, MAPS_SUFFIX = ".parquet", ".maps.parquet"
-"""Of the files beside a record: what every model said of every test example, and where maps place them."""
+OUTCOMES_SUFFIX, MAPS_SUFFIX, AREAS_SUFFIX = ".parquet", ".maps.parquet", ".areas.parquet"
+"""Of the files beside a record: what every model said of every test example, where maps place them, and the area under
+the curve of every model and test example."""
 
 Reason = Literal["submission", "environment", "timeout", "out_of_memory", "invalid_output"]
 """Why a run has no score; `benchmark.executors.failure` holds the table that decides it."""
@@ -131,6 +132,7 @@ class Derivation(_Part):
 
 _SINCE_VERSION_2 = (
     "states_isolation", "definitions", "images_per_update", "floor", "penalties", "worst_seed", "tuning", "derived",
+    "areas_sha256",
 )  # fmt: skip
 
 
@@ -166,6 +168,8 @@ class EvaluationRecord(_Part):
     """Digest of the parquet file of per-example outcomes beside the record."""
     maps_sha256: str | None = None
     """Digest of the parquet file of maps beside the record; None in records from before there were maps."""
+    areas_sha256: str | None = None
+    """Digest of the parquet file of areas beside the record; None in records from before there were any."""
     states_isolation: dict[Isolation, int] | None = None
     """Number of trained states by how isolated the code was that made them. From here on: since version 2."""
     definitions: dict[str, str] | None = None
@@ -194,7 +198,9 @@ class EvaluationRecord(_Part):
     @property
     def attachments(self) -> dict[str, str]:
         """Suffix of the name of every file that belongs beside the record, with its sha256."""
-        named = {OUTCOMES_SUFFIX: self.outcomes_sha256, MAPS_SUFFIX: self.maps_sha256}
+        named = {
+            OUTCOMES_SUFFIX: self.outcomes_sha256, MAPS_SUFFIX: self.maps_sha256, AREAS_SUFFIX: self.areas_sha256,
+        }  # fmt: skip
         return {suffix: sha256 for suffix, sha256 in named.items() if sha256 is not None}
 
     @property

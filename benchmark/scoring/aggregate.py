@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.plan.plan import DENSE
 from benchmark.scoring.metric import CellView, Estimate, GridView, Labels, Outcome, Population
+from benchmark.scoring.metric_names import PROBE_PREDICTION
 from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS
 from benchmark.scoring.scoring_job import ScoredCell, TaskToScore
 from benchmark.spec import BenchmarkSpec, Evaluation
@@ -26,6 +29,14 @@ def stack(outcomes: BySeed) -> Population:
     values = {name: np.array([each.values[name] for each in ordered]) for name in ordered[0].values}
     examples = {name: np.stack([each.examples[name] for each in ordered]) for name in ordered[0].examples}
     return Population(values, examples)
+
+
+def predictions_of(outcomes: Mapping[Cell, BySeed]) -> dict[Cell, dict[int, NDArray[Any]]]:
+    """Return the class that every model predicts per test example, integer (N,), by cell and seed."""
+    return {
+        cell: {seed: outcome.examples[PROBE_PREDICTION] for seed, outcome in own.items()}
+        for cell, own in outcomes.items()
+    }  # fmt: skip
 
 
 def score_cells(

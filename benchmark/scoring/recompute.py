@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from benchmark.scoring.aggregate import Cell, average_over_tasks, grid_summary, score_cells, stack
+from benchmark.scoring.aggregate import Cell, average_over_tasks, grid_summary, predictions_of, score_cells, stack
+from benchmark.scoring.areas import Areas, areas_by_run, areas_table
 from benchmark.scoring.metric import Estimate, Labels, ModelView, Outcome
 from benchmark.scoring.metric_names import (
     CORRUPTION_CORRECT,
@@ -44,6 +45,9 @@ RunKey = tuple[str, str, Decimal, int]
 
 CellKey = tuple[str, str, Decimal]
 
+AreaKey = tuple[str, str, int]
+"""Task, schedule, seed."""
+
 Values = Mapping[str, float | None]
 Examples = Mapping[str, NDArray[Any]]
 
@@ -57,12 +61,14 @@ class Recomputed:
         cells: per cell, all numbers.
         summary: of the whole submission; empty where a run is missing.
         words: names of the numbers of single models that outcomes do not determine: averaged again, never measured.
+        areas: per task, schedule and seed, the area under the curve of every test image.
     """
 
     runs: Mapping[RunKey, Mapping[str, float]]
     cells: Mapping[CellKey, Mapping[str, Estimate]]
     summary: Mapping[str, Estimate]
     words: frozenset[str]
+    areas: Mapping[AreaKey, Areas] = field(default_factory=dict[AreaKey, Areas])
 
 
 @dataclass
@@ -105,7 +111,13 @@ def recompute(
     known = {name for found in runs.values() for name in found}
     words = {name for values in said.values() for name in values} - known
     cells, summary = _aggregate(spec, num_classes, tasks)
-    return Recomputed(runs, cells, summary, frozenset(words))
+    tables = [_areas(spec, name, num_classes[name], mine) for name, mine in tasks.items()]
+    areas = areas_by_run(pa.concat_tables(tables)) if tables else {}
+    return Recomputed(runs, cells, summary, frozenset(words), areas)
+
+
+def _areas(spec: BenchmarkSpec, name: str, num_classes: int, mine: _Task) -> pa.Table:
+    return areas_table(name, num_classes, spec.sparsities, mine.labels_N, predictions_of(mine.outcomes))
 
 
 def determined(spec: BenchmarkSpec, labels_N: Labels, examples: Examples) -> dict[str, float]:

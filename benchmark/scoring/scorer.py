@@ -2,8 +2,8 @@
 
     python -I -m benchmark.scoring.scorer --job J --out DIR
 
-Writes `result.json`, `outcomes.parquet` (one row per run and test example) and `maps.parquet` (where maps of the
-representations place test images) into DIR.
+Writes `result.json`, `outcomes.parquet` (one row per run and test example), `maps.parquet` (where maps of the
+representations place test images) and `areas.parquet` (the area under the curve per model and test example) into DIR.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from benchmark.scoring.aggregate import Cell, average_over_tasks, grid_summary, score_cells, stack
+from benchmark.scoring.aggregate import Cell, average_over_tasks, grid_summary, predictions_of, score_cells, stack
+from benchmark.scoring.areas import areas_table, write_areas
 from benchmark.scoring.compute import MIB
 from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.metric import Estimate, Outcome
@@ -33,6 +34,7 @@ from benchmark.scoring.reading.worker_pool import fill_cache, reader_of
 from benchmark.scoring.registry import all_columns
 from benchmark.scoring.scorer_exit import WORKER_KILLED
 from benchmark.scoring.scoring_job import (
+    AREAS_FILE,
     MAPS_FILE,
     OUTCOMES_FILE,
     RESULT_FILE,
@@ -58,6 +60,7 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
     summaries: list[Mapping[str, Estimate]] = []
     tables: list[pa.Table] = []
     maps: list[pa.Table] = [SCHEMA.empty_table()]
+    areas: list[pa.Table] = []
     for task in job.tasks:
         reader = reader_of(job, task)
         outcomes: dict[Cell, dict[int, Outcome]] = {}
@@ -72,10 +75,12 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
         cells += task_cells
         references += reference_lines(reader)
         maps.append(draw_maps(job.spec, reader))
+        areas.append(_areas(job, reader, outcomes))
         if summary := grid_summary(job.spec, task, reader.test.labels, populations, task_cells):
             summaries.append(summary)
     _write(pa.concat_tables(tables, promote_options="default") if tables else pa.table({}), out / OUTCOMES_FILE)
     _write(pa.concat_tables(maps), out / MAPS_FILE)
+    write_areas(areas, out / AREAS_FILE)
     complete = len(summaries) == len(job.spec.tasks)
     summary = average_over_tasks(summaries) if complete else {}
     return ScoringResult(
@@ -111,6 +116,11 @@ def _table(task: str, run: RunToScore, outcome: Outcome, labels_N: np.ndarray) -
         "label": labels_N.astype(np.int16),
     }
     return pa.table(columns | {name: array for name, array in outcome.examples.items() if array.shape == (count,)})
+
+
+def _areas(job: ScoringJob, reader: TaskReader, outcomes: Mapping[Cell, Mapping[int, Outcome]]) -> pa.Table:
+    task, predictions = reader.task, predictions_of(outcomes)
+    return areas_table(task.name, task.num_classes, job.spec.sparsities, reader.test.labels, predictions)
 
 
 def _write(table: pa.Table, path: Path) -> None:

@@ -14,7 +14,9 @@ from benchmark.scoring.metric import Column, Estimate
 from benchmark.spec import BenchmarkSpec
 
 RESULT_FILE, OUTCOMES_FILE, MAPS_FILE = "result.json", "outcomes.parquet", "maps.parquet"
-"""The three files that a scorer leaves."""
+AREAS_FILE = "areas.parquet"
+ANSWER_FILES = (RESULT_FILE, OUTCOMES_FILE, MAPS_FILE, AREAS_FILE)
+"""The four files that a scorer leaves."""
 
 ENCODER_FILE, MASK_FILE = "encoder.safetensors", "mask.safetensors"
 """What a scorer reads of a state."""

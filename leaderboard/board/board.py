@@ -62,7 +62,7 @@ class Entry:
     """The facts of one evaluation; every text in it is untrusted. `path` names it within a board.
 
     `controlled` says which schedule a control differs from in its criterion only, `chance` the accuracy of guessing per
-    task; `signed_by` and `key_id` say who vouches for all of it.
+    task; `signed_by` and `key_id` say who vouches for all of it. The digests are those of the files beside the record.
     """
 
     path: str
@@ -93,6 +93,8 @@ class Entry:
     device_s: float
     columns: tuple[Column, ...]
     references: tuple[Reference, ...]
+    outcomes_sha256: str = ""
+    areas_sha256: str | None = None
 
     @property
     def barred(self) -> str:
@@ -251,6 +253,8 @@ def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:
         references=tuple(
             Reference(r.task, r.name, r.accuracy.value, r.accuracy.low, r.accuracy.high) for r in record.references
         ),
+        outcomes_sha256=record.outcomes_sha256,
+        areas_sha256=record.areas_sha256,
     )
 
 

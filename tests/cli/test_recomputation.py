@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from benchmark.cli.app import app
 from benchmark.cli.recomputation import recompute_record
-from benchmark.recording.archive import MAPS_SUFFIX, OUTCOMES_SUFFIX, read_record
+from benchmark.recording.archive import MAPS_SUFFIX, OUTCOMES_SUFFIX, areas_path, read_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import load_trust
+from benchmark.scoring.areas import AREAS_SCHEMA, write_areas
 from benchmark.scoring.metric import Estimate
-from tests.leaderboard.records import write_signed
+from leaderboard.board.board import entry_of
+from leaderboard.reading.areas import areas_of
+from tests.leaderboard.records import SIGNER, write_signed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 SHIPPED = sorted(RESULTS.glob("*/*.json"))
@@ -99,6 +104,30 @@ def test_outcomes_of_a_run_that_the_record_hides_are_named(tmp_path: Path) -> No
         )
 
     assert "expected runs of the record" in recompute_record(_sign_changed(tmp_path, change), load_trust()).problem
+
+
+def _sign_with_areas(folder: Path, shift: float) -> Path:
+    """Write the areas that the outcomes give, moved by `shift` for one image of one model, and sign them."""
+    path = _sign_changed(folder, lambda record: record)
+    found = areas_of(entry_of(str(path), read_record(path), SIGNER))
+    assert found is not None
+    rows = [
+        {"task": task, "schedule": schedule, "seed": seed, "area": area_N}
+        for task, areas in found.items() for schedule, area_KN in areas.items() for seed, area_N in enumerate(area_KN)
+    ]  # fmt: skip
+    rows[7]["area"][12] += shift
+    write_areas([pa.Table.from_pylist(rows, AREAS_SCHEMA)], areas_path(path))
+    sha256 = hashlib.sha256(areas_path(path).read_bytes()).hexdigest()
+    newer = {"schema_version": 2, "areas_sha256": sha256}
+    write_signed(path, read_record(path).model_copy(update=newer))
+    return path
+
+
+@pytest.mark.parametrize(("shift", "names"), [(0.0, []), (-0.01, ["area of image 12"])])
+def test_an_area_that_its_outcomes_do_not_give_is_named(shift: float, names: list[str], tmp_path: Path) -> None:
+    found = recompute_record(_sign_with_areas(tmp_path, shift), load_trust())
+    assert found.problem == ""
+    assert [each.split(": ")[1] for each in found.differing] == names
 
 
 def test_verify_exits_with_1_only_where_a_record_does_not_agree(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from benchmark.recording.record import (
 from benchmark.recording.signing_keys import SigningKey
 from benchmark.scoring.metric import Column, Estimate
 
-OUTCOMES, MAPS = b"PAR1 as far as the archive is concerned", b"PAR1 with maps"
+OUTCOMES, MAPS, AREAS = b"PAR1 as far as the archive is concerned", b"PAR1 with maps", b"PAR1 with areas"
 KEY = SigningKey("isolated", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 UNISOLATED_KEY = SigningKey("unisolated", Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
 TASK = "digits/resnet8#1"
@@ -77,6 +77,7 @@ def record(*, complete: bool = False) -> EvaluationRecord:
         },
         outcomes_sha256=hashlib.sha256(OUTCOMES).hexdigest(),
         maps_sha256=hashlib.sha256(MAPS).hexdigest(),
+        areas_sha256=hashlib.sha256(AREAS).hexdigest(),
         states_isolation={"docker": 3, "none": 1},
         definitions={"keys": "2", "spec": "1.0", "linear": "3"},
         images_per_update=ImagesPerUpdate(encoder=256.0, copies=128.0),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmark.recording.archive import (
+    areas_path,
     find_records,
     maps_path,
     outcomes_path,
@@ -20,7 +21,7 @@ from benchmark.recording.archive import (
     write_record,
 )
 from benchmark.recording.record import Cost
-from tests.recording.synthetic import KEY, MAPS, OUTCOMES, UNISOLATED_KEY, record
+from tests.recording.synthetic import AREAS, KEY, MAPS, OUTCOMES, UNISOLATED_KEY, record
 
 
 def facts(folder: Path) -> dict[str, tuple[int, int]]:
@@ -28,33 +29,36 @@ def facts(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_what_is_written_is_read_back_with_its_outcomes_beside_it(tmp_path: Path) -> None:
-    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     assert path == tmp_path / "digits-1.0" / f"simclr-{'ab' * 6}.json" == record_path(tmp_path, record())
     assert read_record(path) == record()
     assert outcomes_path(path).read_bytes() == OUTCOMES
     assert maps_path(path).read_bytes() == MAPS
+    assert areas_path(path).read_bytes() == AREAS
 
 
 def test_the_same_evaluation_at_another_time_and_cost_leaves_the_first_record_untouched(tmp_path: Path) -> None:
-    write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     before = facts(tmp_path)
     cost = Cost(train_s=0, scoring_s=0, num_updates=176, num_updates_naive=280, peak_memory_bytes=1)
     changes = {"created": "2027-01-01T00:00:00Z", "cost": cost, "provenance": {"num_cores": 64}}
-    write_record(tmp_path, record().model_copy(update=changes), OUTCOMES, MAPS, key=KEY)
+    write_record(tmp_path, record().model_copy(update=changes), OUTCOMES, MAPS, AREAS, key=KEY)
     assert facts(tmp_path) == before
 
 
 @pytest.mark.parametrize("changes", [{"tier": "full"}, {"summary": {}}, {"isolation": "none"}, {"spec": {"name": "x"}}])
 def test_a_record_that_says_something_else_replaces_the_first(tmp_path: Path, changes: dict[str, Any]) -> None:
-    write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     other = record().model_copy(update=changes)
     key = KEY if other.isolation == "docker" else UNISOLATED_KEY
-    assert read_record(write_record(tmp_path, other, OUTCOMES, MAPS, key=key)) == other
+    assert read_record(write_record(tmp_path, other, OUTCOMES, MAPS, AREAS, key=key)) == other
 
 
-@pytest.mark.parametrize("damage", ["no outcomes", "other outcomes", "no maps", "other maps", "torn record"])
+@pytest.mark.parametrize(
+    "damage", ["no outcomes", "other outcomes", "no maps", "other maps", "no areas", "other areas", "torn record"]
+)
 def test_a_damaged_archive_is_written_again(tmp_path: Path, damage: str) -> None:
-    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     match damage:
         case "no outcomes":
             outcomes_path(path).unlink()
@@ -64,16 +68,21 @@ def test_a_damaged_archive_is_written_again(tmp_path: Path, damage: str) -> None
             maps_path(path).unlink()
         case "other maps":
             maps_path(path).write_bytes(b"other")
+        case "no areas":
+            areas_path(path).unlink()
+        case "other areas":
+            areas_path(path).write_bytes(b"other")
         case _:
             path.write_bytes(path.read_bytes()[:100])
-    write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     assert read_record(path) == record()
     assert outcomes_path(path).read_bytes() == OUTCOMES
     assert maps_path(path).read_bytes() == MAPS
+    assert areas_path(path).read_bytes() == AREAS
 
 
 def test_a_full_disk_leaves_the_old_record_and_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     names = set(facts(tmp_path))
 
     def fail(descriptor: int) -> None:
@@ -81,14 +90,14 @@ def test_a_full_disk_leaves_the_old_record_and_nothing_half(tmp_path: Path, monk
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
-        write_record(tmp_path, record(complete=True), OUTCOMES, MAPS, key=KEY)
+        write_record(tmp_path, record(complete=True), OUTCOMES, MAPS, AREAS, key=KEY)
     assert read_record(path) == record()
     assert set(facts(tmp_path)) == names
 
 
 @pytest.mark.parametrize("version", [0, 3, "1", None, 1.5, [1], True])
 def test_another_schema_version_is_refused_by_name(tmp_path: Path, version: Any) -> None:
-    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     path.write_text(json.dumps({**json.loads(path.read_bytes()), "schema_version": version}))
     with pytest.raises(ValueError, match="expected schema version 1 or 2, got") as caught:
         read_record(path)
@@ -109,7 +118,7 @@ BAD = {
 
 
 def test_bad_records_are_named_with_a_reason_and_never_fatal(tmp_path: Path) -> None:
-    good = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    good = write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     for name, content in BAD.items():
         (good.parent / f"{name}.json").write_bytes(content)
     (good.parent / "folder.json").mkdir()
@@ -121,7 +130,7 @@ def test_bad_records_are_named_with_a_reason_and_never_fatal(tmp_path: Path) -> 
 
 
 def test_a_number_that_is_none_is_refused_wherever_it_stands_and_its_name_is_not(tmp_path: Path) -> None:
-    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     facts = json.loads(path.read_bytes())
     for word in ("NaN", "Infinity", "-Infinity"):
         path.write_text(json.dumps({**facts, "spec": {"population": float(word)}}))
@@ -132,7 +141,7 @@ def test_a_number_that_is_none_is_refused_wherever_it_stands_and_its_name_is_not
 
 
 def test_both_ways_to_parse_a_record_agree(tmp_path: Path) -> None:
-    path = write_record(tmp_path, record(complete=True), OUTCOMES, MAPS, key=KEY)
+    path = write_record(tmp_path, record(complete=True), OUTCOMES, MAPS, AREAS, key=KEY)
     spelled = json.loads(path.read_bytes())
     quick = json.dumps({**spelled, "environment": {"big": 2**80, "text": "caf\u00e9", "list": [1, 1.0, None, True]}})
     thorough = json.dumps({**json.loads(quick), "provenance": {"says": "NaN"}})
@@ -144,7 +153,7 @@ def test_both_ways_to_parse_a_record_agree(tmp_path: Path) -> None:
 
 def test_a_record_is_found_where_it_lies_whatever_its_file_is_called(tmp_path: Path) -> None:
     """Places were guessed from names inside the record, so that a renamed file was looked for in vain."""
-    good = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    good = write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     renamed = good.rename(good.with_name("renamed.json"))
     assert find_records(tmp_path)[0] == [(record(), renamed)]
 

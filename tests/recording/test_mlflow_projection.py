@@ -19,7 +19,7 @@ from benchmark.recording.mlflow_address import tracking_uri
 from benchmark.recording.mlflow_projection import project, rebuild, sparsity_steps
 from benchmark.recording.record import EvaluationRecord
 from tests.executors.warm import exit_code_of
-from tests.recording.synthetic import KEY, MAPS, OUTCOMES, record
+from tests.recording.synthetic import AREAS, KEY, MAPS, OUTCOMES, record
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def home(tmp_path: Path, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPat
 
 
 def written(home: Path, which: EvaluationRecord) -> tuple[EvaluationRecord, Path]:
-    return which, write_record(home / "records", which, OUTCOMES, MAPS, key=KEY)
+    return which, write_record(home / "records", which, OUTCOMES, MAPS, AREAS, key=KEY)
 
 
 def runs_in(home: Path, experiment: str = "digits-1.0") -> list[Run]:

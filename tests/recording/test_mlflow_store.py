@@ -22,11 +22,11 @@ from benchmark.recording.mlflow_address import database_path
 from benchmark.recording.mlflow_projection import project
 from benchmark.recording.mlflow_store import open_client, patience
 from benchmark.recording.record import EvaluationRecord
-from tests.recording.synthetic import KEY, MAPS, OUTCOMES, record
+from tests.recording.synthetic import AREAS, KEY, MAPS, OUTCOMES, record
 
 
 def written(home: Path, made: EvaluationRecord) -> tuple[EvaluationRecord, Path]:
-    return made, write_record(home / "records", made, OUTCOMES, MAPS, key=KEY)
+    return made, write_record(home / "records", made, OUTCOMES, MAPS, AREAS, key=KEY)
 
 
 def num_runs(home: Path) -> int:

@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parents[1] / "golden"
 GOLDEN, GOLDEN_OF_VERSION_1 = FOLDER / "record-schema-2.json", FOLDER / "record-schema-1.json"
 SINCE_VERSION_2 = (
     "states_isolation", "definitions", "images_per_update", "floor", "penalties", "worst_seed", "tuning", "derived",
+    "areas_sha256",
 )  # fmt: skip
 
 

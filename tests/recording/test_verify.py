@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from benchmark.recording.archive import maps_path, outcomes_path, read_record, signature_path, write_record
+from benchmark.recording.archive import areas_path, maps_path, outcomes_path, read_record, signature_path, write_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signature import sign
 from benchmark.recording.signing_keys import ROLES, SigningKey, signing_key
 from benchmark.recording.trust import SHIPPED_LIST, THIS_MACHINE, Signer, Trust, load_trust
 from benchmark.recording.verify import judge, open_record
-from tests.recording.synthetic import KEY, MAPS, OUTCOMES, UNISOLATED_KEY, record
+from tests.recording.synthetic import AREAS, KEY, MAPS, OUTCOMES, UNISOLATED_KEY, record
 
 LAB = Signer("a lab", KEY.public, frozenset({"isolated"}))
 LAPTOP = Signer("a laptop", UNISOLATED_KEY.public, frozenset({"unisolated"}))
@@ -67,6 +67,8 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
     "other outcomes": (lambda p: outcomes_path(p).write_bytes(b"x"), ".parquet, which it names, was changed"),
     "no maps": (lambda p: maps_path(p).unlink(), ".maps.parquet, which it names, is missing"),
     "other maps": (lambda p: maps_path(p).write_bytes(MAPS + b"x"), ".maps.parquet, which it names, was changed"),
+    "no areas": (lambda p: areas_path(p).unlink(), ".areas.parquet, which it names, is missing"),
+    "other areas": (lambda p: areas_path(p).write_bytes(AREAS + b"x"), ".areas.parquet, which it names, was changed"),
     "a folder of outcomes": (lambda p: (outcomes_path(p).unlink(), outcomes_path(p).mkdir()), "is missing"),
     "a stranger": (lambda p: resign(p, p.read_bytes(), STRANGER), "which is not trusted here"),
     "the wrong key": (as_unisolated, "trusted for unisolated runs only, while the record says isolation: docker"),
@@ -89,7 +91,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_record(tmp_path_factory.mktemp("written"), record(), OUTCOMES, MAPS, key=KEY)
+    return write_record(tmp_path_factory.mktemp("written"), record(), OUTCOMES, MAPS, AREAS, key=KEY)
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def test_nothing_of_a_strangers_record_is_parsed(path: Path) -> None:
 
 def test_a_record_that_moved_with_its_files_is_still_believed(path: Path) -> None:
     moved = path.with_name("renamed.json")
-    for each in (path, signature_path(path), outcomes_path(path), maps_path(path)):
+    for each in (path, signature_path(path), outcomes_path(path), maps_path(path), areas_path(path)):
         each.rename(each.with_name(each.name.replace(path.stem, "renamed")))
     assert judge(moved, TRUST).problem == ""
 
@@ -215,7 +217,7 @@ def test_a_list_that_is_not_there_is_a_problem_and_not_an_empty_list(config: Pat
 
 def rewritten(path: Path, which: EvaluationRecord | None = None) -> EvaluationRecord:
     later = (which or record()).model_copy(update={"created": "2027-01-01T00:00:00Z"})
-    return read_record(write_record(path.parents[1], later, OUTCOMES, MAPS, key=KEY))
+    return read_record(write_record(path.parents[1], later, OUTCOMES, MAPS, AREAS, key=KEY))
 
 
 def test_evaluating_again_leaves_a_record_of_ones_own_untouched(path: Path) -> None:
@@ -235,13 +237,13 @@ class Crash(BaseException):
 
 
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("survives", range(5))
+@pytest.mark.parametrize("survives", range(6))
 def test_cut_off_anywhere_a_record_is_whole_or_refused_and_the_next_call_mends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bool, survives: int
 ) -> None:
     before = record(complete=True)
     if not first:
-        write_record(tmp_path, before, b"other", MAPS, key=KEY)
+        write_record(tmp_path, before, b"other", MAPS, AREAS, key=KEY)
     place, steps = Path.replace, iter(range(survives))
 
     def replace(self: Path, target: Path) -> Path:
@@ -251,13 +253,13 @@ def test_cut_off_anywhere_a_record_is_whole_or_refused_and_the_next_call_mends_i
 
     monkeypatch.setattr(Path, "replace", replace)
     try:
-        path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
-        assert survives == 4
+        path = write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
+        assert survives == 5
     except Crash:
         (path,) = list(tmp_path.glob("*/*.json")) or [tmp_path / "digits-1.0" / "none.json"]
         if path.exists():
             assert judge(path, TRUST).problem == "" or read_record(path) == before
     monkeypatch.undo()
-    path = write_record(tmp_path, record(), OUTCOMES, MAPS, key=KEY)
+    path = write_record(tmp_path, record(), OUTCOMES, MAPS, AREAS, key=KEY)
     assert judge(path, TRUST).problem == ""
     assert read_record(path) == record()

@@ -10,17 +10,21 @@ from decimal import Decimal
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from benchmark.executors.process import child_environment
 from benchmark.scoring import aggregate as grid
 from benchmark.scoring import registry
+from benchmark.scoring.areas import areas_by_run
 from benchmark.scoring.metrics import sparsity_audit
 from benchmark.scoring.probes import linear_probe
 from benchmark.scoring.reading import model_reader as reading
 from benchmark.scoring.reading import worker_pool as crew
 from benchmark.scoring.reading.worker_pool import deal, start_reading
+from benchmark.scoring.score_math import area_over_compression, chance_corrected
 from benchmark.scoring.scorer import score
 from benchmark.scoring.scoring_job import RunToScore, ScoringJob, ScoringResult
 from benchmark.spec import BenchmarkSpec
@@ -69,6 +73,18 @@ def test_the_mean_of_a_cell_is_that_of_its_runs(whole: ScoringResult) -> None:
         runs = [run for run in whole.runs if (run.schedule, run.sparsity) == (cell.schedule, cell.sparsity)]
         expected = sum(run.metrics["linear/accuracy"] or 0 for run in runs) / len(runs)
         assert cell.metrics["linear/accuracy"].value == pytest.approx(expected)
+
+
+def test_the_mean_area_of_every_run_is_the_area_of_its_accuracies(job: ScoringJob, tmp_path: Path) -> None:
+    whole = score(job, tmp_path)
+    areas = areas_by_run(pq.read_table(tmp_path / "areas.parquet"))
+    accuracies = {(run.schedule, run.sparsity, run.seed): run.metrics["linear/accuracy"] or 0 for run in whole.runs}
+    assert {(schedule, seed) for _, schedule, seed in areas} == {(run.schedule, run.seed) for run in whole.runs}
+    for (_, schedule, seed), area_N in areas.items():
+        points = [Decimal(0)] if schedule == "dense" else list(job.spec.sparsities)
+        heights = [chance_corrected(accuracies[schedule, each, seed], 1 / job.tasks[0].num_classes) for each in points]
+        expected = float(area_over_compression(points, heights))
+        assert float(area_N.mean(dtype=np.float64)) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(

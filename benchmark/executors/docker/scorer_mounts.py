@@ -18,9 +18,7 @@ from benchmark.executors.docker.limits import grant_entry, grant_read
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import RefusedFile, read_handed_over
 from benchmark.scoring.scoring_job import (
-    MAPS_FILE,
-    OUTCOMES_FILE,
-    RESULT_FILE,
+    ANSWER_FILES,
     OtherDataset,
     RunToScore,
     ScoringJob,
@@ -79,7 +77,7 @@ class ScorerMounts:
         try:
             self._keep_outcomes()
             if error is None:
-                for name in (RESULT_FILE, OUTCOMES_FILE, MAPS_FILE):
+                for name in ANSWER_FILES:
                     (self._out / name).write_bytes(read_handed_over(self._answer / name, _MAX_ANSWER_BYTES))
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
