@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -111,7 +112,7 @@ def _sign_with_areas(folder: Path, shift: float) -> Path:
     path = _sign_changed(folder, lambda record: record)
     found = areas_of(entry_of(str(path), read_record(path), SIGNER))
     assert found is not None
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"task": task, "schedule": schedule, "seed": seed, "area": area_N}
         for task, areas in found.items() for schedule, area_KN in areas.items() for seed, area_N in enumerate(area_KN)
     ]  # fmt: skip
