@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmark.scoring.statistics.models_and_images import (
     PairDifferences,
     differences_from_moments,
-    two_sided_p,
+    few_models_p,
     variance_and_freedom,
 )
 from benchmark.scoring.statistics.simultaneous_ranks import holm
@@ -151,8 +151,8 @@ def _within(truth: Truth, b: int, rng: np.random.Generator) -> Doubles:
         for i, j in zip(*np.triu_indices(settings, 1), strict=True):
             squares = np.maximum((models[:, i] - models[:, j]).var(axis=1, ddof=1) / K, rest)
             seen = images[:, i, i] + images[:, j, j] - 2 * images[:, i, j]
-            variance, freedom = variance_and_freedom(squares, squares**2, seen, rest, (K, N))
-            found.append(two_sided_p(value[:, i] - value[:, j], np.sqrt(variance), freedom))
+            fixed = np.maximum(seen, rest) - rest
+            found.append(few_models_p(value[:, i] - value[:, j], squares, fixed, K))
     return np.concatenate([each.reshape(-1, b) for each in found]).T
 
 

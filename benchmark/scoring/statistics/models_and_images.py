@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr
+from scipy.special import gammaln, ndtr, stdtr
 
 from benchmark.scoring.score_math import Interval, t_quantile
 
@@ -93,6 +93,13 @@ class Population:
         models = max(self.models, self.rest)
         variance, freedom = variance_and_freedom(models, models**2, images, self.rest, counts)
         return TwoWayMean(self.value, float(np.sqrt(variance)), float(freedom))
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of "the mean is 0", for use among many tests: see `few_models_p`."""
+        images = max(float(self.images_N @ self.images_N), self.rest)
+        parts = (self.value, max(self.models, self.rest), images - self.rest)
+        return float(few_models_p(*(np.array([part]) for part in parts), self.num_models)[0])
 
 
 @dataclass(frozen=True)
@@ -235,6 +242,33 @@ def variance_and_freedom(
     parts = parts + rest**2 / ((num_models - 1) * (num_images - 1))
     varies = parts > 0
     return variance, np.divide(variance**2, parts, out=np.full_like(np.asarray(parts), np.inf), where=varies)
+
+
+def few_models_p(value_M: Doubles, models_M: Doubles, fixed_M: Doubles, num_models: int) -> Doubles:
+    """Return two-sided p-values of "it is 0" that stay valid far out in the tail, where many tests share one error.
+
+    Satterthwaite's p-values hold at .05; at .0001 they are up to six times too small for one sample of six models,
+    because a variance of models that came out small by chance also raises the degrees of freedom. Here the variance of
+    models is uncertain by itself: `p = E[2 Phi(-|value| / sqrt(fixed + models f / X))]` with X chi-squared with
+    `f = K - 1` degrees of freedom. It is Student's where `fixed` is 0 and normal where `models` is 0.
+
+    Args:
+        value_M: (M,) means or differences.
+        models_M: `max(V_models, V_rest)`.
+        fixed_M: what the images add: `max(V_images, V_rest) - V_rest`.
+        num_models: K.
+
+    Source:
+        The Behrens-Fisher distribution of a sum of two scaled variables, one Student's and one normal; tests with it
+        err less often than they say (Robinson 1976, unverified; measured by `python -m bench.inference`).
+    """
+    freedom = num_models - 1
+    x = np.linspace(np.log(freedom) - 14, np.log(freedom + 12 * np.sqrt(2 * freedom) + 20), 48)  # log of X
+    density = np.exp(freedom / 2 * x - np.exp(x) / 2 - freedom / 2 * np.log(2) - gammaln(freedom / 2))
+    variance = fixed_M[:, None] + models_M[:, None] * freedom * np.exp(-x)
+    varies = variance[:, -1] >= ROUNDING**2
+    statistic = -np.abs(value_M)[:, None] / np.sqrt(np.where(varies[:, None], variance, 1.0))
+    return np.where(varies, np.minimum(2 * ndtr(statistic) @ density * (x[1] - x[0]), 1), 1.0)
 
 
 def _rest_squares(values_KN: Doubles, by_model_K: Doubles, centred_N: Doubles) -> float:

@@ -17,7 +17,9 @@ from benchmark.scoring.statistics.models_and_images import (
     TwoWayMean,
     all_differences,
     difference_of,
+    few_models_p,
     population_of,
+    two_sided_p,
 )
 
 Doubles = NDArray[np.float64]
@@ -118,6 +120,24 @@ def test_the_interval_is_student_s() -> None:
     low, high = TwoWayMean(1.0, 0.5, 7.0).interval(0.9)
     assert (low, high) == pytest.approx(stats.t.interval(0.9, 7, loc=1.0, scale=0.5))
     assert TwoWayMean(1.0, 0.5, 7.0).p == pytest.approx(2 * stats.t.sf(2.0, 7))
+
+
+def test_the_p_value_for_many_tests_is_student_s_or_normal_at_its_ends() -> None:
+    """With models alone it is t with K - 1 degrees of freedom, with images alone normal, 1 where nothing varies."""
+    t_M, one_M, zero_M = np.array([1.0, 3.0, 12.0]), np.ones(3), np.zeros(3)
+    np.testing.assert_allclose(few_models_p(t_M, one_M, zero_M, 6), 2 * stats.t.sf(t_M, 5), rtol=1e-6)
+    np.testing.assert_allclose(few_models_p(t_M, zero_M, one_M, 6), 2 * stats.norm.sf(t_M), rtol=1e-6)
+    assert few_models_p(t_M, zero_M, zero_M, 6).tolist() == [1, 1, 1]
+
+
+def test_far_out_in_the_tail_the_p_value_for_many_tests_is_not_too_small() -> None:
+    """Models make up four fifths of the variance, K = 6: p <= .0005 at most as often, where Satterthwaite errs more."""
+    rng, boards = np.random.default_rng(6), 400_000
+    models_M, fixed_M = 0.8 * rng.chisquare(5, boards) / 5, np.full(boards, 0.2)
+    value_M, variance_M = rng.normal(size=boards), models_M + fixed_M
+    satterthwaite_M = two_sided_p(value_M, np.sqrt(variance_M), variance_M**2 / (models_M**2 / 5))
+    assert (few_models_p(value_M, models_M, fixed_M, 6) <= 0.0005).mean() <= 0.0005
+    assert (satterthwaite_M <= 0.0005).mean() > 0.001
 
 
 def test_equal_methods_differ_at_the_nominal_rate_although_images_favour_one_of_them() -> None:
