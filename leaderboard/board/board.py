@@ -6,8 +6,7 @@ Pure: records in, a `Board` out. It reads no file and does not rank.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.recording.trust import Signer
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import PROBE_ACCURACY
+from leaderboard.board.inference.evidence import Evidence
 from leaderboard.board.recorded_spec import chance_of, digest_of, read_spec
 
 DENSE = "dense"
@@ -113,11 +113,13 @@ class Board:
         entries: by path.
         numbers: one row per (path, task, schedule, sparsity, metric) with value, low, high; summaries have schedule "".
         seeds: one row per finished run: path, task, schedule, sparsity, seed, accuracy of its linear probe.
+        evidence: by path, what inference over models and test images needs; absent where no areas are beside a record.
     """
 
     entries: Mapping[str, Entry]
     numbers: pd.DataFrame
     seeds: pd.DataFrame
+    evidence: Mapping[str, Evidence] = field(default_factory=dict[str, Evidence])
 
     @property
     def names_by_age(self) -> list[str]:
@@ -140,13 +142,15 @@ class Condensed:
     """What a board keeps of one record: its facts, and its share of `Board.numbers` and `Board.seeds`, less the path.
 
     Tables and not rows, because putting together what hundreds of records have is then a matter of milliseconds.
-    `record_sha256` is the digest of the bytes that were signed; empty where no file was read.
+    `record_sha256` is the digest of the bytes that were signed; empty where no file was read. `evidence` comes from the
+    areas beside the record.
     """
 
     entry: Entry
     numbers: pa.Table
     seeds: pa.Table
     record_sha256: str = ""
+    evidence: Evidence | None = None
 
 
 def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
@@ -171,45 +175,8 @@ def assemble(condensed: Iterable[Condensed]) -> Board:
         {each.entry.path: each.entry for each in condensed},
         _frame(paths, [each.numbers for each in condensed], NUMBERS),
         _frame(paths, [each.seeds for each in condensed], SEEDS),
+        {each.entry.path: each.evidence for each in condensed if each.evidence},
     )
-
-
-def own_before_shipped(found: Iterable[Condensed], shipped: Path) -> list[Condensed]:
-    """Leave out what ships with the code, in the folder `shipped`, where the user's store holds the same evaluation.
-
-    The same evaluation is one by the same signer, of the same submission, on the same specification: a record that
-    only repeats the evaluation key of somebody else hides nothing.
-    """
-    found = tuple(found)
-    own = {_evaluation(each.entry) for each in found if not Path(each.entry.path).is_relative_to(shipped)}
-    return [
-        each for each in found
-        if not Path(each.entry.path).is_relative_to(shipped) or _evaluation(each.entry) not in own
-    ]  # fmt: skip
-
-
-def _evaluation(entry: Entry) -> tuple[str, ...]:
-    return entry.key_id, entry.name, entry.spec_digest, entry.evaluation_key
-
-
-def copies(found: Iterable[Condensed]) -> dict[str, str]:
-    """Find files that repeat a record byte for byte under the same key: their paths, with the path of the original.
-
-    The original is the one whose file is named as an archive names it, else the first by path.
-    """
-    by_content: dict[tuple[str, str], list[Entry]] = {}
-    for each in found:
-        if each.record_sha256:
-            by_content.setdefault((each.record_sha256, each.entry.key_id), []).append(each.entry)
-    repeated: dict[str, str] = {}
-    for entries in by_content.values():
-        original, *others = sorted(entries, key=lambda entry: (not _has_its_name(entry), entry.path))
-        repeated |= {entry.path: original.path for entry in others}
-    return repeated
-
-
-def _has_its_name(entry: Entry) -> bool:
-    return Path(entry.path).parts[-2:] == (entry.spec_identity, f"{entry.name}-{entry.evaluation_key[:12]}.json")
 
 
 def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:

@@ -161,7 +161,8 @@ def page() -> None:
     """Lay out the page."""
     scene = open_scene("Forget-Me-Not", "Which representation stays most robust when its network is pruned?")
     numbers, by, shown, every = choose(scene)
-    ranking = rows(scene.groups, numbers.scores, by, direction(numbers.columns[by]), each_track=scene.track == "each")
+    ranking = rows(scene.groups, numbers.scores, by, direction(numbers.columns[by]), each_track=scene.track == "each",
+                   evidence=scene.snapshot.board.evidence)  # fmt: skip
     show_table(scene, numbers, ranking, by, shown, every)
     explain(numbers, by, ranking)
     show_questions()
