@@ -42,8 +42,8 @@ SECTIONS: dict[Kind, tuple[str, str]] = {
     ),
     "schedules": (
         "Does it matter when pruning starts?",
-        "A paired test over models and test images, on the area of each schedule: models with the same seed share their "
-        "dense trunk.",
+        "A paired test over models and test images, on the area of each schedule: models with the same seed share "
+        "their dense trunk.",
     ),
     "control": (
         "Does it matter which weights go?",

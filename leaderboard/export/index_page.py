@@ -116,7 +116,7 @@ def _questions(found: Sequence[Claim], ranked: ArenaRanking, level: float) -> li
         frame = claim_frame(mine[:MAX_CLAIMS], names, level)
         frame = frame.drop(columns="submission") if kind == "submissions" else frame
         headings = {"submission": "Submission", "first": "First", "second": "Second", "verdict": "Verdict",
-                    "difference": "First - second", "p_holm": "p (Holm)", "p": "p alone"}  # fmt: skip
+                    "difference": "First - second", "p_holm": "p (Holm)", "p": "p alone", "over": "About"}  # fmt: skip
         formats = {"difference": lambda value: f"{value:+.4f}", "p_holm": _p_value, "p": _p_value}
         holding = sum(claim.p_holm <= level for claim in mine)
         made.append(Question(title, how, holding, len(mine), from_frame(frame, title, headings, formats)))

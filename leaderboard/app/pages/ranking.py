@@ -67,10 +67,9 @@ def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
     """Name the sort key, the direction and what was resampled."""
     column = numbers.columns[by]
     st.caption(
-        f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals resample "
-        f"{resampled(by, ranking)}; submissions whose "
-        "intervals overlap share a tie letter and are not separated here (the Compare page runs the sharper paired "
-        "test). Incomplete evaluations are shown with their reason and not ranked."
+        f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals are about "
+        f"{resampled(by, ranking)}. Submissions that share a tie letter are not separated; everything that places and "
+        "letters say is true together, at the confidence of the intervals. Incomplete evaluations are shown with their reason and not ranked."
     )
 
 
