@@ -59,9 +59,9 @@ def page() -> None:
     st.text(
         f"{found[0].family} tests were planned before looking: every pair of submissions, every pair of schedules, and "
         f"every schedule beside its random control. A difference holds if its p-value, adjusted by Holm's method for "
-        f"all of them together, is at most {level:.2g}. Filters hide rows; they never change the plan. A claim is about "
-        "models and test images of this kind; where the areas per image are not at hand it is about models only, and "
-        "says so."
+        f"all of them together, is at most {level:.2g}. Filters hide rows; they never change the plan. "
+        "A claim is about models and test images of this kind; where the areas per image are not at hand it is about "
+        "models only, and says so."
     )
     chosen = st.multiselect("Submissions", sorted(scene.groups), key="submissions", bind=URL, placeholder="All")
     shown = set(chosen or scene.groups)

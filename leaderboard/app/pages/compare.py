@@ -82,9 +82,9 @@ def show_power(first: Entry, second: Entry, comparison: Comparison) -> None:
     more = max(advice.models - known, 1)
     hours = device_hours([entry.device_s / max(entry.num_models, 1) for entry in (first, second)], more)
     bounds = f"{advice.fewest} to {advice.most if advice.most is not None else f'more than {MAX_MODELS}'}"
-    st.text(f"If the difference is as large as seen, {advice.models} models of each would show it on this board in four "
-            f"of five studies ({bounds}, as far as the difference is known): {more} more, {duration(hours)} of device "
-            "time.")  # fmt: skip
+    st.text(f"If the difference is as large as seen, {advice.models} models of each would show it on this board in "
+            f"four of five studies ({bounds}, as far as the difference is known): {more} more, {duration(hours)} of "
+            "device time.")  # fmt: skip
 
 
 def show_differences(comparison: Comparison, ranked: tuple[str, ...]) -> None:

@@ -69,7 +69,8 @@ def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
     st.caption(
         f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals are about "
         f"{resampled(by, ranking)}. Submissions that share a tie letter are not separated; everything that places and "
-        "letters say is true together, at the confidence of the intervals. Incomplete evaluations are shown with their reason and not ranked."
+        "letters say is true together, at the confidence of the intervals. "
+        "Incomplete evaluations are shown with their reason and not ranked."
     )
 
 

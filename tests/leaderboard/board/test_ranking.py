@@ -38,7 +38,7 @@ def _separated_above(
     """Say whether `other` is ahead, by the formula of `by_intervals` for numbers over very many models."""
     if better == "lower":
         other, mine = (IntervalEstimate(-each.value, -each.high, -each.low) for each in (other, mine))
-    factor = stats.norm.isf(0.025 / num_pairs) / stats.norm.isf(0.025)
+    factor = float(stats.norm.isf(0.025 / num_pairs) / stats.norm.isf(0.025))
     return other.value - mine.value > factor * math.hypot(other.value - other.low, mine.high - mine.value)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.inference_boards import Truth, draw
+from bench.inference.boards import Truth, draw
 from benchmark.scoring.statistics.models_and_images import Population, population_of
 from benchmark.scoring.statistics.power import advise, models_needed
 

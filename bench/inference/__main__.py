@@ -3,7 +3,7 @@
     python -m bench.inference [--boards 2000] [--only images] [--write docs/inference.md]
 
 Generates boards whose truth is known, runs the product's own inference on them, and prints nominal against measured,
-with the Monte Carlo error. `--write` replaces the measured part of the page. Some minutes on two cores.
+with the Monte Carlo error. `--write` replaces the measured part of the page. About ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,9 +21,9 @@ import typer
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from bench.inference_boards import Boards, Spread, Truth, adjusted, draw
-from bench.inference_images import Counts, class_hits, covered, holds
-from bench.inference_power import advised, found_with_advice
+from bench.inference.boards import Boards, Spread, Truth, adjusted, draw
+from bench.inference.images import Counts, class_hits, covered, holds
+from bench.inference.power import advised, found_with_advice
 from bench.interval_coverage import Setting, excess_pie
 from benchmark.scoring.score_math import Interval
 from benchmark.scoring.statistics.simultaneous_ranks import holm
@@ -207,9 +208,16 @@ SECTIONS = {
 }  # fmt: skip
 
 
+def section_rows(name: str, boards: int) -> list[str]:
+    """Simulate one part of the table."""
+    gc.freeze()  # a library collects garbage in every call; what is imported need not be looked at again
+    return [str(rate) for rate in SECTIONS[name](boards)]
+
+
 def main(
     boards: Annotated[int, typer.Option(help="Boards per row.")] = 2000,
     only: Annotated[str, typer.Option(help=f"One part alone: {', '.join(SECTIONS)}.")] = "",
+    jobs: Annotated[int, typer.Option(help="Processes at once.")] = 2,
     write: Annotated[Path | None, typer.Option(help="Page whose measured part is replaced.")] = None,
 ) -> None:
     """Print a Markdown table of nominal against measured."""
@@ -217,7 +225,6 @@ def main(
         raise SystemExit(f"--only: expected one of {', '.join(SECTIONS)}, got {only!r}")
     if only and write is not None:
         raise SystemExit("--write replaces the whole table; leave out --only")
-    gc.freeze()  # a library collects garbage in every call; what is imported need not be looked at again
     started = time.monotonic()
     head = [
         "| what is true | counts | what is counted | reach | measured | met | boards |",
@@ -225,10 +232,11 @@ def main(
     ]
     print("\n".join(head), flush=True)
     rows: list[str] = []
-    for name, section in SECTIONS.items():
-        for rate in section(boards) if only in ("", name) else ():
-            rows.append(str(rate))
-            print(rate, flush=True)
+    names = [name for name in SECTIONS if only in ("", name)]
+    with ProcessPoolExecutor(jobs) as pool:
+        for made in pool.map(section_rows, names, [boards] * len(names)):
+            rows += made
+            print("\n".join(made), flush=True)
     print(f"\n{time.monotonic() - started:.0f} s")
     if write is not None:
         _replace(write, "\n".join([*head, *rows]))
