@@ -99,6 +99,7 @@ class Sampling:
 
 def rank(
     scores: Scores, better: Direction, barred: Mapping[str, str] | None = None, sampling: Sampling | None = None,
+    *, letters: bool = True,
 ) -> dict[str, Standing]:  # fmt: skip
     """Rank submissions by a number with an interval.
 
@@ -107,6 +108,7 @@ def rank(
         better: which direction is better.
         barred: submissions that must not be ranked (incomplete evaluations), with the reason shown to people.
         sampling: what the numbers are means of.
+        letters: whether tie groups are asked for.
 
     Returns:
         A standing per submission of `scores`. Barred ones and those without a number are unranked and change no other.
@@ -120,7 +122,8 @@ def rank(
     ahead_nn = _ahead(ranked, better, sampling or Sampling())
     names, values = list(ranked), sorted(score.value for score in ranked.values())
     order = sorted(range(len(names)), key=lambda place: (-ranked[names[place]].value, names[place]))
-    groups, places = tie_groups(ahead_nn, np.array(order)), rank_intervals(ahead_nn).tolist()
+    groups = tie_groups(ahead_nn, np.array(order)) if letters else [()] * len(names)
+    places = rank_intervals(ahead_nn).tolist()
     for name, (best, worst), own in zip(names, places, groups, strict=True):
         above = len(values) - bisect_right(values, ranked[name].value)
         standings[name] = Standing(rank=1 + above, best=best, worst=worst, groups=own)

@@ -29,7 +29,7 @@ def leaders(ranking: Sequence[Row], columns: Mapping[str, Column], by: str) -> p
     for name, column in columns.items():
         scores = {row.entry.path: row.scores.get(name) for row in complete}
         better = _direction(column)
-        standings = rank(scores, better, sampling=sampling)
+        standings = rank(scores, better, sampling=sampling, letters=False)
         first = [names[path] for path in ordered(scores, better, standings) if standings[path].best == 1]
         more = f" and {len(first) - MAX_LEADERS} more" if len(first) > MAX_LEADERS else ""
         made.append({"by": heading(column), "leaders": ", ".join(first[:MAX_LEADERS]) + more,

@@ -98,8 +98,9 @@ class Population:
     def p(self) -> float:
         """Two-sided p-value of "the mean is 0", for use among many tests: see `few_models_p`."""
         images = max(float(self.images_N @ self.images_N), self.rest)
-        parts = (self.value, max(self.models, self.rest), images - self.rest)
-        return float(few_models_p(*(np.array([part]) for part in parts), self.num_models)[0])
+        models, fixed = max(self.models, self.rest), images - self.rest
+        value_1, models_1, fixed_1 = (np.array([part]) for part in (self.value, models, fixed))
+        return float(few_models_p(value_1, models_1, fixed_1, self.num_models)[0])
 
 
 @dataclass(frozen=True)

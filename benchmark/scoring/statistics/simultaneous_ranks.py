@@ -115,10 +115,13 @@ def tie_groups(ahead_nn: Flags, order: NDArray[Any]) -> list[tuple[int, ...]]:
 
 def _grown(tied_nn: Flags, best: int, worst: int) -> NDArray[np.int64]:
     """Return the places of a largest group around two tied places: nobody else is tied with all of it."""
-    candidates_n = tied_nn[best] & tied_nn[worst]
-    chosen_n = np.zeros(len(tied_nn), np.bool_)
-    chosen_n[[best, worst]] = True
-    while (left := np.flatnonzero(candidates_n & ~chosen_n)).size:
-        chosen_n[left[0]] = True
-        candidates_n &= tied_nn[left[0]]
-    return np.flatnonzero(chosen_n)
+    places = np.flatnonzero(tied_nn[best] & tied_nn[worst])
+    tied_cc = tied_nn[np.ix_(places, places)]
+    chosen_c = tied_cc.all(axis=1)  # tied with every candidate, as all are where intervals are equally wide
+    left_c = ~chosen_c
+    while left_c.any():
+        joins = int(left_c.argmax())
+        chosen_c[joins] = True
+        left_c &= tied_cc[joins]
+        left_c[joins] = False
+    return places[chosen_c]

@@ -22,6 +22,10 @@ from leaderboard.board.inference.evidence import Evidence
 Doubles = NDArray[np.float64]
 
 
+MOST_FREEDOM = 1000
+"""Degrees of freedom that are not told apart from more."""
+
+
 def by_evidence(evidence: Sequence[Evidence], confidence: float) -> Flags:
     """Separate robustness scores over models and images, bool (n, n): `[i, j]` says that i is ahead of j.
 
@@ -58,11 +62,13 @@ def by_intervals(
     welch_nn = np.divide(squares_nn**2, below_nn, out=fewest_nn.astype(np.float64), where=below_nn > 0)
     one, all_pairs = (1 + confidence) / 2, 1 - (1 - confidence) / (2 * num_pairs)
     factor_nn = _quantiles(np.floor(welch_nn + 1e-9), all_pairs) / _quantiles(fewest_nn, one)
+    factor_nn = np.where(fewest_nn >= MOST_FREEDOM, 0.0, factor_nn)
     normal = float(stdtrit(np.inf, all_pairs) / stdtrit(np.inf, one))
     return value_n[:, None] - value_n > np.maximum(factor_nn, normal) * np.sqrt(squares_nn)
 
 
 def _quantiles(freedom: NDArray[np.number], probability: float) -> Doubles:
-    """Return quantiles of Student's t; whole degrees of freedom, so that a few values serve all pairs."""
-    known, place = np.unique(freedom, return_inverse=True)
-    return stdtrit(known.astype(np.float64), probability)[place].reshape(freedom.shape)
+    """Return quantiles of Student's t; of whole degrees of freedom, so that one short table serves all pairs."""
+    most = int(min(freedom.max(initial=1), MOST_FREEDOM))
+    known = stdtrit(np.arange(1.0, most + 1), probability)
+    return known[np.minimum(freedom, most).astype(np.int64) - 1]
