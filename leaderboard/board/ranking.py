@@ -21,7 +21,7 @@ import numpy as np
 from benchmark.scoring.statistics.simultaneous_ranks import Flags, rank_intervals, tie_groups
 from leaderboard.board.estimates import IntervalEstimate, Scores
 from leaderboard.board.inference.evidence import Evidence
-from leaderboard.board.inference.separation import by_evidence, by_intervals
+from leaderboard.board.inference.separation import Intervals, by_evidence
 
 Direction = Literal["higher", "lower"]
 
@@ -135,9 +135,22 @@ def _ahead(ranked: Mapping[str, IntervalEstimate], better: Direction, sampling: 
     known = [sampling.evidence[name] for name in ranked if name in sampling.evidence]
     if len(known) == len(ranked) and better == "higher" and all(known[0].comparable(each) for each in known):
         return by_evidence(known, sampling.confidence)
+    return _intervals(ranked, sampling).ahead()
+
+
+def _intervals(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> Intervals:
     value_n, low_n, high_n = np.array([(score.value, score.low, score.high) for score in ranked.values()]).T
     num_models_n = np.array([sampling.num_models.get(name, MANY_MODELS) for name in ranked])
-    return by_intervals(value_n, low_n, high_n, num_models_n, sampling.confidence)
+    return Intervals(value_n, low_n, high_n, num_models_n, sampling.confidence)
+
+
+def leading(scores: Scores, better: Direction, sampling: Sampling) -> list[str]:
+    """List everybody that nobody is separated from on the better side, by the intervals of the numbers, best first."""
+    ranked = {name: _oriented(score, better) for name, score in scores.items() if score}
+    if not ranked:
+        return []
+    found = [name for name, leads in zip(ranked, _intervals(ranked, sampling).leading(), strict=True) if leads]
+    return sorted(found, key=lambda name: (-ranked[name].value, name))
 
 
 def ordered(scores: Scores, better: Direction, standings: Mapping[str, Standing]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from benchmark.scoring.metric import Column
-from leaderboard.board.ranking import Direction, agreement, ordered, oriented, rank
+from leaderboard.board.ranking import Direction, agreement, leading, oriented
 from leaderboard.board.standings import Row, sampling_of
 from leaderboard.board.wording import heading, one_line
 
@@ -29,8 +29,7 @@ def leaders(ranking: Sequence[Row], columns: Mapping[str, Column], by: str) -> p
     for name, column in columns.items():
         scores = {row.entry.path: row.scores.get(name) for row in complete}
         better = _direction(column)
-        standings = rank(scores, better, sampling=sampling, letters=False)
-        first = [names[path] for path in ordered(scores, better, standings) if standings[path].best == 1]
+        first = [names[path] for path in leading(scores, better, sampling)]
         more = f" and {len(first) - MAX_LEADERS} more" if len(first) > MAX_LEADERS else ""
         made.append({"by": heading(column), "leaders": ", ".join(first[:MAX_LEADERS]) + more,
                      "agreement": agreement(reference, oriented(scores, better))})  # fmt: skip

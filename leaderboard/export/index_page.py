@@ -70,7 +70,7 @@ def section(
         downloads: title and place of the files of this arena.
     """
     column = ranked.numbers.columns[ranked.by]
-    together = rows(ranked.groups, ranked.numbers.scores, ROBUSTNESS_SCORE, "higher", each_track=False)
+    together = rows(ranked.groups, ranked.numbers.scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
     drawn = [row.entry for row in together][:MAX_CURVES]
     tasks = sorted({task for entry in drawn for task in entry.tasks})
     colours = looks(snapshot.board.names_by_age)

@@ -28,7 +28,7 @@ def choose(scene: Scene) -> tuple[Entry, Entry] | None:
     """Let people pick two submissions, the two best ones first."""
     paths = [entry.path for entry in scene.entries.values()]
     scores = summary_scores(scene.snapshot.board, paths)
-    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
+    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
     names = [row.entry.name for row in ranking]
     if len(names) < 2:
         st.info("Comparing takes two submissions under this specification.", icon=":material/compare_arrows:")

@@ -10,6 +10,7 @@ Shapes: n submissions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,34 +38,58 @@ def by_evidence(evidence: Sequence[Evidence], confidence: float) -> Flags:
     return ahead(pairs.value_M, holm(pairs.p_M), len(evidence), 1 - confidence)
 
 
-def by_intervals(
-    value_n: Doubles, low_n: Doubles, high_n: Doubles, num_models_n: NDArray[np.int64], confidence: float
-) -> Flags:
-    """Separate numbers by the intervals that records hold, bool (n, n): `[i, j]` says that i is ahead of j.
+@dataclass(frozen=True)
+class Intervals:
+    """Numbers with the intervals that records hold.
 
-    i is ahead of j where `value_i - value_j > f sqrt((value_i - low_i)^2 + (high_j - value_j)^2)`. f is how much wider
-    than for one number the interval has to be for all pairs: a ratio of quantiles of Student's t, with Welch's degrees
-    of freedom, or of the normal distribution, whichever is larger. Numbers without an interval are known exactly.
-
-    Args:
+    Attributes:
         value_n: float64 (n,), higher is better.
-        low_n: lower bounds of the interval of each at this confidence.
+        low_n: lower bounds of the interval of each.
         high_n: upper bounds.
         num_models_n: int64 (n,), over how many models each is a mean.
-        confidence: that nothing that is said is wrong.
+        confidence: of these intervals, and that nothing that is said of them is wrong.
     """
-    num_pairs = max(len(value_n) * (len(value_n) - 1) // 2, 1)
-    down_n, up_n = (value_n - low_n) ** 2, (high_n - value_n) ** 2
-    squares_nn = down_n[:, None] + up_n
-    freedom_n = np.maximum(num_models_n - 1, 1)
-    below_nn = down_n[:, None] ** 2 / freedom_n[:, None] + up_n**2 / freedom_n
-    fewest_nn = np.minimum(freedom_n[:, None], freedom_n)
-    welch_nn = np.divide(squares_nn**2, below_nn, out=fewest_nn.astype(np.float64), where=below_nn > 0)
-    one, all_pairs = (1 + confidence) / 2, 1 - (1 - confidence) / (2 * num_pairs)
-    factor_nn = _quantiles(np.floor(welch_nn + 1e-9), all_pairs) / _quantiles(fewest_nn, one)
-    factor_nn = np.where(fewest_nn >= MOST_FREEDOM, 0.0, factor_nn)
-    normal = float(stdtrit(np.inf, all_pairs) / stdtrit(np.inf, one))
-    return value_n[:, None] - value_n > np.maximum(factor_nn, normal) * np.sqrt(squares_nn)
+
+    value_n: Doubles
+    low_n: Doubles
+    high_n: Doubles
+    num_models_n: NDArray[np.int64]
+    confidence: float
+
+    def ahead(self) -> Flags:
+        """Separate all pairs, bool (n, n): `[i, j]` says that i is ahead of j.
+
+        i is ahead of j where `value_i - value_j > f sqrt((value_i - low_i)^2 + (high_j - value_j)^2)`. f is how much
+        wider than for one number the interval has to be for all pairs: a ratio of quantiles of Student's t, with
+        Welch's degrees of freedom, or of the normal distribution, whichever is larger. Numbers without an interval are
+        known exactly.
+        """
+        everybody = np.arange(len(self.value_n))
+        return self._ahead_of(everybody, everybody)
+
+    def leading(self) -> NDArray[np.bool_]:
+        """Say which numbers nobody is ahead of, bool (n,), without looking at every pair."""
+        everybody = np.arange(len(self.value_n))
+        near_n = ~self._ahead_of(everybody[[self.value_n.argmax()]], everybody)[0]
+        near = everybody[near_n]
+        near_n[near] = ~self._ahead_of(everybody, near).any(axis=0)
+        return near_n
+
+    def _ahead_of(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Flags:
+        num_pairs = max(len(self.value_n) * (len(self.value_n) - 1) // 2, 1)
+        one, all_pairs = (1 + self.confidence) / 2, 1 - (1 - self.confidence) / (2 * num_pairs)
+        down_f1 = ((self.value_n - self.low_n) ** 2)[first, None]
+        up_s = ((self.high_n - self.value_n) ** 2)[second]
+        freedom_n = np.maximum(self.num_models_n - 1, 1)
+        freedom_f1, freedom_s = freedom_n[first, None], freedom_n[second]
+        squares_fs = down_f1 + up_s
+        below_fs = down_f1**2 / freedom_f1 + up_s**2 / freedom_s
+        fewest_fs = np.minimum(freedom_f1, freedom_s)
+        welch_fs = np.divide(squares_fs**2, below_fs, out=fewest_fs.astype(np.float64), where=below_fs > 0)
+        factor_fs = _quantiles(np.floor(welch_fs + 1e-9), all_pairs) / _quantiles(fewest_fs, one)
+        normal = float(stdtrit(np.inf, all_pairs) / stdtrit(np.inf, one))
+        factor_fs = np.where(fewest_fs >= MOST_FREEDOM, normal, np.maximum(factor_fs, normal))
+        return self.value_n[first, None] - self.value_n[second] > factor_fs * np.sqrt(squares_fs)
 
 
 def _quantiles(freedom: NDArray[np.number], probability: float) -> Doubles:

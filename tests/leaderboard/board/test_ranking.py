@@ -15,7 +15,7 @@ from scipy.stats import kendalltau
 from benchmark.scoring.score_math import area_over_compression, compression_weights, log2_compression
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.evidence import evidence_of
-from leaderboard.board.ranking import Direction, Sampling, agreement, ordered, oriented, rank
+from leaderboard.board.ranking import Direction, Sampling, agreement, leading, ordered, oriented, rank
 
 NUMBERS = st.integers(-20, 20).map(lambda n: n / 10)
 
@@ -35,7 +35,7 @@ SPARSITIES = st.lists(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98]
 def _separated_above(
     other: IntervalEstimate, mine: IntervalEstimate, better: Direction, num_pairs: int = 1
 ) -> bool:
-    """Say whether `other` is ahead, by the formula of `by_intervals` for numbers over very many models."""
+    """Say whether `other` is ahead, by the formula of `Intervals.ahead` for numbers over very many models."""
     if better == "lower":
         other, mine = (IntervalEstimate(-each.value, -each.high, -each.low) for each in (other, mine))
     factor = float(stats.norm.isf(0.025 / num_pairs) / stats.norm.isf(0.025))
@@ -94,6 +94,16 @@ def test_group_letters_start_with_the_leaders_and_leave_no_gap(
         leader = standings[ordered(scores, better, standings)[0]]
         assert leader.groups[0] == 0
         assert all(set(s.groups) & set(leader.groups) for s in standings.values() if s.best == 1)
+
+
+@given(SCORES, DIRECTIONS)
+def test_leading_are_those_whose_best_place_is_the_first(
+    scores: dict[str, IntervalEstimate], better: Direction
+) -> None:
+    sampling = Sampling(num_models=dict.fromkeys(scores, 6))
+    standings = rank(scores, better, sampling=sampling)
+    expected = [name for name in ordered(scores, better, standings) if standings[name].best == 1]
+    assert leading(scores, better, sampling) == expected
 
 
 def test_a_hundred_equal_submissions_of_ten_models_are_rarely_separated() -> None:
