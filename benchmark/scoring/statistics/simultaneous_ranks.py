@@ -117,7 +117,7 @@ def _grown(tied_nn: Flags, best: int, worst: int) -> NDArray[np.int64]:
     """Return the places of a largest group around two tied places: nobody else is tied with all of it."""
     places = np.flatnonzero(tied_nn[best] & tied_nn[worst])
     tied_cc = tied_nn[np.ix_(places, places)]
-    chosen_c: Flags = np.asarray(tied_cc.all(axis=1))  # tied with every candidate, as all are where intervals are equally wide
+    chosen_c: Flags = np.asarray(tied_cc.all(axis=1))  # tied with every candidate
     left_c = ~chosen_c
     while left_c.any():
         joins = int(left_c.argmax())
