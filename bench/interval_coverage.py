@@ -25,9 +25,9 @@ from benchmark.scoring.metric import CellView, Estimate, GridView, Population
 from benchmark.scoring.metric_names import EXCESS_PIE, PROBE_PREDICTION, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE
 from benchmark.scoring.metrics import pies, robustness
 from benchmark.scoring.score_math import area_over_compression, chance_corrected
+from benchmark.scoring.statistics.models_and_images import difference_of, population_of
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.documents.loading import load_spec
-from leaderboard.board.pairing import difference, paired_draws
 
 CLASSES = 10
 SPARSITIES = tuple(Decimal(each) for each in ("0.5", "0.8", "0.9", "0.95", "0.98"))
@@ -95,9 +95,8 @@ def replicate(setting: Setting, spec: BenchmarkSpec, number: int) -> dict[str, b
     mine, theirs = (draw_outcomes(setting, hardness_N, stream) for _ in range(2))
     bootstrap = spec.evaluation.bootstrap.model_copy(update={"draws": DRAWS})
     measured = robustness.METRIC.measure(_grid(mine), spec.evaluation.model_copy(update={"bootstrap": bootstrap}))
-    scores = [area_over_compression(SPARSITIES, side[1:]) for side in (mine, theirs)]
-    draws_R = paired_draws(scores[0][None], scores[1][None], DRAWS, seed=number)[:, 0]
-    gap = difference(scores[0], scores[1], draws_R, bootstrap.confidence)
+    scores = [population_of([area_over_compression(SPARSITIES, side[1:])]) for side in (mine, theirs)]
+    gap = difference_of(scores[0], scores[1]).interval(bootstrap.confidence)
     return {
         "score": _holds(measured[ROBUSTNESS_SCORE], setting.true_score),
         "retention": _holds(measured[ROBUSTNESS_RETENTION], setting.true_retention),

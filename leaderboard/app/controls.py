@@ -87,7 +87,7 @@ def pick_submission(scene: Scene) -> str:
     """
     names = sorted(scene.groups)
     scores = summary_scores(scene.snapshot.board, [entry.path for entry in scene.entries.values()])
-    best = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)[0].entry.name
+    best = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)[0].entry.name
     return st.selectbox("Submission", names, None, key="submission", bind=URL, placeholder=best, width=300) or best
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.recording.trust import Signer
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import PROBE_ACCURACY
+from leaderboard.board.inference.evidence import Evidence
 from leaderboard.board.recorded_spec import chance_of, digest_of, read_spec
 
 DENSE = "dense"
@@ -119,11 +120,13 @@ class Board:
         entries: by path.
         numbers: one row per (path, task, schedule, sparsity, metric) with value, low, high; summaries have schedule "".
         seeds: one row per finished run: path, task, schedule, sparsity, seed, accuracy of its linear probe.
+        evidence: by path, what inference over models and test images needs; absent where no areas are beside a record.
     """
 
     entries: Mapping[str, Entry]
     numbers: pd.DataFrame
     seeds: pd.DataFrame
+    evidence: Mapping[str, Evidence] = field(default_factory=dict[str, Evidence])
 
     @property
     def names_by_age(self) -> list[str]:
@@ -146,13 +149,15 @@ class Condensed:
     """What a board keeps of one record: its facts, and its share of `Board.numbers` and `Board.seeds`, less the path.
 
     Tables and not rows, because putting together what hundreds of records have is then a matter of milliseconds.
-    `record_sha256` is the digest of the bytes that were signed; empty where no file was read.
+    `record_sha256` is the digest of the bytes that were signed; empty where no file was read. `evidence` comes from the
+    areas beside the record.
     """
 
     entry: Entry
     numbers: pa.Table
     seeds: pa.Table
     record_sha256: str = ""
+    evidence: Evidence | None = None
 
 
 def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
@@ -177,6 +182,7 @@ def assemble(condensed: Iterable[Condensed]) -> Board:
         {entry.path: entry for entry in _told_apart([each.entry for each in condensed])},
         _frame(paths, [each.numbers for each in condensed], NUMBERS),
         _frame(paths, [each.seeds for each in condensed], SEEDS),
+        {each.entry.path: each.evidence for each in condensed if each.evidence},
     )
 
 

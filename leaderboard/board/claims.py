@@ -4,24 +4,26 @@ Pure. The plan (`docs/decisions/0006-claims.md`): the family holds every pair of
 ranked schedules of a submission, and every magnitude schedule beside its random control. It depends on what has been
 evaluated, never on what a reader filters or sorts.
 
-Units of every test are models (seeds); the test images are taken as fixed. Shapes: K models, M tests.
+Models (seeds) and test images are both samples: a claim is about models and images of this kind. Where the areas per
+test image are not beside a record, its tests know models only, and the claim says so. Shapes: K models, M tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import ttest_1samp, ttest_ind_from_stats
-from statsmodels.stats.multitest import multipletests
 
 from benchmark.scoring.score_math import chance_corrected, compression_weights
+from benchmark.scoring.statistics.models_and_images import all_differences
+from benchmark.scoring.statistics.simultaneous_ranks import holm
 from leaderboard.board.board import DENSE, Board, Entry
+from leaderboard.board.inference.evidence import Evidence, planned_pairs
 from leaderboard.board.wording import one_line
 
 Kind = Literal["submissions", "schedules", "control"]
@@ -30,15 +32,22 @@ Areas = dict[str, dict[str, Doubles]]
 """Path -> schedule -> area under its curve per model, (K,), in the order of their seeds."""
 
 
+Sample = Literal["models and images", "models only"]
+"""What a test takes as a sample; what it does not is taken as fixed."""
+
 SECTIONS: dict[Kind, tuple[str, str]] = {
-    "submissions": ("Which method is more robust?", "Welch's t test over models, on the robustness score."),
+    "submissions": (
+        "Which method is more robust?",
+        "A t test over models and test images, on the robustness score: the same images for both, models of their own.",
+    ),
     "schedules": (
         "Does it matter when pruning starts?",
-        "Paired t test over models, on the area of each schedule: models with the same seed share their dense trunk.",
+        "A paired test over models and test images, on the area of each schedule: models with the same seed share "
+        "their dense trunk.",
     ),
     "control": (
         "Does it matter which weights go?",
-        "Paired t test over models: magnitude pruning beside random pruning at the same times.",
+        "A paired test over models and test images: magnitude pruning beside random pruning at the same times.",
     ),
 }
 """Per kind of test, the question that it answers and how."""
@@ -46,19 +55,32 @@ ROUNDING = 1e-12
 """Differences of areas below this are rounding."""
 
 
+SUBMISSIONS_SHARE = 0.8
+"""Share of the error that goes to the pairs of submissions, the rest to the tests within submissions. Without it a
+board of four submissions spends three quarters of its error on 16 questions about schedules."""
+
+
+def planned_weights(kinds: Sequence[Kind]) -> Doubles:
+    """Return the weight of every planned test in Holm's method, (M,); tests that share a share have the same."""
+    of_pairs = np.array([kind == "submissions" for kind in kinds])
+    counts = {True: max(int(of_pairs.sum()), 1), False: max(int((~of_pairs).sum()), 1)}
+    return np.where(of_pairs, SUBMISSIONS_SHARE / counts[True], (1 - SUBMISSIONS_SHARE) / counts[False])
+
+
 @dataclass(frozen=True)
 class Claim:
     """One planned test: is `first` more robust than `second`?
 
     Attributes:
-        kind: two submissions (Welch's t test over models), two schedules of one submission, or a schedule and its
-            random control (paired t tests: pruned models with the same seed share their dense trunk).
+        kind: two submissions, two schedules of one submission, or a schedule and its random control (paired tests:
+            pruned models with the same seed share their dense trunk).
         path: the evaluation; for two submissions that of the first.
         first, second: names of the submissions, or of the schedules.
         difference: first minus second in robustness score, averaged over models.
         p: two-sided p-value of this test alone.
         p_holm: p-value adjusted by Holm's method for all tests of the family; at most 1.
         family: M, how many tests there are.
+        over: what the test takes as a sample.
     """
 
     kind: Kind
@@ -69,6 +91,7 @@ class Claim:
     p: float
     p_holm: float
     family: int
+    over: Sample = "models only"
 
 
 def areas(board: Board, entries: Sequence[Entry]) -> Areas:
@@ -109,12 +132,15 @@ def claims(board: Board, entries: Sequence[Entry]) -> list[Claim]:
     """
     known = {entry.path: entry for entry in entries}
     by_path = {path: each for path, each in areas(board, entries).items() if len(next(iter(each.values()))) > 1}
-    drafts = [*_between_submissions(known, by_path), *_within_submissions(known, by_path)]
+    drafts = [
+        *_between_submissions(known, by_path, board.evidence), *_within_submissions(known, by_path, board.evidence)
+    ]  # fmt: skip
     if not drafts:
         return []
-    adjusted_M: list[float] = np.asarray(multipletests([draft.p for draft in drafts], method="holm")[1]).tolist()
+    weights_M = planned_weights([draft.kind for draft in drafts])
+    adjusted_M: list[float] = holm(np.array([draft.p for draft in drafts]), weights_M).tolist()
     made = [
-        Claim(d.kind, d.path, d.first, d.second, d.difference, d.p, p_holm, len(drafts))
+        Claim(d.kind, d.path, d.first, d.second, d.difference, d.p, p_holm, len(drafts), d.over)
         for d, p_holm in zip(drafts, adjusted_M, strict=True)
     ]
     return sorted(made, key=lambda claim: (claim.p_holm, claim.p, -abs(claim.difference)))
@@ -128,64 +154,80 @@ class _Draft:
     second: str
     difference: float
     p: float
+    over: Sample
 
 
-def _between_submissions(known: dict[str, Entry], by_path: Areas) -> list[_Draft]:
-    """Test every pair of submissions by Welch's t test on the score of their models."""
+def _between_submissions(
+    known: dict[str, Entry], by_path: Areas, evidence: Mapping[str, Evidence]
+) -> list[_Draft]:
+    """Test every pair of submissions on the score: over models and images where both have evidence of these images."""
     ranked = {
         path: [each[name] for name in known[path].schedules if name in each] for path, each in sorted(by_path.items())
     }
     scores = {path: np.mean(curves, axis=0) for path, curves in ranked.items() if curves}
     paths = list(scores)
-    if len(paths) < 2:
-        return []
-    index_2M = np.array(list(combinations(range(len(paths)), 2))).T
-    means, spreads, counts = (
-        np.array([each(scores[path]) for path in paths]) for each in (np.mean, _sample_deviation, len)
-    )
-    first, second = index_2M
+    gap_nn, p_nn = _welch([scores[path] for path in paths])
+    is_both_nn = np.zeros(p_nn.shape, np.bool_)
+    for places in _on_the_same_images(paths, evidence):
+        pairs = all_differences([evidence[paths[place]].score for place in places])
+        rows, columns = np.array(places)[pairs.first_M], np.array(places)[pairs.second_M]
+        gap_nn[rows, columns], p_nn[rows, columns], is_both_nn[rows, columns] = pairs.value_M, pairs.p_M, True
+    names = [known[path].name for path in paths]
+    first_M, second_M = (each.tolist() for each in np.triu_indices(len(paths), 1))
+    return [
+        _Draft("submissions", paths[a], names[a], names[b], gap, p, "models and images" if is_both else "models only")
+        for a, b, gap, p, is_both in zip(
+            first_M, second_M, *(each[first_M, second_M].tolist() for each in (gap_nn, p_nn, is_both_nn)), strict=True
+        )
+    ]
+
+
+def _on_the_same_images(paths: Sequence[str], evidence: Mapping[str, Evidence]) -> Iterator[list[int]]:
+    """Group the places of submissions that have evidence of the same test images; two at least."""
+    groups: dict[int, list[int]] = {}
+    for place, path in enumerate(paths):
+        if path in evidence:
+            groups.setdefault(len(evidence[path].score.images_N), []).append(place)
+    yield from (places for places in groups.values() if len(places) > 1)
+
+
+def _welch(scores: Sequence[Doubles]) -> tuple[Doubles, Doubles]:
+    """Return differences and p-values of Welch's t test over models, for every pair, (n, n)."""
+    means, spreads = (np.array([each(score_K) for score_K in scores]) for each in (np.mean, _sample_deviation))
+    counts = np.array([len(score_K) for score_K in scores])
     with np.errstate(divide="ignore", invalid="ignore"):
-        test = ttest_ind_from_stats(
-            means[first], spreads[first], counts[first], means[second], spreads[second], counts[second],
-            equal_var=False,
-        )  # fmt: skip
-    made: list[_Draft] = []
-    for a, b, p in zip(first.tolist(), second.tolist(), np.asarray(test.pvalue).tolist(), strict=True):
-        gap = float(means[a] - means[b])
-        made.append(
-            _Draft("submissions", paths[a], known[paths[a]].name, known[paths[b]].name, gap,
-                   p if spreads[a] or spreads[b] else _without_spread(gap))
-        )  # fmt: skip
-    return made
+        test: Any = ttest_ind_from_stats(
+            means[:, None], spreads[:, None], counts[:, None], means, spreads, counts, equal_var=False
+        )
+    varies_nn = (spreads[:, None] > 0) | (spreads > 0)
+    return means[:, None] - means, np.where(varies_nn, test.pvalue, 1.0)
 
 
-def _within_submissions(known: dict[str, Entry], by_path: Areas) -> list[_Draft]:
-    """Test every pair of ranked schedules, and every magnitude schedule beside its control, by paired t tests."""
+def _within_submissions(
+    known: dict[str, Entry], by_path: Areas, evidence: Mapping[str, Evidence]
+) -> list[_Draft]:
+    """Test every pair of ranked schedules, and every magnitude schedule beside its control, by paired tests."""
     made: list[_Draft] = []
     for path, own in sorted(by_path.items()):
         entry = known[path]
-        planned: dict[Kind, list[tuple[str, str]]] = {
-            "schedules": list(combinations(entry.schedules, 2)),
-            "control": [(schedule, control) for control, schedule in sorted(entry.controlled.items())],
-        }
-        for kind, pairs in planned.items():
-            for first, second in pairs:
-                if first in own and second in own and len(own[first]) == len(own[second]):
-                    gap_K = own[first] - own[second]
-                    made.append(_Draft(kind, path, first, second, float(gap_K.mean()), _paired(gap_K)))
+        both = {(gap.first, gap.second): gap for gap in evidence[path].gaps} if path in evidence else {}
+        for first, second in planned_pairs(entry.schedules, entry.controlled):
+            kind: Kind = "control" if second in entry.controlled else "schedules"
+            if gap := both.get((first, second)):
+                made.append(_Draft(kind, path, first, second, gap.difference, gap.p, "models and images"))
+            elif first in own and second in own and len(own[first]) == len(own[second]):
+                gap_K = own[first] - own[second]
+                p = _paired(gap_K)
+                made.append(_Draft(kind, path, first, second, float(gap_K.mean()), p, "models only"))
     return made
 
 
 def _paired(gap_K: Doubles) -> float:
-    """Return the two-sided p-value of a paired t test."""
+    """Return the two-sided p-value of a paired t test over models; 1 where nothing varies: nothing to test with."""
     if _sample_deviation(gap_K) == 0:
-        return _without_spread(gap_K.mean())
-    return float(ttest_1samp(gap_K, 0.0).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _without_spread(difference: float) -> float:
-    """Return the p-value where nothing varies: 1 for equal means, 0 for different ones, as in class impact."""
-    return 1.0 if abs(difference) < ROUNDING else 0.0
+        return 1.0
+    test: Any = ttest_1samp(gap_K, 0.0)
+    return float(test.pvalue)
 
 
 def _sample_deviation(values_K: Doubles) -> float:
@@ -202,7 +244,7 @@ def claim_frame(found: Sequence[Claim], names: dict[str, str], level: float) -> 
         names: name of the submission by path.
         level: a claim holds where its adjusted p-value is at most this.
     """
-    columns = ["submission", "first", "second", "difference", "p_holm", "p", "verdict"]
+    columns = ["submission", "first", "second", "difference", "p_holm", "p", "over", "verdict"]
     rows = [
         {
             "submission": "" if claim.kind == "submissions" else one_line(names[claim.path], 60),
@@ -211,6 +253,7 @@ def claim_frame(found: Sequence[Claim], names: dict[str, str], level: float) -> 
             "difference": claim.difference,
             "p_holm": claim.p_holm,
             "p": claim.p,
+            "over": claim.over,
             "verdict": _verdict(claim, level),
         }
         for claim in found

@@ -1,9 +1,10 @@
 """Two evaluations compared: which differences are real, and whether both forget the same images. Pure.
 
-With the per-example outcomes of both, models and test examples are resampled, the same examples for both. Without
-them, differences rest on the accuracy of every model (Welch's t over models).
+Models (seeds) and test images are both samples: the same images for both, models of their own
+(`benchmark.scoring.statistics.models_and_images`). Where neither areas nor outcomes of both are at hand, differences
+rest on the accuracy of every model (Welch's t over models only).
 
-Shapes: K and L models of the two submissions, N test examples, R draws.
+Shapes: K and L models of the two submissions, N test images.
 """
 
 from __future__ import annotations
@@ -15,21 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.score_math import chance_corrected, compression_weights
+from benchmark.scoring.statistics.models_and_images import Population, TwoWayMean, difference_of, population_of
+from benchmark.scoring.statistics.power import PowerAdvice, advise
 from leaderboard.board.board import DENSE, Board, Entry
 from leaderboard.board.estimates import IntervalEstimate
-from leaderboard.board.pairing import (
-    Overlap,
-    difference,
-    models_to_separate,
-    overlap,
-    paired_draws,
-    weighted,
-    welch_difference,
-)
+from leaderboard.board.pairing import Overlap, overlap, weighted, welch_difference
 from leaderboard.board.predictions import CellKey, Predictions, cell_key
 
-DRAWS = 2000
-"""Bootstrap draws per difference."""
 Doubles = NDArray[np.float64]
 CellPredictions = Mapping[CellKey, Predictions]
 
@@ -40,23 +33,26 @@ class Comparison:
 
     Attributes:
         score: difference of their robustness scores, first minus second; None where a run is missing.
+        holds: whether the two are separated when every pair of the board shares one error.
         cells: difference in accuracy per cell that both have.
-        num_models: models per submission that would separate them, given the difference and spread seen; None if more
-            than `pairing.MAX_MODELS`, or if there is no `score`.
+        advice: how many models of each would separate them on the board; None where they are separated, where the
+            difference could be nothing, and where only models are known.
         overlaps: common PIEs per pruned cell; empty without per-example outcomes.
-        paired: whether test examples were resampled (the same for both), else models only.
+        over_images: whether the score's interval is about models and test images; else about models only.
     """
 
     score: IntervalEstimate | None
+    holds: bool
     cells: Mapping[CellKey, IntervalEstimate]
-    num_models: int | None
+    advice: PowerAdvice | None
     overlaps: Mapping[CellKey, Overlap]
-    paired: bool
+    over_images: bool
 
 
 def compare(
-    board: Board, first: Entry, second: Entry, outcomes: tuple[CellPredictions | None, CellPredictions | None]
-) -> Comparison:
+    board: Board, first: Entry, second: Entry, outcomes: tuple[CellPredictions | None, CellPredictions | None],
+    num_submissions: int = 2,
+) -> Comparison:  # fmt: skip
     """Compare two evaluations under the same specification.
 
     Args:
@@ -64,55 +60,72 @@ def compare(
         first: one of them.
         second: another one.
         outcomes: predictions of both; None where the file beside a record is absent or altered.
+        num_submissions: how many are ranked together: every pair of them shares one error.
     """
+    level = (1 - first.confidence) / max(num_submissions * (num_submissions - 1) // 2, 1)
     of_first, of_second = outcomes
     if of_first and of_second and _are_of_same_examples(of_first, of_second):
-        return _compare_on_examples(first, of_first, of_second)
-    return _compare_over_models(first, _accuracies(board, first), _accuracies(board, second))
+        correct = [{key: cell.correct for key, cell in side.items()} for side in (of_first, of_second)]
+        sides = [_population(_score_outcomes(first, side)) for side in correct]
+        cells = {
+            key: _over_both(correct[0][key], correct[1][key], first.confidence) for key in _common(*correct)
+        }  # fmt: skip
+        overlaps = _overlaps(of_first, of_second)
+    else:
+        sides, accuracies = [None, None], [_accuracies(board, entry) for entry in (first, second)]
+        cells = {
+            key: welch_difference(accuracies[0][key].mean(axis=1), accuracies[1][key].mean(axis=1), first.confidence)
+            for key in _common(*accuracies)
+        }
+        overlaps = dict[CellKey, Overlap]()
+    known = board.evidence.get(first.path), board.evidence.get(second.path)
+    if known[0] and known[1] and known[0].comparable(known[1]):
+        sides = [each.score for each in known if each]
+    if sides[0] and sides[1]:
+        return _between(sides[0], sides[1], first.confidence, level, (cells, overlaps))
+    return _over_models(board, first, second, level, (cells, overlaps))
+
+
+_Rest = tuple[Mapping[CellKey, IntervalEstimate], Mapping[CellKey, Overlap]]
+
+
+def _between(one: Population, other: Population, confidence: float, level: float, rest: _Rest) -> Comparison:
+    """Compare scores over models and images."""
+    gap = difference_of(one, other)
+    holds = gap.p <= level
+    advice = None if holds else advise(one, other, confidence, level)
+    return Comparison(_estimate(gap, confidence), holds, rest[0], advice, rest[1], over_images=True)
+
+
+def _over_models(board: Board, first: Entry, second: Entry, level: float, rest: _Rest) -> Comparison:
+    """Compare scores over models only, by the accuracies of every model."""
+    tasks = [_score_outcomes(first, _accuracies(board, entry)) for entry in (first, second)]
+    if not all(tasks):
+        return Comparison(None, False, rest[0], None, rest[1], over_images=False)
+    scores = [_model_scores(side) for side in tasks]
+    score, strict = (welch_difference(scores[0], scores[1], each) for each in (first.confidence, 1 - level))
+    holds = strict.low > 0 or strict.high < 0
+    return Comparison(score, holds, rest[0], None, rest[1], over_images=False)
+
+
+def _population(tasks: Sequence[Doubles]) -> Population | None:
+    return population_of(tasks) if tasks and all(min(outcome_KN.shape) > 1 for outcome_KN in tasks) else None
+
+
+def _over_both(first_KN: Doubles, second_LN: Doubles, confidence: float) -> IntervalEstimate:
+    """Return the difference of two means over models and images; over models only where one has a single model."""
+    if min(len(first_KN), len(second_LN), first_KN.shape[1]) < 2:
+        return welch_difference(first_KN.mean(axis=1), second_LN.mean(axis=1), confidence)
+    return _estimate(difference_of(population_of([first_KN]), population_of([second_LN])), confidence)
+
+
+def _estimate(gap: TwoWayMean, confidence: float) -> IntervalEstimate:
+    return IntervalEstimate(gap.value, *gap.interval(confidence))
 
 
 def device_hours(per_model_s: Sequence[float], more: int) -> float:
     """Return the cost of training `more` models of every submission, at the seconds per model seen so far, in hours."""
     return sum(per_model_s) * more / 3600
-
-
-def _compare_on_examples(entry: Entry, of_first: CellPredictions, of_second: CellPredictions) -> Comparison:
-    """Compare by who got which example right; `entry` says how the grid is scored."""
-    first, second = ({key: cell.correct for key, cell in side.items()} for side in (of_first, of_second))
-    cells = {key: _cell_difference(first[key], second[key], entry.confidence) for key in _common(first, second)}
-    tasks = _score_outcomes(entry, first), _score_outcomes(entry, second)
-    score = _score_difference(*tasks, entry.confidence) if all(tasks) else None
-    overlaps = _overlaps(of_first, of_second)
-    return Comparison(score, cells, _num_models_to_separate(*tasks, entry.confidence), overlaps, paired=True)
-
-
-def _compare_over_models(
-    entry: Entry, first: Mapping[CellKey, Doubles], second: Mapping[CellKey, Doubles]
-) -> Comparison:
-    """Compare by accuracies, (K, 1) per cell: one column stands for all test examples, which are taken as fixed."""
-    cells = {
-        key: welch_difference(first[key].mean(axis=1), second[key].mean(axis=1), entry.confidence)
-        for key in _common(first, second)
-    }
-    tasks = _score_outcomes(entry, first), _score_outcomes(entry, second)
-    score = welch_difference(_model_scores(tasks[0]), _model_scores(tasks[1]), entry.confidence) if all(tasks) else None
-    return Comparison(score, cells, _num_models_to_separate(*tasks, entry.confidence), {}, paired=False)
-
-
-def _cell_difference(first_KN: Doubles, second_LN: Doubles, confidence: float) -> IntervalEstimate:
-    draws_R = paired_draws(first_KN[None], second_LN[None], DRAWS)[:, 0]
-    return difference(first_KN, second_LN, draws_R, confidence)
-
-
-def _score_difference(first: Sequence[Doubles], second: Sequence[Doubles], confidence: float) -> IntervalEstimate:
-    """Return the difference of robustness scores: outcomes of every task, averaged over tasks draw by draw."""
-    per_task = [paired_draws(a_KN[None], b_LN[None], DRAWS)[:, 0] for a_KN, b_LN in zip(first, second, strict=True)]
-    draws_R = np.mean(per_task, axis=0)
-    return difference(_model_scores(first)[:, None], _model_scores(second)[:, None], draws_R, confidence)
-
-
-def _num_models_to_separate(first: Sequence[Doubles], second: Sequence[Doubles], confidence: float) -> int | None:
-    return models_to_separate(_model_scores(first), _model_scores(second), confidence) if first and second else None
 
 
 def _score_outcomes(entry: Entry, cells: Mapping[CellKey, Doubles]) -> list[Doubles]:

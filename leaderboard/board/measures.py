@@ -57,7 +57,7 @@ def direction(column: Column) -> Direction:
 
 
 def resampled(by: str, ranking: Sequence[Row]) -> str:
-    """Name what the intervals of the number ranked by resample."""
+    """Name what the intervals of the number ranked by are about."""
     counted = "/".join(map(str, sorted({row.entry.num_models for row in ranking})))
     models = f"models ({counted} per cell)"
-    return models if by == SELECTION.name else f"{models} and test examples"
+    return f"{models} only" if by == SELECTION.name else f"{models} and test examples"

@@ -25,8 +25,9 @@ from leaderboard.board.wording import TRACKS, bounds, one_line
 
 HELP = {
     "rank": "The places this submission may hold: 1 + the number of submissions separated from it on the better side, "
-            "up to those not separated on the worse side. Separated means that the intervals do not overlap.",
-    "ties": "Submissions that share a letter are not separated by this board.",
+            "up to those not separated on the worse side. All places of a ranking hold together, at the confidence of "
+            "its intervals.",
+    "ties": "Two submissions share a letter exactly when this board does not separate them.",
     "curve": "Linear-probe accuracy by sparsity, mean over schedules and tasks; one scale for all rows.",
     "track": "Whether the method saw training labels.",
     "models": "Independently seeded models per cell.",

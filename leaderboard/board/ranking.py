@@ -2,22 +2,31 @@
 
 Pure functions over plain values; it knows no record, file or page.
 
-Two submissions are *separated* when their intervals do not overlap. That is stricter than a paired test (two 95 %
-intervals may overlap although the paired difference excludes zero), so a tie here means "not separated by this board".
+Two submissions are *separated* when the board says that one is ahead of the other. All that is said of one ranking is
+true at once with the stated confidence (`inference/separation.py`): a place interval is simultaneous, and two share a
+letter exactly when they are not separated.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
+from benchmark.scoring.statistics.simultaneous_ranks import Flags, rank_intervals, tie_groups
 from leaderboard.board.estimates import IntervalEstimate, Scores
+from leaderboard.board.inference.evidence import Evidence
+from leaderboard.board.inference.separation import Intervals, by_evidence
 
 Direction = Literal["higher", "lower"]
+
+MANY_MODELS = 10**6
+"""Of numbers that are no means over models."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +37,15 @@ class Standing:
         rank: 1 + the number of submissions with a strictly better value; None where unranked.
         best: 1 + the number of submissions separated from it on the better side.
         worst: number of ranked submissions less those separated from it on the worse side.
-        first_group: first tie group it belongs to, from 0 (the leaders).
-        last_group: last tie group it belongs to. Two submissions share a group exactly when their intervals overlap.
+        groups: tie groups that it belongs to, increasing from 0 (the leaders). Two submissions share one exactly when
+            they are not separated.
         reason: why it is unranked; empty where it is ranked.
     """
 
     rank: int | None = None
     best: int | None = None
     worst: int | None = None
-    first_group: int | None = None
-    last_group: int | None = None
+    groups: tuple[int, ...] = ()
     reason: str = ""
 
     @property
@@ -49,11 +57,15 @@ class Standing:
 
     @property
     def group_text(self) -> str:
-        """The tie groups as letters: `a`, `a–c`, or empty where unranked."""
-        if self.first_group is None or self.last_group is None:
-            return ""
-        first, last = group_letters(self.first_group), group_letters(self.last_group)
-        return first if first == last else f"{first}–{last}"
+        """The tie groups as letters: `a`, `a–c`, `a, c`, or empty where unranked."""
+        runs: list[list[int]] = []
+        for group in self.groups:
+            if runs and group == runs[-1][-1] + 1:
+                runs[-1].append(group)
+            else:
+                runs.append([group])
+        ends = [[group_letters(run[0]), group_letters(run[-1])] for run in runs]
+        return ", ".join(first if first == last else f"{first}–{last}" for first, last in ends)
 
 
 def group_letters(group: int) -> str:
@@ -70,15 +82,33 @@ def group_letters(group: int) -> str:
     return letters
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """What the numbers of a ranking are means of, and what is promised of everything it says.
+
+    Attributes:
+        confidence: that nothing that is said is wrong.
+        num_models: per submission; where it is not known, intervals are taken as those of many models.
+        evidence: per submission, of the number ranked by. Used where all that are ranked have it for the same images.
+    """
+
+    confidence: float = 0.95
+    num_models: Mapping[str, int] = field(default_factory=dict[str, int])
+    evidence: Mapping[str, Evidence] = field(default_factory=dict[str, Evidence])
+
+
 def rank(
-    scores: Scores, better: Direction, barred: Mapping[str, str] | None = None
-) -> dict[str, Standing]:
+    scores: Scores, better: Direction, barred: Mapping[str, str] | None = None, sampling: Sampling | None = None,
+    *, letters: bool = True,
+) -> dict[str, Standing]:  # fmt: skip
     """Rank submissions by a number with an interval.
 
     Args:
         scores: per submission its number, or None where it has none.
         better: which direction is better.
         barred: submissions that must not be ranked (incomplete evaluations), with the reason shown to people.
+        sampling: what the numbers are means of.
+        letters: whether tie groups are asked for.
 
     Returns:
         A standing per submission of `scores`. Barred ones and those without a number are unranked and change no other.
@@ -86,20 +116,41 @@ def rank(
     reasons = dict(barred or {})
     reasons |= {name: "no value" for name, score in scores.items() if score is None and name not in reasons}
     ranked = {name: _oriented(score, better) for name, score in scores.items() if score and name not in reasons}
-    groups = _tie_groups(ranked)
-    values = sorted(score.value for score in ranked.values())
-    lows = sorted(score.low for score in ranked.values())
-    highs = sorted(score.high for score in ranked.values())
     standings = {name: Standing(reason=reason) for name, reason in reasons.items() if name in scores}
-    for name, score in ranked.items():
-        standings[name] = Standing(
-            rank=1 + len(values) - bisect_right(values, score.value),
-            best=1 + len(lows) - bisect_right(lows, score.high),
-            worst=len(highs) - bisect_left(highs, score.low),
-            first_group=groups[name][0],
-            last_group=groups[name][1],
-        )
+    if not ranked:
+        return standings
+    ahead_nn = _ahead(ranked, better, sampling or Sampling())
+    names, values = list(ranked), sorted(score.value for score in ranked.values())
+    order = sorted(range(len(names)), key=lambda place: (-ranked[names[place]].value, names[place]))
+    groups = tie_groups(ahead_nn, np.array(order)) if letters else [()] * len(names)
+    places = rank_intervals(ahead_nn).tolist()
+    for name, (best, worst), own in zip(names, places, groups, strict=True):
+        above = len(values) - bisect_right(values, ranked[name].value)
+        standings[name] = Standing(rank=1 + above, best=best, worst=worst, groups=own)
     return standings
+
+
+def _ahead(ranked: Mapping[str, IntervalEstimate], better: Direction, sampling: Sampling) -> Flags:
+    """Say who is separated from whom and ahead, (n, n), of numbers that are turned so that higher is better."""
+    known = [sampling.evidence[name] for name in ranked if name in sampling.evidence]
+    if len(known) == len(ranked) and better == "higher" and all(known[0].comparable(each) for each in known):
+        return by_evidence(known, sampling.confidence)
+    return _intervals(ranked, sampling).ahead()
+
+
+def _intervals(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> Intervals:
+    value_n, low_n, high_n = np.array([(score.value, score.low, score.high) for score in ranked.values()]).T
+    num_models_n = np.array([sampling.num_models.get(name, MANY_MODELS) for name in ranked])
+    return Intervals(value_n, low_n, high_n, num_models_n, sampling.confidence)
+
+
+def leading(scores: Scores, better: Direction, sampling: Sampling) -> list[str]:
+    """List everybody that nobody is separated from on the better side, by the intervals of the numbers, best first."""
+    ranked = {name: _oriented(score, better) for name, score in scores.items() if score}
+    if not ranked:
+        return []
+    found = [name for name, leads in zip(ranked, _intervals(ranked, sampling).leading(), strict=True) if leads]
+    return sorted(found, key=lambda name: (-ranked[name].value, name))
 
 
 def ordered(scores: Scores, better: Direction, standings: Mapping[str, Standing]) -> list[str]:
@@ -133,25 +184,6 @@ def oriented(scores: Scores, better: Direction) -> dict[str, IntervalEstimate | 
 
 def _oriented(score: IntervalEstimate, better: Direction) -> IntervalEstimate:
     return score if better == "higher" else IntervalEstimate(-score.value, -score.high, -score.low)
-
-
-def _tie_groups(scores: Mapping[str, IntervalEstimate]) -> dict[str, tuple[int, int]]:
-    """Return per interval the first and last of the maximal sets of mutually overlapping intervals that it belongs to.
-
-    A sweep from the best end: a set is complete when one of its members ends and somebody joined since the last set.
-    """
-    starts = [(-score.high, 0, name) for name, score in scores.items()]
-    ends = [(-score.low, 1, name) for name, score in scores.items()]
-    first: dict[str, int] = {}
-    groups: dict[str, tuple[int, int]] = {}
-    count, joined = 0, False
-    for _, is_end, name in sorted(starts + ends):
-        if not is_end:
-            first[name], joined = count, True
-            continue
-        count, joined = count + joined, False
-        groups[name] = (first[name], count - 1)
-    return groups
 
 
 def _kendall_tau(pairs: Sequence[tuple[float, float]]) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from benchmark.scoring.metric import Column
-from leaderboard.board.ranking import Direction, agreement, ordered, oriented, rank
-from leaderboard.board.standings import Row
+from leaderboard.board.ranking import Direction, agreement, leading, oriented
+from leaderboard.board.standings import Row, sampling_of
 from leaderboard.board.wording import heading, one_line
 
 MAX_LEADERS = 5
@@ -24,12 +24,12 @@ def leaders(ranking: Sequence[Row], columns: Mapping[str, Column], by: str) -> p
     names = {row.entry.path: one_line(row.entry.name, 60) for row in ranking}
     complete = [row for row in ranking if not row.entry.barred]
     reference = oriented({row.entry.path: row.scores.get(by) for row in complete}, _direction(columns.get(by)))
+    sampling = sampling_of((row.entry for row in complete), {})
     made: list[dict[str, object]] = []
     for name, column in columns.items():
         scores = {row.entry.path: row.scores.get(name) for row in complete}
         better = _direction(column)
-        standings = rank(scores, better)
-        first = [names[path] for path in ordered(scores, better, standings) if standings[path].best == 1]
+        first = [names[path] for path in leading(scores, better, sampling)]
         more = f" and {len(first) - MAX_LEADERS} more" if len(first) > MAX_LEADERS else ""
         made.append({"by": heading(column), "leaders": ", ".join(first[:MAX_LEADERS]) + more,
                      "agreement": agreement(reference, oriented(scores, better))})  # fmt: skip

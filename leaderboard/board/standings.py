@@ -14,14 +14,16 @@ import numpy as np
 import pandas as pd
 
 from benchmark.scoring.metric import Column
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.scoring.score_math import area_over_compression, chance_corrected
 from leaderboard.board.board import DENSE, SUMMARY, Board, Entry
 from leaderboard.board.estimates import IntervalEstimate, Scores, mean_over_models
-from leaderboard.board.ranking import Direction, Standing, rank
+from leaderboard.board.inference.evidence import Evidence
+from leaderboard.board.ranking import Direction, Sampling, Standing, rank
 
 SELECTION = Column(
     name="selection/score", title="Score of the selection", better="higher",
-    description="Robustness score over the chosen schedules and sparsities only; Student t interval over models.",
+    description="Robustness score over the chosen schedules and sparsities only; Student t interval over models only.",
 )  # fmt: skip
 
 
@@ -162,7 +164,7 @@ def selection_scores(
 
 def rows(
     groups: Mapping[str, list[Entry]], scores: Mapping[str, Scores], by: str, better: Direction,
-    each_track: bool,
+    each_track: bool, evidence: Mapping[str, Evidence] | None = None, letters: bool = True,
 ) -> list[Row]:  # fmt: skip
     """Rank the competitors by one number, best first, unranked ones last.
 
@@ -172,21 +174,36 @@ def rows(
         by: the metric to rank by.
         better: its better direction.
         each_track: rank every supervision track on its own, one after the other; else all together.
+        evidence: that of the board, by path; it separates robustness scores over models and test images.
+        letters: whether tie groups are asked for; an order alone takes less time.
     """
+    evidence = evidence if evidence and by == ROBUSTNESS_SCORE else {}
     tracks = sorted({entries[0].supervision for entries in groups.values()}) if each_track else [None]
     return [
         row
         for track in tracks
-        for row in _rows({n: g for n, g in groups.items() if track in (None, g[0].supervision)}, scores, by, better)
+        for row in _rows(
+            {n: g for n, g in groups.items() if track in (None, g[0].supervision)}, scores, by, better, evidence,
+            letters=letters,
+        )
     ]
 
 
+def sampling_of(entries: Iterable[Entry], evidence: Mapping[str, Evidence]) -> Sampling:
+    """Say what the numbers of some evaluations are means of."""
+    entries = list(entries)
+    confidence = min((entry.confidence for entry in entries), default=0.95)
+    return Sampling(confidence, {entry.path: entry.num_models for entry in entries}, evidence)
+
+
 def _rows(
-    groups: Mapping[str, list[Entry]], scores: Mapping[str, Scores], by: str, better: Direction
-) -> list[Row]:
+    groups: Mapping[str, list[Entry]], scores: Mapping[str, Scores], by: str, better: Direction,
+    evidence: Mapping[str, Evidence], *, letters: bool,
+) -> list[Row]:  # fmt: skip
     entries = {entries[0].path: entries[0] for entries in groups.values()}
     key = {path: scores.get(by, {}).get(path) for path in entries}
-    standings = rank(key, better, {path: entry.barred for path, entry in entries.items() if entry.barred})
+    barred = {path: entry.barred for path, entry in entries.items() if entry.barred}
+    standings = rank(key, better, barred, sampling_of(entries.values(), evidence), letters=letters)
     made = [
         Row(entry, {name: by_path.get(path) for name, by_path in scores.items()}, standings[path], len(group))
         for path, entry in entries.items()

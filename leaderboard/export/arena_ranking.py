@@ -63,7 +63,8 @@ def rank_arena(board: Board, arena: Arena, label: str) -> ArenaRanking:
     entries = [evaluations[0] for evaluations in groups.values()]
     numbers = collect(board, entries, middle_sparsity(entries))
     by = numbers.rankable[0]
-    ranking = rows(groups, numbers.scores, by, direction(numbers.columns[by]), each_track=True)
+    ranking = rows(groups, numbers.scores, by, direction(numbers.columns[by]), each_track=True,
+                   evidence=board.evidence)  # fmt: skip
     metrics = tuple(name for name in default_columns(list(numbers.columns), by) if name != by)
     curves = mean_curves(board, [row.entry for row in ranking], PROBE_ACCURACY)
     return ArenaRanking(arena, label, groups, numbers, by, metrics, tuple(ranking), curves)

@@ -70,7 +70,7 @@ def section(
         downloads: title and place of the files of this arena.
     """
     column = ranked.numbers.columns[ranked.by]
-    together = rows(ranked.groups, ranked.numbers.scores, ROBUSTNESS_SCORE, "higher", each_track=False)
+    together = rows(ranked.groups, ranked.numbers.scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
     drawn = [row.entry for row in together][:MAX_CURVES]
     tasks = sorted({task for entry in drawn for task in entry.tasks})
     colours = looks(snapshot.board.names_by_age)
@@ -116,7 +116,7 @@ def _questions(found: Sequence[Claim], ranked: ArenaRanking, level: float) -> li
         frame = claim_frame(mine[:MAX_CLAIMS], names, level)
         frame = frame.drop(columns="submission") if kind == "submissions" else frame
         headings = {"submission": "Submission", "first": "First", "second": "Second", "verdict": "Verdict",
-                    "difference": "First - second", "p_holm": "p (Holm)", "p": "p alone"}  # fmt: skip
+                    "difference": "First - second", "p_holm": "p (Holm)", "p": "p alone", "over": "About"}  # fmt: skip
         formats = {"difference": lambda value: f"{value:+.4f}", "p_holm": p_value, "p": p_value}
         holding = sum(claim.p_holm <= level for claim in mine)
         made.append(Question(title, how, holding, len(mine), from_frame(frame, title, headings, formats)))

@@ -20,6 +20,7 @@ from benchmark.recording.archive import areas_path, sha256_of
 from benchmark.scoring.areas import Areas, area_per_image, areas_by_run
 from benchmark.scoring.floors import FLOOR_PREFIX
 from leaderboard.board.board import DENSE, Entry
+from leaderboard.board.inference.evidence import Evidence, evidence_of
 from leaderboard.board.predictions import cell_key
 from leaderboard.reading.outcomes import read_outcomes
 
@@ -43,6 +44,14 @@ def areas_of(entry: Entry) -> dict[str, AreasOfTask] | None:
         if found is not None:
             return _complete(entry, found)
     return _from_outcomes(entry)
+
+
+def evidence_beside(entry: Entry) -> Evidence | None:
+    """Condense the areas beside a record for inference; None where there are none, or the grid is not complete."""
+    if entry.barred:
+        return None
+    areas = areas_of(entry)
+    return evidence_of(areas, entry.tasks, entry.schedules, entry.controlled) if areas else None
 
 
 def _from_areas(record: Path, sha256: str) -> dict[tuple[str, str, int], Areas] | None:

@@ -12,6 +12,7 @@ nothing that could run.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import stat
@@ -31,11 +32,17 @@ from benchmark.files.bounded import read_regular
 from benchmark.recording import archive, possible, record, verify
 from benchmark.recording.signature import Statement
 from benchmark.recording.verify import Sealed, unseal
-from benchmark.scoring import metric, metric_names
+from benchmark.scoring import areas, metric, metric_names, score_math
+from benchmark.scoring.statistics import models_and_images
+from benchmark.scoring.statistics.models_and_images import Population
 from benchmark.settings import read_settings
 from benchmark.spec.canonical import canonical_json
 from leaderboard.board import board, recorded_spec
 from leaderboard.board.board import NUMBERS, SEEDS, Condensed, Entry, condense
+from leaderboard.board.inference import evidence
+from leaderboard.board.inference.evidence import Evidence, SettingGap
+from leaderboard.reading import areas as compared
+from leaderboard.reading.areas import evidence_beside
 
 MAX_CACHE_BYTES = 2**30
 MAX_FILES = 16
@@ -50,12 +57,16 @@ _SEAL_BYTES = hashlib.sha256().digest_size
 
 @dataclass
 class BoardCache:
-    """What earlier processes kept of the records of some stores (`found`), and what this one has used (`used`)."""
+    """What earlier processes kept of the records of some stores (`found`), and what this one has used (`used`).
+
+    `grown` says that evidence was read that the file does not hold yet.
+    """
 
     path: Path | None
     found: Mapping[str, Condensed]
     used: dict[str, Condensed] = field(default_factory=dict[str, Condensed])
     written: frozenset[str] = frozenset()
+    grown: bool = False
 
     @classmethod
     def of(cls, stores: Sequence[Path]) -> BoardCache:
@@ -74,6 +85,9 @@ class BoardCache:
         kept = self.used.get(name) or self.found.get(name)
         if kept is None:
             kept = condense(path, unseal(sealed).record, sealed.signer)
+        if kept.evidence is None:  # the areas may have come since; where there are none, looking takes no time
+            kept = replace(kept, evidence=evidence_beside(replace(kept.entry, path=path)))
+            self.grown = self.grown or kept.evidence is not None
         self.used[name] = kept
         signer = sealed.signer
         entry = replace(kept.entry, path=path, signed_by=signer.name, key_id=signer.key.id)
@@ -81,7 +95,7 @@ class BoardCache:
 
     def save(self) -> None:
         """Write what was used, and nothing else, where that is not what the file holds."""
-        if self.path is None or self.written == self.used.keys():
+        if self.path is None or (self.written == self.used.keys() and not self.grown):
             return
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -92,13 +106,16 @@ class BoardCache:
         except _UNUSABLE as error:
             logger.warning("%s cannot be written; the next server parses all records again: %s", self.path, error)
             return
-        self.written = frozenset(self.used)
+        self.written, self.grown = frozenset(self.used), False
 
 
 @cache
 def made_by() -> bytes:
     """Digest of the code that turns a record into what a board keeps, so that other code never meets this one's."""
-    modules = (board, recorded_spec, archive, possible, record, verify, metric, metric_names)
+    modules = (
+        board, recorded_spec, archive, possible, record, verify, metric, metric_names, areas, evidence, score_math,
+        models_and_images, compared,
+    )  # fmt: skip
     sources = [Path(str(module.__file__)) for module in modules]
     texts = [path.read_bytes() for path in [*sources, Path(__file__)]]
     return hashlib.sha256(b"\0".join([*texts, pydantic.VERSION.encode()])).digest()
@@ -153,20 +170,41 @@ def _parsed(payload: bytes) -> dict[str, Condensed]:
     table.validate(full=True)
     parts = (_parts(table["numbers"], NUMBERS), _parts(table["seeds"], SEEDS))
     entries = map(_ENTRY.validate_json, table["entry"].to_pylist())
+    kept = map(_evidence, table["evidence"].to_pylist(), table["images"])
     return {
-        name: Condensed(entry, numbers, seeds)
-        for name, entry, numbers, seeds in zip(table["name"].to_pylist(), entries, *parts, strict=True)
+        name: Condensed(entry, numbers, seeds, evidence=evidence)
+        for name, entry, numbers, seeds, evidence in zip(table["name"].to_pylist(), entries, *parts, kept, strict=True)
     }
 
 
+def _evidence(facts: str, images: pa.ListScalar) -> Evidence | None:
+    """Read the evidence of one record: numbers as JSON, and one float32 per test image."""
+    if not facts:
+        return None
+    value, num_models, models, rest, gaps = json.loads(facts)
+    images_N = np.asarray(images.values, np.float64)
+    score = Population(value, num_models, models, rest, images_N)
+    return Evidence(score, tuple(SettingGap(*gap) for gap in gaps))
+
+
+def _evidence_facts(kept: Evidence | None) -> str:
+    if kept is None:
+        return ""
+    score, gaps = kept.score, [(gap.first, gap.second, gap.difference, gap.p) for gap in kept.gaps]
+    return json.dumps([score.value, score.num_models, score.models, score.rest, gaps])
+
+
 def _serialised(kept: Mapping[str, Condensed]) -> bytes:
-    """Write one row per record: name, facts as JSON, and its two tables nested in a cell each."""
+    """Write one row per record: name, facts as JSON, its two tables nested in a cell each, and its evidence."""
     texts = {name: text for name, each in kept.items() if (text := _as_json(each.entry))}
     rows = [kept[name] for name in texts]
     columns = {
         "name": pa.array(list(texts), pa.string()), "entry": pa.array(list(texts.values()), pa.string()),
         "numbers": _nested([each.numbers for each in rows], NUMBERS),
         "seeds": _nested([each.seeds for each in rows], SEEDS),
+        "evidence": pa.array([_evidence_facts(each.evidence) for each in rows], pa.string()),
+        "images": pa.array([each.evidence.score.images_N if each.evidence else [] for each in rows],
+                           pa.list_(pa.float32())),
     }  # fmt: skip
     table, sink = pa.table(columns), pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:

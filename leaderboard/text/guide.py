@@ -11,14 +11,15 @@ RULES = (
      "dense accuracy, retention (score / dense), the area at sparsity .9 and above, and the noise-corrected share of "
      "forgotten images stand beside it, and any of them can be ranked by."),
     ("Rank interval.",
-     "Two submissions are separated when their intervals do not overlap. Rank 2-4 means: one submission is separated "
-     "above, and everybody from place 5 on is separated below. Submissions that share a tie letter are not separated. "
-     "The Compare page of a served board (make leaderboard) runs the sharper paired test on the same test images."),
+     "Rank 2-4 means: one submission is separated above, and everybody from place 5 on is separated below. Two share a "
+     "tie letter exactly when they are not separated. Every pair is tested over models and test images, and all tests "
+     "of a ranking share one error: with 95 % confidence every place and letter is right at once."),
     ("Intervals",
-     "resample the models of a population and the test images together. Below 30 models that is too narrow, and the "
-     "wider t interval over models is shown."),
+     "are about models and test images together: another seed and other images of this kind. Where only models are "
+     "known, the page says so. No interval survives seeds that collapse."),
     ("Claims",
-     "are planned before looking and adjusted together (Holm), so that asking many questions finds nothing by luck."),
+     "are planned before looking and adjusted together (Holm), so that asking many questions finds nothing by luck. "
+     "How often they err is measured: docs/inference.md."),
     ("Results compare only under the very same specification",
      "(name, version and content) and tier, within a supervision track by default."),
     ("Failures count.",

@@ -36,6 +36,7 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
         frame, hide_index=True, key=f"claims_{kind}", alt=title,
         column_config={
             "submission": "Submission", "first": "First", "second": "Second", "verdict": "Verdict",
+            "over": st.column_config.TextColumn("About", help="What the test takes as a sample."),
             "difference": st.column_config.NumberColumn("First - second", format="%+.4f", help="In robustness score."),
             "p_holm": st.column_config.NumberColumn("p (Holm)", format="%.2g",
                                                     help=f"Adjusted for all {mine[0].family} tests of this board."),
@@ -58,8 +59,9 @@ def page() -> None:
     st.text(
         f"{found[0].family} tests were planned before looking: every pair of submissions, every pair of schedules, and "
         f"every schedule beside its random control. A difference holds if its p-value, adjusted by Holm's method for "
-        f"all of them together, is at most {level:.2g}. Filters hide rows; they never change the plan. Units are "
-        "models; the test images are taken as fixed."
+        f"all of them together, is at most {level:.2g}. Filters hide rows; they never change the plan. "
+        "A claim is about models and test images of this kind; where the areas per image are not at hand it is about "
+        "models only, and says so."
     )
     chosen = st.multiselect("Submissions", sorted(scene.groups), key="submissions", bind=URL, placeholder="All")
     shown = set(chosen or scene.groups)

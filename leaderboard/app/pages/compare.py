@@ -5,28 +5,30 @@ from __future__ import annotations
 import streamlit as st
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
+from benchmark.scoring.statistics.power import MAX_MODELS
 from leaderboard.app.attachments import outcomes_of, warn_of_altered_files
 from leaderboard.app.controls import URL, Scene, open_scene
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.comparison import Comparison, compare, device_hours
-from leaderboard.board.standings import rows, summary_scores
+from leaderboard.board.standings import competitors, rows, summary_scores
 from leaderboard.board.wording import duration, one_line, percent
 from leaderboard.figures.charts import Level, Line, curves, limits
 from leaderboard.figures.palette import OKABE_ITO
 
 
-@st.cache_data(max_entries=64, show_spinner="Resampling ...")
+@st.cache_data(max_entries=64, show_spinner="Comparing ...")
 def _compare(_scene: Scene, first: str, second: str, stamp: tuple[str, str]) -> Comparison:
     del stamp  # part of the key
     entries = _scene.snapshot.board.entries[first], _scene.snapshot.board.entries[second]
-    return compare(_scene.snapshot.board, *entries, (outcomes_of(entries[0]), outcomes_of(entries[1])))
+    outcomes = outcomes_of(entries[0]), outcomes_of(entries[1])
+    return compare(_scene.snapshot.board, *entries, outcomes, len(competitors(_scene.snapshot.board, _scene.arena)))
 
 
 def choose(scene: Scene) -> tuple[Entry, Entry] | None:
     """Let people pick two submissions, the two best ones first."""
     paths = [entry.path for entry in scene.entries.values()]
     scores = summary_scores(scene.snapshot.board, paths)
-    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
+    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
     names = [row.entry.name for row in ranking]
     if len(names) < 2:
         st.info("Comparing takes two submissions under this specification.", icon=":material/compare_arrows:")
@@ -55,28 +57,34 @@ def show_verdict(first: Entry, second: Entry, comparison: Comparison) -> None:
             st.text(f"{names[0]} and {names[1]} are not separated.")
         st.metric("Difference in robustness score (first - second)", f"{score.value:+.4f}",
                   f"{score.low:+.4f} to {score.high:+.4f}", delta_color="off", delta_arrow="off")  # fmt: skip
-    resampled = (
-        "resamples the same test examples for both and the models of each; below 30 models, the wider of that and "
-        "Welch's t interval is shown"
-        if comparison.paired else "is Welch's t over models (the per-example outcomes of both are not at hand)"
-    )  # fmt: skip
-    st.caption(f"The {100 * first.confidence:.3g} % interval {resampled}. "
+    about = (
+        "is about models and test images of this kind: the same images for both, models of their own"
+        if comparison.over_images
+        else "is about models only (neither areas nor outcomes of both are at hand): other images may say otherwise"
+    )
+    st.caption(f"The {100 * first.confidence:.3g} % interval {about}. "
                f"{first.num_models} and {second.num_models} models per cell.")  # fmt: skip
-    if not separated:
+    if separated and not comparison.holds:
+        st.text("That holds for this pair alone. With every pair of the board sharing one error it does not.")
         show_power(first, second, comparison)
+    elif not separated:
+        st.caption("The difference could be nothing, so nobody can say how many models would separate them.")
 
 
 def show_power(first: Entry, second: Entry, comparison: Comparison) -> None:
-    """Say how many more models would separate them, and what those would cost."""
-    more = None if comparison.num_models is None else comparison.num_models - min(first.num_models, second.num_models)
-    if more is None:
-        st.text("More models would hardly separate them: the difference is too small for their spread.")
-    elif more <= 0:
-        st.text("More models alone would not help: the uncertainty is in the test examples.")
-    else:
-        hours = device_hours([entry.device_s / max(entry.num_models, 1) for entry in (first, second)], more)
-        st.text(f"If difference and spread stay as they are, about {more} more models of each would separate them, "
-                f"{duration(hours)} of device time.")  # fmt: skip
+    """Say how many more models would separate them on this board, between which bounds, and what those would cost."""
+    advice, known = comparison.advice, min(first.num_models, second.num_models)
+    if advice is None:
+        return
+    if advice.models is None:
+        st.text("More models alone would hardly separate them: the uncertainty is in the test images.")
+        return
+    more = max(advice.models - known, 1)
+    hours = device_hours([entry.device_s / max(entry.num_models, 1) for entry in (first, second)], more)
+    bounds = f"{advice.fewest} to {advice.most if advice.most is not None else f'more than {MAX_MODELS}'}"
+    st.text(f"If the difference is as large as seen, {advice.models} models of each would show it on this board in "
+            f"four of five studies ({bounds}, as far as the difference is known): {more} more, {duration(hours)} of "
+            "device time.")  # fmt: skip
 
 
 def show_differences(comparison: Comparison, ranked: tuple[str, ...]) -> None:

@@ -36,7 +36,7 @@ def choose(scene: Scene) -> Choice:
     """Show the controls of the page."""
     board, everybody = scene.snapshot.board, list(scene.entries.values())
     scores = summary_scores(board, [entry.path for entry in everybody])
-    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
+    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
     names = pick_submissions([row.entry.name for row in ranking], default=6)
     described = columns_of(everybody)
     metrics = {name: column for name in curve_metrics(board, everybody) if (column := describe(name, described))}

@@ -67,10 +67,10 @@ def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
     """Name the sort key, the direction and what was resampled."""
     column = numbers.columns[by]
     st.caption(
-        f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals resample "
-        f"{resampled(by, ranking)}; submissions whose "
-        "intervals overlap share a tie letter and are not separated here (the Compare page runs the sharper paired "
-        "test). Incomplete evaluations are shown with their reason and not ranked."
+        f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals are about "
+        f"{resampled(by, ranking)}. Submissions that share a tie letter are not separated; everything that places and "
+        "letters say is true together, at the confidence of the intervals. "
+        "Incomplete evaluations are shown with their reason and not ranked."
     )
 
 
@@ -161,7 +161,8 @@ def page() -> None:
     """Lay out the page."""
     scene = open_scene("Forget-Me-Not", "Which representation stays most robust when its network is pruned?")
     numbers, by, shown, every = choose(scene)
-    ranking = rows(scene.groups, numbers.scores, by, direction(numbers.columns[by]), each_track=scene.track == "each")
+    ranking = rows(scene.groups, numbers.scores, by, direction(numbers.columns[by]), each_track=scene.track == "each",
+                   evidence=scene.snapshot.board.evidence)  # fmt: skip
     show_table(scene, numbers, ranking, by, shown, every)
     explain(numbers, by, ranking)
     show_questions()

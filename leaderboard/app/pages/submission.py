@@ -45,7 +45,8 @@ def choose(scene: Scene) -> Entry:
 def show_head(scene: Scene, entry: Entry) -> None:
     """Say what it is, where it stands and what it scored."""
     scores = summary_scores(scene.snapshot.board, [e.path for e in scene.entries.values()])
-    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=True)
+    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
+                   evidence=scene.snapshot.board.evidence)
     standing = next((row.standing for row in ranking if row.entry.path == entry.path), None)
     st.text(one_line(entry.description, 1000) or "No description.")
     if address := web_address(entry.paper):

@@ -10,8 +10,10 @@ from scipy.stats import ttest_ind, ttest_rel
 
 from benchmark.recording.record import EvaluationRecord, Failure
 from benchmark.scoring.score_math import area_over_compression
+from benchmark.scoring.statistics.models_and_images import difference_of
 from leaderboard.board.board import Board, assemble, condense
 from leaderboard.board.claims import Claim, areas, claim_frame, claims
+from leaderboard.board.inference.evidence import Evidence, evidence_of
 from tests.leaderboard.records import SIGNER, SPARSITIES, Knobs, evaluation
 
 KNOBS = (
@@ -35,11 +37,12 @@ def naive_area(record: EvaluationRecord, schedule: str, seed: int) -> float:
     return float(area_over_compression(SPARSITIES, heights))
 
 
-def naive_holm(p: list[float]) -> list[float]:
+def naive_holm(p: list[float], weights: list[float]) -> list[float]:
     adjusted = [0.0] * len(p)
-    running = 0.0
-    for place, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
-        running = max(running, min(1.0, (len(p) - place) * p[index]))
+    running, left = 0.0, sum(weights)
+    for index in sorted(range(len(p)), key=lambda index: p[index] / weights[index]):
+        running = max(running, min(1.0, left * p[index] / weights[index]))
+        left -= weights[index]
         adjusted[index] = running
     return adjusted
 
@@ -71,7 +74,8 @@ def test_every_planned_test_is_there_once_with_the_p_value_of_scipy_and_of_holm(
             sides = [[naive_area(record, side, seed) for seed in range(len(score[name]))] for side in (a, b)]
             expected[kind, name, a, b] = ttest_rel(*sides).pvalue  # pyright: ignore
     assert {(c.kind, c.path, c.first, c.second): c.p for c in found} == pytest.approx(expected, rel=1e-6)
-    holm = dict(zip(expected, naive_holm(list(expected.values())), strict=True))
+    weights = [0.8 / 3 if kind == "submissions" else 0.2 / 12 for kind, *_ in expected]
+    holm = dict(zip(expected, naive_holm(list(expected.values()), weights), strict=True))
     assert {(c.kind, c.path, c.first, c.second): c.p_holm for c in found} == pytest.approx(holm, rel=1e-6)
     assert {c.family for c in found} == {len(expected)}
     assert [c.p_holm for c in found] == sorted(c.p_holm for c in found)
@@ -85,11 +89,62 @@ def test_a_claim_names_the_more_robust_side_only_where_it_holds() -> None:
     assert claim_frame([claim], {"a": "first"}, 0.03)["verdict"].tolist() == ["not separated"]
 
 
-def test_models_that_do_not_vary_are_the_same_or_not() -> None:
+def test_models_that_do_not_vary_give_no_claim() -> None:
+    """Without variance there is no test, whatever the difference; p was 0 before."""
     first, same, other = (Knobs(name=n, wobble=0, dense=d) for n, d in (("a", 0.9), ("b", 0.9), ("c", 0.8)))
     found = run_claims(board_of(*map(evaluation, (first, same, other))))
     between = {(claim.first, claim.second): claim.p for claim in found if claim.kind == "submissions"}
-    assert between == {("a", "b"): 1.0, ("a", "c"): 0.0, ("b", "c"): 0.0}
+    assert between == {("a", "b"): 1.0, ("a", "c"): 1.0, ("b", "c"): 1.0}
+
+
+def evidence_for(rng: np.random.Generator, mean: float, images: int = 300) -> Evidence:
+    """Return the evidence of six models whose images favour this method or another one."""
+    favour_N = 0.15 * rng.normal(size=images)
+    own = {
+        name: mean + favour_N + 0.002 * rng.normal(size=(6, 1)) + 0.1 * rng.normal(size=(6, images))
+        for name in ("early", "late", "one-shot", "one-shot-random")
+    }
+    own["one-shot-random"] -= 0.2
+    controlled = {"one-shot-random": "one-shot"}
+    found = evidence_of({"digits": own}, ["digits"], ["early", "late", "one-shot"], controlled)
+    assert found is not None
+    return found
+
+
+def test_with_areas_a_claim_is_about_models_and_images() -> None:
+    """Two methods whose models hardly differ, while images favour one or the other: only models know a difference."""
+    board = board_of(*map(evaluation, KNOBS[:2]))
+    rng = np.random.default_rng(1)
+    evidence = {name: evidence_for(rng, mean) for name, mean in (("simclr", 0.8), ("supcon", 0.805))}
+    found = run_claims(replace(board, evidence=evidence))
+    assert {claim.over for claim in found} == {"models and images"}
+    between = next(claim for claim in found if claim.kind == "submissions")
+    expected = difference_of(evidence["simclr"].score, evidence["supcon"].score)
+    assert (between.difference, between.p) == pytest.approx((expected.value, expected.p))
+    assert between.p > 0.05
+    control = next(claim for claim in found if claim.kind == "control")
+    assert control.p_holm < 0.001
+    assert {claim.over for claim in run_claims(board)} == {"models only"}
+
+
+def test_where_one_of_two_lacks_areas_the_claim_says_that_it_is_about_models_only() -> None:
+    board = board_of(*map(evaluation, KNOBS[:2]))
+    found = run_claims(replace(board, evidence={"simclr": evidence_for(np.random.default_rng(1), 0.8)}))
+    over = {(claim.kind, claim.path): claim.over for claim in found}
+    assert over["submissions", "simclr"] == "models only"
+    assert over["schedules", "simclr"] == "models and images"
+    assert over["schedules", "supcon"] == "models only"
+
+
+def test_truly_equal_methods_are_rarely_claimed_to_differ_though_images_favour_some() -> None:
+    """60 boards of six equal methods; Welch over models with Holm's method claims a difference on a fifth and more."""
+    rng, false = np.random.default_rng(12), 0
+    records = [evaluation(Knobs(name=f"m{n}")) for n in range(6)]
+    board = board_of(*records)
+    for _ in range(60):
+        drawn = replace(board, evidence={entry.path: evidence_for(rng, 0.8) for entry in board.entries.values()})
+        false += any(claim.p_holm <= 0.05 for claim in run_claims(drawn) if claim.kind == "submissions")
+    assert false <= 7
 
 
 def test_incomplete_evaluations_and_single_models_are_not_tested() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from benchmark.recording.record import EvaluationRecord, Failure
 from benchmark.scoring.score_math import log2_compression
 from leaderboard.board.board import Board, assemble, condense
-from leaderboard.board.comparison import compare
+from leaderboard.board.comparison import Comparison, compare
 from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.inference.evidence import Evidence, evidence_of
 from leaderboard.board.standings import (
     selection_scores,
 )
@@ -41,7 +43,9 @@ def test_the_paired_difference_of_scores_is_the_difference_of_mean_areas(tmp_pat
             heights = [(float(side[TASK, schedule, s].correct.mean()) - 0.1) / 0.9 for s in SPARSITIES]
             places = [log2_compression(sparsity) for sparsity in SPARSITIES]
             areas.append(float(np.trapezoid(heights, places) / (places[-1] - places[0])))
-    assert found.paired
+    assert found.over_images
+    assert found.holds
+    assert found.advice is None
     assert found.score is not None
     assert found.score.value == pytest.approx(np.mean(areas[:3]) - np.mean(areas[3:]))
     assert found.score.low > 0
@@ -53,7 +57,7 @@ def test_without_outcomes_the_difference_is_over_models_and_close_to_the_summari
     entries = list(board.entries.values())
     found = compare(board, entries[0], entries[1], (None, None))
     first, second = selection_scores(board, entries, ["early", "late", "one-shot"], SPARSITIES).values()
-    assert not found.paired
+    assert not found.over_images
     assert found.score is not None
     assert first is not None
     assert second is not None
@@ -67,3 +71,32 @@ def test_a_missing_run_leaves_cells_comparable_and_scores_not() -> None:
     assert found.score is None
     assert (TASK, "late", 0.9) not in found.cells
     assert isinstance(found.cells[TASK, "early", 0.9], IntervalEstimate)
+
+
+def test_a_gap_that_could_be_nothing_gets_no_advice_and_one_that_is_lost_among_many_pairs_does() -> None:
+    """Alone the gap holds; among the pairs of 40 submissions it does not, and there is a number that would do."""
+    board = _board(evaluation(Knobs("a")), evaluation(Knobs("b")))
+    first, second = board.entries.values()
+    rng = np.random.default_rng(4)
+
+    def evidence(mean: float) -> Evidence:
+        area_KN = mean + 0.02 * rng.normal(size=(6, 1)) + 0.05 * rng.normal(size=400) + 0.1 * rng.normal(size=(6, 400))
+        found = evidence_of({TASK: {"early": area_KN}}, [TASK], ["early"], {})
+        assert found is not None
+        return found
+
+    def verdict(gap: float, submissions: int) -> Comparison:
+        known = {first.path: evidence(0.8 + gap), second.path: evidence(0.8)}
+        return compare(replace(board, evidence=known), first, second, (None, None), submissions)
+
+    nothing = verdict(0.0, 40)
+    assert not nothing.holds
+    assert nothing.advice is None
+    lost = verdict(0.05, 40)
+    assert lost.score is not None
+    assert lost.score.low > 0
+    assert not lost.holds
+    assert lost.advice is not None
+    assert lost.advice.models is not None
+    assert lost.advice.models > 6
+    assert verdict(0.2, 40).holds

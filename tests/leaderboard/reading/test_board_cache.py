@@ -7,21 +7,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from benchmark.recording.archive import signature_path
+from benchmark.recording.archive import outcomes_path, signature_path
 from benchmark.recording.record import Failure
 from benchmark.recording.signature import sign
 from benchmark.recording.signing_keys import SigningKey, signing_key
 from benchmark.recording.trust import Trust, load_trust
 from benchmark.recording.verify import Sealed, open_sealed, unseal
-from leaderboard.board.board import Board, Condensed, assemble, condense
+from leaderboard.board.board import Board, Condensed, Entry, assemble, condense
 from leaderboard.reading import board_cache as index
 from leaderboard.reading import record_store
 from leaderboard.reading.board_cache import BoardCache
-from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve, write_signed
+from tests.leaderboard.records import HOSTILE_NAMES, Knobs, add_outcomes, evaluation, shelve, write_signed
 
 FAILED = {("late", 0.9, 1): Failure(reason="out_of_memory", message="<b>2 GiB</b>")}
 
@@ -302,3 +303,34 @@ def write_text_signed(path: Path, text: str) -> None:
     attachments = {".parquet": "0" * 64}
     path.write_text(text)
     signature_path(path).write_bytes(sign(text.encode(), attachments, "none", signing_key("unisolated")))
+
+
+def test_evidence_comes_back_as_it_was_read_and_is_found_when_its_file_comes_later(home: Path) -> None:
+    """Without outcomes there is no evidence, and no server is stuck with that."""
+    record = evaluation(Knobs("late-files", models=3))
+    (path,) = shelve(home, record)
+    signed = add_outcomes(path, record)
+    hidden = path.with_suffix(".hidden")
+    outcomes_path(path).rename(hidden)
+    assert str(path) not in _serve(home)[0].evidence
+    hidden.rename(outcomes_path(path))
+    fresh, again = (_serve(home)[0].evidence[str(path)] for _ in range(2))
+    assert signed.outcomes_sha256
+    assert fresh.gaps == again.gaps
+    assert (fresh.score.value, fresh.score.models, fresh.score.rest) == (
+        again.score.value, again.score.models, again.score.rest
+    )  # fmt: skip
+    np.testing.assert_array_equal(fresh.score.images_N, again.score.images_N)
+
+
+def test_what_an_index_holds_of_evidence_is_read_without_any_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = evaluation(Knobs("with-files", models=3))
+    (path,) = shelve(home, record)
+    add_outcomes(path, record)
+    _serve(home)
+
+    def refuse(entry: Entry) -> None:
+        assert entry.path != str(path)
+
+    monkeypatch.setattr(index, "evidence_beside", refuse)
+    assert str(path) in _serve(home)[0].evidence

@@ -1,0 +1,256 @@
+"""Whether what a board says holds at the rate it says, by simulation: `python -m bench.inference`.
+
+    python -m bench.inference [--boards 2000] [--only images] [--write docs/inference.md]
+
+Generates boards whose truth is known, runs the product's own inference on them, and prints nominal against measured,
+with the Monte Carlo error. `--write` replaces the measured part of the page. About ten minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
+
+from bench.inference.boards import Boards, Spread, Truth, adjusted, draw
+from bench.inference.images import Counts, class_hits, covered, holds
+from bench.inference.power import advised, found_with_advice
+from bench.interval_coverage import Setting, excess_pie
+from benchmark.scoring.score_math import Interval
+from benchmark.scoring.statistics.simultaneous_ranks import holm
+from benchmark.spec.documents.loading import load_spec
+
+LEVEL = 0.05
+DIGITS, MINI, OFFICIAL = Spread(0.006, 0.05, 0.08), Spread(0.006, 0.15, 0.18), Spread(0.005, 0.15, 0.18)
+"""Spreads of robustness scores in the shipped records, and (from records at its scale) on the official board."""
+SHAPES = (("digits", 6, 445, DIGITS), ("mini", 6, 2000, MINI), ("official", 10, 10_000, OFFICIAL))
+BEGIN, END = "<!-- measured: python -m bench.inference -->\n", "<!-- end -->\n"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often something happened, beside what is asked of it.
+
+    Attributes:
+        truth: what is true of the boards.
+        counts: K, N and how many methods.
+        what: what is counted.
+        reach: what is asked; empty where a number is only shown.
+        share: measured, in [0, 1].
+        boards: of how many.
+    """
+
+    truth: str
+    counts: str
+    what: str
+    reach: str
+    share: float
+    boards: int
+
+    def __str__(self) -> str:
+        """Write it as a row of a Markdown table."""
+        error = np.sqrt(max(self.share * (1 - self.share), 1 / self.boards) / self.boards)
+        met = "" if not self.reach else "yes" if _meets(self.share, self.reach) else "**no**"
+        return (
+            f"| {self.truth} | {self.counts} | {self.what} | {self.reach} | {self.share:.3f} +- {error:.3f} | {met} "
+            f"| {self.boards} |"
+        )
+
+
+def _meets(share: float, reach: str) -> bool:
+    sign, *bounds = reach.split()
+    numbers = [float(each) for each in bounds]
+    return share <= numbers[0] if sign == "<=" else share >= numbers[0] and share <= [*numbers, 1.0][1]
+
+
+def on_boards(boards: int) -> Iterator[Rate]:
+    """Count false claims, false separations and gaps that are found."""
+    for name, K, N, spread in SHAPES:
+        sizes = (2, 4, 20, 100) if name == "official" else (2, 4, 20) if name == "digits" else (2, 20, 100)
+        for n in sizes:
+            reached = n <= (100 if K >= 10 else 20)
+            yield from _rates("equal methods", Truth(n, K, N, spread), boards, reached=reached)
+        truth = Truth(20, K, N, spread)
+        yield from _rates("equal, no method x image effect", replace(truth, spread=replace(spread, images=0.0)), boards)
+        yield from _rates("equal, uneven spreads", replace(truth, uneven=True), boards)
+        yield from _rates("equal, a tenth of seeds collapse", replace(truth, collapsing=0.1), boards)
+        half = (3.0,) * 10 + (0.0,) * 10
+        yield from _rates("ten methods 3 standard errors ahead of ten", replace(truth, ahead_n=half), boards)
+        yield from _rates("one method 4 standard errors ahead of three", Truth(4, K, N, spread, (4.0, 0, 0, 0)), boards)
+
+
+def _rates(words: str, truth: Truth, boards: int, *, reached: bool = True) -> Iterator[Rate]:
+    """Simulate one kind of board."""
+    rng = np.random.default_rng([truth.methods, truth.models, truth.images, len(words)])
+    counted: dict[str, list[float]] = {}
+    for drawn in draw(truth, boards, rng):
+        for what, share_b in _counted(truth, drawn).items():
+            counted.setdefault(what, []).extend(share_b.tolist())
+    for what, shares in counted.items():
+        found = "found" in what
+        is_held = "covers" in what
+        reach = "" if what.startswith("before") else ">= 0.8" if found else ">= 0.94" if is_held else "<= 0.06"
+        held = reached and not (truth.collapsing and is_held) and not (found and truth.methods != 4)
+        label = f"K = {truth.models}, N = {truth.images:,}, {truth.methods} methods"
+        yield Rate(words, label, what, reach if held else "", float(np.mean(shares)), boards)
+
+
+def _counted(truth: Truth, drawn: Boards) -> dict[str, NDArray[Any]]:
+    """Count, board by board."""
+    pairs, true_n = drawn.pairs, truth.true_n
+    gap_M = true_n[pairs.first_M] - true_n[pairs.second_M]
+    claims, places = adjusted(drawn, alone=False), adjusted(drawn, alone=True)
+    M = len(gap_M)
+    wrong_bM = np.sign(pairs.value_M) != np.sign(gap_M)
+    within_b = (claims[:, M:] <= LEVEL).any(axis=1)
+    found: dict[str, NDArray[Any]] = {
+        "any false claim": ((claims[:, :M] <= LEVEL) & wrong_bM).any(axis=1) | within_b,
+        "any false separation": ((places <= LEVEL) & wrong_bM).any(axis=1),
+    }
+    if truth.ahead_n:
+        true_M = gap_M != 0
+        found["a gap is found (claim)"] = (claims[:, :M][:, true_M] <= LEVEL).mean(axis=1)
+        found["a gap is found (place)"] = (places[:, true_M] <= LEVEL).mean(axis=1)
+        return found
+    found["before: any claim by Welch and Holm"] = _welch_holm(truth, drawn)
+    if truth.methods <= 4 or truth.uneven or truth.collapsing:
+        low_bn, high_bn = (drawn.value_bn + sign * _margin(drawn) for sign in (-1, 1))
+        found["interval of a score covers"] = ((low_bn <= true_n) & (true_n <= high_bn)).mean(axis=1)
+        margin_bM = _quantile(pairs.freedom_M) * pairs.error_M
+        found["interval of a difference covers"] = (np.abs(pairs.value_M - gap_M) <= margin_bM).mean(axis=1)
+    return found
+
+
+def _quantile(freedom: NDArray[Any]) -> NDArray[Any]:
+    return stdtrit(freedom, 1 - LEVEL / 2)
+
+
+def _margin(drawn: Boards) -> NDArray[Any]:
+    return _quantile(drawn.freedom_bn) * drawn.error_bn
+
+
+def _welch_holm(truth: Truth, drawn: Boards) -> NDArray[Any]:
+    """Count boards with any claim between methods when the images are taken as fixed, as claims were before."""
+    first, second = drawn.pairs.first_M, drawn.pairs.second_M
+    models_bn = drawn.models_bn
+    variance = models_bn[:, first] + models_bn[:, second]
+    freedom = variance**2 * (truth.models - 1) / (models_bn[:, first] ** 2 + models_bn[:, second] ** 2)
+    p = 2 * stdtr(freedom, -np.abs(drawn.pairs.value_M) / np.sqrt(variance))
+    return holm(p).min(axis=1) <= LEVEL
+
+
+def on_images(boards: int) -> Iterator[Rate]:
+    """Count intervals that contain the truth, image by image; .94 and .95 are told apart by three times the boards."""
+    boards *= 3
+    for _, K, N, _ in SHAPES:
+        rng = np.random.default_rng([K, N, 1])
+        found = [covered(Counts(K, N), rng) for _ in range(boards)]
+        for name in found[0]:
+            share = float(np.mean([each[name] for each in found]))
+            yield Rate("right or wrong, image by image", f"K = {K}, N = {N:,}", f"interval of {name} covers", ">= 0.94",
+                       share, boards)  # fmt: skip
+
+
+def on_exemplars(boards: int) -> Iterator[Rate]:
+    """Count intervals of excess PIE that contain the truth: the mean of as many estimates."""
+    spec = load_spec("digits")
+    for K, N in ((6, 445), (6, 2000)):
+        found = [excess_pie(Setting(K, N, 0.05), spec, number) for number in range(boards)]
+        truth = float(np.mean([each.value for each in found if each.value is not None]))
+        held = [
+            each.low is not None and each.high is not None and holds(Interval(each.low, each.high), truth)
+            for each in found
+        ]
+        yield Rate("classes, example by example", f"K = {K}, N = {N:,}", "interval of excess PIE covers", ">= 0.94",
+                   float(np.mean(held)), boards)  # fmt: skip
+
+
+def on_classes(boards: int) -> Iterator[Rate]:
+    """Count classes that are called hit, rightly and wrongly."""
+    spec = load_spec("digits")
+    losses = {
+        "nothing changes": (0.98, 0.98, 0.98), "all classes fall from .99 to .98": (0.99, 0.98, 0.98),
+        "all classes fall from .90 to .80": (0.9, 0.8, 0.8),
+    }  # fmt: skip
+    for K, N in ((6, 445), (6, 2000), (10, 10_000)):
+        rng = np.random.default_rng([K, N, 2])
+        for words, loss in losses.items():
+            hits = [class_hits(Counts(K, N), *loss, spec, rng) for _ in range(boards)]
+            share = float(np.mean(np.array(hits) > 0))
+            yield Rate(words, f"K = {K}, N = {N:,}", "any false class hit", "<= 0.06", share, boards)
+        hits = [class_hits(Counts(K, N), 0.9, 0.85, 0.75, spec, rng) for _ in range(boards)]
+        reach = ">= 0.8" if N >= 2000 else ""
+        yield Rate("one class loses .10 more", f"K = {K}, N = {N:,}", "a class is found", reach,
+                   float(np.mean(np.array(hits) > 0)), boards)  # fmt: skip
+
+
+def on_advice(boards: int) -> Iterator[Rate]:
+    """Count what advice finds, and how often there is advice without a gap."""
+    for _, K, N, spread in SHAPES:
+        rng = np.random.default_rng([K, N, 3])
+        share, needed = found_with_advice(Truth(2, K, N, spread), boards, rng)
+        words = f"the number advised from true values ({needed} models)"
+        yield Rate(words, f"N = {N:,}", "the gap is found", ">= 0.75 0.85", share, boards)
+        share = advised(Truth(2, K, N, spread), boards, rng)
+        yield Rate("two equal methods", f"K = {K}, N = {N:,}", "there is advice", "<= 0.06", share, boards)
+
+
+SECTIONS = {
+    "boards": on_boards, "advice": on_advice, "images": on_images, "classes": on_classes, "exemplars": on_exemplars,
+}  # fmt: skip
+
+
+def section_rows(name: str, boards: int) -> list[str]:
+    """Simulate one part of the table."""
+    gc.freeze()  # a library collects garbage in every call; what is imported need not be looked at again
+    return [str(rate) for rate in SECTIONS[name](boards)]
+
+
+def main(
+    boards: Annotated[int, typer.Option(help="Boards per row.")] = 2000,
+    only: Annotated[str, typer.Option(help=f"One part alone: {', '.join(SECTIONS)}.")] = "",
+    jobs: Annotated[int, typer.Option(help="Processes at once.")] = 2,
+    write: Annotated[Path | None, typer.Option(help="Page whose measured part is replaced.")] = None,
+) -> None:
+    """Print a Markdown table of nominal against measured."""
+    if only and only not in SECTIONS:
+        raise SystemExit(f"--only: expected one of {', '.join(SECTIONS)}, got {only!r}")
+    if only and write is not None:
+        raise SystemExit("--write replaces the whole table; leave out --only")
+    started = time.monotonic()
+    head = [
+        "| what is true | counts | what is counted | reach | measured | met | boards |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    print("\n".join(head), flush=True)
+    rows: list[str] = []
+    names = [name for name in SECTIONS if only in ("", name)]
+    with ProcessPoolExecutor(jobs) as pool:
+        for made in pool.map(section_rows, names, [boards] * len(names)):
+            rows += made
+            print("\n".join(made), flush=True)
+    print(f"\n{time.monotonic() - started:.0f} s")
+    if write is not None:
+        _replace(write, "\n".join([*head, *rows]))
+
+
+def _replace(path: Path, table: str) -> None:
+    """Replace the measured part of a page and keep the words around it."""
+    before, found, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, ended, after = rest.partition(END)
+    if not found or not ended:
+        raise SystemExit(f"{path}: expected the lines {BEGIN.strip()!r} and {END.strip()!r}, found none")
+    path.write_text(f"{before}{BEGIN}{table}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

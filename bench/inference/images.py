@@ -1,0 +1,131 @@
+"""Populations from known truth, image by image, where means and mean squares do not say it all: right or wrong.
+
+Model k of a method is right about image i under setting j when
+`a_j + m u_kj + e v_i + c w_ij + z_kij > 0`, with u, v, w and z standard normal: u are better and worse models, v hard
+and easy images, the same for all methods, w what an image does to one method only; u and w are alike in all settings of
+a method by half of their variance. So a setting is right with probability `Phi(a_j / sqrt(m^2 + e^2 + c^2 + 1))`, and
+every true number is known.
+
+Shapes: K models, N images, J settings: dense first, then the sparsities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from bench.interval_coverage import DENSE_STRENGTH, SPARSITIES, STRENGTHS_J
+from benchmark.scoring.metric import CellView, Population
+from benchmark.scoring.metric_names import PROBE_PREDICTION
+from benchmark.scoring.metrics import class_impact
+from benchmark.scoring.score_math import Interval, area_over_compression, chance_corrected
+from benchmark.scoring.statistics.models_and_images import difference_of, population_of
+from benchmark.spec import BenchmarkSpec
+
+Right = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+CLASSES = 10
+MODELS_SPREAD, IMAGES_SPREAD, OWN_SPREAD, HALF = 0.08, 1.0, 0.5, np.float32(np.sqrt(0.5))
+"""m, e and c, and the factor of each of two halves of a variance."""
+HITS = class_impact.METRIC.columns[0].name
+"""The number of classes hit, which the board shows."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """K models and N test images."""
+
+    models: int
+    images: int
+
+
+def _probability(strength: Doubles) -> Doubles:
+    spread = np.sqrt(MODELS_SPREAD**2 + IMAGES_SPREAD**2 + OWN_SPREAD**2 + 1)
+    return np.asarray(norm.cdf(strength / spread))
+
+
+def strength_of(probability: float) -> float:
+    """Return the strength at which a setting is right with this probability."""
+    spread = np.sqrt(MODELS_SPREAD**2 + IMAGES_SPREAD**2 + OWN_SPREAD**2 + 1)
+    return float(norm.ppf(probability) * spread)
+
+
+def _draw(counts: Counts, hard_N: Floats, strengths: Sequence[float | Floats], rng: np.random.Generator) -> list[Right]:
+    """Draw who is right, (K, N) per setting; a strength is one number or one per image."""
+
+    def normal(*shape: int) -> Floats:
+        return rng.standard_normal(shape, np.float32)
+
+    quality_K, own_N = normal(counts.models), normal(counts.images)
+    found: list[Right] = []
+    for strength in strengths:
+        models_K = np.float32(MODELS_SPREAD) * HALF * (quality_K + normal(counts.models))
+        images_N = np.float32(IMAGES_SPREAD) * hard_N + np.float32(OWN_SPREAD) * HALF * (own_N + normal(counts.images))
+        noise_KN = normal(counts.models, counts.images)
+        found.append(noise_KN + models_K[:, None] > -(images_N + np.asarray(strength, np.float32)))
+    return found
+
+
+def covered(counts: Counts, rng: np.random.Generator) -> dict[str, bool]:
+    """Draw two methods that are truly equal, and say which intervals contain the truth."""
+    hard_N = rng.standard_normal(counts.images, np.float32)
+    strengths_J = (DENSE_STRENGTH, *STRENGTHS_J.tolist())
+    mine, theirs = (_draw(counts, hard_N, strengths_J, rng) for _ in range(2))
+    score, other = (population_of([_corrected(_area(right))]) for right in (mine, theirs))
+    dense = population_of([_corrected(mine[0].astype(np.float64))])
+    true_J = _probability(np.array(strengths_J))
+    true_dense, true_score = (chance_corrected(float(each), 1 / CLASSES) for each in (true_J[0], _area(true_J)))
+    found = {
+        "score": (score.estimate, true_score),
+        "dense": (dense.estimate, true_dense),
+        "difference": (difference_of(score, other), 0.0),
+    }
+    return {name: holds(estimate.interval(0.95), truth) for name, (estimate, truth) in found.items()}
+
+
+def holds(interval: Interval, truth: float) -> bool:
+    """Say whether the truth lies in an interval."""
+    return interval.low <= truth <= interval.high
+
+
+def _area(settings: Any) -> Doubles:
+    return area_over_compression(SPARSITIES, np.stack(settings[1:]))
+
+
+def _corrected(correct_KN: Doubles) -> Doubles:
+    return chance_corrected(correct_KN, 1 / CLASSES)
+
+
+def class_hits(
+    counts: Counts, dense: float, pruned: float, worst: float, spec: BenchmarkSpec, rng: np.random.Generator
+) -> int:
+    """Draw models before and after pruning, and test every class.
+
+    Args:
+        counts: K and N, images of 10 classes in turn.
+        dense: true accuracy of every class before pruning.
+        pruned: afterwards.
+        worst: afterwards, of class 0.
+        spec: says at which level classes are tested.
+        rng: of the draw.
+
+    Returns:
+        How many classes are called hit.
+    """
+    labels_N = np.arange(counts.images) % CLASSES
+    hard_N = rng.standard_normal(counts.images, np.float32)
+    after_N = np.where(labels_N == 0, strength_of(worst), strength_of(pruned)).astype(np.float32)
+    before, after = (
+        Population({}, {PROBE_PREDICTION: np.where(right_KN, labels_N, (labels_N + 1) % CLASSES)})
+        for right_KN in _draw(counts, hard_N, [strength_of(dense), after_N], rng)
+    )
+    view = CellView("one-shot", Decimal("0.9"), before, after, labels_N, CLASSES)
+    return int(class_impact.METRIC.measure(view, spec.evaluation)[HITS].value or 0)

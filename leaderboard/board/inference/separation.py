@@ -1,0 +1,99 @@
+"""Who is separated from whom in a ranking, all pairs at one error rate. Pure.
+
+Scores whose evidence is at hand are compared over models and test images (`models_and_images.py`), under Holm's method.
+Of other numbers a record holds intervals only: there two are separated when they are further apart than the interval
+of a difference of two unrelated numbers that is wide enough for all pairs together (Bonferroni).
+
+Shapes: n submissions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from benchmark.scoring.statistics.models_and_images import all_differences
+from benchmark.scoring.statistics.simultaneous_ranks import Flags, ahead, holm
+from leaderboard.board.inference.evidence import Evidence
+
+Doubles = NDArray[np.float64]
+
+
+MOST_FREEDOM = 1000
+"""Degrees of freedom that are not told apart from more."""
+
+
+def by_evidence(evidence: Sequence[Evidence], confidence: float) -> Flags:
+    """Separate robustness scores over models and images, bool (n, n): `[i, j]` says that i is ahead of j.
+
+    Args:
+        evidence: of n submissions on the same images; higher is better.
+        confidence: that nothing that is said is wrong.
+    """
+    pairs = all_differences([each.score for each in evidence])
+    return ahead(pairs.value_M, holm(pairs.p_M), len(evidence), 1 - confidence)
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Numbers with the intervals that records hold.
+
+    Attributes:
+        value_n: float64 (n,), higher is better.
+        low_n: lower bounds of the interval of each.
+        high_n: upper bounds.
+        num_models_n: int64 (n,), over how many models each is a mean.
+        confidence: of these intervals, and that nothing that is said of them is wrong.
+    """
+
+    value_n: Doubles
+    low_n: Doubles
+    high_n: Doubles
+    num_models_n: NDArray[np.int64]
+    confidence: float
+
+    def ahead(self) -> Flags:
+        """Separate all pairs, bool (n, n): `[i, j]` says that i is ahead of j.
+
+        i is ahead of j where `value_i - value_j > f sqrt((value_i - low_i)^2 + (high_j - value_j)^2)`. f is how much
+        wider than for one number the interval has to be for all pairs: a ratio of quantiles of Student's t, with
+        Welch's degrees of freedom, or of the normal distribution, whichever is larger. Numbers without an interval are
+        known exactly.
+        """
+        everybody = np.arange(len(self.value_n))
+        return self._ahead_of(everybody, everybody)
+
+    def leading(self) -> NDArray[np.bool_]:
+        """Say which numbers nobody is ahead of, bool (n,), without looking at every pair."""
+        everybody = np.arange(len(self.value_n))
+        near_n = ~self._ahead_of(everybody[[self.value_n.argmax()]], everybody)[0]
+        near = everybody[near_n]
+        near_n[near] = ~self._ahead_of(everybody, near).any(axis=0)
+        return near_n
+
+    def _ahead_of(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Flags:
+        num_pairs = max(len(self.value_n) * (len(self.value_n) - 1) // 2, 1)
+        one, all_pairs = (1 + self.confidence) / 2, 1 - (1 - self.confidence) / (2 * num_pairs)
+        down_f1 = ((self.value_n - self.low_n) ** 2)[first, None]
+        up_s = ((self.high_n - self.value_n) ** 2)[second]
+        freedom_n = np.maximum(self.num_models_n - 1, 1)
+        freedom_f1, freedom_s = freedom_n[first, None], freedom_n[second]
+        squares_fs = down_f1 + up_s
+        below_fs = down_f1**2 / freedom_f1 + up_s**2 / freedom_s
+        fewest_fs = np.minimum(freedom_f1, freedom_s)
+        welch_fs = np.divide(squares_fs**2, below_fs, out=fewest_fs.astype(np.float64), where=below_fs > 0)
+        factor_fs = _quantiles(np.floor(welch_fs + 1e-9), all_pairs) / _quantiles(fewest_fs, one)
+        normal = float(stdtrit(np.inf, all_pairs) / stdtrit(np.inf, one))
+        factor_fs = np.where(fewest_fs >= MOST_FREEDOM, normal, np.maximum(factor_fs, normal))
+        return self.value_n[first, None] - self.value_n[second] > factor_fs * np.sqrt(squares_fs)
+
+
+def _quantiles(freedom: NDArray[np.number], probability: float) -> Doubles:
+    """Return quantiles of Student's t; of whole degrees of freedom, so that one short table serves all pairs."""
+    most = int(min(freedom.max(initial=1), MOST_FREEDOM))
+    known = stdtrit(np.arange(1.0, most + 1), probability)
+    return known[np.minimum(freedom, most).astype(np.int64) - 1]

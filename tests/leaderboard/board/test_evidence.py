@@ -1,0 +1,40 @@
+"""Evidence of an evaluation against means and differences written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmark.scoring.statistics.models_and_images import population_of
+from leaderboard.board.inference.evidence import evidence_of, planned_pairs
+
+RNG = np.random.default_rng(0)
+AREAS = {
+    task: {name: RNG.random((3, images)).astype(np.float32) for name in ("early", "late", "random")}
+    for task, images in (("a", 20), ("b", 30))
+}
+SCHEDULES, CONTROLLED = ("early", "late"), {"random": "late"}
+
+
+def test_the_score_is_the_mean_over_tasks_schedules_models_and_images() -> None:
+    found = evidence_of(AREAS, ["a", "b"], SCHEDULES, CONTROLLED)
+    assert found is not None
+    means = [np.mean([AREAS[task][name].mean(dtype=np.float64) for name in SCHEDULES]) for task in ("a", "b")]
+    assert found.score.value == pytest.approx(np.mean(means))
+    assert len(found.score.images_N) == 50
+
+
+def test_every_planned_gap_is_that_of_the_differences_model_by_model() -> None:
+    found = evidence_of(AREAS, ["a"], SCHEDULES, CONTROLLED)
+    assert found is not None
+    assert [(gap.first, gap.second) for gap in found.gaps] == [("early", "late"), ("late", "random")]
+    expected = population_of([AREAS["a"]["early"].astype(np.float64) - AREAS["a"]["late"]])
+    assert (found.gaps[0].difference, found.gaps[0].p) == pytest.approx((expected.value, expected.p))
+    assert list(planned_pairs(("x", "y", "z"), {})) == [("x", "y"), ("x", "z"), ("y", "z")]
+
+
+def test_an_incomplete_grid_and_a_single_model_have_no_evidence() -> None:
+    assert evidence_of(AREAS, ["a", "c"], SCHEDULES, CONTROLLED) is None
+    assert evidence_of(AREAS, ["a"], ("early", "one-shot"), {}) is None
+    alone = {"a": {name: area_KN[:1] for name, area_KN in AREAS["a"].items()}}
+    assert evidence_of(alone, ["a"], SCHEDULES, {}) is None
