@@ -49,3 +49,6 @@ ROBUSTNESS_RETENTION = "robustness/retention"
 
 EXCESS_PIE = "pie/excess"
 """Disagreement that pruning adds to what two halves of the dense population disagree on."""
+
+CLASSES_HIT = "class_impact/hit"
+"""Number of classes that pruning costs more than it costs each model."""

@@ -29,7 +29,7 @@ HELP = {
 """What a column of the frame means, by its name."""
 PREFERRED = (
     ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH, EXCESS_PIE, "depth/pred_shift",
-    "q_score_2022/mean", "class_impact/paired_bh", "corruption/mean_error", "sparsity/effective", "cost/device_time",
+    "q_score_2022/mean", "class_impact/hit", "corruption/mean_error", "sparsity/effective", "cost/device_time",
     "cost/peak_memory",
 )  # fmt: skip
 """Numbers shown first where they exist; the others are one click away."""
