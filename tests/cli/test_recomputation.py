@@ -15,6 +15,7 @@ from benchmark.recording.archive import MAPS_SUFFIX, OUTCOMES_SUFFIX, read_recor
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import load_trust
 from benchmark.scoring.metric import Estimate
+from benchmark.scoring.registry import metric_versions
 from tests.leaderboard.records import write_signed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -109,3 +110,19 @@ def test_verify_exits_with_1_only_where_a_record_does_not_agree(tmp_path: Path) 
     assert told.exit_code == 1
     assert "linear/accuracy: 0.5" in " ".join(told.output.split())
     assert runner.invoke(app, ["verify", str(SMALL), "--recompute"]).exit_code == 0
+
+
+def test_a_metric_with_another_version_today_is_not_compared_and_that_is_said() -> None:
+    """Shipped records were made when one changed image hit nine classes: their signature holds, their rule is old."""
+    found = recompute_record(SMALL, load_trust())
+    assert found.holds
+    assert any(line.startswith("class impact: made under version 1") for line in found.skipped)
+
+
+def test_a_record_that_claims_todays_version_is_compared_under_it(tmp_path: Path) -> None:
+    def change(record: EvaluationRecord) -> EvaluationRecord:
+        return record.model_copy(update={"schema_version": 2, "definitions": metric_versions()})
+
+    found = recompute_record(_sign_changed(tmp_path, change), load_trust())
+    assert not found.skipped
+    assert any("class_impact/" in line or "pie/" in line for line in found.differing)

@@ -110,8 +110,10 @@ def disagreement(
             means_2N[:, index_n] += pairs_2tn.sum(axis=1) / num_splits
             if without_2KN is not None:
                 without_2KN[:, :, index_n] += left_out_TK[chunk].T @ pairs_2tn / times_K[:, None]
+    null_T, matched_T = sums_2T / num_examples
+    null_N, matched_N = means_2N
     null_KN, matched_KN = (None, None) if without_2KN is None else without_2KN
-    return Disagreement(*(sums_2T / num_examples), *means_2N, null_KN, matched_KN)
+    return Disagreement(null_T, matched_T, null_N, matched_N, null_KN, matched_KN)
 
 
 def _votes(
