@@ -16,6 +16,7 @@ FIRST = "1"
 KEPT: Mapping[str, frozenset[str]] = {
     "cell/class_impact": frozenset({"class_impact/largest_drop"}),
     "cell/pie": frozenset({"pie/published", "pie/tied", "pie/null", "pie/matched", "pie/excess"}),
+    "grid/pie_overlap": frozenset({"pie_overlap/jaccard"}),
 }
 """By metric, the numbers whose value, not their bounds, all its versions define alike: always compared."""
 
