@@ -110,7 +110,7 @@ def jaccard_overlap(first_N: NDArray[np.bool_], second_N: NDArray[np.bool_]) -> 
         return Overlap(0, 0.0, math.nan, math.nan)
     total = size_first + size_second
     sizes = np.arange(max(0, total - len(first_N)), min(size_first, size_second) + 1)
-    chances: NDArray[np.float64] = hypergeom(len(first_N), size_first, size_second).pmf(sizes)
+    chances: Any = hypergeom.pmf(sizes, len(first_N), size_first, size_second)
     return Overlap(shared, expected, shared / (total - shared), float(chances @ (sizes / (total - sizes))))
 
 
