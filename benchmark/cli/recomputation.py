@@ -25,6 +25,7 @@ from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, in_words, open_record
 from benchmark.scoring.areas import Areas, areas_by_run
+from benchmark.scoring.definitions import is_comparable, outdated_lines
 from benchmark.scoring.floors import FLOOR_PREFIX
 from benchmark.scoring.metric import Estimate
 from benchmark.scoring.recompute import AreaKey, Recomputed, Values, recompute
@@ -53,6 +54,7 @@ class Recomputation:
         worst: largest difference found, in the unit of its number.
         differing: places and names of the numbers that differ, with both values.
         problem: why nothing could be computed; empty where it was.
+        skipped: a sentence per metric that has another version today, whose numbers are therefore not compared.
     """
 
     path: Path
@@ -60,6 +62,7 @@ class Recomputation:
     worst: float
     differing: tuple[str, ...]
     problem: str = ""
+    skipped: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -76,6 +79,14 @@ class _Pair:
     said: float | None
     again: float | None
     source: Source
+
+    @property
+    def number(self) -> str:
+        return self.name.partition(" (")[0]
+
+    @property
+    def is_bound(self) -> bool:
+        return self.number != self.name
 
     @property
     def difference(self) -> float:
@@ -97,7 +108,11 @@ def recompute_record(path: Path, trust: Trust) -> Recomputation:
         check_attachments(path, record)
         areas = None if record.areas_sha256 is None else areas_by_run(pq.read_table(areas_path(path)))
         again = _again(record, pq.read_table(outcomes_path(path)), areas)
-        pairs = [*_pairs(record, again), *([] if areas is None else _of_areas(areas, again.areas))]
+        pairs = [
+            each for each in _pairs(record, again)
+            if is_comparable(each.number, is_bound=each.is_bound, made_under=record.definitions)
+        ]  # fmt: skip
+        pairs += [] if areas is None else _of_areas(areas, again.areas)
     except UserError as error:
         return Recomputation(path, {}, 0.0, (), f"its specification cannot be read: {error}")
     except (OSError, ValueError, LookupError, TypeError, RecursionError, pa.ArrowException) as error:
@@ -105,7 +120,9 @@ def recompute_record(path: Path, trust: Trust) -> Recomputation:
     differing = [f"{each.where}: {each.name}: {each.said} in the record, {each.again} again" for each in pairs
                  if not each.agrees]  # fmt: skip
     counts = Counter[Source](each.source for each in pairs)
-    return Recomputation(path, counts, max((each.difference for each in pairs), default=0.0), tuple(differing))
+    skipped = tuple(outdated_lines(record.definitions))
+    worst = max((each.difference for each in pairs), default=0.0)
+    return Recomputation(path, counts, worst, tuple(differing), skipped=skipped)
 
 
 def _again(record: EvaluationRecord, table: pa.Table, areas: Mapping[AreaKey, Areas] | None) -> Recomputed:
@@ -191,6 +208,7 @@ def recomputation_table(found: Sequence[Recomputation]) -> Group:
         name = Text(masked(f"{each.path.parent.name}/{each.path.name}"))
         table.add_row(name, *numbers, "-" if each.problem else f"{each.worst:.1e}", shown)
     lines = [Text(masked(f"{each.path.name}: {line}"), "red") for each in found for line in _named(each)]
+    lines += [Text(masked(line)) for line in dict.fromkeys(line for each in found for line in each.skipped)]
     return Group(table, *lines, Text(
         "From outcomes: computed again from the parquet beside the record, compared at 1e-6. Averaged again: means of "
         "what single runs say. Signer's word: everything else in the record, such as the numbers of single runs that "

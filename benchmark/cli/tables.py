@@ -15,7 +15,7 @@ from benchmark.scoring.metric import Estimate
 
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 _METRICS = (
-    "knn/accuracy", "pie/excess", "label_change/churn", "class_impact/paired_bh", "q_score_2022/mean",
+    "knn/accuracy", "pie/excess", "label_change/churn", "class_impact/hit", "q_score_2022/mean",
     "q_score_2022/auroc", "depth/pred_mean", "geometry/rankme", "calibration/error", "corruption/mean_error",
 )  # fmt: skip
 """A line each beside the accuracies: the record holds all numbers of all cells."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from benchmark.recording.archive import parse_record
 from benchmark.recording.record import SCHEMA_VERSION, CellRecord, Derivation, EvaluationRecord, RunRecord
-from benchmark.scoring.metric import Estimate
+from benchmark.scoring.metric import Column, Estimate
 
 CellKey = tuple[str, str, Decimal]
 """Task, schedule, sparsity."""
@@ -33,7 +33,8 @@ class Original:
 
 def derive(
     original: Original, runs: Mapping[RunKey, Mapping[str, float]], cells: Mapping[CellKey, Mapping[str, Estimate]],
-    summary: Mapping[str, Estimate], *, when: str, note: str,
+    summary: Mapping[str, Estimate], *, when: str, note: str, versions: Mapping[str, str] | None = None,
+    columns: Sequence[Column] = (),
 ) -> EvaluationRecord:  # fmt: skip
     """Put numbers that were computed again in place of those of a record; all else stays as it is.
 
@@ -44,6 +45,9 @@ def derive(
         summary: the same of the whole submission.
         when: time of the derivation, `YYYY-MM-DDTHH:MM:SSZ`.
         note: why, and what is known of the original: for people.
+        versions: of the metrics that the given numbers were computed under; they replace those of the original.
+        columns: what today's numbers mean. Where given, numbers of their groups in cells and summary that no column
+            describes any more are left out.
 
     Returns:
         A record of the current schema version, whose `derived` names the original and every number that was given.
@@ -57,11 +61,15 @@ def derive(
         original_sha256=hashlib.sha256(original.content).hexdigest(), original_signature=original.signature,
         what=tuple(sorted({name for numbers in given for name in numbers})), when=when, note=note,
     )  # fmt: skip
+    retired = _retired(record, columns)
+    described = {column.name for column in columns}
     changed = {
         "schema_version": SCHEMA_VERSION,
         "runs": tuple(_run(run, runs) for run in record.runs),
-        "cells": tuple(_cell(cell, cells) for cell in record.cells),
-        "summary": {**record.summary, **summary},
+        "cells": tuple(_cell(cell, cells, retired) for cell in record.cells),
+        "summary": _without(retired, {**record.summary, **summary}),
+        "columns": (*(each for each in record.columns if each.name not in described | retired), *columns),
+        "definitions": {**(record.definitions or {}), **versions} if versions is not None else record.definitions,
         "derived": derivation,
     }
     return record.model_copy(update=changed)
@@ -73,6 +81,24 @@ def _run(run: RunRecord, runs: Mapping[RunKey, Mapping[str, float]]) -> RunRecor
     return run.model_copy(update={"metrics": {**run.metrics, **numbers}})
 
 
-def _cell(cell: CellRecord, cells: Mapping[CellKey, Mapping[str, Estimate]]) -> CellRecord:
+def _retired(record: EvaluationRecord, columns: Sequence[Column]) -> frozenset[str]:
+    """Return the numbers that the record describes in a group of today's columns, and that no column of today does."""
+    groups = {column.name.partition("/")[0] for column in columns}
+    known = {column.name for column in columns}
+    return frozenset(
+        each.name for each in record.columns if each.name.partition("/")[0] in groups and each.name not in known
+    )
+
+
+def _without(retired: frozenset[str], numbers: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    return {
+        name: each for name, each in numbers.items()
+        if name.removeprefix("dense:").removeprefix("pruned:") not in retired
+    }  # fmt: skip
+
+
+def _cell(
+    cell: CellRecord, cells: Mapping[CellKey, Mapping[str, Estimate]], retired: frozenset[str]
+) -> CellRecord:
     found = cells.get((cell.task, cell.schedule, Decimal(repr(cell.sparsity))), {})
-    return cell.model_copy(update={"metrics": {**cell.metrics, **found}})
+    return cell.model_copy(update={"metrics": _without(retired, {**cell.metrics, **found})})

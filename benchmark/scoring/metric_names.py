@@ -55,3 +55,6 @@ KNOWLEDGE_KEPT, ABOVE_FLOOR = "knowledge/kept", "knowledge/above_floor"
 
 EXCESS_PIE = "pie/excess"
 """Disagreement that pruning adds to what two halves of the dense population disagree on."""
+
+CLASSES_HIT = "class_impact/hit"
+"""Number of classes that pruning costs more than it costs each model."""

@@ -38,7 +38,7 @@ HELP = {
 PREFERRED = (
     ROBUSTNESS_KNOWLEDGE_KEPT, ABOVE_FLOOR, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH, EXCESS_PIE,
     "depth/pred_shift",
-    "q_score_2022/mean", "class_impact/paired_bh", "corruption/mean_error", "sparsity/effective", "cost/device_time",
+    "q_score_2022/mean", "class_impact/hit", "corruption/mean_error", "sparsity/effective", "cost/device_time",
     "cost/peak_memory",
 )  # fmt: skip
 """Numbers shown first where they exist; the others are one click away."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from leaderboard.figures.charts import Line
+from leaderboard.figures.class_frame import HIT
 from leaderboard.figures.palette import NEUTRAL, OKABE_ITO
 
 CLASS_COLOURS = (*OKABE_ITO, "#999933", "#882255", "#44AA99", "#332288")
@@ -54,7 +55,7 @@ def class_lines(labels: Sequence[str], names: Mapping[str, str]) -> list[Line]:
 
 
 def class_bars(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Draw the impact on every class: mean over models as a bar, its interval as a line, filled where it is a hit.
+    """Draw the impact on every class: mean over models as a bar, its interval as a line, filled where it lost more.
 
     Args:
         frame: rows with name, difference, low, high, p and hit (text), in the order to be drawn.
@@ -65,13 +66,13 @@ def class_bars(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         tooltip=[
             alt.Tooltip("name:N", title="Class"),
             alt.Tooltip("difference:Q", title="Recall, beyond the model's", format="+.3f"),
-            alt.Tooltip("p:Q", title="p (paired)", format=".3g"),
-            alt.Tooltip("hit:N", title="After correction"),
+            alt.Tooltip("p:Q", title="p (corrected)", format=".3g"),
+            alt.Tooltip("hit:N", title="Verdict"),
         ],
     )
     bars = base.mark_bar(stroke=OKABE_ITO[0], strokeWidth=1.5, color=OKABE_ITO[0]).encode(
         x=alt.X("difference:Q", title="Recall, pruned - dense, beyond the model's own"),
-        fillOpacity=alt.condition(alt.datum.hit == "hit", alt.value(0.9), alt.value(0.12)),
+        fillOpacity=alt.condition(alt.datum.hit == HIT, alt.value(0.9), alt.value(0.12)),
     )
     lines = base.mark_rule(color=NEUTRAL, strokeWidth=2).encode(x="low:Q", x2="high:Q")
     return alt.layer(bars, lines)

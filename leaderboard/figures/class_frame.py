@@ -6,31 +6,37 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
-from benchmark.scoring.metrics.class_impact import LEVEL, class_impact
-from leaderboard.board.estimates import mean_over_models
+from benchmark.scoring.metrics.class_impact import class_impact
+from benchmark.scoring.score_math import t_quantile
 from leaderboard.board.predictions import Predictions
+
+CONFIDENCE = 0.95
+HIT, NOT_HIT, UNTESTED = "hit: lost more", "not hit", "not tested: nothing varies"
 
 
 def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str]) -> pd.DataFrame:
     """Tabulate the impact on every class that has test images, most hurt first.
 
     Returns:
-        name, difference (mean over models), low and high (95 % t interval), p (paired t test), hit (text: whether it
-        stands after Benjamini-Hochberg over the classes).
+        name, difference (mean over models), low and high (95 % interval over models and images, within [-2, 2]), p
+        (corrected by Holm's method over the classes; NaN where nothing can be tested), hit (text: a class is hit where
+        it lost more than the models did). Empty for one model.
     """
     num_classes = max(len(names), 1 + int(dense.label_N.max()))
     impact = class_impact(dense.predicted_KN, sparse.predicted_KN, dense.label_N, num_classes)
-    present_P = np.flatnonzero(~np.isnan(impact.paired_C))
-    if not len(present_P):
-        return pd.DataFrame(columns=["name", "difference", "low", "high", "p", "hit"])
-    hits_P = multipletests(impact.paired_C[present_P], LEVEL, method="fdr_bh")[0]
-    rows: list[dict[str, object]] = []
-    for place, is_hit in zip(present_P.tolist(), hits_P, strict=True):
-        interval = mean_over_models(impact.difference_KC[:, place])
+    present_P = np.flatnonzero(~np.isnan(impact.change_C))
+    columns = ["name", "difference", "low", "high", "p", "hit"]
+    if len(dense.predicted_KN) < 2:
+        return pd.DataFrame(columns=columns)
+    corrected_C, hit_C, rows = impact.corrected_p, impact.hits, list[dict[str, object]]()
+    for place in present_P.tolist():
+        value, p = float(impact.difference_KC[:, place].mean()), float(corrected_C[place])
+        is_tested = not np.isnan(p)
+        margin = t_quantile(impact.freedom_C[place], CONFIDENCE) * impact.error_C[place] if is_tested else 0.0
+        state = HIT if hit_C[place] else NOT_HIT if is_tested else UNTESTED
         rows.append(
-            {"name": names.get(str(place), str(place)), "difference": interval.value, "low": interval.low,
-             "high": interval.high, "p": float(impact.paired_C[place]), "hit": "hit" if is_hit else "not hit"}
+            {"name": names.get(str(place), str(place)), "difference": value, "low": max(value - margin, -2.0),
+             "high": min(value + margin, 2.0), "p": p, "hit": state}
         )  # fmt: skip
-    return pd.DataFrame(rows).sort_values("difference", ignore_index=True)
+    return pd.DataFrame(rows, columns=columns).sort_values("difference", ignore_index=True)

@@ -19,6 +19,7 @@ from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import load_trust
 from benchmark.scoring.areas import AREAS_SCHEMA, write_areas
 from benchmark.scoring.metric import Estimate
+from benchmark.scoring.registry import metric_versions
 from leaderboard.board.board import entry_of
 from leaderboard.reading.areas import areas_of
 from tests.conftest import Evaluated
@@ -158,3 +159,19 @@ def test_a_floor_that_the_areas_do_not_give_is_named(evaluated: Evaluated, tmp_p
     write_signed(path, evaluated.record.model_copy(update={"floor": floor}))
     found = recompute_record(path, load_trust())
     assert any(each.startswith("floor: ") for each in found.differing)
+
+
+def test_a_metric_with_another_version_today_is_not_compared_and_that_is_said() -> None:
+    """Shipped records were made when one changed image hit nine classes: their signature holds, their rule is old."""
+    found = recompute_record(SMALL, load_trust())
+    assert found.holds
+    assert any(line.startswith("class impact: made under version 1") for line in found.skipped)
+
+
+def test_a_record_that_claims_todays_version_is_compared_under_it(tmp_path: Path) -> None:
+    def change(record: EvaluationRecord) -> EvaluationRecord:
+        return record.model_copy(update={"schema_version": 2, "definitions": metric_versions()})
+
+    found = recompute_record(_sign_changed(tmp_path, change), load_trust())
+    assert not found.skipped
+    assert any("class_impact/" in line or "pie/" in line for line in found.differing)

@@ -39,7 +39,7 @@ def test_instruments_are_read_at_the_largest_sparsity_of_every_schedule(evaluate
     at = {(cell.schedule, cell.sparsity): cell.metrics for cell in evaluated.record.cells}
     order = [("dense", 0.0), ("ramp", 0.9), ("shot", 0.9), ("shot-random", 0.9)]
     assert cells(lines, "at sparsity 0.9") == ["at sparsity 0.9", *(schedule for schedule, _ in order)]
-    some = (("kNN accuracy ↑", "knn/accuracy", 3), ("Classes hit ↓", "class_impact/paired_bh", 0))
+    some = (("kNN accuracy ↑", "knn/accuracy", 3), ("Classes hit ↓", "class_impact/hit", 0))
     for label, name, decimals in some:
         values = [at[cell][name].value if name in at[cell] else None for cell in order]
         assert cells(lines, label)[1:] == ["-" if value is None else f"{value:.{decimals}f}" for value in values]

@@ -53,7 +53,7 @@ IMPOSSIBLE = {
     "one bound": (summary(low=None), "expected a value with both of its bounds"),
     "an accuracy above 1": (run_metrics(linear__accuracy=1.2), "linear/accuracy: expected a number in [0, 1], got 1.2"),
     "a negative accuracy": (run_metrics(knn__accuracy=-0.2), "knn/accuracy: expected a number in [0, 1], got -0.2"),
-    "a negative count": (cell("class_impact/paired_bh", value=-3.0), "expected at least 0, got -3"),
+    "a negative count": (cell("class_impact/hit", value=-3.0), "expected at least 0, got -3"),
     "a share of a cell": (cell("label_change/churn", value=1.5), "label_change/churn: expected a number in [0, 1]"),
     "negative time": (cost(train_s=-1.0), "cost: train_s: expected at least 0, got -1.0"),
     "models that never ran": (model_count(40), "expected 6 models, as many as runs have finished, got 40"),

@@ -111,6 +111,9 @@ def alignment(features_ND: Features | Doubles, labels_N: Labels) -> float:
         features_ND: (N, D), finite; a zero vector stays zero.
         labels_N: int64 (N,), any values; a class with fewer than two examples has no pair.
 
+    Raises:
+        ValueError: if a feature is NaN or infinite.
+
     Returns:
         In [0, 4], 0 where every class is one direction; NaN where no label occurs twice.
 
@@ -140,6 +143,9 @@ def uniformity(features_ND: Features | Doubles) -> float:
 
     Args:
         features_ND: (N, D), finite; a zero vector stays zero.
+
+    Raises:
+        ValueError: if a feature is NaN or infinite.
 
     Returns:
         In [-8, 0], lower is more uniform, 0 where all examples point the same way; NaN below two examples.
@@ -198,6 +204,8 @@ def _singular_values(matrix_ND: Doubles) -> Doubles:
 
 def _unit_length(features_ND: Features | Doubles) -> Doubles:
     raw_ND = features_ND.astype(np.float64)
+    if not np.isfinite(raw_ND).all():
+        raise ValueError("alignment and uniformity: expected finite features, got NaN or infinity")
     norm_N1 = np.sqrt((raw_ND**2).sum(axis=1, keepdims=True))
     return np.divide(raw_ND, norm_N1, out=np.zeros_like(raw_ND), where=norm_N1 > 0)
 

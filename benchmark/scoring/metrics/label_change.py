@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import hypergeom
 
 from benchmark.scoring.metric import CellMetric, CellView, Column, Estimate, GridMetric, GridView
 from benchmark.scoring.metric_names import PROBE_PREDICTION
@@ -75,7 +76,8 @@ class Overlap:
         intersection: number of examples in both.
         expected_intersection: `n1 n2 / N`, its mean if the sets were drawn independently of each other.
         jaccard: intersection over union, in [0, 1]; NaN where both sets are empty.
-        expected_jaccard: `E / (n1 + n2 - E)` with E the expected intersection; NaN where both sets are empty.
+        expected_jaccard: mean of the overlap of sets drawn independently, `sum_m P(m) m / (n1 + n2 - m)` with m
+            hypergeometric; NaN where both sets are empty. The ratio of the means is half of it for sets of 1.
     """
 
     intersection: int
@@ -95,8 +97,9 @@ def jaccard_overlap(first_N: NDArray[np.bool_], second_N: NDArray[np.bool_]) -> 
         ValueError: if the sets are not over the same examples.
 
     Example:
-        >>> jaccard_overlap(np.array([1, 1, 1, 0, 0, 0], bool), np.array([1, 1, 0, 1, 0, 0], bool))
-        Overlap(intersection=2, expected_intersection=1.5, jaccard=0.5, expected_jaccard=0.3333333333333333)
+        >>> found = jaccard_overlap(np.array([1, 1, 1, 0, 0, 0], bool), np.array([1, 1, 0, 1, 0, 0], bool))
+        >>> found.intersection, found.expected_intersection, found.jaccard, round(found.expected_jaccard, 3)
+        (2, 1.5, 0.5, 0.365)
     """
     if first_N.shape != second_N.shape or not len(first_N):
         raise ValueError(f"overlap: expected two sets over the same examples, got {first_N.shape}, {second_N.shape}")
@@ -106,7 +109,9 @@ def jaccard_overlap(first_N: NDArray[np.bool_], second_N: NDArray[np.bool_]) -> 
     if size_first + size_second == 0:
         return Overlap(0, 0.0, math.nan, math.nan)
     total = size_first + size_second
-    return Overlap(shared, expected, shared / (total - shared), expected / (total - expected))
+    sizes = np.arange(max(0, total - len(first_N)), min(size_first, size_second) + 1)
+    chances: Any = hypergeom.pmf(sizes, len(first_N), size_first, size_second)
+    return Overlap(shared, expected, shared / (total - shared), float(chances @ (sizes / (total - sizes))))
 
 
 def _measure(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
@@ -162,6 +167,7 @@ METRIC = CellMetric(
 
 PIE_OVERLAP = GridMetric(
     name="pie_overlap",
+    version=2,
     measure=_measure_grid,
     columns=(
         Column(

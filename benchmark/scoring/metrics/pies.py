@@ -68,12 +68,16 @@ class Disagreement:
     Attributes:
         null_T, matched_T: float64 (T,), mean over examples, per split.
         null_N, matched_N: float64 (N,), mean over splits, per example.
+        null_KN, matched_KN: float64 (K, N), mean over the splits that leave out model k; None where some model is in
+            a half of every split.
     """
 
     null_T: Doubles
     matched_T: Doubles
     null_N: Doubles
     matched_N: Doubles
+    null_KN: Doubles | None
+    matched_KN: Doubles | None
 
 
 def disagreement(
@@ -91,16 +95,25 @@ def disagreement(
         num_classes: C.
         halves: T >= 1 splits of the K models.
     """
-    num_examples = dense_prediction_KN.shape[1]
-    sums_2T, means_2N = np.zeros((2, len(halves.first_TK))), np.zeros((2, num_examples))
+    num_examples, num_splits = dense_prediction_KN.shape[1], len(halves.first_TK)
+    left_out_TK = halves.left_out_tk
+    times_K = left_out_TK.sum(axis=0)
+    is_left_out = bool((times_K > 0).all())
+    without_2KN = np.zeros((2, len(times_K), num_examples)) if is_left_out else None
+    sums_2T, means_2N = np.zeros((2, num_splits)), np.zeros((2, num_examples))
     for index_n, dense_KUn, sparse_KUn in _votes(dense_prediction_KN, sparse_prediction_KN, num_classes):
         chunk_splits = max(1, BLOCK_BYTES // dense_KUn[0].nbytes)
-        for start in range(0, len(halves.first_TK), chunk_splits):
+        for start in range(0, num_splits, chunk_splits):
             chunk = slice(start, start + chunk_splits)
             pairs_2tn = _disagreement_of_block(halves.first_TK[chunk], halves.second_TK[chunk], dense_KUn, sparse_KUn)
             sums_2T[:, chunk] += pairs_2tn.sum(axis=2)
-            means_2N[:, index_n] += pairs_2tn.sum(axis=1) / len(halves.first_TK)
-    return Disagreement(*(sums_2T / num_examples), *means_2N)
+            means_2N[:, index_n] += pairs_2tn.sum(axis=1) / num_splits
+            if without_2KN is not None:
+                without_2KN[:, :, index_n] += left_out_TK[chunk].T @ pairs_2tn / times_K[:, None]
+    null_T, matched_T = sums_2T / num_examples
+    null_N, matched_N = means_2N
+    null_KN, matched_KN = (None, None) if without_2KN is None else without_2KN
+    return Disagreement(null_T, matched_T, null_N, matched_N, null_KN, matched_KN)
 
 
 def _votes(
@@ -165,37 +178,55 @@ def _measure(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
 def _floor_and_excess(
     dense_KN: Predictions, sparse_KN: Predictions, num_classes: int, evaluation: Evaluation
 ) -> dict[str, Estimate]:
-    """Return null, matched and excess disagreement with t intervals of K - 1 degrees of freedom.
-
-    The variance is the jackknife's over models (halves one model smaller where K is even) plus that of the bootstrap
-    over examples, for which no draws are needed: resampling a mean has the known variance `var_i / N`. No interval
-    with two models, no value with one. Nominal .95 intervals of the excess cover .994 or more (docs/decisions/0005).
-    """
+    """Return null, matched and excess disagreement with intervals over models and examples; see `excess_variance`."""
     names = ("pie/null", "pie/matched", EXCESS_PIE)
     num_models = len(dense_KN)
     halves = Halves.of(num_models, evaluation.pie.max_splits)
     if not len(halves.first_TK):
         return dict.fromkeys(names, Estimate(value=None))
     full = disagreement(dense_KN, sparse_KN, num_classes, halves)
-    reduced, reduced_halves = full, halves
+    reduced = full
     if num_models % 2 == 0 and num_models > 2:
-        reduced_halves = halves.without_one_each()
-        reduced = disagreement(dense_KN, sparse_KN, num_classes, reduced_halves)
-    readings = (
-        (full.null_N, reduced.null_T, 0),
-        (full.matched_N, reduced.matched_T, 0),
-        (full.matched_N - full.null_N, reduced.matched_T - reduced.null_T, -1),
-    )
+        reduced = disagreement(dense_KN, sparse_KN, num_classes, halves.without_one_each())
+    null, matched = (full.null_N, reduced.null_KN), (full.matched_N, reduced.matched_KN)
+    excess_KN = None if null[1] is None or matched[1] is None else matched[1] - null[1]
+    readings = ((*null, 0), (*matched, 0), (matched[0] - null[0], excess_KN, -1))
     estimates: dict[str, Estimate] = {}
-    for name, (examples_N, reduced_T, lowest) in zip(names, readings, strict=True):
-        value, over_models = float(examples_N.mean()), jackknife_variance(reduced_T, reduced_halves)
-        if over_models is None:
+    for name, (examples_N, without_KN, lowest) in zip(names, readings, strict=True):
+        value = float(examples_N.mean())
+        if without_KN is None:
             estimates[name] = Estimate(value=value)
             continue
-        error = sqrt(over_models + float(examples_N.var()) / len(examples_N))
-        margin = t_quantile(num_models - 1, evaluation.bootstrap.confidence) * error
+        variance, freedom = excess_variance(examples_N, without_KN)
+        margin = t_quantile(freedom, evaluation.bootstrap.confidence) * sqrt(variance)
         estimates[name] = Estimate(value=value, low=max(value - margin, lowest), high=min(value + margin, 1))
     return estimates
+
+
+def excess_variance(examples_N: Doubles, without_KN: Doubles) -> tuple[float, float]:
+    """Return the variance of a mean disagreement over models and examples, and its degrees of freedom.
+
+    `V = V_examples + max(V_models - V_both, 0)`: `V_examples = var_i / N`, which the bootstrap over examples would
+    give; `V_models` the jackknife over models (halves one model smaller where K is even); and
+    `V_both = sum_i (jackknife variance of example i) / N^2`, the part of one model on one example, which both contain.
+    Degrees of freedom by Satterthwaite, `V^2 / (V_models^2 / (K - 1) + V_examples^2 / (N - 1))`, at least K - 1.
+
+    Args:
+        examples_N: float64 (N,), mean over splits per example.
+        without_KN: float64 (K, N), the same over the splits that leave out model k, K at least 3.
+
+    Source:
+        Ours; coverage by simulation in docs/decisions/0005 and `python -m bench.interval_coverage`. Seeds of which
+        some collapse break it, as any interval.
+    """
+    num_models, num_examples = without_KN.shape
+    over_examples = float(examples_N.var()) / num_examples
+    over_models = float(jackknife_variance(without_KN.mean(axis=1)))
+    both = float(jackknife_variance(without_KN).sum()) / num_examples**2
+    variance = over_examples + max(over_models - both, 0.0)
+    parts = over_models**2 / (num_models - 1) + over_examples**2 / max(num_examples - 1, 1)
+    freedom = variance**2 / parts if parts > 0 else 0.0
+    return variance, max(freedom, num_models - 1.0)
 
 
 def _column(name: str, title: str, description: str) -> Column:
@@ -204,6 +235,7 @@ def _column(name: str, title: str, description: str) -> Column:
 
 METRIC = CellMetric(
     name="pie",
+    version=2,
     measure=_measure,
     columns=(
         _column(

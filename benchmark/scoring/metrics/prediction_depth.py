@@ -49,7 +49,8 @@ def depth(prediction_PN: NDArray[Any], reference_N: NDArray[Any]) -> NDArray[np.
 
     Source:
         Baldock, Maennel & Neyshabur 2021 (arXiv 2106.09647), section 2, for the model's prediction; the code of
-        Corti et al. 2022 (PD-Score) for the true label.
+        Corti et al. 2022 (PD-Score) for the true label. Deviation from that code: it cannot tell an example on which
+        all layers agree from one on which only layer 0 disagrees; here they have depth 0 and 1.
 
     Example:
         >>> depth(np.array([[1, 0, 2], [1, 1, 0], [1, 1, 1]]), np.array([1, 1, 0])).tolist()

@@ -44,7 +44,7 @@ def nearest(
         int64 (N, min(k, M)), indices in [0, M), nearest first.
 
     Raises:
-        ValueError: if there is no training example, k < 1 or the numbers of features differ.
+        ValueError: if there is no training example, k < 1, the numbers of features differ or one is not finite.
 
     Example:
         >>> train = np.array([[0.0], [2.0], [2.0], [9.0]], np.float32)
@@ -53,6 +53,9 @@ def nearest(
     """
     if k < 1 or not len(train_MD) or train_MD.shape[1:] != test_ND.shape[1:]:
         raise ValueError(f"nearest: expected k >= 1, (M >= 1, D), (N, D), got {k}, {train_MD.shape}, {test_ND.shape}")
+    for what, features in (("training", train_MD), ("test", test_ND)):
+        if not np.isfinite(features).all():
+            raise ValueError(f"nearest: expected finite {what} features, got NaN or infinity")
     # Distances do not depend on the origin; vectors from the mean are short, so that less of them cancels.
     origin_D = torch.from_numpy(train_MD.mean(axis=0, dtype=np.float64)) if metric == "euclidean" else None
     train, k = _prepared(train_MD, origin_D, compute.device), min(k, len(train_MD))

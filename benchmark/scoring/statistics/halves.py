@@ -34,6 +34,11 @@ class Halves:
     first_TK: NDArray[np.float32]
     second_TK: NDArray[np.float32]
 
+    @property
+    def left_out_tk(self) -> NDArray[np.float64]:
+        """1 where a model belongs to neither half, float64 (T, K)."""
+        return 1 - self.first_TK.astype(np.float64) - self.second_TK
+
     @staticmethod
     def of(num_models: int, max_splits: int) -> Halves:
         """Split K models in halves of floor(K / 2): in all ways if there are few enough, else in `max_splits` ways.
@@ -99,15 +104,13 @@ def _sampled_splits(num_models: int) -> Iterator[tuple[tuple[int, ...], tuple[in
             yield first, second
 
 
-def jackknife_variance(reduced_T: NDArray[np.float64], halves: Halves) -> float | None:
+def jackknife_variance(left_out_means_K: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the jackknife variance over models, `(K - 1)/K sum_k (m_k - mean_k m_k)^2`.
 
-    m_k is the mean of the splits that leave model k, dense and pruned, out of both halves. None if no split leaves out
-    one of the models, as with two models.
+    Args:
+        left_out_means_K: m_k, (K, ...): what is read without model k, dense and pruned.
+
+    Returns:
+        float64 of the shape that follows K.
     """
-    left_out_TK = 1 - halves.first_TK.astype(np.float64) - halves.second_TK
-    times_K = left_out_TK.sum(axis=0)
-    if (times_K == 0).any():
-        return None
-    means_K = reduced_T @ left_out_TK / times_K
-    return float((len(means_K) - 1) * means_K.var())
+    return (len(left_out_means_K) - 1) * left_out_means_K.var(axis=0)

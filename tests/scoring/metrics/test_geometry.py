@@ -156,3 +156,12 @@ def test_the_metric_reads_the_final_test_features_and_describes_every_number() -
     assert values["geometry/rankme"] == rankme(features_ND)
     assert values["geometry/alignment"] == alignment(features_ND, labels_N)
     assert values["geometry/alpha_req"] == spectral_decay(features_ND).alpha
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_alignment_and_uniformity_refuse_features_that_are_not_finite(bad: float) -> None:
+    features = np.array([[1.0, bad], [0.0, 1.0]])
+    with pytest.raises(ValueError, match="expected finite features"):
+        alignment(features, np.array([0, 0]))
+    with pytest.raises(ValueError, match="expected finite features"):
+        uniformity(features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from decimal import Decimal
@@ -131,3 +132,13 @@ def test_one_schedule_or_no_pie_at_all_has_no_overlap() -> None:
     unchanged = grid_of({("a", Decimal("0.5")): dense_KN, ("b", Decimal("0.5")): dense_KN}, dense_KN)
     for grid in (one, unchanged):
         assert list(PIE_OVERLAP.measure(grid, Evaluation()).values()) == [Estimate(value=None)] * 2
+
+
+@pytest.mark.parametrize(("sizes", "count"), [((1, 1), 6), ((2, 3), 6), ((4, 5), 6), ((3, 3), 7)])
+def test_overlap_by_chance_is_the_mean_over_all_sets_of_these_sizes(sizes: tuple[int, int], count: int) -> None:
+    """The ratio of means, used before, is 1/11 for single members of 6 where the mean of ratios is 1/6."""
+    first, *_ = itertools.combinations(range(count), sizes[0])
+    others = itertools.combinations(range(count), sizes[1])
+    ratios = [len({*first} & {*other}) / len({*first} | {*other}) for other in others]
+    sets = [np.isin(np.arange(count), np.arange(size)) for size in sizes]
+    assert jaccard_overlap(*sets).expected_jaccard == pytest.approx(np.mean(ratios), abs=1e-12)

@@ -111,18 +111,25 @@ def test_floor_and_matched_rate_agree_with_the_formula_over_all_splits(num_model
 
 
 @pytest.mark.parametrize("num_models", [3, 4, 5, 6])
-def test_the_interval_is_jackknife_over_models_plus_bootstrap_over_examples(num_models: int) -> None:
+def test_the_interval_counts_what_models_and_examples_share_once(num_models: int) -> None:
     dense_KN, sparse_KN = random_predictions(10 + num_models, num_models, 30, 3)
     null_N, matched_N = naive_rates(dense_KN, sparse_KN, tuple(range(num_models)))
     excess_N = [matched - null for matched, null in zip(matched_N, null_N, strict=True)]
-    without_K = []
+    without_KN: list[list[float]] = []
     for left_out in range(num_models):
         others = tuple(model for model in range(num_models) if model != left_out)
         null, matched = naive_rates(dense_KN, sparse_KN, others)
-        without_K.append(mean(matched) - mean(null))
-    over_models = (num_models - 1) / num_models * sum((m - mean(without_K)) ** 2 for m in without_K)
+        without_KN.append([m - n for m, n in zip(matched, null, strict=True)])
+
+    def jackknife(values_K: list[float]) -> float:
+        return (num_models - 1) / num_models * sum((m - mean(values_K)) ** 2 for m in values_K)
+
+    over_models = jackknife([mean(row) for row in without_KN])
+    both = sum(jackknife([row[i] for row in without_KN]) for i in range(30)) / 30**2
     over_examples = sum((e - mean(excess_N)) ** 2 for e in excess_N) / 30 / 30
-    margin = stats.t.ppf(0.975, num_models - 1) * sqrt(over_models + over_examples)
+    variance = over_examples + max(over_models - both, 0)
+    freedom = variance**2 / (over_models**2 / (num_models - 1) + over_examples**2 / 29)
+    margin = stats.t.ppf(0.975, max(freedom, num_models - 1)) * sqrt(variance)
     excess = measure(dense_KN, sparse_KN, 3)["pie/excess"]
     assert excess.low == pytest.approx(max(-1, mean(excess_N) - margin), abs=1e-12)
     assert excess.high == pytest.approx(min(1, mean(excess_N) + margin), abs=1e-12)

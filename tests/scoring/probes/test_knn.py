@@ -212,3 +212,10 @@ def test_the_metric_reports_accuracy_and_predictions_with_the_settings_of_the_ev
     assert METRIC.measure(view, single, Outcome({})).examples["knn/prediction"].tolist() == first_N.tolist()
     assert first_N.tolist() != expected_N.tolist()
     assert METRIC.settings(single) != METRIC.settings(Evaluation())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused_in_words(bad: float) -> None:
+    features = np.array([[1.0, bad]], np.float32)
+    with pytest.raises(ValueError, match="expected finite test features"):
+        nearest(np.ones((3, 2), np.float32), features, 1, "cosine")
