@@ -18,7 +18,7 @@ def test_holm_is_the_step_down_of_bonferroni() -> None:
     assert holm(p_M).tolist() == [0.03, 0.06, 0.06, 0.02]
     assert holm(np.zeros(0)).tolist() == []
     p_3M = np.random.default_rng(0).random((3, 40)) ** 4
-    expected = [multipletests(row, method="holm")[1] for row in p_3M]
+    expected = np.stack([np.asarray(multipletests(row, method="holm")[1]) for row in p_3M])
     np.testing.assert_allclose(holm(p_3M), expected)
 
 
