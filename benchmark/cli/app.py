@@ -116,7 +116,8 @@ def new(name: Annotated[str, typer.Argument(help="Name of the new submission.")]
 
 @app.command(epilog="Example:  fmn leaderboard --port 8501 --trusted-keys ./trusted_keys.yaml")
 def leaderboard(
-    port: Annotated[int, typer.Option(help="Port on localhost.")] = 8501, trusted_keys: TrustedKeys = None
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on localhost.")] = 8501,
+    trusted_keys: TrustedKeys = None,
 ) -> None:
     """Serve the leaderboard on localhost; it shows records that a trusted key has signed."""
     from benchmark.cli.serve import serve_leaderboard

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmark.recording.trust import list_path
+from benchmark.recording.trust import list_path, load_trust
 from benchmark.settings import read_settings
 from benchmark.shipped import shipped
+from benchmark.spec import UserError
 from benchmark.store.layout import Home
 
 
@@ -17,7 +18,12 @@ def serve_leaderboard(port: int, trusted_keys: Path | None = None) -> int:
     """Serve until interrupted; gives Streamlit's exit code.
 
     Streamlit reads its settings from the folder it is started in, where they ship; so paths become absolute.
+
+    Raises:
+        UserError: the list of trusted keys that was asked for cannot be read; says why.
     """
+    if trusted_keys is not None and (problems := load_trust(trusted_keys).problems):
+        raise UserError(problems)
     settings = read_settings()
     root = shipped(".streamlit").parent
     places = {"FMN_HOME": Home.from_environment().root, "FMN_CONFIG": settings.config_folder}

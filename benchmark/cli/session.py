@@ -18,6 +18,7 @@ from benchmark.evaluation.evaluate import evaluate
 from benchmark.evaluation.preparation import Prepared, prepare
 from benchmark.evaluation.scheduling.progress import Reporter
 from benchmark.executors.base import ExecutorChoice
+from benchmark.executors.errors import ExecutorError
 from benchmark.executors.select import choose_executor
 from benchmark.logs import written_to
 from benchmark.recording.mlflow_address import is_projected, note_projected, tracking_uri
@@ -70,8 +71,8 @@ class Session:
         home: where everything is kept, by default the home of the environment.
 
     Raises:
-        ExecutorError: the executor that was asked for cannot be used here.
-        UserError: the home cannot be written to, or there is no such device.
+        ExecutorError: the executor or the device that was asked for cannot be used here.
+        UserError: the home cannot be written to.
     """
 
     def __init__(self, executor: ExecutorChoice, device: str, home: Home | None = None) -> None:
@@ -83,7 +84,7 @@ class Session:
         except BaseException as error:
             self.executor.close()
             if isinstance(error, ValueError):
-                raise UserError([Problem("DEVICE", "a device that is there", str(error))]) from error
+                raise ExecutorError(str(error)) from error  # a whole sentence
             raise
 
     def __enter__(self) -> Self:

@@ -21,6 +21,9 @@ PACKAGE = "submission"
 """Name of the package as which every submission is imported, so that saved states name its classes alike everywhere."""
 
 
+_PACKAGES = "a submission may import torch, kornia, numpy, Python's own modules and files of its own, nothing else"
+
+
 class MethodLoadError(ValueError):
     """A submission cannot be imported, or does not define exactly one class deriving from `Method`."""
 
@@ -47,7 +50,8 @@ def load_method_class(directory: Path) -> type[Method]:
     try:
         module = importlib.import_module(f"{PACKAGE}.method")
     except (Exception, SystemExit) as error:  # a submission may raise anything, sys.exit included
-        raise MethodLoadError(f"{_place(error, directory)}: importing raised {error_line(error, 200)}") from error
+        rule = f"; {_PACKAGES}" if isinstance(error, ModuleNotFoundError) else ""
+        raise MethodLoadError(f"{_place(error, directory)}: importing raised {error_line(error, 200)}{rule}") from error
     return _only_method_class(module)
 
 

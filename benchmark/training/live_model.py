@@ -22,8 +22,14 @@ from benchmark.pruning.criteria import magnitude_scores, prune, random_scores
 from benchmark.pruning.mask import Mask
 from benchmark.spec import EncoderSpec
 from benchmark.training.capture import CapturedGradients, GraphPool
-from benchmark.training.guard import EncoderGuard, ImageCounts, gradients_of, refuse_gradients
+from benchmark.training.guard import EncoderGuard, HookError, ImageCounts, gradients_of, refuse_gradients
 from benchmark.training.state import TrainState
+
+_WITHOUT_CLOSURE = (
+    "the harness computes the gradients of `loss` once in every update; SAM computes those at the perturbed weights in "
+    "`loss` itself, with torch.func.functional_call on perturbed copies of the encoder's parameters"
+)
+"""What to do instead, for methods that know optimizers with closures."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,7 @@ class LiveModel:
         with self.guard.during("loss"):
             loss = self._gradients(views_VBCHW, labels_B)
         with self.guard.during_step():
-            self.optimizer.step()
+            self._step()
         enter_stream(self.recipe.seed, "after_step", self.step)
         with self.guard.during("after_step"), torch.no_grad():
             self.method.after_step(self.encoder)
@@ -202,6 +208,16 @@ class LiveModel:
         self.logical_step += 1
         self.guard.expect(self.step)
         return loss
+
+    def _step(self) -> None:
+        try:
+            self.optimizer.step()
+        except Exception as error:
+            if "closure" not in str(error):
+                raise
+            got = f"{type(self.optimizer).__name__}, whose step asks for one"
+            expected = "an optimizer that steps without a closure"
+            raise HookError("optimizer.step", expected, got, _WITHOUT_CLOSURE) from error
 
     def _gradients(self, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:
         """Leave the masked gradients of one update in the parameters, captured or not, and return the detached loss."""

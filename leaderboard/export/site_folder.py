@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ def check_replaceable(folder: Path) -> None:
         ForeignFolder: it is not; says what is in the way and what to do.
     """
     if not folder.exists():
+        _demand_place(folder)
         return
     if not folder.is_dir():
         raise ForeignFolder(f"{folder}: expected a folder to write the site to, got a file; name another one")
@@ -44,6 +46,17 @@ def check_replaceable(folder: Path) -> None:
             f"{folder}: expected an empty folder or an earlier export, got {', '.join(foreign[:_NAMED])}{more}, "
             "which no export wrote; move that away or name another folder"
         )
+
+
+def _demand_place(folder: Path) -> None:
+    """Refuse a folder that cannot be made, before minutes are spent; other words would name files of ours."""
+    place = next(parent for parent in folder.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        expected = "a folder to write the site to"
+        raise ForeignFolder(f"{folder}: expected {expected}, got one that cannot be made ({error.strerror})") from error
 
 
 @contextmanager

@@ -117,7 +117,8 @@ def test_an_unknown_submission_is_named_with_what_there_is(
     write_submission(tmp_path / "submissions" / "known")
     ended = fmn("evaluate", "unknwon", "--spec", tiny_spec_file)
     assert ended.code == 2
-    assert ended.err == "SUBMISSION: expected a directory, or one of known, got 'unknwon'\n"
+    names = "known, random_init, simclr, supcon, supervised"  # here, and those that ship with the code
+    assert ended.err == f"SUBMISSION: expected a directory, or one of {names}, got 'unknwon'\n"
 
 
 def test_an_unknown_specification_is_named(fmn: Fmn, plain: Path) -> None:
@@ -225,8 +226,9 @@ def test_failed_runs_are_told_with_their_reason_and_the_command_exits_with_one(
     submission = write_submission(tmp_path / "submission", "raise ValueError('not [bold]today[/bold]')")
     ended = fmn("evaluate", submission, "--spec", tiny_spec_file)
     assert ended.code == 1
-    told = "14 of 14 runs failed (submission): the submission raised: ValueError: not [bold]today[/bold]\n"
+    told = "14 of 14 runs failed (submission): the submission raised: ValueError: not [bold]today[/bold] (method.py:18"
     assert told in ended.err
+    assert f"what its trainer printed: {home}/logs/" in ended.err
     assert "no score: some runs have failed" in ended.out
     assert "0 of 14 runs finished" in ended.out
     (path,) = (home / "records").rglob("*.json")

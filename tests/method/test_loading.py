@@ -116,3 +116,9 @@ def test_code_that_raises_is_named_with_file_and_line(tmp_path: Path, method: st
 def test_a_submission_without_a_method_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MethodLoadError, match="expected a file"):
         load_method_class(tmp_path)
+
+
+def test_a_package_that_is_not_there_is_answered_with_the_rule_about_packages(tmp_path: Path) -> None:
+    """A bare `No module named 'timm'` sends people to install it, which helps in no container."""
+    with pytest.raises(MethodLoadError, match="a submission may import torch, kornia, numpy"):
+        load_method_class(write(tmp_path / "a", method="import timm\n"))

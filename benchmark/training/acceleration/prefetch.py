@@ -50,7 +50,19 @@ class ViewPrefetcher:
         batch = self.batches.at(step)
         enter_stream(self.batches.seed, "views", step)
         with torch.no_grad():
-            return method.views(batch.images_BCHW), batch.labels_B
+            return checked_views(method.views(batch.images_BCHW)), batch.labels_B
+
+
+def checked_views(views: object) -> Tensor:
+    """Return what `Method.views` returned, if it is one tensor.
+
+    Raises:
+        TypeError: it is something else, as a list of crops of several sizes; says how that is done.
+    """
+    if isinstance(views, Tensor):
+        return views
+    how = "crops of other sizes are made inside `loss`, from views of the full size"
+    raise TypeError(f"views: expected one tensor (V, B, channels, height, width), got {type(views).__name__}; {how}")
 
 
 @cache

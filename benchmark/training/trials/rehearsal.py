@@ -23,6 +23,7 @@ from benchmark.method.loading import MethodLoadError, load_method_class
 from benchmark.plan import PruneEvent
 from benchmark.printable import error_line
 from benchmark.spec import Problem
+from benchmark.training.acceleration.prefetch import checked_views
 from benchmark.training.environment import configure
 from benchmark.training.guard import HookError
 from benchmark.training.live_model import LiveModel, Recipe
@@ -104,7 +105,13 @@ class Rehearsal:
         images_BCHW = self.batches.at(step).images_BCHW
         enter_stream(self.recipe.seed, "views", step)
         with torch.no_grad():
-            return self._call("views", lambda: model.method.views(images_BCHW))
+            views = self._call("views", lambda: model.method.views(images_BCHW))
+        try:
+            return checked_views(views)
+        except TypeError as error:
+            where = _definition(self.recipe.method, "views") or "method.py"
+            expected, _, got = str(error).removeprefix("views: expected ").partition(", got ")
+            raise _ProblemFound(Problem(where, f"views: {expected}", got)) from error
 
     def _resumed(self, model: LiveModel) -> LiveModel:
         with tempfile.TemporaryDirectory() as folder:

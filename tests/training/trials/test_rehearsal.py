@@ -82,3 +82,34 @@ def test_what_breaks_the_contract_is_named(method: type[Method], where: str, tex
 def test_a_loss_that_is_no_number_is_named_with_its_update() -> None:
     [problem] = problems_of(Diverges, break_at=2)
     assert (problem.where, problem.expected, problem.got) == ("method.py: loss", "a finite number", "nan at update 2")
+
+
+class ListOfViews(Supervised):
+    """Gives crops of several sizes, as multi-crop methods do elsewhere."""
+
+    def views(self, images: Tensor) -> Tensor:
+        """Return a list."""
+        return [images[None], images[None, ..., :4, :4]]  # pyright: ignore[reportReturnType]
+
+
+def test_views_of_several_sizes_are_refused_with_the_place_where_they_may_be_made() -> None:
+    """It used to end as `exit 1` of the rehearsal."""
+    [problem] = problems_of(ListOfViews)
+    assert "one tensor" in problem.expected
+    assert problem.got == "list; crops of other sizes are made inside `loss`, from views of the full size"
+
+
+class WithClosure(Supervised):
+    """Asks for L-BFGS, whose step needs a closure."""
+
+    def optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return it."""
+        return torch.optim.LBFGS(parameters, lr=0.1)
+
+
+def test_an_optimizer_with_a_closure_is_refused_with_the_way_that_sam_takes() -> None:
+    """It used to be: expected loss to run, got TypeError."""
+    [problem] = problems_of(WithClosure)
+    assert "steps without a closure" in problem.expected
+    assert "LBFGS" in problem.got
+    assert "SAM" in problem.got
