@@ -118,13 +118,17 @@ def failure_lines(runs: Sequence[RunRecord], log_of: Callable[[RunRecord], Path 
 
 def emptied_layer_lines(runs: Sequence[RunRecord]) -> Iterator[str]:
     """Warn of layers in which pruning left no weight: what lies behind such a layer reads nothing of the image."""
-    emptied = Counter(
-        (run.schedule, run.sparsity, layer.name)
-        for run in runs
-        for layer in run.layers
-        if layer.num_weights and layer.num_zero == layer.num_weights
-    )
-    models = Counter((run.schedule, run.sparsity) for run in runs)
-    for (schedule, sparsity, name), count in sorted(emptied.items()):
-        where = f"{schedule} at sparsity {sparsity:g}"
-        yield f"warning: {where} left no weight of layer {name} in {count} of {models[schedule, sparsity]} models"
+    layers: dict[tuple[str, str, float], set[str]] = {}
+    emptied: Counter[tuple[str, str, float]] = Counter()
+    for run in runs:
+        found = {layer.name for layer in run.layers if 0 < layer.num_weights == layer.num_zero}
+        if found:
+            cell = (run.task, run.schedule, run.sparsity)
+            layers[cell] = layers.get(cell, set()) | found
+            emptied[cell] += 1
+    models = Counter((run.task, run.schedule, run.sparsity) for run in runs)
+    for cell, names in sorted(layers.items()):
+        task, schedule, sparsity = cell
+        named = ", ".join(sorted(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        where = f"{task}, {schedule} at sparsity {sparsity:g}"
+        yield f"warning: {where}: no weight is left of {named} in {emptied[cell]} of {models[cell]} models"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +72,7 @@ def load_image_folder(spec: ImageFolder, folders: DataFolders) -> Splits:
     )
     splits = decoded_once(folders, key, lambda: _decode(trees or find_trees(path), path, spec.size, spec.channels))
     if files is not None and not known:
-        write_atomically(_pointer(folders, files), content.encode())
+        write_atomically(_pointer(folders, files), _sealed(files, content).encode())
     return replace(splits, content=content)
 
 
@@ -130,7 +129,13 @@ def _read_pointer(folders: DataFolders, files: str) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         logger.debug("the archives are unpacked again to name their content: %s", error)
         return None
-    return text if re.fullmatch(BY_CONTENT + "[0-9a-f]{64}", text) else None
+    content = text.split(" ")[0]
+    return content if text == _sealed(files, content) else None
+
+
+def _sealed(files: str, content: str) -> str:
+    """Write the name of pictures with a digest of both, so that no changed bit gives them another name."""
+    return f"{content} {digest([files, content])}"
 
 
 def _class_names(trees: Mapping[str, PictureTree], path: Path) -> tuple[str, ...]:

@@ -103,6 +103,6 @@ def test_a_layer_without_a_weight_is_warned_of_with_the_number_of_models() -> No
     layers = [LayerSparsity(name="stem", num_weights=9, num_zero=zeros) for zeros in (9, 8, 9)]
     runs = [run.model_copy(update={"seed": seed, "layers": (layer,)}) for seed, layer in enumerate(layers)]
     assert list(emptied_layer_lines(runs)) == [
-        f"warning: {run.schedule} at sparsity {run.sparsity:g} left no weight of layer stem in 2 of 3 models"
+        f"warning: {run.task}, {run.schedule} at sparsity {run.sparsity:g}: no weight is left of stem in 2 of 3 models"
     ]
     assert list(emptied_layer_lines(runs[1:2])) == []

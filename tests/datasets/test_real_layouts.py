@@ -288,6 +288,17 @@ def test_pictures_have_one_name_wherever_they_lie_and_however_they_are_packed(tm
     assert load(tmp_path, zip_of(tmp_path / "other.zip", dict(members))).content != content
 
 
+def test_a_changed_bit_in_the_cache_never_gives_pictures_another_name(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "own.zip", dict(six_each("cat", "dog")))
+    content = load(tmp_path, path).content
+    (cached,) = (tmp_path / "decoded").glob("*.content")
+    whole = cached.read_bytes()
+    for position in range(0, len(whole), 7):
+        cached.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        assert load(tmp_path, path).content == content
+    assert cached.read_bytes() == whole
+
+
 # --- more of the kind --------------------------------------------------------------------------------------------
 
 
