@@ -56,7 +56,7 @@ def published_test(
 
     Per class c, samples over models k: `recall[c,k]^0 - acc_mean^0` against `recall[c,k]^s - acc_mean^s`, with acc_mean
     the mean accuracy of a population; Welch's t-test. It takes the images as given and finds classes in which nothing
-    happens beyond them (`bench/class_hits.py`), so nothing is marked by it.
+    happens beyond them (`bench/inference/class_hits.py`), so nothing is marked by it.
 
     NaN where a class has no test example, where neither sample varies, and for one model.
 

@@ -23,7 +23,7 @@ Shapes: K models, N images, C classes.
 
 Source:
     Mean squares of crossed random factors and Satterthwaite 1946 (textbook formulas, unverified); Holm 1979.
-    `python -m bench.class_hits` simulates its error rates.
+    `python -m bench.inference.class_hits` simulates its error rates.
 """
 
 from __future__ import annotations

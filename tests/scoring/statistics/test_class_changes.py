@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.class_hits import Cell, Coins, any_hit, draw, flip, hit_rates
+from bench.inference.class_hits import Cell, Coins, any_hit, draw, flip, hit_rates
 from benchmark.scoring.statistics.class_changes import class_changes
 
 Marks = NDArray[np.bool_]
@@ -88,7 +88,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
 
 
 def test_equal_classes_are_seldom_hit_and_a_class_that_loses_a_tenth_more_is_found() -> None:
-    """Few boards, so wide bounds; `python -m bench.class_hits` has the rates. The paired t-test gave .28 for coins."""
+    """Few boards, so wide bounds; `python -m bench.inference.class_hits` has the rates. The paired t-test gave .28 for coins."""
     assert any_hit(lambda rng: flip(Coins(6, 445), rng), 200, 10) <= 0.1
     assert any_hit(lambda rng: draw(Cell(6, 445), rng), 150, 10) <= 0.1
     assert hit_rates(lambda rng: draw(Cell(6, 2000, extra_loss=0.1), rng), 60, 10)[0] >= 0.8

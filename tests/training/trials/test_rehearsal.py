@@ -87,9 +87,9 @@ def test_a_loss_that_is_no_number_is_named_with_its_update() -> None:
 class ListOfViews(Supervised):
     """Gives crops of several sizes, as multi-crop methods do elsewhere."""
 
-    def views(self, images: Tensor) -> Tensor:
+    def views(self, images_BCHW: Tensor) -> Tensor:
         """Return a list."""
-        return [images[None], images[None, ..., :4, :4]]  # pyright: ignore[reportReturnType]
+        return [images_BCHW[None], images_BCHW[None, ..., :4, :4]]  # pyright: ignore[reportReturnType]
 
 
 def test_views_of_several_sizes_are_refused_with_the_place_where_they_may_be_made() -> None:

@@ -1,4 +1,4 @@
-"""How often a class is called hit: `python -m bench.class_hits [--boards N]`, about a minute on one core.
+"""How often a class is called hit: `python -m bench.inference.class_hits [--boards N]`, about a minute on one core.
 
 Cells from known truth: image difficulty, models of different quality, models that favour classes, and pruning that hits
 some images and some models more than others. Beside every rate stands its Monte Carlo standard error. The published
@@ -143,7 +143,7 @@ def rows() -> list[tuple[str, Draw, bool]]:
 
 def main() -> None:
     """Print a line per kind of cell."""
-    parser = argparse.ArgumentParser(prog="python -m bench.class_hits", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.inference.class_hits", description=__doc__)
     parser.add_argument("--boards", type=int, default=400, help="cells per line")
     boards = parser.parse_args().boards
     print(f"{'cells, 10 classes':<52} {'rate':>6}   Monte Carlo error, {boards} cells")
