@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -35,6 +36,9 @@ from benchmark.training.training_time import Periodic, SecondsPerModel
 
 PROGRESS_EVERY_S = 0.5
 """Seconds between two reports of progress."""
+
+_STDERR = 2
+"""File descriptor of standard error."""
 
 _MAX_ERROR_CHARS = 20_000
 """A longer traceback keeps its end, where the error is."""
@@ -84,17 +88,22 @@ class Outbox:
         self._publish(live.segment.key_at(root, state.step), live, state, resumable=True)
 
     def failed(self, segment: Segment, error: SegmentError) -> None:
-        """Append a failure to the list of failures, and print it, if it is another one than the last."""
-        if error != self._printed:
-            self._printed = error
-            at = "" if error.update is None else f" at update {error.update}"
-            print(f"training stops{at}:\n{error.traceback[-_MAX_ERROR_CHARS:]}", file=sys.stderr, flush=True)
+        """Append a failure to the list of failures, then print it, if it is another one than the last.
+
+        It is printed past Python's `print` and `sys.stderr`, which the submission may have replaced.
+        """
         line = SegmentFailure(
             key=segment.key, error=error.traceback[-_MAX_ERROR_CHARS:], place=error.place, update=error.update,
             diverged=error.diverged,
         ).model_dump_json()  # fmt: skip
         with (self.directory / FAILURES_FILE).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+        if error != self._printed:
+            self._printed = error
+            at = "" if error.update is None else f" at update {error.update}"
+            said = f"training stops{at}:\n{error.traceback[-_MAX_ERROR_CHARS:]}\n"
+            with suppress(OSError):  # the submission may have closed it; the list of failures says the same
+                os.write(_STDERR, said.encode(errors="backslashreplace"))
 
     def _publish(self, key: str, live: LiveSegment, state: TrainState, *, resumable: bool) -> None:
         start, images = live.segment.start, live.model.guard.images
