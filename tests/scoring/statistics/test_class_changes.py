@@ -88,7 +88,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
 
 
 def test_equal_classes_are_seldom_hit_and_a_class_that_loses_a_tenth_more_is_found() -> None:
-    """Few boards, so wide bounds; `python -m bench.inference.class_hits` has the rates. The paired t-test gave .28 for coins."""
+    """Few boards, so wide bounds; `bench.inference.class_hits` has the rates. The paired t-test gave .28 for coins."""
     assert any_hit(lambda rng: flip(Coins(6, 445), rng), 200, 10) <= 0.1
     assert any_hit(lambda rng: draw(Cell(6, 445), rng), 150, 10) <= 0.1
     assert hit_rates(lambda rng: draw(Cell(6, 2000, extra_loss=0.1), rng), 60, 10)[0] >= 0.8
