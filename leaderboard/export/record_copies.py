@@ -72,6 +72,7 @@ def keys_document(entries: Iterable[Entry], trust: Trust) -> str:
     )
     facts = [
         {"name": signer.name, "key": signer.key.text, "signs": sorted(signer.roles)}
+        | {name: day for name, day in (("since", signer.since), ("until", signer.until)) if day}
         for signer in sorted(signers, key=lambda signer: (signer.name, signer.key.text))
     ]
     lines = [f"  - {json.dumps(each)}\n" for each in facts]  # JSON is YAML

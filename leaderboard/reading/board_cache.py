@@ -79,12 +79,14 @@ class BoardCache:
         """Return what a board keeps of the record at `path`, parsing it only where no server has done so before.
 
         Raises:
-            ValueError: it is not a record of a known layout, or not the one that its signature speaks of.
+            ValueError: it is not a record of a known layout, or not the one that its signature speaks of, or its key
+                is not trusted for records of that day.
         """
         name = _name(sealed.statement)
         kept = self.used.get(name) or self.found.get(name)
         if kept is None:
             kept = condense(path, unseal(sealed).record, sealed.signer)
+        sealed.signer.check_date(kept.entry.signed_at)  # the list of trusted keys may have changed since it was parsed
         if kept.evidence is None:  # the areas may have come since; where there are none, looking takes no time
             kept = replace(kept, evidence=evidence_beside(replace(kept.entry, path=path)))
             self.grown = self.grown or kept.evidence is not None
