@@ -18,7 +18,7 @@ from benchmark.recording.signature import sign
 from benchmark.recording.signing_keys import SigningKey, signing_key
 from benchmark.recording.trust import Signer, Trust, load_trust
 from benchmark.recording.verify import Sealed, open_sealed, unseal
-from leaderboard.board.board import Board, Condensed, Entry, assemble, condense
+from leaderboard.board.board import Board, Condensed, assemble, condense
 from leaderboard.reading import board_cache as index
 from leaderboard.reading import record_store
 from leaderboard.reading.board_cache import BoardCache
@@ -338,8 +338,9 @@ def test_what_an_index_holds_of_evidence_is_read_without_any_file(home: Path, mo
     add_outcomes(path, record)
     _serve(home)
 
-    def refuse(entry: Entry) -> None:
-        assert entry.path != str(path)
+    def refuse(kept: Condensed) -> Condensed:
+        assert kept.entry.path != str(path)
+        return kept
 
-    monkeypatch.setattr(index, "evidence_beside", refuse)
+    monkeypatch.setattr(index, "with_evidence", refuse)
     assert str(path) in _serve(home)[0].evidence
