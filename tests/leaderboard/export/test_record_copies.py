@@ -43,6 +43,6 @@ def test_a_file_that_was_changed_after_signing_is_named_on_its_page_and_not_copi
     (altered,) = (line for line in page.splitlines() if "was changed after signing" in line)
     assert ".maps.parquet" not in altered
     assert ".parquet beside the record" in altered
-    (absent,) = (line for line in page.splitlines() if "Not here: " in line)
+    (absent,) = (line for line in page.splitlines() if "Not here as signed: " in line)
     assert ".maps.parquet" in absent
     assert not list((tmp_path / "site").rglob("*.parquet"))
