@@ -45,8 +45,8 @@ leaderboard: $(INSTALLED)  ## serve the leaderboard on localhost
 export: $(INSTALLED)  ## write the leaderboard as a static site that any web server can host: [OUT=site]
 	@$(BIN)/fmn export "$(or $(OUT),site)"
 
-verify: $(INSTALLED)  ## check who signed the records and that nothing was changed since: [RECORDS="FILE or FOLDER ..."]
-	@$(BIN)/fmn verify $(RECORDS)
+verify: $(INSTALLED)  ## check who signed the records and that nothing was changed since: [RECORDS="FILE or FOLDER ..."] [RECOMPUTE=1]
+	@$(BIN)/fmn verify $(RECORDS) $(if $(RECOMPUTE),--recompute)
 
 rebuild-mlflow: $(INSTALLED)  ## project every record into MLflow again
 	@$(BIN)/fmn rebuild-mlflow

@@ -11,6 +11,7 @@ import typer
 
 from benchmark.cli.faults import in_plain_words
 from benchmark.cli.operation import operation
+from benchmark.cli.records import TrustedKeys, record_verbs
 from benchmark.cli.signals import ending_like_ctrl_c
 from benchmark.executors.choices import ExecutorChoice
 
@@ -21,16 +22,12 @@ app = typer.Typer(
 )  # fmt: skip
 
 app.add_typer(operation)
+app.add_typer(record_verbs)
 
 Submission = Annotated[str, typer.Argument(help="Name under submissions/, or the path of any submission's directory.")]
 Spec = Annotated[str, typer.Option(help="Name of a shipped specification, or the path of a YAML file.")]
 ExecutorName = Annotated[ExecutorChoice, typer.Option(help="Where submitted code runs; auto: docker if it answers.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="What they train on.")]
-
-TrustedKeys = Annotated[
-    Path | None,
-    typer.Option(help="List of trusted keys; by default what FMN_TRUSTED_KEYS names, or what comes with the code."),
-]
 
 
 @app.command(epilog="Examples:  fmn evaluate simclr   |   fmn evaluate ./my_method --spec ./my_spec.yaml")
@@ -147,77 +144,6 @@ def export(
         print(f"left out {path}: {why}", file=sys.stderr)
     print(f"{written.num_pages} pages and {written.num_records} records, {written.num_bytes / 2**20:.1f} MiB")
     print(f"open {written.folder / 'index.html'}, or copy {written.folder} to any web server")
-
-
-@app.command(epilog="Example:  fmn ship runs/records/digits-1.0/*.json")
-def ship(
-    records: Annotated[list[Path], typer.Argument(help="Records (JSON), signed by a trusted key.")],
-    results: Annotated[Path, typer.Option(help="Folder that ships with the code.")] = Path("results"),
-) -> None:
-    """Copy records, and all that belongs to them, to where everybody's leaderboard shows them."""
-    from benchmark.recording.shipping import ship as copy_record
-    from benchmark.recording.trust import load_trust
-    from benchmark.store.layout import Home
-
-    trust, home = load_trust(), Home.from_environment().root
-    for record in records:
-        try:
-            print(f"shipped {copy_record(record, home, results, trust)}")
-        except (ValueError, OSError) as error:
-            print(f"not shipped: {record}: {error}", file=sys.stderr)
-            raise typer.Exit(2) from None
-
-
-@app.command(epilog="Examples:  fmn verify   |   fmn verify results   |   fmn verify runs/records/digits-1.0/*.json")
-def verify(
-    records: Annotated[
-        list[Path] | None, typer.Argument(help="Records, or folders of them; by default all under FMN_HOME.")
-    ] = None,
-    trusted_keys: TrustedKeys = None,
-    recompute: Annotated[
-        bool, typer.Option("--recompute", help="Also compute what the outcomes beside a record determine again.")
-    ] = False,
-) -> None:
-    """Check who signed records, and that nothing was changed since; exits with 1 if any is not to be believed."""
-    from rich.console import Console
-
-    from benchmark.cli.verdicts import record_files, summary, verdict_table
-    from benchmark.recording.trust import load_trust
-    from benchmark.recording.verify import judge
-    from benchmark.spec import UserError
-    from benchmark.store.layout import Home
-
-    trust = load_trust(trusted_keys)
-    if trust.problems:
-        raise UserError(trust.problems)
-    store = Home.from_environment().records
-    if not records and not any(store.glob("*/*.json")):
-        print(f"no records under {store} yet; `fmn evaluate simclr` makes one")
-        return
-    verdicts = [judge(path, trust) for path in record_files(records or [store])]
-    Console().print(verdict_table(verdicts))
-    print(summary(verdicts))
-    holds = not any(each.problem for each in verdicts)
-    if recompute:
-        from benchmark.cli.recomputation import recomputation_table, recompute_record
-
-        found = [recompute_record(each.path, trust) for each in verdicts if not each.problem]
-        Console().print(recomputation_table(found))
-        holds = holds and all(each.holds for each in found)
-    if not holds:
-        raise typer.Exit(1)
-
-
-@app.command(epilog="Examples:  fmn keys   |   FMN_CONFIG=/etc/forget-me-not fmn keys")
-def keys() -> None:
-    """Show the public keys of this machine and what others add to trusted_keys.yaml; makes them on first use."""
-    from benchmark.cli.verdicts import keys_text
-    from benchmark.recording.signing_keys import ROLES, signing_key
-    from benchmark.settings import read_settings
-    from benchmark.store.layout import Home
-
-    root = Home.from_environment().root
-    print(keys_text({role: signing_key(role, away_from=root).public for role in ROLES}, read_settings().config_folder))
 
 
 @app.command(name="rebuild-mlflow", epilog="Example:  fmn rebuild-mlflow")

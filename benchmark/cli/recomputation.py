@@ -19,6 +19,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.evaluation.derived_record import numbers_again
 from benchmark.printable import masked
 from benchmark.recording.archive import areas_path, outcomes_path
 from benchmark.recording.record import EvaluationRecord
@@ -28,9 +29,8 @@ from benchmark.scoring.areas import Areas, areas_by_run
 from benchmark.scoring.definitions import is_comparable, outdated_lines
 from benchmark.scoring.floors import FLOOR_PREFIX
 from benchmark.scoring.metric import Estimate
-from benchmark.scoring.recompute import AreaKey, Recomputed, Values, recompute
-from benchmark.spec import BenchmarkSpec, UserError
-from benchmark.spec.documents.validation import parse_document
+from benchmark.scoring.recompute import AreaKey, Recomputed, Values
+from benchmark.spec import UserError
 
 TOLERANCE = 1e-6
 """Largest difference of a number from its repetition; relative where the number is above 1. Outcomes are float32."""
@@ -107,7 +107,7 @@ def recompute_record(path: Path, trust: Trust) -> Recomputation:
         record = open_record(path, trust).record
         check_attachments(path, record)
         areas = None if record.areas_sha256 is None else areas_by_run(pq.read_table(areas_path(path)))
-        again = _again(record, pq.read_table(outcomes_path(path)), areas)
+        again = numbers_again(record, pq.read_table(outcomes_path(path)), areas)
         pairs = [
             each for each in _pairs(record, again)
             if is_comparable(each.number, is_bound=each.is_bound, made_under=record.definitions)
@@ -123,15 +123,6 @@ def recompute_record(path: Path, trust: Trust) -> Recomputation:
     skipped = tuple(outdated_lines(record.definitions))
     worst = max((each.difference for each in pairs), default=0.0)
     return Recomputation(path, counts, worst, tuple(differing), skipped=skipped)
-
-
-def _again(record: EvaluationRecord, table: pa.Table, areas: Mapping[AreaKey, Areas] | None) -> Recomputed:
-    said = {
-        (run.task, run.schedule, _exact(run.sparsity), run.seed): run.metrics
-        for run in record.runs if run.status == "finished"
-    }  # fmt: skip
-    num_classes = {task: len(facts["classes"]) for task, facts in record.datasets.items()}
-    return recompute(parse_document(BenchmarkSpec, record.spec), num_classes, table, said, areas)
 
 
 def _exact(sparsity: float) -> Decimal:

@@ -204,6 +204,11 @@ class EvaluationRecord(_Part):
         return {suffix: sha256 for suffix, sha256 in named.items() if sha256 is not None}
 
     @property
+    def signed_at(self) -> str:
+        """When it was signed, as its signer says: when it was made, or derived from another one."""
+        return self.created if self.derived is None else self.derived.when
+
+    @property
     def is_complete(self) -> bool:
         """Whether every run finished; an incomplete evaluation is shown with its reasons and never ranked."""
         return all(run.status == "finished" for run in self.runs)

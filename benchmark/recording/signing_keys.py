@@ -1,7 +1,8 @@
 """The keys of this machine, Ed25519: one signs isolated runs, another one unisolated runs.
 
 They live in the user's configuration folder and never under `FMN_HOME`, which is copied, mounted and published. They
-are made on first use, never overwritten, and refused where another user could read or exchange them.
+are made on first use, never overwritten, and refused where another user could read or exchange them. A file of a key
+names its public half in a line of its own: nearly every 32 bytes are a private key, so that damage would go unseen.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -33,6 +34,8 @@ KEY_PATTERN = r"^ed25519:[0-9a-f]{64}$"
 """A public key as text: the 32 bytes of RFC 8032 in hexadecimal digits."""
 
 _MAX_KEY_BYTES = 4096
+_PUBLIC_HALF = b"Public-Key: "
+"""Begins the line above the private key; files from before there was such a line are read too."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,7 @@ class SigningKey:
     @property
     def public(self) -> PublicKey:
         """What others need to verify."""
-        raw = self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        return PublicKey(f"ed25519:{raw.hex()}")
+        return _public_half(self.private)
 
 
 def key_path(role: Role) -> Path:
@@ -111,8 +113,9 @@ def public_keys() -> dict[Role, PublicKey]:
 def _make(path: Path) -> None:
     """Make a key that is complete from the moment it can be seen; of two that are made at once, the first one stays."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_once(path, pem)
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_once(path, _PUBLIC_HALF + _public_half(private).text.encode() + b"\n" + pem)
 
 
 def _read(path: Path, role: Role) -> SigningKey:
@@ -121,12 +124,23 @@ def _read(path: Path, role: Role) -> SigningKey:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise _problem(path, "a private key that only you can read", f"others can; chmod 600 {path}")
     try:
-        private = load_pem_private_key(read_regular(path, _MAX_KEY_BYTES), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        content = read_regular(path, _MAX_KEY_BYTES)
+        private = load_pem_private_key(content, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         raise _problem(path, "an Ed25519 private key as PEM without a passphrase", "something else") from error
     if not isinstance(private, Ed25519PrivateKey):
         raise _problem(path, "an Ed25519 private key", "a key of another kind")
+    line = content.partition(b"\n")[0]
+    named = line.removeprefix(_PUBLIC_HALF)
+    if line != named and named != _public_half(private).text.encode():
+        expected = "the private half of the public key in its first line"
+        raise _problem(path, expected, "another one: the file is damaged; restore it from a backup")
     return SigningKey(role, private)
+
+
+def _public_half(private: Ed25519PrivateKey) -> PublicKey:
+    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return PublicKey(f"ed25519:{raw.hex()}")
 
 
 def _problem(place: Path, expected: str, got: str) -> UserError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from benchmark.spec.documents.yaml_text import MAX_BYTES
 
 SHIPPED_LIST = Path(__file__).parents[1] / "trusted_keys.yaml"
 THIS_MACHINE = "this machine"
+DATE_PATTERN = r"^\d{4}-\d\d-\d\d$"
 
 
 class TrustedKey(Document):
@@ -35,12 +37,22 @@ class TrustedKey(Document):
     """The public key as `fmn keys` prints it: ed25519: and 64 hexadecimal digits."""
     signs: Annotated[tuple[Role, ...], Field(min_length=1, max_length=2)]
     """Kinds of runs whose records this key may sign."""
+    since: Annotated[str, Field(pattern=DATE_PATTERN)] | None = None
+    """First day (UTC) of which its records are believed: YYYY-MM-DD; nothing: any day."""
+    until: Annotated[str, Field(pattern=DATE_PATTERN)] | None = None
+    """Last day (UTC) of which its records are believed, that day included; nothing: any day."""
 
     @classmethod
     def contradictions(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
-        """Refuse the name that this machine's own keys have."""
+        """Refuse the name that this machine's own keys have, days that no calendar has, and an end before the start."""
         if str(values.get("name", "")).strip().casefold() == THIS_MACHINE:
             yield Problem("name", f"another name than {THIS_MACHINE!r}, which is for the keys found here", "that name")
+        days = {name: str(values[name]) for name in ("since", "until") if values.get(name) is not None}
+        for name, day in days.items():
+            if not _is_a_day(day):
+                yield Problem(name, "a day of the calendar, YYYY-MM-DD", day)
+        if len(days) == 2 and days["since"] > days["until"]:
+            yield Problem("until", f"a day not before {days['since']}, the value of since", days["until"])
 
 
 class TrustedKeys(Document):
@@ -61,11 +73,39 @@ class TrustedKeys(Document):
 
 @dataclass(frozen=True)
 class Signer:
-    """The owner of a key that is trusted here."""
+    """The owner of a key that is trusted here.
+
+    Attributes:
+        name: of the owner.
+        key: the key.
+        roles: kinds of runs that it may sign.
+        since: first day, `YYYY-MM-DD` in UTC, of which its records are believed; empty for any.
+        until: last such day; empty for any.
+    """
 
     name: str
     key: PublicKey
     roles: frozenset[Role]
+    since: str = ""
+    until: str = ""
+
+    def check_date(self, when: str) -> None:
+        """Check that a record was made while its key is trusted. The time is the signer's word.
+
+        Args:
+            when: `YYYY-MM-DDTHH:MM:SSZ`, as the record says.
+
+        Raises:
+            BadSignature: it was made before or after.
+        """
+        day = when[:10]
+        if (self.since and day < self.since) or (self.until and day > self.until):
+            bounds = [f"since {self.since}"] if self.since else []
+            bounds += [f"until {self.until}"] if self.until else []
+            raise BadSignature(
+                f"made on {day}, and signed with the key {self.key.id} of {self.name}, "
+                f"which is trusted for records {' and '.join(bounds)} only"
+            )
 
 
 @dataclass(frozen=True)
@@ -113,7 +153,7 @@ def load_trust(named: Path | None = None) -> Trust:
     try:
         for each in _read_list(list_path(named)).keys:
             key = PublicKey(each.key)
-            signers[key] = Signer(each.name, key, frozenset(each.signs))
+            signers[key] = Signer(each.name, key, frozenset(each.signs), each.since or "", each.until or "")
     except UserError as error:
         problems += error.problems
     for role in ROLES:
@@ -124,6 +164,14 @@ def load_trust(named: Path | None = None) -> Trust:
         except UserError as error:
             problems += error.problems
     return Trust(signers, tuple(problems))
+
+
+def _is_a_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_list(path: Path) -> TrustedKeys:

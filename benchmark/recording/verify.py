@@ -78,12 +78,14 @@ def unseal(sealed: Sealed) -> Believed:
     """Parse a record that a trusted signer has signed.
 
     Raises:
-        BadSignature: the signature speaks of something else than the record.
+        BadSignature: the signature speaks of something else than the record, or its key is not trusted for records
+            of that day.
         ValueError: it is not a record of a known layout, or has a number that no evaluation can give.
     """
     record, statement = parse_record(sealed.content), sealed.statement
     if (record.isolation, record.attachments) != (statement.isolation, statement.attachments):
         raise BadSignature("the signature speaks of another isolation or of other files than the record")
+    sealed.signer.check_date(record.signed_at)
     check_possible(record)
     return Believed(record, sealed.signer)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -90,10 +90,10 @@ def areas_table(
     return pa.Table.from_arrays(arrays, schema=AREAS_SCHEMA)
 
 
-def write_areas(tables: Sequence[pa.Table], path: Path) -> None:
+def write_areas(tables: Sequence[pa.Table], target: Path | BinaryIO) -> None:
     """Write the tables of all tasks; areas take at most 2^J values, so that a dictionary keeps them small."""
     table = pa.concat_tables([AREAS_SCHEMA.empty_table(), *tables])
-    pq.write_table(table, path, compression="zstd", compression_level=9, use_dictionary=True)
+    pq.write_table(table, target, compression="zstd", compression_level=9, use_dictionary=True)
 
 
 def areas_by_run(table: pa.Table) -> dict[tuple[str, str, int], Areas]:

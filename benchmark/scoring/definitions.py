@@ -55,7 +55,7 @@ def outdated_lines(made_under: Mapping[str, str] | None) -> Iterator[str]:
     """Yield a sentence per metric whose version a record does not have."""
     for metric, (then, now) in outdated(made_under).items():
         title = metric.rpartition("/")[2].replace("_", " ")
-        yield f"{title}: made under version {then}; `derive` applies version {now}, what it changes is not compared"
+        yield f"{title}: made under version {then}; `fmn derive` applies version {now}, what it changes is not compared"
 
 
 @cache

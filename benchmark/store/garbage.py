@@ -65,7 +65,7 @@ def remove(garbage: Sequence[Garbage]) -> None:
 
 
 def _half_made(home: Home) -> Iterator[Garbage]:
-    folders = (home.segments, home.outcomes, home.status, home.submissions, home.data)
+    folders = (home.segments, home.outcomes, home.answers, home.status, home.submissions, home.data)
     paths = [path for folder in folders for path in folder.rglob(UNFINISHED_PATTERN)]
     paths += home.root.glob(f"{SCORING_PREFIX}*")
     if paths:

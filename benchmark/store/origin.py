@@ -153,9 +153,13 @@ def _signed(statement: BaseModel, context: bytes, role: Role) -> bytes:
 
 
 def _read(path: Path) -> tuple[bytes, bytes]:
-    """Read a file that was signed: its statement as canonical JSON, and the signature."""
-    document = json.loads(read_regular(path, _MAX_BYTES, follow_links=False))
-    return canonical_json(document["statement"]), bytes.fromhex(document["signature"])
+    """Read a file that was signed, every byte of it as `_signed` writes it: its statement, and the signature."""
+    content = read_regular(path, _MAX_BYTES, follow_links=False)
+    document = json.loads(content)
+    statement, signature = canonical_json(document["statement"]), bytes.fromhex(document["signature"])
+    if content != canonical_json({"statement": document["statement"], "signature": signature.hex()}):
+        raise ValueError("it is not written as this machine writes it")
+    return statement, signature
 
 
 def _is_signed(

@@ -97,6 +97,7 @@ class Entry:
     references: tuple[Reference, ...]
     outcomes_sha256: str = ""
     areas_sha256: str | None = None
+    signed_at: str = ""
 
     @property
     def submission(self) -> str:
@@ -246,6 +247,7 @@ def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:
         ),
         outcomes_sha256=record.outcomes_sha256,
         areas_sha256=record.areas_sha256,
+        signed_at=record.signed_at,
     )
 
 

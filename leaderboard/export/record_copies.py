@@ -27,12 +27,14 @@ class Copied:
     Attributes:
         record: as it was copied.
         files: names and sizes in bytes of the record, its signature and what it names.
-        absent: what it names but what was not beside it as signed; `fmn verify` will miss that.
+        absent: names of what it names but what was not beside it; `fmn verify` will miss that.
+        altered: names, in the store, of what was beside it, changed after signing, and is therefore not on the site.
     """
 
     record: EvaluationRecord
     files: tuple[tuple[str, int], ...]
     absent: tuple[str, ...]
+    altered: tuple[str, ...] = ()
 
 
 def copy_record(entry: Entry, target: Path, trust: Trust) -> Copied:
@@ -49,17 +51,21 @@ def copy_record(entry: Entry, target: Path, trust: Trust) -> Copied:
     record = open_record(target, trust).record  # what was copied is what is believed and shown
     if (record.evaluation_key, record.created) != (entry.evaluation_key, entry.created):
         raise ValueError(f"{source} was replaced while it was exported; run the same command again")
-    kept, absent = [target, signature_path(target)], list[str]()
+    kept, absent, altered = [target, signature_path(target)], list[str](), list[str]()
     for suffix, sha256 in record.attachments.items():
         copy = target.with_suffix(suffix)
-        if source.with_suffix(suffix).is_file():
+        is_there = source.with_suffix(suffix).is_file()
+        if is_there:
             shutil.copyfile(source.with_suffix(suffix), copy)
         if copy.is_file() and sha256_of(copy) == sha256:
             kept.append(copy)
         else:
             copy.unlink(missing_ok=True)
-            absent.append(copy.name)
-    return Copied(record, tuple((file.name, file.stat().st_size) for file in kept), tuple(absent))
+            if is_there:
+                altered.append(source.with_suffix(suffix).name)
+            else:
+                absent.append(copy.name)
+    return Copied(record, tuple((file.name, file.stat().st_size) for file in kept), tuple(absent), tuple(altered))
 
 
 def keys_document(entries: Iterable[Entry], trust: Trust) -> str:
@@ -72,6 +78,7 @@ def keys_document(entries: Iterable[Entry], trust: Trust) -> str:
     )
     facts = [
         {"name": signer.name, "key": signer.key.text, "signs": sorted(signer.roles)}
+        | {name: day for name, day in (("since", signer.since), ("until", signer.until)) if day}
         for signer in sorted(signers, key=lambda signer: (signer.name, signer.key.text))
     ]
     lines = [f"  - {json.dumps(each)}\n" for each in facts]  # JSON is YAML

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class _Site:
     Attributes:
         arenas: every arena, ranked, with the stem of its files.
         paths: where evaluations are, by the path that names them on the board.
+        altered: files beside records that were changed after signing, each with that reason.
     """
 
     folder: Path
@@ -56,6 +57,7 @@ class _Site:
     arenas: tuple[tuple[ArenaRanking, str], ...]
     paths: Mapping[str, EntryPaths]
     pages: PageRenderer
+    altered: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     def write(self, place: str, text: str) -> None:
         """Write a text; what a record holds that is no Unicode becomes question marks."""
@@ -86,7 +88,7 @@ def export(out: Path, trust: Trust) -> Written:
         num_pages = sum(1 for _ in _write_submissions(site)) + _write_methods(site) + _write_index(site)
         _write_data(site)
         num_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Written(out.resolve(), num_pages, len(snapshot.board.entries), num_bytes, left_out)
+    return Written(out.resolve(), num_pages, len(snapshot.board.entries), num_bytes, (*left_out, *site.altered))
 
 
 def _write_submissions(site: _Site) -> Iterator[str]:
@@ -96,6 +98,8 @@ def _write_submissions(site: _Site) -> Iterator[str]:
         for entry in (each for evaluations in ranked.groups.values() for each in evaluations):
             place = site.paths[entry.path]
             copied = copy_record(entry, site.folder / place.record, site.snapshot.trust)
+            beside = [Path(entry.path).with_name(name) for name in copied.altered]
+            site.altered.extend((str(file), "changed after signing") for file in beside)
             if entry.path in counting:
                 view = submission_view(site.snapshot.board, entry, ranked, stem, copied, site.paths)
                 site.write(place.page, site.pages.render("submission.html.j2", root="../", it=view))

@@ -55,6 +55,7 @@ class SubmissionView:
     keys: str
     files: tuple[tuple[str, str, str], ...]
     absent: tuple[str, ...]
+    altered: tuple[str, ...]
     signer: str
     curves: tuple[Curves, ...]
     summary: Table
@@ -88,6 +89,7 @@ def submission_view(
         keys=KEYS,
         files=tuple((name, f"{folder}/{name}", _size(count)) for name, count in copied.files),
         absent=copied.absent,
+        altered=copied.altered,
         signer=f"{one_line(entry.signed_by, 60)}, key {entry.key_id}",
         curves=tuple(each for each in curves if each),
         summary=from_frame(summary_frame(record, columns), "Numbers of the whole submission", None,

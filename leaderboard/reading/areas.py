@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.recording.archive import areas_path, sha256_of
 from benchmark.scoring.areas import Areas, area_per_image, areas_by_run
 from benchmark.scoring.floors import FLOOR_PREFIX
-from leaderboard.board.board import DENSE, Entry
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
+from leaderboard.board.board import DENSE, SUMMARY, Condensed, Entry
 from leaderboard.board.inference.evidence import Evidence, evidence_of
 from leaderboard.board.predictions import cell_key
 from leaderboard.reading.outcomes import read_outcomes
+
+SCORE_TOLERANCE = 1e-6
+"""Largest difference of a score from its repetition: areas are float32, and so are the accuracies of some records."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +58,29 @@ def evidence_beside(entry: Entry) -> Evidence | None:
         return None
     areas = areas_of(entry)
     return evidence_of(areas, entry.tasks, entry.schedules, entry.controlled) if areas else None
+
+
+def with_evidence(kept: Condensed) -> Condensed:
+    """Add the evidence of the areas beside a record, and compare the score of the record with it.
+
+    The score is what a board shows first, and the areas determine it, so that nobody has to believe it.
+
+    Raises:
+        ValueError: the record says another score than its areas give.
+    """
+    evidence = evidence_beside(kept.entry)
+    said = score_of(kept)
+    if evidence is not None and said is not None and not abs(said - evidence.score.value) <= SCORE_TOLERANCE:
+        raise ValueError(
+            f"expected the robustness score that the files beside it give, {evidence.score.value:.6f}, got {said:.6f}"
+        )
+    return replace(kept, evidence=evidence)
+
+
+def score_of(kept: Condensed) -> float | None:
+    """Return the robustness score that a record says; None where it has none."""
+    rows = kept.numbers.filter((pc.field("schedule") == SUMMARY) & (pc.field("metric") == ROBUSTNESS_SCORE))
+    return next(iter(rows["value"].to_pylist()), None)
 
 
 def _from_areas(record: Path, sha256: str) -> dict[tuple[str, str, int], Areas] | None:

@@ -42,7 +42,7 @@ from leaderboard.board.board import NUMBERS, SEEDS, Condensed, Entry, condense
 from leaderboard.board.inference import evidence
 from leaderboard.board.inference.evidence import Evidence, SettingGap
 from leaderboard.reading import areas as compared
-from leaderboard.reading.areas import evidence_beside
+from leaderboard.reading.areas import with_evidence
 
 MAX_CACHE_BYTES = 2**30
 MAX_FILES = 16
@@ -79,14 +79,16 @@ class BoardCache:
         """Return what a board keeps of the record at `path`, parsing it only where no server has done so before.
 
         Raises:
-            ValueError: it is not a record of a known layout, or not the one that its signature speaks of.
+            ValueError: it is not a record of a known layout, or not the one that its signature speaks of, its key is
+                not trusted for records of that day, or its score is not what the areas beside it give.
         """
         name = _name(sealed.statement)
         kept = self.used.get(name) or self.found.get(name)
         if kept is None:
             kept = condense(path, unseal(sealed).record, sealed.signer)
+        sealed.signer.check_date(kept.entry.signed_at)  # the list of trusted keys may have changed since it was parsed
         if kept.evidence is None:  # the areas may have come since; where there are none, looking takes no time
-            kept = replace(kept, evidence=evidence_beside(replace(kept.entry, path=path)))
+            kept = with_evidence(replace(kept, entry=replace(kept.entry, path=path)))
             self.grown = self.grown or kept.evidence is not None
         self.used[name] = kept
         signer = sealed.signer

@@ -14,7 +14,7 @@ from benchmark.gc_pause import paused_gc
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import Sealed, unseal
 from leaderboard.board.board import Board, Condensed, assemble, condense
-from leaderboard.reading.areas import evidence_beside
+from leaderboard.reading.areas import with_evidence
 from leaderboard.reading.board_cache import BoardCache
 from leaderboard.reading.duplicates import copies, own_before_shipped
 from leaderboard.reading.record_store import Rejected, Stamp, homes, read_as, stamps
@@ -80,8 +80,8 @@ def _by(cache: BoardCache, path: str) -> Callable[[Sealed], Condensed]:
 
 
 def _condense(path: str, sealed: Sealed) -> Condensed:
-    found = condense(path, unseal(sealed).record, sealed.signer)
-    return replace(found, record_sha256=sealed.statement.record_sha256, evidence=evidence_beside(found.entry))
+    found = with_evidence(condense(path, unseal(sealed).record, sealed.signer))
+    return replace(found, record_sha256=sealed.statement.record_sha256)
 
 
 def _snapshot(found: Sequence[Condensed | Rejected], trust: Trust) -> BoardSnapshot:

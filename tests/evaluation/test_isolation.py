@@ -16,6 +16,7 @@ from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signature import check
 from benchmark.recording.signing_keys import key_path, public_keys
 from benchmark.spec import BenchmarkSpec, UserError
+from benchmark.spec.canonical import canonical_json
 from benchmark.store.layout import Home
 from benchmark.store.origin import ORIGIN_FILE
 from tests.conftest import Evaluated
@@ -106,7 +107,7 @@ def test_an_origin_that_this_machine_did_not_sign_for_this_state_proves_nothing(
         document = json.loads(origin.read_bytes())
         assert document["statement"]["isolation"] == "none"
         document["statement"]["isolation"] = "docker"
-        origin.write_text(json.dumps(document))
+        origin.write_bytes(canonical_json(document))
     else:
         shutil.copyfile(store_of(contained[0]).path(second) / ORIGIN_FILE, origin)
     assert store.has(first)

@@ -32,6 +32,8 @@ from benchmark.recording.signature import sign
 from benchmark.recording.signing_keys import PublicKey, SigningKey, signing_key
 from benchmark.recording.trust import Signer
 from benchmark.scoring.metric import Column, Estimate
+from leaderboard.board.board import entry_of
+from leaderboard.reading.areas import evidence_beside
 
 SIGNER = Signer("a lab", PublicKey(f"ed25519:{'ab' * 32}"), frozenset({"unisolated"}))
 SCHEDULES = ("early", "late", "one-shot", "one-shot-random")
@@ -252,6 +254,17 @@ def _spec(knobs: Knobs) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _with_score_of_outcomes(path: Path, record: EvaluationRecord) -> EvaluationRecord:
+    """Give a record the robustness score of the outcomes beside it, its interval around it: boards refuse another."""
+    evidence, said = evidence_beside(entry_of(str(path), record, SIGNER)), record.summary.get("robustness/score")
+    if evidence is None or said is None or said.value is None:
+        return record
+    shift = evidence.score.value - said.value
+    low, high = (None if bound is None else bound + shift for bound in (said.low, said.high))
+    score = Estimate(value=evidence.score.value, low=low, high=high)
+    return record.model_copy(update={"summary": {**record.summary, "robustness/score": score}})
+
+
 def add_outcomes(path: Path, record: EvaluationRecord, num_examples: int = 120) -> EvaluationRecord:
     """Write per-example outcomes that fit a record's accuracies beside it, and name their digest in the record."""
     draws = np.random.default_rng(zlib.crc32(record.submission.name.encode()))
@@ -274,6 +287,7 @@ def add_outcomes(path: Path, record: EvaluationRecord, num_examples: int = 120) 
     maps = _add_maps(path, record, label_N)
     digests = [hashlib.sha256(each.read_bytes()).hexdigest() for each in (parquet, maps)]
     complete = record.model_copy(update={"outcomes_sha256": digests[0], "maps_sha256": digests[1]})
+    complete = _with_score_of_outcomes(path, complete)
     write_signed(path, complete)
     return complete
 

@@ -147,6 +147,7 @@ def listed(folder: Path, text: str) -> Path:
 
 
 ENTRY = "  - name: {}\n    key: {}\n    signs: [{}]\n"
+DATED = ENTRY.format("Lab", KEY.public.text, "isolated") + "    {}\n"
 
 
 def test_the_shipped_list_is_valid() -> None:
@@ -191,6 +192,9 @@ BAD_LISTS = {
     "keys:\n" + ENTRY.format("x", KEY.public.text, ""): "keys[0].signs",
     "keys:\n" + ENTRY.format("This machine", KEY.public.text, "isolated"): "which is for the keys found here",
     "keys:\n" + 2 * ENTRY.format("x", KEY.public.text, "isolated"): "keys[1].key: expected every key once",
+    "keys:\n" + DATED.format("since: 2026-02-30"): "keys[0].since: expected a day of the calendar",
+    "keys:\n" + DATED.format("until: tomorrow"): "keys[0].until",
+    "keys:\n" + DATED.format("since: 2026-02-03\n    until: 2026-02-02"): "expected a day not before 2026-02-03",
     "keys: !!python/object/apply:os.system [ls]": "a value without a YAML tag",
     "keys: [&a [*a]]": "anchors and aliases are not read",
 }  # fmt: skip
@@ -204,6 +208,24 @@ def test_a_bad_list_is_named_with_its_mistake_and_nobody_on_it_is_believed(
     trust = load_trust(listed(tmp_path, text))
     assert BAD_LISTS[text] in "\n".join(map(str, trust.problems))
     assert set(trust.signers) == {own}
+
+
+DAYS = {
+    "since: {created}": "", "until: {created}": "", "since: {created}\n    until: {created}": "",
+    "since: 2099-01-01": "which is trusted for records since 2099-01-01 only",
+    "until: 2001-01-01": "which is trusted for records until 2001-01-01 only",
+    "since: 2001-01-01\n    until: 2002-01-01":
+        "which is trusted for records since 2001-01-01 and until 2002-01-01 only",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("days", DAYS)
+def test_a_key_is_trusted_for_records_of_its_days_only(config: Path, tmp_path: Path, path: Path, days: str) -> None:
+    created = read_record(path).signed_at[:10]
+    entry = DATED.format(days.format(created=created))
+    problem = judge(path, load_trust(listed(tmp_path, f"keys:\n{entry}"))).problem
+    said = f"made on {created}, and signed with the key {KEY.public.id} of Lab, {DAYS[days]}"
+    assert problem == (said if DAYS[days] else "")
 
 
 @pytest.mark.parametrize("place", ["nothing.yaml", "."])

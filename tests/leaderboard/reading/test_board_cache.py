@@ -16,9 +16,9 @@ from benchmark.recording.archive import outcomes_path, signature_path
 from benchmark.recording.record import Failure
 from benchmark.recording.signature import sign
 from benchmark.recording.signing_keys import SigningKey, signing_key
-from benchmark.recording.trust import Trust, load_trust
+from benchmark.recording.trust import Signer, Trust, load_trust
 from benchmark.recording.verify import Sealed, open_sealed, unseal
-from leaderboard.board.board import Board, Condensed, Entry, assemble, condense
+from leaderboard.board.board import Board, Condensed, assemble, condense
 from leaderboard.reading import board_cache as index
 from leaderboard.reading import record_store
 from leaderboard.reading.board_cache import BoardCache
@@ -145,9 +145,18 @@ def test_known_content_signed_by_somebody_else_is_shown_as_theirs(home: Path, pa
     write_signed(path, evaluation(Knobs("simclr")), stranger)
     assert len(_serve(home)[0].entries) == 2
     signers = load_trust().signers
-    owner = replace(next(iter(signers.values())), name="Lab B", key=stranger.public, roles=frozenset({"unisolated"}))
+    owner = Signer("Lab B", stranger.public, frozenset({"unisolated"}))
     entry = _serve(home, Trust({**signers, stranger.public: owner}))[0].entries[str(path)]
     assert (entry.signed_by, entry.key_id) == ("Lab B", stranger.public.id)
+
+
+def test_known_content_is_not_shown_where_its_key_is_not_trusted_any_more_for_its_day(home: Path) -> None:
+    _serve(home)
+    signers = {key: replace(signer, until="2001-01-01") for key, signer in load_trust().signers.items()}
+    board, rejected = _serve(home, Trust(signers))
+    assert not board.entries
+    assert all("trusted for records until 2001-01-01 only" in each.why for each in rejected)
+    assert len(rejected) == 3
 
 
 def test_a_record_moved_elsewhere_is_found_under_its_new_path(home: Path, parsed: list[str]) -> None:
@@ -329,8 +338,9 @@ def test_what_an_index_holds_of_evidence_is_read_without_any_file(home: Path, mo
     add_outcomes(path, record)
     _serve(home)
 
-    def refuse(entry: Entry) -> None:
-        assert entry.path != str(path)
+    def refuse(kept: Condensed) -> Condensed:
+        assert kept.entry.path != str(path)
+        return kept
 
-    monkeypatch.setattr(index, "evidence_beside", refuse)
+    monkeypatch.setattr(index, "with_evidence", refuse)
     assert str(path) in _serve(home)[0].evidence

@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from benchmark.recording.archive import signature_path
 from benchmark.recording.signing_keys import SigningKey
 from benchmark.recording.trust import Signer, Trust, load_trust
+from benchmark.scoring.metric import Estimate
 from leaderboard.reading import record_store
+from leaderboard.reading.areas import SCORE_TOLERANCE
 from leaderboard.reading.board_loader import BoardLoader, read_board
-from tests.leaderboard.records import Knobs, evaluation, shelve, write_signed
+from tests.leaderboard.records import Knobs, add_outcomes, evaluation, shelve, write_signed
 
 
 @pytest.fixture
@@ -46,6 +48,28 @@ def test_only_changed_records_are_opened_again(
     assert second.board.entries == read_board([home], trust).board.entries
     paths[0].unlink()
     assert {entry.name for entry in loader.load([home], trust).board.entries.values()} == {"b"}
+
+
+@pytest.mark.parametrize("shift", [2e-6, -0.05, 5e-7])
+def test_a_score_that_the_files_beside_a_record_do_not_give_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: float
+) -> None:
+    """T8: a trusted signer who writes another score was shown with it."""
+    monkeypatch.setenv("FMN_CACHE", str(tmp_path / "cache"))
+    home = tmp_path / "home"
+    paths = shelve(home, honest := evaluation(Knobs("a", models=3)), evaluation(Knobs("b")))
+    honest = add_outcomes(paths[0], honest)
+    old = honest.summary["robustness/score"]
+    score = Estimate(value=(old.value or 0.0) + shift)
+    write_signed(paths[0], honest.model_copy(update={"summary": {**honest.summary, "robustness/score": score}}))
+    for board in (read_board([home], load_trust()), *(BoardLoader().load([home], load_trust()) for _ in range(2))):
+        if abs(shift) < SCORE_TOLERANCE:
+            assert not board.rejected
+            continue
+        assert {entry.name for entry in board.board.entries.values()} == {"b"}
+        (refused,) = board.rejected
+        assert refused.path == str(paths[0])
+        assert f"robustness score that the files beside it give, {old.value:.6f}, got {score.value:.6f}" in refused.why
 
 
 def test_all_records_are_opened_again_when_the_trusted_keys_change(

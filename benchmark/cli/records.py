@@ -1,0 +1,117 @@
+"""The verbs about records that exist: who signed them, what they come to again, copies, and this machine's keys."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+record_verbs = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+
+TrustedKeys = Annotated[
+    Path | None,
+    typer.Option(help="List of trusted keys; by default what FMN_TRUSTED_KEYS names, or what comes with the code."),
+]
+
+
+@record_verbs.command(epilog="Examples:  fmn verify   |   fmn verify results --recompute   |   fmn verify RECORD.json")
+def verify(
+    records: Annotated[
+        list[Path] | None, typer.Argument(help="Records, or folders of them; by default all under FMN_HOME.")
+    ] = None,
+    trusted_keys: TrustedKeys = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Also compute what the outcomes beside a record determine again.")
+    ] = False,
+) -> None:
+    """Check who signed records, and that nothing was changed since; exits with 1 if any is not to be believed."""
+    from rich.console import Console
+
+    from benchmark.cli.verdicts import record_files, summary, verdict_table
+    from benchmark.recording.trust import load_trust
+    from benchmark.recording.verify import judge
+    from benchmark.spec import UserError
+    from benchmark.store.layout import Home
+
+    trust = load_trust(trusted_keys)
+    if trust.problems:
+        raise UserError(trust.problems)
+    store = Home.from_environment().records
+    if not records and not any(store.glob("*/*.json")):
+        print(f"no records under {store} yet; `fmn evaluate simclr` makes one")
+        return
+    verdicts = [judge(path, trust) for path in record_files(records or [store])]
+    Console().print(verdict_table(verdicts))
+    print(summary(verdicts))
+    holds = not any(each.problem for each in verdicts)
+    if recompute:
+        from benchmark.cli.recomputation import recomputation_table, recompute_record
+
+        found = [recompute_record(each.path, trust) for each in verdicts if not each.problem]
+        Console().print(recomputation_table(found))
+        holds = holds and all(each.holds for each in found)
+    if not holds:
+        raise typer.Exit(1)
+
+
+@record_verbs.command(epilog="Example:  fmn derive results/digits-1.0/*.json --out ./derived --note 'why'")
+def derive(
+    records: Annotated[list[Path], typer.Argument(help="Records (JSON) with their outcomes beside them.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to; it must not hold the originals.")],
+    note: Annotated[str, typer.Option(help="Why, and what is known of the originals: for people.")] = "",
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="Take records without a signature too: you vouch for them.")
+    ] = False,
+    trusted_keys: TrustedKeys = None,
+) -> None:
+    """Compute what the outcomes of records determine by today's definitions, and sign records of their own with it."""
+    from benchmark.evaluation.derived_record import NOTE, derive_record
+    from benchmark.recording.trust import load_trust
+    from benchmark.recording.verify import in_words
+    from benchmark.spec import UserError
+
+    trust = load_trust(trusted_keys)
+    if trust.problems:
+        raise UserError(trust.problems)
+    for path in records:
+        try:
+            derived = derive_record(path, out, trust, note=note or NOTE, unsigned=unsigned)
+        except UserError:
+            raise
+        except (ValueError, OSError, RecursionError) as error:
+            print(f"not derived: {path}: {in_words(error)}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        print(f"derived {derived.path}: {derived.num_numbers} kinds of numbers computed again")
+
+
+@record_verbs.command(epilog="Example:  fmn ship runs/records/digits-1.0/*.json")
+def ship(
+    records: Annotated[list[Path], typer.Argument(help="Records (JSON), signed by a trusted key.")],
+    results: Annotated[Path, typer.Option(help="Folder that ships with the code.")] = Path("results"),
+) -> None:
+    """Copy records, and all that belongs to them, to where everybody's leaderboard shows them."""
+    from benchmark.recording.shipping import ship as copy_record
+    from benchmark.recording.trust import load_trust
+    from benchmark.store.layout import Home
+
+    trust, home = load_trust(), Home.from_environment().root
+    for record in records:
+        try:
+            print(f"shipped {copy_record(record, home, results, trust)}")
+        except (ValueError, OSError) as error:
+            print(f"not shipped: {record}: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+
+
+@record_verbs.command(epilog="Examples:  fmn keys   |   FMN_CONFIG=/etc/forget-me-not fmn keys")
+def keys() -> None:
+    """Show the public keys of this machine and what others add to trusted_keys.yaml; makes them on first use."""
+    from benchmark.cli.verdicts import keys_text
+    from benchmark.recording.signing_keys import ROLES, signing_key
+    from benchmark.settings import read_settings
+    from benchmark.store.layout import Home
+
+    root = Home.from_environment().root
+    print(keys_text({role: signing_key(role, away_from=root).public for role in ROLES}, read_settings().config_folder))
