@@ -10,7 +10,6 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.encoder import layer_sizes
 from benchmark.evaluation.check import TrialError, try_updates_of
 from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scheduling.concurrency import default_workers, trainers_at_once, trainers_per_device
@@ -20,6 +19,7 @@ from benchmark.executors.base import Executor
 from benchmark.plan import Subtree
 from benchmark.plan.capacity import emptied_in_words
 from benchmark.plan.cost import UpdateCost, lockstep, makespan, shortest_makespan, starting_order
+from benchmark.plan.encoder_shape import layer_sizes
 from benchmark.recording.status import roughly
 from benchmark.store.layout import Home
 from benchmark.store.state_store import Store

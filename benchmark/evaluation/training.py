@@ -54,7 +54,8 @@ def train_what_is_missing(
         feed.warn(sentence)
     total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
     feed.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
-    learned, tasks = learn_by_task(plan.subtrees, store), {subtree.root: subtree.task for subtree in plan.subtrees}
+    learned = learn_by_task(plan.subtrees, store) if jobs else {}
+    tasks = {subtree.root: subtree.task for subtree in plan.subtrees}
     jobs, courses = start_longest_first(jobs, courses_of(jobs, tasks, learned), at_once)
     forecast = Forecast(courses, at_once, in_seconds=bool(learned))
 
