@@ -130,6 +130,7 @@ def export(
     trusted_keys: TrustedKeys = None,
 ) -> None:
     """Write the leaderboard as a static site, HTML and JSON, that any web server can host."""
+    from benchmark.printable import counted
     from benchmark.recording.trust import load_trust
     from benchmark.spec import UserError
     from leaderboard.export.site import export as write_site
@@ -144,7 +145,8 @@ def export(
         raise typer.Exit(2) from None
     for path, why in written.left_out:
         print(f"left out {path}: {why}", file=sys.stderr)
-    print(f"{written.num_pages} pages and {written.num_records} records, {written.num_bytes / 2**20:.1f} MiB")
+    pages, records = counted(written.num_pages, "page"), counted(written.num_records, "record")
+    print(f"{pages} and {records}, {written.num_bytes / 2**20:.1f} MiB")
     print(f"open {written.folder / 'index.html'}, or copy {written.folder} to any web server")
 
 
@@ -222,6 +224,7 @@ def keys() -> None:
 @app.command(name="rebuild-mlflow", epilog="Example:  fmn rebuild-mlflow")
 def rebuild_mlflow() -> None:
     """Project every record into MLflow again."""
+    from benchmark.printable import counted
     from benchmark.recording.archive import find_records
     from benchmark.recording.mlflow_address import tracking_uri
     from benchmark.recording.mlflow_projection import MlflowException, rebuild
@@ -238,7 +241,7 @@ def rebuild_mlflow() -> None:
         print(f"left out {bad.path}: {bad.why}", file=sys.stderr)
     try:
         with only_one(home, "", lambda text: print(text, file=sys.stderr)):
-            print(f"{rebuild(records, home.root)} records are in MLflow")
+            print(f"in MLflow: {counted(rebuild(records, home.root), 'record')}")
     except MlflowException as error:
         print(f"MLflow does not answer at {tracking_uri(home.root)}: {error.message}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -98,7 +98,7 @@ def test_three_lines_are_planned_with_what_is_in_the_folder(stranger: Path, plai
     assert "6 models per cell" in " ".join(done.stdout.split())
     row = next(line for line in done.stdout.splitlines() if "image_folder" in line)
     assert [cell.strip() for cell in row.strip("│ ").split("│")][1:3] == ["6", "60"]
-    assert "device minutes" in done.stdout
+    assert "device minute" in done.stdout
     assert "84 training and 18 test images, 3 classes; 0 of 18 test images are among the training images" in " ".join(
         done.stdout.split()
     )
