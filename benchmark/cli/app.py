@@ -97,9 +97,9 @@ def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName 
 
     document = load_spec(spec)
     with Session(executor, "cpu") as session:
-        warnings = check_submission(submission_directory(submission), document, session.executor)
-    for warning in warnings:
-        print(f"for review: {warning}")
+        sentences = check_submission(submission_directory(submission), document, session.executor)
+    for sentence in sentences:
+        print(sentence)
     print(f"{submission}: nothing wrong found")
 
 
