@@ -8,6 +8,19 @@ from __future__ import annotations
 MAX_ERROR_CHARACTERS = 300
 
 
+def counted(number: int, noun: str) -> str:
+    """Say a number with its noun, in the plural where that is due.
+
+    >>> counted(1, "entry"), counted(0, "entry"), counted(1200, "image"), counted(2, "class")
+    ('1 entry', '0 entries', '1,200 images', '2 classes')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith("y"):
+        return f"{number:,} {noun[:-1]}ies"
+    return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
 def spelled_out(text: str) -> str:
     r"""Spell control and invisible characters out as escape sequences; lines and tabs stay.
 

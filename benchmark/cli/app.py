@@ -94,9 +94,9 @@ def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName 
 
     document = load_spec(spec)
     with Session(executor, "cpu") as session:
-        warnings = check_submission(submission_directory(submission), document, session.executor)
-    for warning in warnings:
-        print(f"for review: {warning}")
+        sentences = check_submission(submission_directory(submission), document, session.executor)
+    for sentence in sentences:
+        print(sentence)
     print(f"{submission}: nothing wrong found")
 
 
@@ -128,6 +128,7 @@ def export(
     trusted_keys: TrustedKeys = None,
 ) -> None:
     """Write the leaderboard as a static site, HTML and JSON, that any web server can host."""
+    from benchmark.printable import counted
     from benchmark.recording.trust import load_trust
     from benchmark.spec import UserError
     from leaderboard.export.site import export as write_site
@@ -142,13 +143,15 @@ def export(
         raise typer.Exit(2) from None
     for path, why in written.left_out:
         print(f"left out {path}: {why}", file=sys.stderr)
-    print(f"{written.num_pages} pages and {written.num_records} records, {written.num_bytes / 2**20:.1f} MiB")
+    pages, records = counted(written.num_pages, "page"), counted(written.num_records, "record")
+    print(f"{pages} and {records}, {written.num_bytes / 2**20:.1f} MiB")
     print(f"open {written.folder / 'index.html'}, or copy {written.folder} to any web server")
 
 
 @app.command(name="rebuild-mlflow", epilog="Example:  fmn rebuild-mlflow")
 def rebuild_mlflow() -> None:
     """Project every record into MLflow again."""
+    from benchmark.printable import counted
     from benchmark.recording.archive import find_records
     from benchmark.recording.mlflow_address import tracking_uri
     from benchmark.recording.mlflow_projection import MlflowException, rebuild
@@ -165,7 +168,7 @@ def rebuild_mlflow() -> None:
         print(f"left out {bad.path}: {bad.why}", file=sys.stderr)
     try:
         with only_one(home, "", lambda text: print(text, file=sys.stderr)):
-            print(f"{rebuild(records, home.root)} records are in MLflow")
+            print(f"in MLflow: {counted(rebuild(records, home.root), 'record')}")
     except MlflowException as error:
         print(f"MLflow does not answer at {tracking_uri(home.root)}: {error.message}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -10,7 +10,6 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.encoder import layer_sizes
 from benchmark.evaluation.check import TrialError, try_updates_of
 from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scheduling.concurrency import default_workers, trainers_at_once, trainers_per_device
@@ -20,9 +19,14 @@ from benchmark.executors.base import Executor
 from benchmark.plan import Subtree
 from benchmark.plan.capacity import emptied_in_words
 from benchmark.plan.cost import UpdateCost, lockstep, makespan, shortest_makespan, starting_order
+from benchmark.plan.encoder_shape import layer_sizes
+from benchmark.printable import counted
 from benchmark.recording.status import roughly
 from benchmark.store.layout import Home
 from benchmark.store.state_store import Store
+
+_PROMISED_S = 60.0
+"""Seconds below which no number is promised: what trials leave out, such as starting trainers, takes as long."""
 
 
 def plan_table(prepared: Prepared, home: Home, executor: Executor) -> Group:
@@ -51,7 +55,8 @@ def _grid(prepared: Prepared) -> str:
     spec = prepared.spec
     schedules = ", ".join(schedule.name for schedule in spec.schedules)
     sparsities = ", ".join(map(str, spec.sparsities))
-    return f"grid: dense, and {schedules} at sparsity {sparsities}; {spec.population.models} models per cell"
+    models = counted(spec.population.models, "model")
+    return f"grid: dense, and {schedules} at sparsity {sparsities}; {models} per cell"
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ def _estimate(prepared: Prepared, task: str, subtrees: list[Subtree], store: Sto
     left = [segments for segments in left if segments]
     steps = sum(segment.num_steps for segments in left for segment in segments)
     where = f"{task}: " if len(prepared.facts) > 1 else ""
-    lines = [f"{where}left to train: {steps:,} updates in {sum(map(len, left))} segments"]
+    in_segments = counted(sum(map(len, left)), "segment")
+    lines = [f"{where}left to train: {counted(steps, 'update')} in {in_segments}"]
     if task not in prepared.data:
         name = prepared.spec.tasks[subtrees[0].task_index].dataset.name
         lines.append(f"{name} is not here yet: planned with its published counts; evaluating downloads it (FMN_DATA)")
@@ -95,7 +101,7 @@ def _learned(prepared: Prepared, experience: CostHistory, total_s: float, steps:
     price = f"{cost.model_s * 1e3:.1f} ms per update"
     if cost.batch_s:
         price += f" and {cost.batch_s * 1e3:.1f} ms per batch, which models in lockstep share"
-    basis = f"{price}, as measured: from {count} finished segment{'s' * (count > 1)} of this submission"
+    basis = f"{price}, as measured: from {counted(count, 'finished segment')} of this submission"
     memory = f"a trainer took up to {experience.peak_memory_bytes / 2**30:.2f} GiB"
     at_once = trainers_at_once(prepared.device, prepared.update_flops, default_workers())
     shared_s = total_s / trainers_per_device(prepared.device, at_once)
@@ -116,7 +122,8 @@ def _tried_now(
     predicted = trial.predicted_bytes(due, facts.num_train * math.prod(facts.image_shape)) / 2**30
     most = f"{trial.most_models} of " if trial.most_models < due else ""
     each = trial.model_bytes / 2**20
-    memory = f"a trainer takes about {predicted:.2f} GiB: {most}{due} models alive at once, {each:.1f} MiB each at rest"
+    alive = f"{most}{counted(due, 'model')} alive at once"
+    memory = f"a trainer takes about {predicted:.2f} GiB: {alive}, {each:.1f} MiB each at rest"
     return UpdateCost(trial.seconds), basis, memory
 
 
@@ -124,8 +131,9 @@ def _about_data(prepared: Prepared) -> Iterator[str]:
     """Say what there is to know about the images of every task: counts, copies, and what was passed over."""
     for task, data in prepared.data.items():
         where, dataset = f"{task}: " if len(prepared.facts) > 1 else "", data.dataset
-        counts = f"{len(dataset.train.labels):,} training and {len(dataset.test.labels):,} test images"
-        yield f"{where}{counts}, {dataset.num_classes} classes; {dataset.copies.in_words()}"
+        tested = counted(len(dataset.test.labels), "test image")
+        counts = f"{len(dataset.train.labels):,} training and {tested}, {counted(dataset.num_classes, 'class')}"
+        yield f"{where}{counts}; {dataset.copies.in_words()}"
         yield from (f"{where}note: {note}" for note in dataset.notes)
 
 
@@ -149,9 +157,11 @@ def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float], *, tried: b
     spec = prepared.spec
     usual_s = usual_scoring_s(home.records, spec.model_dump(mode="json"), spec.identity, prepared.environment)
     scoring = "scoring comes on top" if usual_s is None else f"then scoring, which took {roughly(usual_s)} before"
-    abreast = f"{at_once} trainer{'s' * (at_once > 1)} at a time"
+    abreast = f"{counted(at_once, 'trainer')} at a time"
     about = "at most about" if workers < at_once else "about"
-    trained = f"until the last of {len(seeds_s)} seeds is trained"
+    trained = f"until the last of {counted(len(seeds_s), 'seed')} is trained"
+    if tried and wall_s < _PROMISED_S:  # starting trainers, which is not counted, then takes most of it
+        return [f"about a minute, or less, {trained}, {abreast}; {scoring}"]
     return [f"{about} {roughly(wall_s)} {trained}, {abreast}{bound}; {scoring}"]
 
 
@@ -164,4 +174,4 @@ def _duration(seconds: float) -> str:
     for unit, length in (("days", 86_400), ("hours", 3_600)):
         if seconds >= 2 * length:
             return f"about {seconds / length:,.1f} device {unit}"
-    return f"about {seconds / 60:.1f} device minutes"
+    return f"about {seconds / 60:.1f} device minutes" if seconds >= _PROMISED_S else "less than a device minute"

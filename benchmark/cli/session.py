@@ -8,24 +8,20 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from rich.console import Console
-
-from benchmark.cli.live_progress import make_reporter
-from benchmark.cli.tables import emptied_layer_lines, failure_lines, result_table
-from benchmark.evaluation.evaluate import evaluate
-from benchmark.evaluation.preparation import Prepared, prepare
-from benchmark.evaluation.scheduling.progress import Reporter
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.errors import ExecutorError
 from benchmark.executors.select import choose_executor
 from benchmark.logs import written_to
-from benchmark.recording.mlflow_address import is_projected, note_projected, tracking_uri
-from benchmark.recording.record import EvaluationRecord
 from benchmark.shipped import command_words, shipped
 from benchmark.spec import BenchmarkSpec, Problem, UserError
 from benchmark.store.layout import Home
+
+if TYPE_CHECKING:  # half a second that `fmn check` can do without
+    from benchmark.evaluation.preparation import Prepared
+    from benchmark.evaluation.scheduling.progress import Reporter
+    from benchmark.recording.record import EvaluationRecord
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +93,8 @@ class Session:
 
     def prepare(self, spec: BenchmarkSpec, submission: str, *, download: bool = True) -> Prepared:
         """Admit, load and plan; whatever is wrong is said in plain sentences."""
+        from benchmark.evaluation.preparation import prepare
+
         directory = submission_directory(submission)
         try:
             return prepare(spec, directory, self.home, self.executor, self.device, download=download)
@@ -107,6 +105,8 @@ class Session:
 
     def run(self, prepared: Prepared, reporter: Reporter, *, train: bool) -> tuple[EvaluationRecord, Path]:
         """Evaluate, with what there is to be warned of; gives the record and where it is."""
+        from benchmark.evaluation.evaluate import evaluate
+
         if self._isolation_warning is not None:
             reporter.warn(self._isolation_warning)
         for warning in prepared.admitted.warnings:
@@ -122,6 +122,10 @@ class Session:
             return self._evaluate(spec, submission, train=train)
 
     def _project(self, record: EvaluationRecord, path: Path, reporter: Reporter) -> None:
+        from benchmark.recording.mlflow_address import is_projected, note_projected
+
+        if is_projected(path, self.home.root):
+            return
         reporter.stage("MLflow")
         try:
             from benchmark.recording.mlflow_projection import project  # takes a second to import
@@ -135,12 +139,17 @@ class Session:
             note_projected(path, self.home.root)
 
     def _evaluate(self, spec: BenchmarkSpec, submission: str, *, train: bool) -> bool:
+        from rich.console import Console
+
+        from benchmark.cli.live_progress import make_reporter
+        from benchmark.cli.tables import emptied_layer_lines, failure_lines, result_table
+        from benchmark.recording.mlflow_address import tracking_uri
+
         console = Console()
         prepared = self.prepare(spec, submission)
         with make_reporter(console) as reporter:
             record, path = self.run(prepared, reporter, train=train)
-            if not is_projected(path, self.home.root):
-                self._project(record, path, reporter)
+            self._project(record, path, reporter)
         console.print(result_table(record))
         console.print(f"record       {path}", soft_wrap=True, markup=False)
         uri = tracking_uri(self.home.root)

@@ -30,6 +30,7 @@ from benchmark.datasets.pictures import DECODER_VERSION, Picture, SmallPicture, 
 from benchmark.datasets.stored_files import is_archive
 from benchmark.files.atomic import write_atomically
 from benchmark.machine import available_cores
+from benchmark.printable import counted
 from benchmark.spec import ImageFolder, Problem, UserError
 from benchmark.spec.canonical import digest
 
@@ -180,7 +181,8 @@ def _decode(trees: Mapping[str, PictureTree], path: Path, size: int, channels: L
     frames = sorted(name for name, picture in named.items() if picture.has_frames)
     notes = tuple(notes_on(trees))
     if frames:
-        notes += (f"{len(frames)} pictures have several frames or pages, of which the first is used: {listed(frames)}",)
+        what = f"{counted(len(frames), 'picture')} {'has' if len(frames) == 1 else 'have'} several frames or pages"
+        notes += (f"{what}, of which the first is used: {listed(frames)}",)
     copies = shown(name_copies({name: picture.pixels for name, picture in named.items()}))
     if "all" in found:
         train, test = split_stratified(found["all"], TEST_SHARE)
@@ -194,7 +196,8 @@ def _too_dark(pictures: Mapping[str, Mapping[str, Picture]], path: Path) -> list
     deep = [each.deepest for some in pictures.values() for each in some.values() if each.deepest is not None]
     if not deep or max(deep) >= _HALF:
         return []
-    got = f"none above {(max(deep) + 1) * 256 - 1} in {len(deep)} pictures; scale them, or store them with 8 bits"
+    seen = f"none above {(max(deep) + 1) * 256 - 1} in {counted(len(deep), 'picture')}"
+    got = f"{seen}; scale them, or store them with 8 bits"
     return [Problem(shown(path), "values over the whole range of 16 bits, up to 65535", got)]
 
 

@@ -55,7 +55,7 @@ def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) 
     """Check a submission against a specification.
 
     Returns:
-        What a reviewer should look at.
+        What a reviewer should look at, and what was passed over among the pictures; a sentence each.
 
     Raises:
         UserError: with every problem, each with its file and, where there is one, its line.
@@ -63,14 +63,25 @@ def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) 
     """
     with tempfile.TemporaryDirectory() as folder:
         admitted = admit(submission, Path(folder) / "submission").under(spec.name)
-        problems = [problem for task in spec.tasks for problem in _rehearse(admitted, task, executor)]
+        problems, notes = list[Problem](), list[str]()
+        for task in spec.tasks:
+            facts, noted = _facts(task)
+            notes += [f"pictures: {note}" for note in noted]
+            problems += _rehearse(admitted, task, facts, executor)
     if problems:
         raise UserError(problems)
-    return admitted.warnings
+    return (*(f"for review: {warning}" for warning in admitted.warnings), *dict.fromkeys(notes))
 
 
-def _rehearse(admitted: Admitted, task: Task, executor: Executor) -> list[Problem]:
-    facts = declared_facts(task.dataset) or load_dataset(task.dataset, Home.from_environment().folders).facts
+def _facts(task: Task) -> tuple[DatasetFacts, tuple[str, ...]]:
+    """Return what a rehearsal must know of a task's images, and the notes on them if they had to be read."""
+    if declared := declared_facts(task.dataset):
+        return declared, ()
+    dataset = load_dataset(task.dataset, Home.from_environment().folders)
+    return dataset.facts, dataset.notes
+
+
+def _rehearse(admitted: Admitted, task: Task, facts: DatasetFacts, executor: Executor) -> list[Problem]:
     try:
         found = _FINDINGS.validate_python(_try("rehearsal", admitted, task, facts, "cpu", executor))
     except ValidationError:

@@ -14,6 +14,7 @@ from benchmark.evaluation.scheduling.progress import ProgressFeed
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
 from benchmark.evaluation.trainer_start import demand_a_start
 from benchmark.executors.base import Executor, PreparedJob
+from benchmark.printable import counted
 from benchmark.recording.isolation import ISOLATION_LEVELS, Isolation, is_at_least
 from benchmark.store.layout import Home
 from benchmark.store.origin import JobOrigin
@@ -53,7 +54,8 @@ def train_what_is_missing(
     for sentence in _trained_again(jobs, store, executor):
         feed.warn(sentence)
     total = sum(segment.num_steps for job in jobs for segment in job.job.segments)
-    feed.stage(f"training {len(jobs)} seeds, {total} updates" if jobs else "everything is trained already")
+    what = f"training {counted(len(jobs), 'seed')}, {counted(total, 'update')}"
+    feed.stage(what if jobs else "everything is trained already")
     learned = learn_by_task(plan.subtrees, store) if jobs else {}
     tasks = {subtree.root: subtree.task for subtree in plan.subtrees}
     jobs, courses = start_longest_first(jobs, courses_of(jobs, tasks, learned), at_once)

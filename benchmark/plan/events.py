@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.spec import Gradual, Iterative, OneShot, Schedule
+from benchmark.spec.canonical import canonical_json
 
 
 class PruneEvent(BaseModel):
@@ -31,6 +33,11 @@ class PruneEvent(BaseModel):
     """What returns to its state at `rewind_to` after the event; `weights` includes the learning rate."""
     rewind_to: int | None = None
     """Logical step to which training returns, before any event of the run; None without `rewind`."""
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """Canonical JSON of the event. It is part of every later key, so that it is written once."""
+        return canonical_json(self.model_dump(mode="json"))
 
 
 def round_half_up(value: Fraction | Decimal) -> int:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from benchmark.plan.capacity import nothing_left
 from benchmark.plan.events import PruneEvent, compile_events
 from benchmark.plan.state_keys import root_key, state_key
-from benchmark.plan.tree import Segment, build_tree
+from benchmark.plan.tree import Segment, build_tree, for_another_seed
 from benchmark.spec import BenchmarkSpec, Problem, Task, UserError
 
 DENSE = "dense"
@@ -131,6 +131,7 @@ def make_plan(
         problems = nothing_left(grid, task.encoder.name, facts[name].layer_sizes)
         if problems:
             raise UserError(problems)
+        tree: tuple[Segment, ...] = ()
         for seed in range(spec.population.models):
             root = root_key(
                 train_digest=facts[name].train_digest,
@@ -145,8 +146,8 @@ def make_plan(
                 Run(name, schedule, sparsity, seed, events, state_key(root, events, total_steps))
                 for schedule, sparsity, events in grid
             )
-            segments = build_tree(root, [run.events for run in runs], total_steps)
-            subtrees.append(Subtree(name, index, seed, root, budget_steps, total_steps, segments, runs))
+            tree = for_another_seed(tree, root) if tree else build_tree(root, [run.events for run in runs], total_steps)
+            subtrees.append(Subtree(name, index, seed, root, budget_steps, total_steps, tree, runs))
     return Plan(tuple(subtrees))
 
 

@@ -90,6 +90,21 @@ def build_tree(root: str, runs: Iterable[tuple[PruneEvent, ...]], total_steps: i
     return tuple(piece for segment in uncut for piece in _cut(root, segment, sorted(cuts)))
 
 
+def for_another_seed(segments: Iterable[Segment], root: str) -> tuple[Segment, ...]:
+    """Return the tree of another seed: nothing but keys differs, because all seeds prune alike.
+
+    Args:
+        segments: the tree of any seed, from `build_tree`.
+        root: the other seed's root key.
+    """
+    keys: dict[str | None, str | None] = {None: None}
+    found: list[Segment] = []
+    for segment in segments:
+        key = keys[segment.key] = state_key(root, (*segment.applied, *segment.events), segment.stop)
+        found.append(segment.model_copy(update={"key": key, "parent": keys[segment.parent]}))
+    return tuple(found)
+
+
 def path_to(segments: Iterable[Segment], key: str) -> tuple[Segment, ...]:
     """Return the segments from the beginning of training to the one that ends in the state `key`."""
     by_key = {segment.key: segment for segment in segments}

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
+from benchmark.printable import counted
 from benchmark.recording.record import AREAS_SUFFIX, MAPS_SUFFIX, OUTCOMES_SUFFIX, READABLE_VERSIONS, EvaluationRecord
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check, sign
 from benchmark.recording.signing_keys import SigningKey
@@ -120,7 +121,8 @@ def parse_record(content: bytes) -> EvaluationRecord:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"not a valid record: {where}: {first['msg']} ({error.error_count()} problems)") from error
+        problems = counted(error.error_count(), "problem")
+        raise ValueError(f"not a valid record: {where}: {first['msg']} ({problems})") from error
 
 
 def _refuse_constant(word: str) -> None:

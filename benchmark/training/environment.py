@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from benchmark import machine
+from benchmark.late_dynamo import load_dynamo_when_used
 from benchmark.machine import cpu_model
 
 TRAINER_THREADS = 1
@@ -34,6 +35,8 @@ _DECLINED = {"bfloat16": "native, and slower than float32 on this processor: not
 def configure(device: torch.device) -> None:
     """Put this process into the mode that `describe_environment` describes."""
     torch.set_num_threads(TRAINER_THREADS)
+    if device.type == "cpu":
+        load_dynamo_when_used()  # nothing is compiled for a CPU
     if device.type == "cuda":
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         torch.use_deterministic_algorithms(True)

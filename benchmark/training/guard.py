@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.encoder import Encoder
+from benchmark.printable import counted
 
 SAMPLED_EVERY = 32
 """One update in so many, on average, has the bits of its weights compared; all others have version counters only."""
@@ -121,7 +122,7 @@ class EncoderGate(CopyGate):
         """
         if self.hook != "loss":
             self.breach = self.breach or HookError(
-                self.hook, "no call of the encoder", f"one with {num_images} images",
+                self.hook, "no call of the encoder", f"one with {counted(num_images, 'image')}",
                 "only `loss` may call it: do there what needs features",
             )  # fmt: skip
             raise self.breach

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.printable import counted
 from benchmark.scoring.metric_names import (
     ABOVE_FLOOR,
     EXCESS_PIE,
@@ -97,7 +98,7 @@ def _value(row: Row, metric: str) -> float | None:
 
 def _older(row: Row) -> str:
     count = row.num_evaluations - 1
-    return f"{count} other evaluation{'s' * (count > 1)}" if count else ""
+    return counted(count, "other evaluation") if count else ""
 
 
 def _isolation(isolation: str, path: str, shipped: str) -> str:

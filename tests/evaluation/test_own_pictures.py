@@ -98,7 +98,7 @@ def test_three_lines_are_planned_with_what_is_in_the_folder(stranger: Path, plai
     assert "6 models per cell" in " ".join(done.stdout.split())
     row = next(line for line in done.stdout.splitlines() if "image_folder" in line)
     assert [cell.strip() for cell in row.strip("│ ").split("│")][1:3] == ["6", "60"]
-    assert "device minutes" in done.stdout
+    assert "device minute" in done.stdout
     assert "84 training and 18 test images, 3 classes; 0 of 18 test images are among the training images" in " ".join(
         done.stdout.split()
     )
@@ -117,3 +117,15 @@ def test_what_is_wrong_with_pictures_is_one_sentence_each_and_no_traceback(stran
     done = fmn(stranger, "plan", plain, "--spec", stranger / "wrong.yaml", "--executor", "process")
     said = f"{wrong / 'sky' / 'letter.jpg'}: expected a whole picture, got not a picture of a known format\n"
     assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_a_check_says_what_was_passed_over(stranger: Path, plain: Path) -> None:
+    """`plan` said so and `check` did not, which is what somebody runs first."""
+    (stranger / "pictures" / "sky" / ".thumbnails").write_text("not a picture")
+    (stranger / "small-batches.yaml").write_text(f"{MINE}training: {{epochs: 1, batch_size: 16}}\n")
+    done = fmn(stranger, "check", plain, "--spec", stranger / "small-batches.yaml", "--executor", "process")
+    assert done.returncode == 0, done.stderr
+    (note, last) = done.stdout.splitlines()
+    assert note.startswith("pictures: ")
+    assert ".thumbnails" in note
+    assert last.endswith("nothing wrong found")

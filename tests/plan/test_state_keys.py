@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmark.plan import KEY_VERSION, PruneEvent, root_key, state_key
+from benchmark.spec.canonical import digest
 
 ROOT_FACTS: dict[str, Any] = {
     "train_digest": "11" * 32,
@@ -114,3 +115,13 @@ def test_root_step_and_order_of_events_change_the_key() -> None:
         state_key("root", [], 20),
     }
     assert len(keys) == 6
+
+
+@pytest.mark.parametrize("root", ["44" * 32, 'any "text" \\ of ünicode'])
+@pytest.mark.parametrize("facts", [[], [EVENT_FACTS], [OTHER_EVENT_FACTS, EVENT_FACTS]])
+def test_a_state_key_is_the_digest_of_what_it_names(root: str, facts: list[dict[str, Any]]) -> None:
+    """It is put together from parts that are written once, and stays the digest of the whole."""
+    events = [PruneEvent.model_validate(each) for each in facts]
+    named = {"key_version": KEY_VERSION, "root": root, "events": [each.model_dump() for each in events], "step": 12}
+    assert state_key(root, events, 12) == digest(named)
+    assert state_key(root, events, 12) == digest(named)  # from what was kept

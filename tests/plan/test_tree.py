@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.plan import PruneEvent, Segment, build_tree, state_key
+from benchmark.plan.tree import for_another_seed
 
 Events = tuple[PruneEvent, ...]
 
@@ -161,6 +162,18 @@ def test_the_rest_after_a_checkpoint_ends_in_the_same_state_with_the_events_that
     assert all(each.step >= step for each in rest.events)
     for later in range(step + 1, segment.stop):
         assert rest.from_checkpoint(ROOT, later) == segment.from_checkpoint(ROOT, later)
+
+
+@given(forests(), st.one_of(st.none(), st.integers(0, 3)))
+def test_the_tree_of_another_seed_is_the_one_that_would_be_built_for_it(
+    forest: tuple[int, list[Events]], rewind_to: int | None
+) -> None:
+    total_steps, runs = forest
+    if rewind_to is not None:  # trees are cut where weights are rewound to
+        back = {"rewind": "weights", "rewind_to": rewind_to}
+        runs = [*runs, *(tuple(each.model_copy(update=back) for each in run if each.step >= rewind_to) for run in runs)]
+    segments = build_tree(ROOT, runs, total_steps)
+    assert for_another_seed(segments, "another root") == build_tree("another root", runs, total_steps)
 
 
 def test_the_dense_trunk_ends_where_the_first_run_leaves_it_and_goes_on_for_the_others() -> None:

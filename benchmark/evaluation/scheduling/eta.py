@@ -18,6 +18,10 @@ WINDOW_S = 60.0
 _SAMPLE_EVERY_S = 1.0
 _ENOUGH = 8
 """Samples of progress that a speed is taken from at least; where updates are slow, they reach back further."""
+_BELIEVED_S = 10.0
+"""Seconds of progress that a first speed is taken from at least."""
+_UNSTEADY = 1.5
+"""Factor between two halves of less than a window at which the speed is not believed: a burst of load is no speed."""
 
 
 JobState = Literal["waiting", "running", "ended"]
@@ -61,7 +65,10 @@ class Forecast:
         self._trainer_s = 0.0
 
     def left_s(self, progress: JobsProgress, now: float) -> float | None:
-        """Return the seconds until the last job ends, at the recent speed; None where that is not known yet."""
+        """Return the seconds until the last job ends, at the recent speed; None where that is not known yet.
+
+        Until a whole window has been seen, a speed that changes is not believed, and the one before it is kept.
+        """
         self._observe(progress, now)
         if self._speed is None:
             return None
@@ -87,7 +94,19 @@ class Forecast:
             self._samples.append((now, done_s, self._trainer_s))
         while len(self._samples) > _ENOUGH and now - self._samples[0][0] > WINDOW_S:
             self._samples.popleft()
-        if len(self._samples) >= _ENOUGH:
-            _, done_then_s, trainer_then_s = self._samples[0]
-            waited_s = self._trainer_s - trainer_then_s
-            self._speed = (done_s - done_then_s) / waited_s if waited_s > 0 else self._speed
+        if len(self._samples) >= _ENOUGH and now - self._samples[0][0] >= _BELIEVED_S:
+            self._speed = self._recent_speed(now, done_s) or self._speed
+
+    def _recent_speed(self, now: float, done_s: float) -> float | None:
+        """Return the work per second of a trainer since the oldest sample; None where it is not believed."""
+        begin, *_, end = samples = [*self._samples, (now, done_s, self._trainer_s)]
+        middle = min(samples[1:-1], key=lambda sample: abs(2 * sample[0] - begin[0] - now))
+        whole, first, second = _speed(begin, end), _speed(begin, middle), _speed(middle, end)
+        is_short = now - begin[0] < WINDOW_S - _SAMPLE_EVERY_S
+        return None if is_short and max(first, second) > _UNSTEADY * min(first, second) else whole
+
+
+def _speed(begin: tuple[float, float, float], end: tuple[float, float, float]) -> float:
+    """Return the work per second of a trainer between two samples; 0 where no trainer ran."""
+    waited_s = end[2] - begin[2]
+    return (end[1] - begin[1]) / waited_s if waited_s > 0 else 0.0

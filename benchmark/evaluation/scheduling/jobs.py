@@ -11,7 +11,7 @@ from typing import Literal
 from benchmark.admission.gate import Admitted
 from benchmark.evaluation.scheduling.state_sizes import FileSizes, expected_sizes
 from benchmark.executors.base import PreparedJob
-from benchmark.plan import Plan, Segment, Subtree, path_to
+from benchmark.plan import Plan, Segment, Subtree
 from benchmark.plan.tree import checkpoint_steps
 from benchmark.recording.isolation import Isolation, weakest
 from benchmark.spec import Task
@@ -60,9 +60,11 @@ def missing_segments(subtree: Subtree, store: Store, interval: int, at_least: Is
     for segment in subtree.segments:
         if segment.is_leaf:
             need(segment, resumable=False)
-            for step in path_to(subtree.segments, segment.key):
-                if step.is_derivable and step.parent is not None:
-                    need(by_key[step.parent], resumable=False)
+            step, above = segment, segment.parent
+            while above is not None:
+                if step.is_derivable:
+                    need(by_key[above], resumable=False)
+                step, above = by_key[above], by_key[above].parent
     return [needed[segment.key] for segment in subtree.segments if segment.key in needed]
 
 

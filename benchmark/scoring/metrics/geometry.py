@@ -31,6 +31,12 @@ FEWEST_EIGENVALUES = 3
 UNIFORMITY_T = 2.0
 """Sharpness of the Gaussian potential of uniformity."""
 
+MOST_DECOMPOSED = 256
+"""Up to so many singular values are decomposed directly; of more, that takes minutes where memory is busy."""
+
+LEAST_SQUARED_RATIO = 1e-5
+"""Singular values above this share of the largest are exact to 1e-11 of it as roots of eigenvalues in float64."""
+
 CHUNK_BYTES = 32 * 2**20
 """Working memory for one chunk of pairwise distances."""
 
@@ -199,7 +205,34 @@ def centred_varying(features_ND: Features | Doubles) -> Doubles:
 
 
 def _singular_values(matrix_ND: Doubles) -> Doubles:
-    return np.linalg.svd(matrix_ND, compute_uv=False).astype(np.float64) if matrix_ND.size else np.zeros(0)
+    """Return the R singular values, largest first.
+
+    Those of a large matrix are roots of the eigenvalues of its smaller Gram matrix. Squares hide what is tiny, so that
+    the directions of tiny values are looked at again by themselves.
+    """
+    if not matrix_ND.size:
+        return np.zeros(0)
+    if min(matrix_ND.shape) <= MOST_DECOMPOSED:
+        return np.linalg.svd(matrix_ND, compute_uv=False).astype(np.float64)
+    tall_NR = matrix_ND if matrix_ND.shape[0] >= matrix_ND.shape[1] else matrix_ND.T
+    occupied_NR = tall_NR[:, np.abs(tall_NR).max(axis=0) > 0]
+    sigma_R = np.zeros(tall_NR.shape[1])
+    sigma_R[: occupied_NR.shape[1]] = _by_gram_matrix(occupied_NR)[::-1]
+    return sigma_R
+
+
+def _by_gram_matrix(tall_NR: Doubles) -> Doubles:
+    """Return the singular values of a matrix of no more columns than rows, smallest first."""
+    if not tall_NR.size:
+        return np.zeros(0)
+    gram_RR = tall_NR.T @ tall_NR
+    sigma_R = np.sqrt(np.maximum(np.linalg.eigvalsh(gram_RR), 0))
+    num_tiny = int((sigma_R < LEAST_SQUARED_RATIO * sigma_R[-1]).sum())
+    if num_tiny:
+        direction_RT = np.linalg.eigh(gram_RR)[1][:, :num_tiny]
+        tiny_NT = tall_NR @ direction_RT
+        sigma_R[:num_tiny] = np.sqrt(np.maximum(np.linalg.eigvalsh(tiny_NT.T @ tiny_NT), 0))
+    return np.sort(sigma_R)
 
 
 def _unit_length(features_ND: Features | Doubles) -> Doubles:

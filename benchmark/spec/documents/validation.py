@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from benchmark.printable import counted
 from benchmark.spec.base import Document, Problem, UserError
 from benchmark.spec.documents.fields import Limits, choices, members, scalar_kinds, without_none
 from benchmark.spec.documents.scalars import UnreadableValueError, read_scalar
@@ -162,7 +163,8 @@ def _sequence(field: FieldInfo, raw: Any, where: str, problems: list[Problem]) -
     low, high = (len(item_types), len(item_types)) if fixed else (limits.min_length or 0, limits.max_length)
     if len(entries) < low or (high is not None and len(entries) > high):
         length = Limits(min_length=low, max_length=high).length
-        _add(problems, where, f"a list of {length} entries", f"{len(entries)} entries")
+        noun = "entry" if length.split()[-1] == "1" else "entries"
+        _add(problems, where, f"a list of {length} {noun}", counted(len(entries), "entry"))
         entries = entries[:high]
         if fixed:
             return _UNPARSED

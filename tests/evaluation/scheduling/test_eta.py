@@ -82,6 +82,19 @@ def test_before_anything_is_known_nothing_is_foretold_and_starting_is_not_taken_
     assert all(left_s == pytest.approx(end - now, rel=0.1, abs=5) for now, left_s in told if now > 30)
 
 
+@pytest.mark.parametrize("burst", [(4, 16), (8, 20), (12, 40)])
+def test_a_burst_of_load_after_the_start_is_not_taken_for_the_speed(burst: tuple[int, int]) -> None:
+    """Seen on a busy machine: 3 minutes left, then 15, then 2. Nothing is said until the speed is one to believe."""
+    courses = [Course(tree(), UpdateCost(model_s=0.2, batch_s=0.8))] * 3
+    told = simulate(courses, [SIZE] * 3, 1, lambda now: 0.15 if burst[0] <= now < burst[1] else 1.0)
+    end = told[-1][0]
+    assert end > 3 * WINDOW_S
+    assert all(left_s is None for now, left_s in told if now < 10)
+    believed = [(now, left_s) for now, left_s in told if left_s]
+    assert len(believed) > 0.75 * len(told)
+    assert all(0.5 * (end - now) < left_s < 2.6 * (end - now) for now, left_s in believed if end - now > 10)
+
+
 def test_trainers_that_stand_still_push_the_end_away() -> None:
     forecast = Forecast([Course(tree(), COST)], 1, in_seconds=False)
     answers: list[float | None] = []

@@ -49,6 +49,53 @@ def test_rankme_agrees_with_the_formula(seed: int) -> None:
     assert rankme(features_ND) == pytest.approx(naive_rankme(features_ND), abs=1e-5)
 
 
+def wide_features(kind: str) -> NDArray[np.float32]:
+    """Draw features of more singular values than are decomposed directly, (N, D)."""
+    noise = np.random.default_rng(5)
+    full_ND = np.maximum(noise.normal(size=(420, 300)) @ noise.normal(size=(300, 300)), 0)
+    match kind:
+        case "more features than examples":
+            full_ND = full_ND.T
+        case "dead units":
+            full_ND[:, ::3] = 0
+        case "copies":
+            full_ND[:, 150:] = full_ND[:, :150]
+        case "rank 7":
+            full_ND = noise.normal(size=(420, 7)) @ noise.normal(size=(7, 300))
+        case "nine decades":
+            full_ND = full_ND * np.logspace(0, -9, 300)
+        case "constant":
+            full_ND = np.full((420, 300), 0.3)
+        case _:
+            pass
+    return full_ND.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "kind", ["full", "more features than examples", "dead units", "copies", "rank 7", "nine decades", "constant"]
+)
+def test_many_features_have_the_numbers_of_a_singular_value_decomposition(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """4,000 x 2,048 features took over 100 s."""
+    features_ND = wide_features(kind)
+    effective_rank, decay = rankme(features_ND), spectral_decay(features_ND)
+    monkeypatch.setattr(geometry, "MOST_DECOMPOSED", 10_000)
+    decomposed = spectral_decay(features_ND)
+    assert effective_rank == pytest.approx(rankme(features_ND), rel=1e-6)
+    assert decay.alpha == pytest.approx(decomposed.alpha, rel=1e-6, nan_ok=True)
+    assert decay.r_squared == pytest.approx(decomposed.r_squared, rel=1e-6, nan_ok=True)
+
+
+def test_many_features_are_not_decomposed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(np.linalg, "svd")
+    assert rankme(wide_features("full")) > 100
+
+
+def test_many_features_that_are_all_zero_have_no_rank() -> None:
+    assert rankme(np.zeros((300, 400), np.float32)) == 0
+
+
 def test_rankme_is_not_centred() -> None:
     features_ND = features_of(1)
     assert rankme(features_ND + 100) < 1.5 < rankme(features_ND - features_ND.mean(axis=0))

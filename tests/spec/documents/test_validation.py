@@ -120,7 +120,7 @@ def test_a_valid_document_equals_what_pydantic_makes_of_it() -> None:
         ({"flag": 1}, "flag: expected true or false, got 1"),
         ({"flag": "true"}, "flag: expected true or false, got 'true'"),
         ({"limit": "x"}, "limit: expected a whole number, got 'x'"),
-        ({"size": [1]}, "size: expected a list of 2 entries, got 1 entries"),
+        ({"size": [1]}, "size: expected a list of 2 entries, got 1 entry"),
         ({"size": [1, "x"]}, "size[1]: expected a whole number, got 'x'"),
         ({"levels": "x"}, "levels: expected a list of at most 4 entries, got 'x'"),
         ({"words": ["a", 1]}, 'words[1]: expected text, got 1 (nearest valid: "1", in quotes)'),
