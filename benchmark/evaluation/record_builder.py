@@ -32,6 +32,8 @@ from benchmark.recording.record import (
     RunRecord,
     SubmissionFacts,
 )
+from benchmark.scoring.metric import Estimate
+from benchmark.scoring.metric_names import PENALTY_SCORE, ROBUSTNESS_SCORE
 from benchmark.scoring.scoring_job import ScoredRun
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import SegmentFailure, SegmentReport
@@ -96,7 +98,15 @@ def build_record(
         definitions=_definitions(prepared, result.versions),
         floor=dict(result.floor),
         images_per_update=_images_per_update(reports),
+        penalties=_penalties(result.summary),
     )
+
+
+def _penalties(summary: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]] | None:
+    """Return the robustness score at every other penalty that was measured; None where none was."""
+    begin = f"{PENALTY_SCORE}:"
+    found = {name.removeprefix(begin): each.value for name, each in summary.items() if name.startswith(begin)}
+    return {penalty: {ROBUSTNESS_SCORE: value} for penalty, value in found.items()} or None
 
 
 def _definitions(prepared: Prepared, metric_versions: Mapping[str, str]) -> dict[str, str]:

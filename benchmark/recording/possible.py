@@ -26,7 +26,10 @@ ROUNDING = 1e-6
 
 POSSIBLE: Mapping[str, Range] = {
     "linear/*": SHARE,
+    "knn/score": SIGNED_SHARE,
     "knn/*": SHARE,
+    "penalty/score": SIGNED_SHARE,
+    "penalty/*": SHARE,
     "transfer/*": SHARE,
     "calibration/error": SHARE,
     "calibration/overconfidence": SIGNED_SHARE,

@@ -50,6 +50,12 @@ ROBUSTNESS_RETENTION = "robustness/retention"
 ROBUSTNESS_KNOWLEDGE_KEPT = "robustness/knowledge_kept"
 """Share of what training added that is kept, over the ranked schedules."""
 
+PENALTY_ACCURACY, PENALTY_SCORE = "penalty/accuracy", "penalty/score"
+"""Accuracy and robustness score through linear probes of another penalty; `:` and the penalty follow."""
+
+KNN_ACCURACY, KNN_SCORE = "knn/accuracy", "knn/score"
+"""The same by a vote of the nearest training images."""
+
 KNOWLEDGE_KEPT, ABOVE_FLOOR = "knowledge/kept", "knowledge/above_floor"
 """The same of one cell; and its accuracy above untrained encoders that are pruned alike, in percentage points."""
 
