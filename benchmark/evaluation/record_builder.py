@@ -33,8 +33,9 @@ from benchmark.recording.record import (
     SubmissionFacts,
 )
 from benchmark.scoring.metric import Estimate
-from benchmark.scoring.metric_names import PENALTY_SCORE, ROBUSTNESS_SCORE
+from benchmark.scoring.metric_names import PENALTY_SCORE, PROBE_ACCURACY, ROBUSTNESS_SCORE
 from benchmark.scoring.scoring_job import ScoredRun
+from benchmark.scoring.statistics.seeds import worst_seed
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import SegmentFailure, SegmentReport
 
@@ -99,6 +100,7 @@ def build_record(
         floor=dict(result.floor),
         images_per_update=_images_per_update(reports),
         penalties=_penalties(result.summary),
+        worst_seed=_worst_seed(prepared, result.runs),
     )
 
 
@@ -107,6 +109,17 @@ def _penalties(summary: Mapping[str, Estimate]) -> dict[str, dict[str, float | N
     begin = f"{PENALTY_SCORE}:"
     found = {name.removeprefix(begin): each.value for name, each in summary.items() if name.startswith(begin)}
     return {penalty: {ROBUSTNESS_SCORE: value} for penalty, value in found.items()} or None
+
+
+def _worst_seed(prepared: Prepared, runs: Iterable[ScoredRun]) -> dict[str, float | None] | None:
+    """Return the score of the worst seed, as a board computes it from the runs; None where a run is missing."""
+    found = {(run.task, run.schedule, float(run.sparsity), run.seed): run.metrics.get(PROBE_ACCURACY) for run in runs}
+    accuracy = {key: value for key, value in found.items() if value is not None}
+    chance = {task: 1 / data.dataset.num_classes for task, data in prepared.data.items()}
+    ranked = [schedule.name for schedule in prepared.spec.schedules if not schedule.is_control]
+    sparsities = [float(sparsity) for sparsity in prepared.spec.sparsities]
+    worst = worst_seed(accuracy, chance, ranked, sparsities, prepared.spec.population.models)
+    return None if worst is None else dict(worst)
 
 
 def _definitions(prepared: Prepared, metric_versions: Mapping[str, str]) -> dict[str, str]:

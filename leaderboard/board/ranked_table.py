@@ -20,6 +20,7 @@ from benchmark.scoring.metric_names import (
     ROBUSTNESS_RETENTION,
     ROBUSTNESS_SCORE_HIGH,
 )
+from leaderboard.board.inference.costs import SCORE_PER_COMPUTE, WORST_SEED
 from leaderboard.board.standings import Row
 from leaderboard.board.wording import TRACKS, bounds, one_line
 
@@ -36,10 +37,11 @@ HELP = {
 }  # fmt: skip
 """What a column of the frame means, by its name."""
 PREFERRED = (
-    ROBUSTNESS_KNOWLEDGE_KEPT, ABOVE_FLOOR, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH, EXCESS_PIE,
+    WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ABOVE_FLOOR, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH,
+    EXCESS_PIE,
     "depth/pred_shift",
     "q_score_2022/mean", "class_impact/hit", "corruption/mean_error", "sparsity/effective", "cost/device_time",
-    "cost/peak_memory",
+    "cost/peak_memory", SCORE_PER_COMPUTE,
 )  # fmt: skip
 """Numbers shown first where they exist; the others are one click away."""
 MAX_UNKNOWN = 6
@@ -79,7 +81,7 @@ def ranked_frame(
         "tier": [one_line(row.entry.tier, 40) for row in rows],
         "signed": [one_line(row.entry.signed_by, 60) for row in rows],
         "date": [row.entry.created[:10] for row in rows],
-        "note": [row.standing.reason or _older(row) for row in rows],
+        "note": ["; ".join(filter(None, (row.standing.reason or _older(row), row.entry.seed_groups))) for row in rows],
     }
     return pd.DataFrame(table)
 

@@ -49,6 +49,7 @@ class SubmissionView:
     section: str
     track: str
     barred: str
+    seed_groups: str
     headlines: tuple[tuple[str, str, str], ...]
     reproduce: tuple[str, ...]
     verify: str
@@ -82,6 +83,7 @@ def submission_view(
         section=section,
         track=track_title(entry.supervision),
         barred=entry.barred,
+        seed_groups=entry.seed_groups,
         headlines=_headlines(entry, ranked, columns),
         reproduce=(reproduce_command(record), f"make reproduce RESULT={file}"),
         verify=f"fmn verify {file} --trusted-keys {PurePosixPath(KEYS).name}",

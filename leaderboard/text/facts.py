@@ -24,10 +24,14 @@ from benchmark.scoring.metric_names import (
 from benchmark.shipped import command_words
 from leaderboard.board.board import Entry
 from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.inference.costs import WORST_SEED
 from leaderboard.board.standings import describe, in_order
 from leaderboard.board.wording import bounds, heading, one_line, percent
 
-HEADLINES = (ROBUSTNESS_SCORE, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH)
+HEADLINES = (
+    ROBUSTNESS_SCORE, WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION,
+    ROBUSTNESS_SCORE_HIGH,
+)  # fmt: skip
 """The numbers at the head of a submission's page."""
 _PROJECT = Path(__file__).resolve().parents[2]
 _FMN = command_words(".venv/bin/fmn", "fmn")

@@ -54,6 +54,8 @@ def show_head(scene: Scene, entry: Entry) -> None:
     mention_unfinished(entry.submission)
     if entry.barred:
         st.warning(f"Not ranked: {inert(entry.barred)}.", icon=":material/error:")
+    if entry.seed_groups:
+        st.warning(f"Its {inert(entry.seed_groups)}.", icon=":material/call_split:")
     columns = columns_of([entry])
     mine = summary_scores(scene.snapshot.board, [entry.path])
     with st.container(horizontal=True):
