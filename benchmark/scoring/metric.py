@@ -61,7 +61,7 @@ class Estimate(BaseModel):
         """Return the mean over models with its t interval; undefined if it is (NaN, infinite) for any of them.
 
         Args:
-            values_K: float64 (K,), one number per model; undefined for K = 0, without an interval for K = 1.
+            values_K: float64 (K,), one number per model; undefined for K = 0, without an interval for K < 3.
             confidence: nominal coverage of the interval, in (0, 1).
 
         Example:

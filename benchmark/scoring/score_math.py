@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Doubles = NDArray[np.float64]
 
+FEWEST_MODELS = 3
+"""Of fewer models no interval is given: with one degree of freedom it would span most of what is possible."""
+
 
 class Interval(NamedTuple):
     """Lower and upper bound of an interval."""
@@ -147,7 +150,7 @@ def modal_labels(labels_KN: NDArray[Any], num_classes: int) -> NDArray[np.int64]
 def t_interval(samples: Doubles, confidence: float) -> Interval | None:
     """Return the t interval of a mean over models: `mean -+ t_{K-1} s / sqrt(K)`, `s` with K - 1 in the denominator.
 
-    It treats the test examples as fixed. None below two models; of width zero where all models agree.
+    It treats the test examples as fixed. None below `FEWEST_MODELS`; of width zero where all models agree.
 
     Args:
         samples: float64 (K,), one number per model.
@@ -157,7 +160,7 @@ def t_interval(samples: Doubles, confidence: float) -> Interval | None:
         >>> [round(bound, 3) for bound in t_interval(np.array([0.7, 0.8, 0.9]), confidence=0.95)]
         [0.552, 1.048]
     """
-    if len(samples) < 2:
+    if len(samples) < FEWEST_MODELS:
         return None
     mean, error = float(np.mean(samples)), float(np.std(samples, ddof=1) / np.sqrt(len(samples)))
     margin = t_quantile(len(samples) - 1, confidence) * error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
+from benchmark.scoring.score_math import FEWEST_MODELS
 from leaderboard.board.board import Board, Entry
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.ranking import Direction
@@ -60,4 +61,6 @@ def resampled(by: str, ranking: Sequence[Row]) -> str:
     """Name what the intervals of the number ranked by are about."""
     counted = "/".join(map(str, sorted({row.entry.num_models for row in ranking})))
     models = f"models ({counted} per cell)"
+    if ranking and min(row.entry.num_models for row in ranking) < FEWEST_MODELS:
+        models = f"models ({counted} per cell; fewer than {FEWEST_MODELS} are too few for an interval)"
     return f"{models} only" if by == SELECTION.name else f"{models} and test examples"

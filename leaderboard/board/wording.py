@@ -7,6 +7,7 @@ import string
 from urllib.parse import urlsplit
 
 from benchmark.scoring.metric import Column
+from benchmark.scoring.score_math import FEWEST_MODELS
 from leaderboard.board.estimates import IntervalEstimate
 
 TRACKS = {"each": "Each track", "all": "Together", "none": "No labels", "labels": "Labels"}
@@ -61,6 +62,17 @@ def bounds(interval: IntervalEstimate | None) -> str:
     if interval is None or interval.low == interval.high:
         return ""
     return f"{interval.low:.3f} – {interval.high:.3f}"
+
+
+def spread(interval: IntervalEstimate, num_models: int) -> str:
+    """Bounds for people, or why there are none.
+
+    >>> spread(IntervalEstimate(0.5, 0.5, 0.5), 2), spread(IntervalEstimate(0.5, 0.4, 0.6), 6)
+    ('too few models for an interval', '0.400 – 0.600')
+    """
+    if num_models < FEWEST_MODELS:
+        return "too few models for an interval"
+    return bounds(interval) or "no interval"
 
 
 def p_value(value: float) -> str:

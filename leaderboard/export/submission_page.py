@@ -10,7 +10,7 @@ from benchmark.recording.record import CellRecord, EvaluationRecord
 from benchmark.scoring.metric import Column
 from leaderboard.board.board import Board, Entry
 from leaderboard.board.standings import columns_of, describe
-from leaderboard.board.wording import bounds, heading, one_line, percent, web_address
+from leaderboard.board.wording import heading, one_line, percent, spread, web_address
 from leaderboard.export.arena_ranking import ArenaRanking, track_title
 from leaderboard.export.page_figures import Curves, own_curves
 from leaderboard.export.record_copies import Copied
@@ -139,7 +139,7 @@ def _headlines(entry: Entry, ranked: ArenaRanking, columns: Mapping[str, Column]
     for name in HEADLINES:
         score, column = mine.scores.get(name), describe(name, columns)
         if score and column:
-            made.append((heading(column), f"{score.value:.3f}", bounds(score) or "no interval"))
+            made.append((heading(column), f"{score.value:.3f}", spread(score, entry.num_models)))
     return tuple(made)
 
 

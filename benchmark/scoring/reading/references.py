@@ -7,10 +7,12 @@ from scipy.stats import binomtest
 
 from benchmark.files.sealed import read_sealed, write_sealed
 from benchmark.scoring.metric import Estimate, Features
+from benchmark.scoring.metric_names import PROBE_ACCURACY
 from benchmark.scoring.probes.linear_probe import fit_linear_probe
 from benchmark.scoring.reading.floor_reader import correct_of
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.scoring_job import ScoredReference
+from benchmark.scoring.statistics.ranges import within
 from benchmark.spec.canonical import digest
 
 
@@ -36,7 +38,7 @@ def _key(reader: TaskReader) -> str:
     return digest(
         {
             **reader.computed,
-            "references": 1,
+            "references": 2,
             "task": reader.task.name,
             "encoder": reader.spec.tasks[reader.task.index].encoder.model_dump(mode="json"),
             "seeds": reader.spec.population.models,
@@ -63,6 +65,7 @@ def _untrained(reader: TaskReader) -> ScoredReference:
     for seed in range(reader.spec.population.models):
         accuracies.append(float(correct_of(reader, seed).mean()))
     estimate = Estimate.over_models(np.array(accuracies), reader.spec.evaluation.bootstrap.confidence)
+    estimate = within(PROBE_ACCURACY, estimate, len(accuracies))
     return ScoredReference(task=reader.task.name, name="untrained", accuracy=estimate)
 
 

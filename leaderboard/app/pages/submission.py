@@ -16,7 +16,7 @@ from leaderboard.app.open_board import full_record
 from leaderboard.app.unfinished import mention_unfinished
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.standings import columns_of, describe, rows, summary_scores
-from leaderboard.board.wording import heading, inert, one_line, percent, web_address
+from leaderboard.board.wording import heading, inert, one_line, percent, spread, web_address
 from leaderboard.figures.charts import curves, limits, training_curves
 from leaderboard.figures.lines import levels, lines_of_submission
 from leaderboard.text.facts import (
@@ -66,7 +66,7 @@ def show_head(scene: Scene, entry: Entry) -> None:
         for name in HEADLINES:
             score, column = mine.get(name, {}).get(entry.path), describe(name, columns)
             if score and column:
-                low_high = f"{score.low:.3f} to {score.high:.3f}" if score.low < score.high else "no interval"
+                low_high = spread(score, entry.num_models)
                 st.metric(inert(heading(column)), f"{score.value:.3f}", low_high, delta_color="off", delta_arrow="off",
                           border=True, width=168)  # fmt: skip
 

@@ -1,0 +1,106 @@
+"""Which values every number can have at all, and intervals that stay within them. Imports no torch.
+
+It owns the one table of ranges. Intervals are cut to it where numbers of populations are collected
+(`benchmark.scoring.aggregate`), and records with impossible numbers are refused by it (`benchmark.recording.possible`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from benchmark.scoring.metric import Estimate
+from benchmark.scoring.score_math import FEWEST_MODELS
+
+Range = tuple[float, float]
+
+SHARE: Range = (0.0, 1.0)
+SIGNED_SHARE: Range = (-1.0, 1.0)
+AT_LEAST_ZERO: Range = (0.0, math.inf)
+ANY: Range = (-math.inf, math.inf)
+
+POSSIBLE: Mapping[str, Range] = {
+    "linear/*": SHARE,
+    "knn/score": SIGNED_SHARE,
+    "knn/*": SHARE,
+    "penalty/score": SIGNED_SHARE,
+    "penalty/*": SHARE,
+    "transfer/*": SHARE,
+    "calibration/error": SHARE,
+    "calibration/overconfidence": SIGNED_SHARE,
+    "cka/*": SHARE,
+    "cka_other_seed/*": SHARE,
+    "class_impact/largest_drop": (0.0, 2.0),
+    "class_impact/*": AT_LEAST_ZERO,
+    "corruption/accuracy": SHARE,
+    "corruption/mean_error": (0.0, 100.0),
+    "corruption/excess_error_gap": (-200.0, 200.0),
+    "depth/pred_shift": ANY,
+    "depth/true_shift": ANY,
+    "depth/*": AT_LEAST_ZERO,
+    "geometry/dead_units": SHARE,
+    "geometry/rankme": AT_LEAST_ZERO,
+    "geometry/alignment": AT_LEAST_ZERO,
+    "geometry/uniformity": (-math.inf, 0.0),
+    "knowledge/above_floor": (-100.0, 100.0),
+    "knowledge/kept": ANY,
+    "label_change/churn": SHARE,
+    "label_change/taxicab": AT_LEAST_ZERO,
+    "pie/excess": SIGNED_SHARE,
+    "pie/*": SHARE,
+    "pie_overlap/*": SHARE,
+    "prune_potential/*": SHARE,
+    "q_score_2022/auroc": SHARE,
+    "q_score_2024/auroc": SHARE,
+    "q_score_2022/undefined": SHARE,
+    "q_score_2024/empty": SHARE,
+    "robustness/knowledge_kept": ANY,
+    "robustness/retention": ANY,
+    "robustness/*": SIGNED_SHARE,
+    "sparsity/compression": (1.0, math.inf),
+    "sparsity/*": SHARE,
+}
+"""By name of a number, without the part after its colon; `group/*` stands for all others of the group."""
+
+
+@lru_cache(maxsize=4096)
+def range_of(name: str) -> Range:
+    """Return the smallest and the largest value that a number can have; infinite where nothing is known.
+
+    Args:
+        name: `group/metric`, with `:part` behind it or `dense:` or `pruned:` before it.
+
+    Example:
+        >>> range_of("dense:linear/accuracy"), range_of("robustness/score:early")
+        ((0.0, 1.0), (-1.0, 1.0))
+    """
+    number = bare(name)
+    return POSSIBLE.get(number) or POSSIBLE.get(f"{number.partition('/')[0]}/*") or ANY
+
+
+def bare(name: str) -> str:
+    """Return the name of a number without what stands before it (`dense:`, `pruned:`) and its part."""
+    return re.sub(r"^(dense|pruned):", "", name).partition(":")[0]
+
+
+def within(name: str, estimate: Estimate, num_models: int) -> Estimate:
+    """Cut an interval to the possible values; of too few models it says nothing and is left out.
+
+    Args:
+        name: of the number.
+        estimate: as its metric gives it.
+        num_models: how many models it is an estimate from.
+
+    Example:
+        >>> within("label_change/churn", Estimate(value=0.1, low=-0.2, high=0.4), num_models=6)
+        Estimate(value=0.1, low=0.0, high=0.4)
+    """
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return estimate
+    if num_models < FEWEST_MODELS:
+        return Estimate(value=estimate.value)
+    lowest, highest = range_of(name)
+    low, high = max(estimate.low, min(lowest, estimate.value)), min(estimate.high, max(highest, estimate.value))
+    return Estimate(value=estimate.value, low=low, high=high)
