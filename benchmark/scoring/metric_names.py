@@ -59,6 +59,9 @@ KNN_ACCURACY, KNN_SCORE = "knn/accuracy", "knn/score"
 KNOWLEDGE_KEPT, ABOVE_FLOOR = "knowledge/kept", "knowledge/above_floor"
 """The same of one cell; and its accuracy above untrained encoders that are pruned alike, in percentage points."""
 
+PUBLISHED_PIE, TIED_MODES = "pie/published", "pie/tied"
+"""Share of published PIEs, which depends on the tie rule and never ranks, and share of test images with a tie."""
+
 EXCESS_PIE = "pie/excess"
 """Disagreement that pruning adds to what two halves of the dense population disagree on."""
 

@@ -12,7 +12,7 @@ from leaderboard.board.board import Board, Entry
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.ranking import Direction
 from leaderboard.board.standings import SELECTION, Row, cell_scores, columns_of, describe, summary_scores
-from leaderboard.board.wording import percent
+from leaderboard.board.wording import is_published_pie, percent
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,11 @@ class Numbers:
 
     @property
     def rankable(self) -> list[str]:
-        """Numbers with a better direction, the robustness score first."""
-        names = [name for name in self.scores if name in self.columns and self.columns[name].better != "neither"]
+        """Numbers with a better direction, the robustness score first; older records gave the published PIE one."""
+        names = [
+            name for name in self.scores
+            if name in self.columns and self.columns[name].better != "neither" and not is_published_pie(name)
+        ]  # fmt: skip
         return sorted(names, key=lambda name: (name != ROBUSTNESS_SCORE, name.startswith("cost/")))
 
     @property

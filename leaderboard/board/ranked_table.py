@@ -22,7 +22,7 @@ from benchmark.scoring.metric_names import (
 )
 from leaderboard.board.inference.costs import SCORE_PER_COMPUTE, WORST_SEED
 from leaderboard.board.standings import Row
-from leaderboard.board.wording import TRACKS, bounds, one_line
+from leaderboard.board.wording import TRACKS, beside, bounds, one_line, tied_beside
 
 HELP = {
     "rank": "The places this submission may hold: 1 + the number of submissions separated from it on the better side, "
@@ -74,7 +74,8 @@ def ranked_frame(
     for metric in metrics:
         table[metric] = [_value(row, metric) for row in rows]
         if intervals:
-            table[f"{metric} interval"] = [bounds(row.scores.get(metric)) for row in rows]
+            ties = tied_beside(metric)
+            table[f"{metric} interval"] = [beside(metric, row.scores.get(metric), _value(row, ties)) for row in rows]
     table |= {
         "models": [row.entry.num_models for row in rows],
         "isolation": [_isolation(row.entry.isolation, row.entry.path, f"{shipped}{os.sep}") for row in rows],

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.recording.record import EvaluationRecord
-from benchmark.scoring.metric import Column
+from benchmark.scoring.metric import Column, Estimate
 from benchmark.scoring.metric_names import (
     PROBE_ACCURACY,
     ROBUSTNESS_DENSE,
@@ -26,7 +26,7 @@ from leaderboard.board.board import Entry
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.costs import WORST_SEED
 from leaderboard.board.standings import describe, in_order
-from leaderboard.board.wording import bounds, heading, one_line, percent
+from leaderboard.board.wording import beside, heading, one_line, percent, tied_beside
 
 HEADLINES = (
     ROBUSTNESS_SCORE, WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION,
@@ -60,23 +60,30 @@ def cell_frame(record: EvaluationRecord, task: str, columns: Mapping[str, Column
             continue
         estimates = [cell.metrics.get(name) for cell in cells]
         table[name] = [None if each is None else each.value for each in estimates]
-        table[f"{name} interval"] = [
-            bounds(IntervalEstimate.of(each.value, each.low, each.high)) if each else "" for each in estimates
-        ]
+        table[f"{name} interval"] = [_beside(name, cell.metrics) for cell in cells]
     return pd.DataFrame(table)
 
 
 def summary_frame(record: EvaluationRecord, columns: Mapping[str, Column]) -> pd.DataFrame:
     """List every described number of the whole submission with its bounds."""
-    found = [(describe(name, columns), record.summary[name]) for name in in_order(record.summary, columns)]
+    found = [(name, describe(name, columns), record.summary[name]) for name in in_order(record.summary, columns)]
     return pd.DataFrame(
         [
             {"Number": heading(column), "Value": each.value,
-             "Interval": bounds(IntervalEstimate.of(each.value, each.low, each.high))}
-            for column, each in found if column
+             "Interval": _beside(name, record.summary)}
+            for name, column, each in found if column
         ],
         columns=["Number", "Value", "Interval"],
     )  # fmt: skip
+
+
+def _beside(name: str, numbers: Mapping[str, Estimate]) -> str:
+    """Return the bounds of a number of a record; beside published PIEs the share of ties."""
+    estimate, ties = numbers.get(name), numbers.get(tied_beside(name))
+    if estimate is None:
+        return ""
+    interval = IntervalEstimate.of(estimate.value, estimate.low, estimate.high)
+    return beside(name, interval, None if ties is None else ties.value)
 
 
 def run_frame(record: EvaluationRecord) -> pd.DataFrame:

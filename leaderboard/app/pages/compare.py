@@ -146,7 +146,8 @@ def show_overlaps(comparison: Comparison) -> None:
             "By chance": st.column_config.NumberColumn(format="%.3f", help="If both sets were drawn independently."),
         },
     )  # fmt: skip
-    st.caption("A PIE is a test image whose modal prediction over the models changes when they are pruned.")
+    st.caption("A PIE is a test image whose modal prediction over the models changes when they are pruned; ties go to "
+               "the lowest class. The page of a submission says which share of images has one.")  # fmt: skip
 
 
 def page() -> None:
