@@ -21,6 +21,7 @@ from benchmark.scoring.metric_names import PROBE_ACCURACY
 from benchmark.scoring.statistics.seeds import Run, score_per_seed, two_groups
 from leaderboard.board.inference.costs import BOARD_COLUMNS, WORST_SEED, costs
 from leaderboard.board.inference.evidence import Evidence
+from leaderboard.board.inference.pruned_floor import floor_rows
 from leaderboard.board.recorded_spec import chance_of, digest_of, read_spec
 
 DENSE = "dense"
@@ -262,6 +263,7 @@ def _number_rows(record: EvaluationRecord, entry: Entry) -> Iterable[tuple[Any, 
     worst = {WORST_SEED: Estimate(value=min(entry.seed_scores))} if entry.seed_scores else {}
     for metric, estimate in {**record.summary, **worst, **costs(record)}.items():
         yield ("", SUMMARY, float("nan"), metric, estimate.value, estimate.low, estimate.high)
+    yield from floor_rows(record)
     for cell in record.cells:
         for metric, estimate in cell.metrics.items():
             yield (cell.task, cell.schedule, cell.sparsity, metric, estimate.value, estimate.low, estimate.high)

@@ -64,8 +64,10 @@ def _section(board: Board, ranked: ArenaRanking) -> Iterator[str]:
     yield f"{TIERS.get(ranked.arena.tier, '')} {_how(entries)}\n"
     yield from _table(board, ranked)
     yield ""
+    several = len({each.task for each in first.references}) > 1
     references = [
-        f"{one_line(each.name)} {each.value:.3f}" for each in first.references if each.value is not None
+        f"{one_line(each.name)}{f' ({one_line(each.task)})' if several else ''} {each.value:.3f}"
+        for each in first.references if each.value is not None
     ]  # fmt: skip
     if references:
         yield f"Through the same probe: {', '.join(references)}.\n"

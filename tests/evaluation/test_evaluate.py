@@ -82,7 +82,7 @@ def test_the_command_leaves_a_complete_record(evaluated: Evaluated) -> None:
     assert record.spec_identity == "tiny-1.0"
     assert record.isolation == "none"
     assert record.penalties is not None
-    assert set(record.penalties) == {"0.01", "0.0001"}
+    assert set(record.penalties) == {"0.1", "0.001"}
     assert all(score["robustness/score"] is not None for score in record.penalties.values())
     assert record.worst_seed is not None
     assert (record.worst_seed["robustness/score"] or 0) < (record.summary["robustness/score"].value or 0)
