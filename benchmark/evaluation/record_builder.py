@@ -101,6 +101,7 @@ def build_record(
         images_per_update=_images_per_update(reports),
         penalties=_penalties(result.summary),
         worst_seed=_worst_seed(prepared, result.runs),
+        tuning=_tuning(prepared),
     )
 
 
@@ -109,6 +110,12 @@ def _penalties(summary: Mapping[str, Estimate]) -> dict[str, dict[str, float | N
     begin = f"{PENALTY_SCORE}:"
     found = {name.removeprefix(begin): each.value for name, each in summary.items() if name.startswith(begin)}
     return {penalty: {ROBUSTNESS_SCORE: value} for penalty, value in found.items()} or None
+
+
+def _tuning(prepared: Prepared) -> dict[str, Any] | None:
+    """Return how the submission says that its hyperparameters were chosen; None where it does not."""
+    stated = prepared.admitted.manifest.tuning
+    return None if stated is None else stated.model_dump(mode="json")
 
 
 def _worst_seed(prepared: Prepared, runs: Iterable[ScoredRun]) -> dict[str, float | None] | None:

@@ -152,6 +152,9 @@ def _copies(about: Mapping[str, Any]) -> str:
             return "not counted, as the record is from before copies were counted"
 
 
+_DECIDED = {"validation": "validation images", "test": "TEST images", "other": "other data", "none": "no images"}
+
+
 def _images(record: EvaluationRecord) -> str:
     """Say what an update and the whole training cost in images: equal updates are not equal compute."""
     counted = record.images_per_update
@@ -164,7 +167,13 @@ def _images(record: EvaluationRecord) -> str:
 
 def _tuning(record: EvaluationRecord) -> str:
     """Say how the hyperparameters were chosen, in the words of the submission."""
-    return "not stated" if record.tuning is None else f"tuned: {_short(record.tuning)}"
+    match record.tuning:
+        case None:
+            return "not stated"
+        case {"budget": int(budget), "search": str(search), "split": str(split)}:
+            return f"{budget:,} settings compared, decided by {_DECIDED.get(split, split)}: {search}"
+        case stated:
+            return f"stated as {_short(stated)}"
 
 
 def evaluation_label(entry: Entry) -> str:

@@ -84,7 +84,7 @@ def test_what_is_not_there_is_a_dash_and_what_is_undefined_is_said() -> None:
     lines = shown(record(complete=True).model_copy(update={"summary": summary, "cells": record().cells[1:]}))
     assert cells(lines, "late")[1:] == ["-", "0.975"]
     assert "score      undefined" in lines
-    assert "dense      0.500" in lines
+    assert "dense      0.500, too few models for an interval" in lines
 
 
 def failed(reason: str, message: str) -> RunRecord:
