@@ -18,6 +18,7 @@ from benchmark.evaluation.scorer_client import ScorerAnswer
 from benchmark.executors.base import Executor
 from benchmark.executors.failure import Evidence, decide
 from benchmark.plan import Run, Subtree
+from benchmark.plan.encoder_shape import flops_per_view
 from benchmark.plan.state_keys import KEY_VERSION, state_key
 from benchmark.printable import masked
 from benchmark.recording.isolation import ISOLATION_LEVELS, Isolation, weakest
@@ -80,7 +81,7 @@ def build_record(
         tier=prepared.spec.tier,
         submission=_submission_facts(prepared),
         environment=dict(prepared.environment),
-        provenance=provenance_of(prepared, executor),
+        provenance={**provenance_of(prepared, executor), **_arithmetic(prepared, reports)},
         isolation=weakest(levels) if levels else executor.isolation,
         datasets={task: _dataset_facts(prepared, task) for task in prepared.data},
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -220,6 +221,23 @@ def _all_reports(prepared: Prepared, store: Store) -> list[SegmentReport]:
 def _images_per_update(reports: Sequence[SegmentReport]) -> ImagesPerUpdate | None:
     counted = images_per_update(reports)
     return None if counted is None else ImagesPerUpdate(**counted)
+
+
+def _arithmetic(prepared: Prepared, reports: Sequence[SegmentReport]) -> dict[str, float]:
+    """Return the floating-point operations of one run, averaged over tasks; nothing where images were not counted.
+
+    Of the convolutions of the dense encoder. A copy of the encoder only looks at its images, a third of the work.
+    """
+    counted = images_per_update(reports)
+    if counted is None:
+        return {}
+    subtrees = {subtree.task: subtree for subtree in prepared.plan.subtrees}
+    per_run: list[float] = []
+    for task, subtree in subtrees.items():
+        shape, encoder = prepared.facts[task].image_shape, prepared.spec.tasks[subtree.task_index].encoder
+        images = counted["encoder"] + counted["copies"] / 3
+        per_run.append(subtree.total_steps * images * flops_per_view(encoder, shape))
+    return {"training_flops_per_run": sum(per_run) / len(per_run)}
 
 
 def _cost(prepared: Prepared, reports: Sequence[SegmentReport], scoring_s: float) -> Cost:

@@ -84,6 +84,7 @@ def test_the_command_leaves_a_complete_record(evaluated: Evaluated) -> None:
     assert record.penalties is not None
     assert set(record.penalties) == {"0.1", "0.001"}
     assert all(score["robustness/score"] is not None for score in record.penalties.values())
+    assert record.provenance["training_flops_per_run"] > 1e6
     assert record.worst_seed is not None
     assert (record.worst_seed["robustness/score"] or 0) < (record.summary["robustness/score"].value or 0)
 
