@@ -26,13 +26,18 @@ from leaderboard.board.board import Entry
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.costs import WORST_SEED
 from leaderboard.board.standings import describe, in_order
-from leaderboard.board.wording import beside, heading, one_line, percent, tied_beside
+from leaderboard.board.wording import beside, heading, one_line, percent, spread, tied_beside
 
 HEADLINES = (
     ROBUSTNESS_SCORE, WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION,
     ROBUSTNESS_SCORE_HIGH,
 )  # fmt: skip
 """The numbers at the head of a submission's page."""
+ABOUT_HEADLINES = (
+    "Means over models. Their intervals are about models and test images of this kind, not about these images alone. "
+    "No interval shows seeds that collapse; the worst seed does."
+)
+"""What the numbers at the head of a page are intervals of."""
 _PROJECT = Path(__file__).resolve().parents[2]
 _FMN = command_words(".venv/bin/fmn", "fmn")
 _HAS_MAKE = command_words("make", "") == "make"
@@ -84,6 +89,11 @@ def _beside(name: str, numbers: Mapping[str, Estimate]) -> str:
         return ""
     interval = IntervalEstimate.of(estimate.value, estimate.low, estimate.high)
     return beside(name, interval, None if ties is None else ties.value)
+
+
+def headline_note(name: str, score: IntervalEstimate, num_models: int) -> str:
+    """Return what stands below a number at the head of a page: its interval, or why there is none."""
+    return f"lowest of {num_models} seeds" if name == WORST_SEED else spread(score, num_models)
 
 
 def run_frame(record: EvaluationRecord) -> pd.DataFrame:

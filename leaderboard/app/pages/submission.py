@@ -16,14 +16,16 @@ from leaderboard.app.open_board import full_record
 from leaderboard.app.unfinished import mention_unfinished
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.standings import columns_of, describe, rows, summary_scores
-from leaderboard.board.wording import heading, inert, one_line, percent, spread, web_address
+from leaderboard.board.wording import heading, inert, one_line, percent, web_address
 from leaderboard.figures.charts import curves, limits, training_curves
 from leaderboard.figures.lines import levels, lines_of_submission
 from leaderboard.text.facts import (
+    ABOUT_HEADLINES,
     HEADLINES,
     cell_frame,
     evaluation_label,
     facts_frame,
+    headline_note,
     layer_frame,
     pretty,
     repeat_command,
@@ -66,9 +68,10 @@ def show_head(scene: Scene, entry: Entry) -> None:
         for name in HEADLINES:
             score, column = mine.get(name, {}).get(entry.path), describe(name, columns)
             if score and column:
-                low_high = spread(score, entry.num_models)
+                low_high = headline_note(name, score, entry.num_models)
                 st.metric(inert(heading(column)), f"{score.value:.3f}", low_high, delta_color="off", delta_arrow="off",
                           border=True, width=168)  # fmt: skip
+    st.caption(ABOUT_HEADLINES)
 
 
 def show_reproduction(entry: Entry, record: EvaluationRecord) -> None:
