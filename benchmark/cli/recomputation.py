@@ -27,9 +27,8 @@ from benchmark.recording.verify import check_attachments, in_words, open_record
 from benchmark.scoring.areas import Areas, areas_by_run
 from benchmark.scoring.definitions import is_comparable, outdated_lines
 from benchmark.scoring.floors import FLOOR_PREFIX
-from benchmark.scoring.metric import Estimate
+from benchmark.scoring.metric import Estimate, within
 from benchmark.scoring.recompute import AreaKey, Recomputed, Values, recompute
-from benchmark.scoring.statistics.ranges import within
 from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.spec.documents.validation import parse_document
 

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from benchmark.plan.plan import DENSE
 from benchmark.scoring.floors import Floors, accuracies
-from benchmark.scoring.metric import CellFloor, CellView, Estimate, GridView, Labels, Outcome, Population
+from benchmark.scoring.metric import CellFloor, CellView, Estimate, GridView, Labels, Outcome, Population, within
 from benchmark.scoring.metric_names import PROBE_ACCURACY, PROBE_PREDICTION
 from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS
 from benchmark.scoring.scoring_job import ScoredCell, TaskToScore
-from benchmark.scoring.statistics.ranges import within
 from benchmark.spec import BenchmarkSpec, Evaluation
 
 Cell = tuple[str, Decimal]

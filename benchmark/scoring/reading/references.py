@@ -7,12 +7,10 @@ from scipy.stats import binomtest
 
 from benchmark.files.sealed import read_sealed, write_sealed
 from benchmark.scoring.metric import Estimate, Features
-from benchmark.scoring.metric_names import PROBE_ACCURACY
 from benchmark.scoring.probes.linear_probe import fit_linear_probe
 from benchmark.scoring.reading.floor_reader import correct_of
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.scoring_job import ScoredReference
-from benchmark.scoring.statistics.ranges import within
 from benchmark.spec.canonical import digest
 
 
@@ -65,7 +63,6 @@ def _untrained(reader: TaskReader) -> ScoredReference:
     for seed in range(reader.spec.population.models):
         accuracies.append(float(correct_of(reader, seed).mean()))
     estimate = Estimate.over_models(np.array(accuracies), reader.spec.evaluation.bootstrap.confidence)
-    estimate = within(PROBE_ACCURACY, estimate, len(accuracies))
     return ScoredReference(task=reader.task.name, name="untrained", accuracy=estimate)
 
 

@@ -1,7 +1,7 @@
-"""Which values every number can have at all, and intervals that stay within them. Imports no torch.
+"""Which values every number can have at all. Imports no torch.
 
-It owns the one table of ranges. Intervals are cut to it where numbers of populations are collected
-(`benchmark.scoring.aggregate`), and records with impossible numbers are refused by it (`benchmark.recording.possible`).
+It owns the one table of ranges. Intervals are cut to it (`benchmark.scoring.metric.within`), and records with
+impossible numbers are refused by it (`benchmark.recording.possible`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-
-from benchmark.scoring.metric import Estimate
-from benchmark.scoring.score_math import FEWEST_MODELS
 
 Range = tuple[float, float]
 
@@ -83,24 +80,3 @@ def range_of(name: str) -> Range:
 def bare(name: str) -> str:
     """Return the name of a number without what stands before it (`dense:`, `pruned:`) and its part."""
     return re.sub(r"^(dense|pruned):", "", name).partition(":")[0]
-
-
-def within(name: str, estimate: Estimate, num_models: int) -> Estimate:
-    """Cut an interval to the possible values; of too few models it says nothing and is left out.
-
-    Args:
-        name: of the number.
-        estimate: as its metric gives it.
-        num_models: how many models it is an estimate from.
-
-    Example:
-        >>> within("label_change/churn", Estimate(value=0.1, low=-0.2, high=0.4), num_models=6)
-        Estimate(value=0.1, low=0.0, high=0.4)
-    """
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return estimate
-    if num_models < FEWEST_MODELS:
-        return Estimate(value=estimate.value)
-    lowest, highest = range_of(name)
-    low, high = max(estimate.low, min(lowest, estimate.value)), min(estimate.high, max(highest, estimate.value))
-    return Estimate(value=estimate.value, low=low, high=high)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.scoring.aggregate import score_cells, stack
-from benchmark.scoring.metric import Estimate, Outcome
+from benchmark.scoring.metric import Estimate, Outcome, within
 from benchmark.scoring.registry import all_columns
 from benchmark.scoring.scoring_job import TaskToScore
-from benchmark.scoring.statistics.ranges import range_of, within
+from benchmark.scoring.statistics.ranges import range_of
 from benchmark.spec import Evaluation
 
 NAMES = sorted({column.name.partition(":")[0] for column in all_columns()})
