@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bench.interval_coverage import DENSE_STRENGTH, SPARSITIES, STRENGTHS_J
-from benchmark.scoring.metric import CellView, Population
-from benchmark.scoring.metric_names import PROBE_PREDICTION
-from benchmark.scoring.metrics import class_impact
+from benchmark.scoring.metric import CellView, GridView, Population
+from benchmark.scoring.metric_names import CLASSES_HIT, PROBE_PREDICTION, ROBUSTNESS_KNOWLEDGE_KEPT
+from benchmark.scoring.metrics import class_impact, robustness
 from benchmark.scoring.score_math import Interval, area_over_compression, chance_corrected
 from benchmark.scoring.statistics.models_and_images import difference_of, population_of
-from benchmark.spec import BenchmarkSpec
+from benchmark.spec import BenchmarkSpec, BootstrapSpec, Evaluation
 
 Right = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -35,8 +35,8 @@ Doubles = NDArray[np.float64]
 CLASSES = 10
 MODELS_SPREAD, IMAGES_SPREAD, OWN_SPREAD, HALF = 0.08, 1.0, 0.5, np.float32(np.sqrt(0.5))
 """m, e and c, and the factor of each of two halves of a variance."""
-HITS = class_impact.METRIC.columns[0].name
-"""The number of classes hit, which the board shows."""
+FLOOR_STRENGTH = -1.0
+"""How strong untrained encoders are."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,22 @@ def covered(counts: Counts, rng: np.random.Generator) -> dict[str, bool]:
     return {name: holds(estimate.interval(0.95), truth) for name, (estimate, truth) in found.items()}
 
 
+def knowledge_covered(counts: Counts, rng: np.random.Generator) -> bool:
+    """Draw a method and untrained encoders, and say whether the interval of knowledge kept contains the truth."""
+    hard_N = rng.standard_normal(counts.images, np.float32)
+    strengths_J = (DENSE_STRENGTH, *STRENGTHS_J.tolist())
+    drawn = _draw(counts, hard_N, strengths_J, rng)
+    dense, *pruned = (Population({}, {PROBE_PREDICTION: (~right).astype(np.uint8)}) for right in drawn)
+    cells = {("late", sparsity): each for sparsity, each in zip(SPARSITIES, pruned, strict=True)}
+    (floor_KN,) = _draw(counts, hard_N, [FLOOR_STRENGTH], rng)
+    grid = GridView(dense, cells, ("late",), SPARSITIES, np.zeros(counts.images, np.int64), CLASSES, floor_KN)
+    evaluation = Evaluation(bootstrap=BootstrapSpec(draws=1000))
+    found = robustness.METRIC.measure(grid, evaluation)[ROBUSTNESS_KNOWLEDGE_KEPT]
+    true_J, floor = _probability(np.array(strengths_J)), float(_probability(np.array(FLOOR_STRENGTH)))
+    truth = (float(_area(true_J)) - floor) / (float(true_J[0]) - floor)
+    return found.low is not None and found.high is not None and holds(Interval(found.low, found.high), truth)
+
+
 def holds(interval: Interval, truth: float) -> bool:
     """Say whether the truth lies in an interval."""
     return interval.low <= truth <= interval.high
@@ -128,4 +144,4 @@ def class_hits(
         for right_KN in _draw(counts, hard_N, [strength_of(dense), after_N], rng)
     )
     view = CellView("one-shot", Decimal("0.9"), before, after, labels_N, CLASSES)
-    return int(class_impact.METRIC.measure(view, spec.evaluation)[HITS].value or 0)
+    return int(class_impact.METRIC.measure(view, spec.evaluation)[CLASSES_HIT].value or 0)

@@ -70,6 +70,21 @@ Author = Annotated[
 ]
 
 
+class Tuning(Document):
+    """How the hyperparameters were chosen: a result belongs to the search that led to it."""
+
+    budget: Annotated[int, Field(ge=0, le=10**9)]
+    """Number of settings that were trained and compared, 0 to 10^9; 0 where nothing was compared."""
+    search: Annotated[
+        str,
+        Field(min_length=1, max_length=500, description="how settings were chosen, 1 to 500 characters on one line"),
+        AfterValidator(_one_line),
+    ]
+    """How these settings were chosen, such as `grid over learning_rate` or `as published`, at most 500 characters."""
+    split: Literal["validation", "test", "other", "none"]
+    """Which images decided: `validation` images, `test` images, images of an `other` data set, or `none`."""
+
+
 class Manifest(Document):
     """Who submits what, which labels it needs, and its hyperparameters."""
 
@@ -95,6 +110,9 @@ class Manifest(Document):
     """Per dataset name, hyperparameters that take another value there; each must exist under `hyperparameters`."""
     specification_overrides: Annotated[dict[SpecificationName, Overrides], Field(max_length=64)] = {}  # noqa: RUF012
     """Per specification name, the same; they win over those of its datasets, and hold for all of its versions."""
+
+    tuning: Tuning | None = None
+    """How the hyperparameters were chosen (budget, search, split); not part of the identity. Left out: not stated."""
 
     capturable: bool = False
     """Promise that `loss` queues the same work at every update, never waits for it, and changes tensors in place.

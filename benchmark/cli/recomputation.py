@@ -28,7 +28,7 @@ from benchmark.recording.verify import check_attachments, in_words, open_record
 from benchmark.scoring.areas import Areas, areas_by_run
 from benchmark.scoring.definitions import is_comparable, outdated_lines
 from benchmark.scoring.floors import FLOOR_PREFIX
-from benchmark.scoring.metric import Estimate
+from benchmark.scoring.metric import Estimate, within
 from benchmark.scoring.recompute import AreaKey, Recomputed, Values
 from benchmark.spec import UserError
 
@@ -137,9 +137,15 @@ def _pairs(record: EvaluationRecord, again: Recomputed) -> Iterator[_Pair]:
     for cell in record.cells:
         where = f"{cell.task} {cell.schedule} {cell.sparsity:g}"
         found = again.cells.get((cell.task, cell.schedule, _exact(cell.sparsity)), {})
-        yield from _of_estimates(where, cell.metrics, found, again.words)
-    yield from _of_estimates("summary", record.summary, again.summary, again.words)
-    yield from _of_estimates("floor", record.floor or {}, again.floor, again.words)
+        yield from _of_estimates(where, _cut(cell.metrics, cell.num_models), found, again.words)
+    num_models = len({run.seed for run in record.runs})
+    yield from _of_estimates("summary", _cut(record.summary, num_models), again.summary, again.words)
+    yield from _of_estimates("floor", _cut(record.floor or {}, num_models), again.floor, again.words)
+
+
+def _cut(said: Mapping[str, Estimate], num_models: int) -> dict[str, Estimate]:
+    """Cut the intervals of a record to what is possible, as is done today; older records did not."""
+    return {name: within(name, each, num_models) for name, each in said.items()}
 
 
 def _of_run(where: str, said: Values, again: Mapping[str, float]) -> Iterator[_Pair]:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from benchmark.recording.record import CellRecord, EvaluationRecord, RunRecord
 from benchmark.scoring.metric import Estimate
+from benchmark.scoring.score_math import FEWEST_MODELS
 
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 _METRICS = (
@@ -39,14 +40,28 @@ def result_table(record: EvaluationRecord) -> Group:
         cell_at = {0.0: dense.get(task)} | {cell.sparsity: cell for cell in cells}
         label = name if len(dense) == 1 else f"{task} {name}"
         table.add_row(label, *(_accuracy(cell_at.get(sparsity)) for sparsity in (0.0, *sparsities)))
-    lines = [f"{name.split('/')[1]:<10} {_estimate(record.summary[name])}" for name in _SHOWN if name in record.summary]
+    lines = [_headline(record, name) for name in _SHOWN if name in record.summary]
     if not record.is_complete:
         lines = ["no score: some runs have failed"]
-    lines += [f"{line.name}: {_estimate(line.accuracy)} accuracy" for line in record.references]
+    several = len({line.task for line in record.references}) > 1
+    lines += [
+        f"{line.name}{f' ({line.task})' if several else ''}: {_estimate(line.accuracy)} accuracy"
+        for line in record.references
+    ]
     finished = sum(run.status == "finished" for run in record.runs)
     cost = f"{record.cost.train_s:.0f} s of training, {record.cost.scoring_s:.0f} s of scoring"
     lines.append(f"{finished} of {len(record.runs)} runs finished; {cost}")
     return Group(table, *_metric_tables(record), Text("\n".join(lines)))
+
+
+def _headline(record: EvaluationRecord, name: str) -> str:
+    """Return a number of the whole submission: its mean, its interval and what that is about, and the worst seed."""
+    estimate, worst = record.summary[name], (record.worst_seed or {}).get(name)
+    about = ", over models and test images" if estimate.low is not None else ""
+    if estimate.value is not None and estimate.low is None and len({run.seed for run in record.runs}) < FEWEST_MODELS:
+        about = ", too few models for an interval"
+    beside = "" if worst is None or estimate.value is None else f"; worst seed {worst:.3f}"
+    return f"{name.split('/')[1]:<10} {_estimate(estimate)}{about}{beside}"
 
 
 def _metric_tables(record: EvaluationRecord) -> Iterator[Table]:

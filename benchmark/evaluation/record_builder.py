@@ -18,6 +18,7 @@ from benchmark.evaluation.scorer_client import ScorerAnswer
 from benchmark.executors.base import Executor
 from benchmark.executors.failure import Evidence, decide
 from benchmark.plan import Run, Subtree
+from benchmark.plan.encoder_shape import flops_per_view
 from benchmark.plan.state_keys import KEY_VERSION, state_key
 from benchmark.printable import masked
 from benchmark.recording.isolation import ISOLATION_LEVELS, Isolation, weakest
@@ -32,7 +33,10 @@ from benchmark.recording.record import (
     RunRecord,
     SubmissionFacts,
 )
+from benchmark.scoring.metric import Estimate
+from benchmark.scoring.metric_names import PENALTY_SCORE, PROBE_ACCURACY, ROBUSTNESS_SCORE
 from benchmark.scoring.scoring_job import ScoredRun
+from benchmark.scoring.statistics.seeds import worst_seed
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import SegmentFailure, SegmentReport
 
@@ -77,7 +81,7 @@ def build_record(
         tier=prepared.spec.tier,
         submission=_submission_facts(prepared),
         environment=dict(prepared.environment),
-        provenance=provenance_of(prepared, executor),
+        provenance={**provenance_of(prepared, executor), **_arithmetic(prepared, reports)},
         isolation=weakest(levels) if levels else executor.isolation,
         datasets={task: _dataset_facts(prepared, task) for task in prepared.data},
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -96,7 +100,34 @@ def build_record(
         definitions=_definitions(prepared, result.versions),
         floor=dict(result.floor),
         images_per_update=_images_per_update(reports),
+        penalties=_penalties(result.summary),
+        worst_seed=_worst_seed(prepared, result.runs),
+        tuning=_tuning(prepared),
     )
+
+
+def _penalties(summary: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]] | None:
+    """Return the robustness score at every other penalty that was measured; None where none was."""
+    begin = f"{PENALTY_SCORE}:"
+    found = {name.removeprefix(begin): each.value for name, each in summary.items() if name.startswith(begin)}
+    return {penalty: {ROBUSTNESS_SCORE: value} for penalty, value in found.items()} or None
+
+
+def _tuning(prepared: Prepared) -> dict[str, Any] | None:
+    """Return how the submission says that its hyperparameters were chosen; None where it does not."""
+    stated = prepared.admitted.manifest.tuning
+    return None if stated is None else stated.model_dump(mode="json")
+
+
+def _worst_seed(prepared: Prepared, runs: Iterable[ScoredRun]) -> dict[str, float | None] | None:
+    """Return the score of the worst seed, as a board computes it from the runs; None where a run is missing."""
+    found = {(run.task, run.schedule, float(run.sparsity), run.seed): run.metrics.get(PROBE_ACCURACY) for run in runs}
+    accuracy = {key: value for key, value in found.items() if value is not None}
+    chance = {task: 1 / data.dataset.num_classes for task, data in prepared.data.items()}
+    ranked = [schedule.name for schedule in prepared.spec.schedules if not schedule.is_control]
+    sparsities = [float(sparsity) for sparsity in prepared.spec.sparsities]
+    worst = worst_seed(accuracy, chance, ranked, sparsities, prepared.spec.population.models)
+    return None if worst is None else dict(worst)
 
 
 def _definitions(prepared: Prepared, metric_versions: Mapping[str, str]) -> dict[str, str]:
@@ -190,6 +221,23 @@ def _all_reports(prepared: Prepared, store: Store) -> list[SegmentReport]:
 def _images_per_update(reports: Sequence[SegmentReport]) -> ImagesPerUpdate | None:
     counted = images_per_update(reports)
     return None if counted is None else ImagesPerUpdate(**counted)
+
+
+def _arithmetic(prepared: Prepared, reports: Sequence[SegmentReport]) -> dict[str, float]:
+    """Return the floating-point operations of one run, averaged over tasks; nothing where images were not counted.
+
+    Of the convolutions of the dense encoder. A copy of the encoder only looks at its images, a third of the work.
+    """
+    counted = images_per_update(reports)
+    if counted is None:
+        return {}
+    subtrees = {subtree.task: subtree for subtree in prepared.plan.subtrees}
+    per_run: list[float] = []
+    for task, subtree in subtrees.items():
+        shape, encoder = prepared.facts[task].image_shape, prepared.spec.tasks[subtree.task_index].encoder
+        images = counted["encoder"] + counted["copies"] / 3
+        per_run.append(subtree.total_steps * images * flops_per_view(encoder, shape))
+    return {"training_flops_per_run": sum(per_run) / len(per_run)}
 
 
 def _cost(prepared: Prepared, reports: Sequence[SegmentReport], scoring_s: float) -> Cost:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, cast
 
 from benchmark.plan.capacity import nothing_left
 from benchmark.plan.events import PruneEvent, compile_events
@@ -100,9 +101,36 @@ class Plan:
 
 
 def task_name(spec: BenchmarkSpec, index: int) -> str:
-    """Return the name of a task in records: `dataset/encoder`, and its position where two tasks share both."""
+    """Return the name of a task in records: `dataset/encoder`, and what differs where several tasks share both.
+
+    What differs is as few settings as tell them apart, in their order in the document: `digits/resnet8 (width 2)`;
+    tasks that are equal in everything have their position.
+    """
     names = [f"{task.dataset.name}/{task.encoder.name}" for task in spec.tasks]
-    return names[index] if names.count(names[index]) == 1 else f"{names[index]}#{index}"
+    alike = [task for task, name in zip(spec.tasks, names, strict=True) if name == names[index]]
+    if len(alike) == 1:
+        return names[index]
+    settings = [dict(_settings(task.model_dump(mode="json"))) for task in alike]
+    mine = dict(_settings(spec.tasks[index].model_dump(mode="json")))
+    told_apart_by: list[str] = []
+    for name in mine:
+        if len({str(each.get(name)) for each in settings}) > 1:
+            told_apart_by.append(name)
+        if len({tuple(str(each.get(known)) for known in told_apart_by) for each in settings}) == len(settings):
+            break
+    else:
+        return f"{names[index]}#{index}"
+    told = [f"{name.rpartition('.')[2]} {mine[name]}" for name in told_apart_by]
+    return f"{names[index]} ({', '.join(told)})"
+
+
+def _settings(document: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every setting of a document with the names that lead to it, `training.epochs` for instance."""
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from _settings(cast("dict[str, Any]", value), f"{place}{name}.")
+        else:
+            yield f"{place}{name}", value
 
 
 def make_plan(

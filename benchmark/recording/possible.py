@@ -1,68 +1,21 @@
 """Which values the numbers of a record can have at all: a record with any other is refused, whoever signed it.
 
-It owns a table of ranges by group of numbers, and looks at nothing but the record. It refuses to say whether a possible
-value is the right one: `benchmark.scoring.recompute` does so, as far as the outcomes beside a record determine it.
+It looks at nothing but the record; which values are possible stands in `benchmark.scoring.statistics.ranges`. It
+refuses to say whether a possible value is the right one: `benchmark.scoring.recompute` does so, as far as the outcomes
+beside a record determine it.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 
 from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring.metric import Estimate
-
-Range = tuple[float, float]
-
-SHARE: Range = (0.0, 1.0)
-SIGNED_SHARE: Range = (-1.0, 1.0)
-AT_LEAST_ZERO: Range = (0.0, math.inf)
-ANY: Range = (-math.inf, math.inf)
+from benchmark.scoring.statistics.ranges import bare, range_of
 
 ROUNDING = 1e-6
 """How far a number may leave its range, relative to its size where that is above 1: means of float32 do."""
-
-POSSIBLE: Mapping[str, Range] = {
-    "linear/*": SHARE,
-    "knn/*": SHARE,
-    "transfer/*": SHARE,
-    "calibration/error": SHARE,
-    "calibration/overconfidence": SIGNED_SHARE,
-    "cka/*": SHARE,
-    "cka_other_seed/*": SHARE,
-    "class_impact/largest_drop": (0.0, 2.0),
-    "class_impact/*": AT_LEAST_ZERO,
-    "corruption/accuracy": SHARE,
-    "corruption/mean_error": (0.0, 100.0),
-    "corruption/excess_error_gap": (-200.0, 200.0),
-    "depth/pred_shift": ANY,
-    "depth/true_shift": ANY,
-    "depth/*": AT_LEAST_ZERO,
-    "geometry/dead_units": SHARE,
-    "geometry/rankme": AT_LEAST_ZERO,
-    "geometry/alignment": AT_LEAST_ZERO,
-    "geometry/uniformity": (-math.inf, 0.0),
-    "knowledge/above_floor": (-100.0, 100.0),
-    "knowledge/kept": ANY,
-    "label_change/churn": SHARE,
-    "label_change/taxicab": AT_LEAST_ZERO,
-    "pie/excess": SIGNED_SHARE,
-    "pie/*": SHARE,
-    "pie_overlap/*": SHARE,
-    "prune_potential/*": SHARE,
-    "q_score_2022/auroc": SHARE,
-    "q_score_2024/auroc": SHARE,
-    "q_score_2022/undefined": SHARE,
-    "q_score_2024/empty": SHARE,
-    "robustness/knowledge_kept": ANY,
-    "robustness/retention": ANY,
-    "robustness/*": SIGNED_SHARE,
-    "sparsity/compression": (1.0, math.inf),
-    "sparsity/*": SHARE,
-}
-"""By name of a number, without the part after its colon; `group/*` stands for all others of the group."""
 
 _MAY_EXCLUDE = ("prune_potential/",)
 """Groups whose interval need not hold the value: a percentile bootstrap of a number that is no mean."""
@@ -135,7 +88,7 @@ def _estimates(where: str, estimates: Mapping[str, Estimate]) -> Iterator[str]:
             yield f"{where}: {name}: expected a value with both of its bounds, got {_shown(each)}"
         elif not (math.isfinite(low) and math.isfinite(high)) or low > high + _slack(high):
             yield f"{where}: {name}: expected a lower bound below the upper one, got {_shown(each)}"
-        elif not low - _slack(low) <= each.value <= high + _slack(high) and not _bare(name).startswith(_MAY_EXCLUDE):
+        elif not low - _slack(low) <= each.value <= high + _slack(high) and not bare(name).startswith(_MAY_EXCLUDE):
             yield f"{where}: {name}: expected a value within its own interval, got {_shown(each)}"
 
 
@@ -146,25 +99,6 @@ def _outside(where: str, numbers: Iterable[tuple[str, float | None]]) -> Iterato
         low, high = range_of(name)
         if not math.isfinite(value) or not low - _slack(value) <= value <= high + _slack(value):
             yield f"{where}: {name}: expected {_in_words(low, high)}, got {value:g}"
-
-
-@lru_cache(maxsize=4096)
-def range_of(name: str) -> Range:
-    """Return the smallest and the largest value that a number can have; infinite where nothing is known.
-
-    Args:
-        name: `group/metric`, with `:part` behind it or `dense:` or `pruned:` before it.
-
-    Example:
-        >>> range_of("dense:linear/accuracy"), range_of("robustness/score:early")
-        ((0.0, 1.0), (-1.0, 1.0))
-    """
-    bare = _bare(name)
-    return POSSIBLE.get(bare) or POSSIBLE.get(f"{bare.partition('/')[0]}/*") or ANY
-
-
-def _bare(name: str) -> str:
-    return re.sub(r"^(dense|pruned):", "", name).partition(":")[0]
 
 
 def _slack(number: float) -> float:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from benchmark.plan.plan import DENSE
 from benchmark.scoring.floors import Floors, accuracies
-from benchmark.scoring.metric import CellFloor, CellView, Estimate, GridView, Labels, Outcome, Population
-from benchmark.scoring.metric_names import PROBE_PREDICTION
+from benchmark.scoring.metric import CellFloor, CellView, Estimate, GridView, Labels, Outcome, Population, within
+from benchmark.scoring.metric_names import PROBE_ACCURACY, PROBE_PREDICTION
 from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS
 from benchmark.scoring.scoring_job import ScoredCell, TaskToScore
 from benchmark.spec import BenchmarkSpec, Evaluation
@@ -65,6 +65,7 @@ def score_cells(
             view = CellView(schedule, sparsity, parent, population, labels_N, task.num_classes, floor)
             for metric in CELL_METRICS:
                 metrics |= metric.measure(view, evaluation)
+        metrics = {name: within(name, each, len(own)) for name, each in metrics.items()}
         cells.append(
             ScoredCell(task=task.name, schedule=schedule, sparsity=sparsity, num_models=len(own), metrics=metrics)
         )
@@ -82,8 +83,10 @@ def _floor(cell: Cell, own: BySeed, floors: Floors | None) -> CellFloor | None:
 def floor_estimates(spec: BenchmarkSpec, task: str, floors: Floors) -> dict[str, Estimate]:
     """Return the accuracy of untrained encoders: by `task`, and pruned alike by `task/schedule/sparsity`."""
     return {
-        task if cell == DENSE_CELL else f"{task}/{cell[0]}/{cell[1]}": Estimate.over_models(
-            accuracies(by_seed, sorted(by_seed)), spec.evaluation.bootstrap.confidence
+        task if cell == DENSE_CELL else f"{task}/{cell[0]}/{cell[1]}": within(
+            PROBE_ACCURACY,
+            Estimate.over_models(accuracies(by_seed, sorted(by_seed)), spec.evaluation.bootstrap.confidence),
+            len(by_seed),
         )
         for cell, by_seed in floors.items()
     }
@@ -121,6 +124,7 @@ def grid_summary(
     summary = {f"dense:{name}": estimate for name, estimate in dense_cell.metrics.items()}
     for metric in GRID_METRICS:
         summary |= metric.measure(grid, spec.evaluation)
+    summary = {name: within(name, each, spec.population.models) for name, each in summary.items()}
     return summary | _averages_over_grid(spec, cells)
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.scoring.compute import ON_CPU, Compute
-from benchmark.scoring.score_math import t_interval
+from benchmark.scoring.score_math import FEWEST_MODELS, t_interval
+from benchmark.scoring.statistics.ranges import range_of
 from benchmark.spec import Evaluation
 
 Features = NDArray[np.float32]
@@ -61,7 +62,7 @@ class Estimate(BaseModel):
         """Return the mean over models with its t interval; undefined if it is (NaN, infinite) for any of them.
 
         Args:
-            values_K: float64 (K,), one number per model; undefined for K = 0, without an interval for K = 1.
+            values_K: float64 (K,), one number per model; undefined for K = 0, without an interval for K < 3.
             confidence: nominal coverage of the interval, in (0, 1).
 
         Example:
@@ -72,6 +73,27 @@ class Estimate(BaseModel):
             return cls(value=None)
         low, high = t_interval(values_K, confidence) or (None, None)
         return cls(value=float(values_K.mean()), low=low, high=high)
+
+
+def within(name: str, estimate: Estimate, num_models: int) -> Estimate:
+    """Cut an interval to the possible values; of too few models it says nothing and is left out.
+
+    Args:
+        name: of the number.
+        estimate: as its metric gives it.
+        num_models: how many models it is an estimate from.
+
+    Example:
+        >>> within("label_change/churn", Estimate(value=0.1, low=-0.2, high=0.4), num_models=6)
+        Estimate(value=0.1, low=0.0, high=0.4)
+    """
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return estimate
+    if num_models < FEWEST_MODELS:
+        return Estimate(value=estimate.value)
+    lowest, highest = range_of(name)
+    low, high = max(estimate.low, min(lowest, estimate.value)), min(estimate.high, max(highest, estimate.value))
+    return Estimate(value=estimate.value, low=low, high=high)
 
 
 @dataclass(frozen=True)

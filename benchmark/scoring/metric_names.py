@@ -50,8 +50,17 @@ ROBUSTNESS_RETENTION = "robustness/retention"
 ROBUSTNESS_KNOWLEDGE_KEPT = "robustness/knowledge_kept"
 """Share of what training added that is kept, over the ranked schedules."""
 
+PENALTY_ACCURACY, PENALTY_SCORE = "penalty/accuracy", "penalty/score"
+"""Accuracy and robustness score through linear probes of another penalty; `:` and the penalty follow."""
+
+KNN_ACCURACY, KNN_SCORE = "knn/accuracy", "knn/score"
+"""The same by a vote of the nearest training images."""
+
 KNOWLEDGE_KEPT, ABOVE_FLOOR = "knowledge/kept", "knowledge/above_floor"
 """The same of one cell; and its accuracy above untrained encoders that are pruned alike, in percentage points."""
+
+PUBLISHED_PIE, TIED_MODES = "pie/published", "pie/tied"
+"""Share of published PIEs, which depends on the tie rule and never ranks, and share of test images with a tie."""
 
 EXCESS_PIE = "pie/excess"
 """Disagreement that pruning adds to what two halves of the dense population disagree on."""

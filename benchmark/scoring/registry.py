@@ -18,10 +18,11 @@ from benchmark.scoring.metrics import (
     similarity,
     sparsity_audit,
 )
-from benchmark.scoring.probes import knn, linear_probe, transfer
+from benchmark.scoring.probes import knn, linear_probe, penalties, transfer
 
 MODEL_METRICS: tuple[ModelMetric, ...] = (
     linear_probe.METRIC,
+    penalties.METRIC,
     sparsity_audit.METRIC,
     knn.METRIC,
     q_score.METRIC,
@@ -43,7 +44,9 @@ CELL_METRICS: tuple[CellMetric, ...] = (
     corruption.CELL_METRIC,
     knowledge.METRIC,
 )
-GRID_METRICS: tuple[GridMetric, ...] = (robustness.METRIC, label_change.PIE_OVERLAP, prune_potential.METRIC)
+GRID_METRICS: tuple[GridMetric, ...] = (
+    robustness.METRIC, penalties.GRID_METRIC, label_change.PIE_OVERLAP, prune_potential.METRIC,
+)  # fmt: skip
 
 
 def all_columns() -> tuple[Column, ...]:

@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Doubles = NDArray[np.float64]
 
+FEWEST_MODELS = 3
+"""Of fewer models no interval is given: with one degree of freedom it would span most of what is possible."""
+
 
 class Interval(NamedTuple):
     """Lower and upper bound of an interval."""
@@ -144,10 +147,37 @@ def modal_labels(labels_KN: NDArray[Any], num_classes: int) -> NDArray[np.int64]
     return label_histogram(labels_KN, num_classes).argmax(axis=1).astype(np.int64, copy=False)
 
 
+def jaccard_by_chance(size_first: int, size_second: int, num_examples: int) -> float:
+    """Return the mean overlap (intersection over union) of two sets that are drawn independently.
+
+    `sum_m P(m) m / (n1 + n2 - m)` with m hypergeometric; the ratio of the means is half of it for sets of 1.
+
+    Args:
+        size_first: n1, in [0, num_examples].
+        size_second: n2, the same.
+        num_examples: N, at least 1.
+
+    Returns:
+        In [0, 1]; NaN where both sets are empty.
+
+    Example:
+        >>> round(jaccard_by_chance(3, 3, 6), 3), jaccard_by_chance(1, 1, 10)
+        (0.365, 0.1)
+    """
+    from scipy.stats import hypergeom  # here, because most pages do without
+
+    total = size_first + size_second
+    if not total:
+        return math.nan
+    sizes = np.arange(max(0, total - num_examples), min(size_first, size_second) + 1)
+    chances: Any = hypergeom.pmf(sizes, num_examples, size_first, size_second)
+    return float(chances @ (sizes / (total - sizes)))
+
+
 def t_interval(samples: Doubles, confidence: float) -> Interval | None:
     """Return the t interval of a mean over models: `mean -+ t_{K-1} s / sqrt(K)`, `s` with K - 1 in the denominator.
 
-    It treats the test examples as fixed. None below two models; of width zero where all models agree.
+    It treats the test examples as fixed. None below `FEWEST_MODELS`; of width zero where all models agree.
 
     Args:
         samples: float64 (K,), one number per model.
@@ -157,7 +187,7 @@ def t_interval(samples: Doubles, confidence: float) -> Interval | None:
         >>> [round(bound, 3) for bound in t_interval(np.array([0.7, 0.8, 0.9]), confidence=0.95)]
         [0.552, 1.048]
     """
-    if len(samples) < 2:
+    if len(samples) < FEWEST_MODELS:
         return None
     mean, error = float(np.mean(samples)), float(np.std(samples, ddof=1) / np.sqrt(len(samples)))
     margin = t_quantile(len(samples) - 1, confidence) * error

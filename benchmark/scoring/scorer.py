@@ -34,7 +34,8 @@ from benchmark.scoring.areas import areas_table, write_areas
 from benchmark.scoring.compute import MIB
 from benchmark.scoring.floors import floors_table
 from benchmark.scoring.invalid_output import InvalidOutput
-from benchmark.scoring.metric import Estimate, Outcome
+from benchmark.scoring.metric import Estimate, Outcome, within
+from benchmark.scoring.metric_names import PROBE_ACCURACY
 from benchmark.scoring.reading.device import configure
 from benchmark.scoring.reading.floor_reader import floors_by_cell, read_floors
 from benchmark.scoring.reading.maps import SCHEMA, draw_maps
@@ -42,6 +43,7 @@ from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.references import reference_lines
 from benchmark.scoring.reading.worker_pool import fill_cache, reader_of
 from benchmark.scoring.registry import all_columns, metric_versions
+from benchmark.scoring.score_math import FEWEST_MODELS
 from benchmark.scoring.scorer_exit import WORKER_KILLED
 from benchmark.scoring.scoring_job import (
     AREAS_FILE,
@@ -87,7 +89,7 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
         floor |= floor_estimates(job.spec, task.name, floors)
         task_cells = score_cells(job.spec.evaluation, task, reader.test.labels, outcomes, populations, floors)
         cells += task_cells
-        references += reference_lines(reader)
+        references += [_cut(line) for line in reference_lines(reader)]
         maps.append(draw_maps(job.spec, reader))
         areas += [_areas(job, reader, outcomes), floors_table(task.name, task.num_classes, untrained)]
         if summary := grid_summary(job.spec, task, reader.test.labels, populations, task_cells, floors):
@@ -101,6 +103,10 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
         columns=all_columns(), runs=tuple(runs), cells=tuple(cells), references=tuple(references),
         floor=floor, summary=summary, versions=metric_versions(),
     )
+
+
+def _cut(line: ScoredReference) -> ScoredReference:
+    return line.model_copy(update={"accuracy": within(PROBE_ACCURACY, line.accuracy, FEWEST_MODELS)})
 
 
 def _scored_run(reader: TaskReader, run: RunToScore) -> tuple[ScoredRun, Outcome | None]:

@@ -16,23 +16,18 @@ import pyarrow as pa
 
 from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.recording.trust import Signer
-from benchmark.scoring.metric import Column
+from benchmark.scoring.metric import Column, Estimate
 from benchmark.scoring.metric_names import PROBE_ACCURACY
+from benchmark.scoring.statistics.seeds import Run, score_per_seed, two_groups
+from leaderboard.board.inference.costs import BOARD_COLUMNS, WORST_SEED, costs
 from leaderboard.board.inference.evidence import Evidence
+from leaderboard.board.inference.pruned_floor import floor_rows
 from leaderboard.board.recorded_spec import chance_of, digest_of, read_spec
 
 DENSE = "dense"
 SUMMARY = ""
 """Schedule of the rows in `Board.numbers` that describe a whole submission."""
 MAX_MESSAGE_CHARACTERS = 300
-
-COST_COLUMNS = (
-    Column(name="cost/device_time", title="Device time", unit="h", better="lower",
-           description="Hours of training and scoring on one device, shared training counted once."),
-    Column(name="cost/peak_memory", title="Peak memory", unit="GiB", better="lower",
-           description="Largest resident memory of any trainer (device memory on a GPU)."),
-)  # fmt: skip
-"""Numbers that the board derives from the cost of a record."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +60,7 @@ class Entry:
     `controlled` says which schedule a control differs from in its criterion only, `chance` the accuracy of guessing per
     task; `signed_by` and `key_id` say who vouches for all of it. `name` is that of the submission; where two signers on
     a board use the same one, `assemble` adds the signer. The digests are those of the files beside the record.
+    `seed_scores` is the robustness score of every seed; () where a run is missing.
     """
 
     path: str
@@ -98,6 +94,13 @@ class Entry:
     outcomes_sha256: str = ""
     areas_sha256: str | None = None
     signed_at: str = ""
+    seed_scores: tuple[float, ...] = ()
+
+    @property
+    def seed_groups(self) -> str:
+        """Say that seeds fall into two groups; empty where they do not."""
+        found = two_groups(self.seed_scores)
+        return "" if found is None else found.sentence
 
     @property
     def submission(self) -> str:
@@ -169,8 +172,9 @@ def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
     """
     try:
         return Condensed(
-            entry_of(path, record, signer), _table(_number_rows(record), NUMBERS), _table(_seed_rows(record), SEEDS)
-        )
+            entry := entry_of(path, record, signer), _table(_number_rows(record, entry), NUMBERS),
+            _table(_seed_rows(record), SEEDS),
+        )  # fmt: skip
     except OverflowError:
         raise ValueError("expected seeds of at most 64 bits, got a larger one") from None
 
@@ -214,6 +218,11 @@ def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:
     tasks = tuple(dict.fromkeys(run.task for run in record.runs))
     names = dict.fromkeys(run.schedule for run in record.runs if run.schedule != DENSE)
     spec = read_spec(record.spec, names)
+    ranked = tuple(name for name in names if name not in spec.controls)
+    sparsities = tuple(sorted({run.sparsity for run in record.runs if run.schedule != DENSE}))
+    chance, num_models = chance_of(record.datasets, tasks), len({run.seed for run in record.runs})
+    accuracy: dict[Run, float] = {(task, *where): value for task, *where, value in _seed_rows(record)}
+    seed_scores = tuple(score_per_seed(accuracy, chance, ranked, sparsities).values())
     return Entry(
         path=path,
         evaluation_key=record.evaluation_key,
@@ -231,33 +240,32 @@ def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:
         key_id=signer.key.id,
         created=record.created,
         tasks=tasks,
-        schedules=tuple(name for name in names if name not in spec.controls),
+        schedules=ranked,
         controls=tuple(name for name in names if name in spec.controls),
         controlled=spec.controlled,
-        sparsities=tuple(sorted({run.sparsity for run in record.runs if run.schedule != DENSE})),
-        chance=chance_of(record.datasets, tasks),
+        sparsities=sparsities,
+        chance=chance,
         confidence=spec.confidence,
-        num_models=len({run.seed for run in record.runs}),
+        num_models=num_models,
         num_runs=len(record.runs),
         failed=tuple(_failed(run) for run in record.runs if run.status == "failed"),
         device_s=record.cost.train_s + record.cost.scoring_s,
-        columns=record.columns + COST_COLUMNS,
+        columns=record.columns + BOARD_COLUMNS,
         references=tuple(
             Reference(r.task, r.name, r.accuracy.value, r.accuracy.low, r.accuracy.high) for r in record.references
         ),
         outcomes_sha256=record.outcomes_sha256,
         areas_sha256=record.areas_sha256,
         signed_at=record.signed_at,
+        seed_scores=seed_scores if record.is_complete and len(seed_scores) == num_models else (),
     )
 
 
-def _number_rows(record: EvaluationRecord) -> Iterable[tuple[Any, ...]]:
-    hours = (record.cost.train_s + record.cost.scoring_s) / 3600
-    memory = record.cost.peak_memory_bytes / 2**30
-    yield ("", SUMMARY, float("nan"), "cost/device_time", hours, None, None)
-    yield ("", SUMMARY, float("nan"), "cost/peak_memory", memory, None, None)
-    for metric, estimate in record.summary.items():
+def _number_rows(record: EvaluationRecord, entry: Entry) -> Iterable[tuple[Any, ...]]:
+    worst = {WORST_SEED: Estimate(value=min(entry.seed_scores))} if entry.seed_scores else {}
+    for metric, estimate in {**record.summary, **worst, **costs(record)}.items():
         yield ("", SUMMARY, float("nan"), metric, estimate.value, estimate.low, estimate.high)
+    yield from floor_rows(record)
     for cell in record.cells:
         for metric, estimate in cell.metrics.items():
             yield (cell.task, cell.schedule, cell.sparsity, metric, estimate.value, estimate.low, estimate.high)

@@ -69,6 +69,11 @@ def exemplars(dense: Predictions, pruned: Predictions) -> list[Exemplar]:
     return sorted(found, key=lambda each: (-each.strength, each.example))
 
 
+def tied_share(dense: Predictions, pruned: Predictions) -> float:
+    """Return the share of images for which several classes tie for the mode of either population, in [0, 1]."""
+    return float((dense.is_tied | pruned.is_tied).mean())
+
+
 def votes(dense: Predictions, pruned: Predictions, example: int, names: Mapping[str, str]) -> pd.DataFrame:
     """Count what the models of both populations predict for one image.
 

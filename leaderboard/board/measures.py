@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
+from benchmark.scoring.score_math import FEWEST_MODELS
+from benchmark.scoring.statistics.ranges import bare
 from leaderboard.board.board import Board, Entry
 from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.inference.costs import SCORE_PER_COMPUTE, WORST_SEED
 from leaderboard.board.ranking import Direction
-from leaderboard.board.standings import SELECTION, Row, cell_scores, columns_of, describe, summary_scores
-from leaderboard.board.wording import percent
+from leaderboard.board.standings import Row, cell_scores, columns_of, describe, summary_scores
+from leaderboard.board.wording import is_published_pie, percent
+
+_OVER_IMAGES = ("robustness/", "pie/", "prune_potential/")
+"""Groups of numbers whose intervals are about models and test images; all others are t intervals over models."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +29,11 @@ class Numbers:
 
     @property
     def rankable(self) -> list[str]:
-        """Numbers with a better direction, the robustness score first."""
-        names = [name for name in self.scores if name in self.columns and self.columns[name].better != "neither"]
+        """Numbers with a better direction, the robustness score first; older records gave the published PIE one."""
+        names = [
+            name for name in self.scores
+            if name in self.columns and self.columns[name].better != "neither" and not is_published_pie(name)
+        ]  # fmt: skip
         return sorted(names, key=lambda name: (name != ROBUSTNESS_SCORE, name.startswith("cost/")))
 
     @property
@@ -60,4 +69,16 @@ def resampled(by: str, ranking: Sequence[Row]) -> str:
     """Name what the intervals of the number ranked by are about."""
     counted = "/".join(map(str, sorted({row.entry.num_models for row in ranking})))
     models = f"models ({counted} per cell)"
-    return f"{models} only" if by == SELECTION.name else f"{models} and test examples"
+    if ranking and min(row.entry.num_models for row in ranking) < FEWEST_MODELS:
+        models = f"models ({counted} per cell; fewer than {FEWEST_MODELS} are too few for an interval)"
+    return f"{models} and test examples" if is_over_images(by) else f"{models} only"
+
+
+def is_over_images(name: str) -> bool:
+    """Say whether the interval of a number is about test images too, and not about models alone.
+
+    >>> is_over_images("robustness/score:late"), is_over_images("knowledge/kept"), is_over_images("pruned:pie/excess")
+    (True, False, True)
+    """
+    number = bare(name)
+    return number == SCORE_PER_COMPUTE or (number.startswith(_OVER_IMAGES) and number != WORST_SEED)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.scoring.score_math import t_quantile
+from benchmark.scoring.score_math import jaccard_by_chance, t_quantile
 from leaderboard.board.estimates import IntervalEstimate
 
 Doubles = NDArray[np.float64]
@@ -37,10 +37,10 @@ class Overlap:
 
     @property
     def jaccard_by_chance(self) -> float | None:
-        """The same if sets of these sizes were drawn independently: expected intersection n1 n2 / N."""
-        common = self.first * self.second / self.num_examples
-        union = self.first + self.second - common
-        return common / union if union else None
+        """Mean of the same over sets of these sizes that are drawn independently; None where both sets are empty."""
+        if not self.first + self.second:
+            return None
+        return jaccard_by_chance(self.first, self.second, self.num_examples)
 
 
 def welch_difference(first_K: Doubles, second_L: Doubles, confidence: float) -> IntervalEstimate:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.scoring.score_math import modal_labels
+from benchmark.scoring.score_math import label_histogram, modal_labels
 
 CellKey = tuple[str, str, float]
 """Task, schedule, sparsity."""
@@ -44,6 +44,12 @@ class Predictions:
     def modal(self) -> NDArray[np.int64]:
         """Most frequent prediction per example, ties to the lowest class, int64 (N,)."""
         return modal_labels(self.predicted_KN, int(self.predicted_KN.max()) + 1)
+
+    @property
+    def is_tied(self) -> NDArray[np.bool_]:
+        """Whether several classes are predicted equally often and most often, per example, bool (N,)."""
+        counts_NC = label_histogram(self.predicted_KN, int(self.predicted_KN.max()) + 1)
+        return (counts_NC == counts_NC.max(axis=1, keepdims=True)).sum(axis=1) > 1
 
     def is_of_same_examples(self, other: Predictions) -> bool:
         """Whether both were read on the same test examples, as far as their true classes tell."""

@@ -21,8 +21,9 @@ from benchmark.scoring.metric_names import (
     ROBUSTNESS_RETENTION,
     ROBUSTNESS_SCORE_HIGH,
 )
+from leaderboard.board.inference.costs import SCORE_PER_COMPUTE, WORST_SEED
 from leaderboard.board.standings import Row
-from leaderboard.board.wording import TRACKS, bounds, one_line
+from leaderboard.board.wording import TRACKS, beside, bounds, one_line, tied_beside
 
 HELP = {
     "rank": "The places this submission may hold: 1 + the number of submissions separated from it on the better side, "
@@ -37,10 +38,11 @@ HELP = {
 }  # fmt: skip
 """What a column of the frame means, by its name."""
 PREFERRED = (
-    ROBUSTNESS_KNOWLEDGE_KEPT, ABOVE_FLOOR, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH, EXCESS_PIE,
+    WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ABOVE_FLOOR, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH,
+    EXCESS_PIE,
     "depth/pred_shift",
     "q_score_2022/mean", "class_impact/hit", "corruption/mean_error", "sparsity/effective", "cost/device_time",
-    "cost/peak_memory",
+    "cost/peak_memory", SCORE_PER_COMPUTE,
 )  # fmt: skip
 """Numbers shown first where they exist; the others are one click away."""
 MAX_UNKNOWN = 6
@@ -73,14 +75,15 @@ def ranked_frame(
     for metric in metrics:
         table[metric] = [_value(row, metric) for row in rows]
         if intervals:
-            table[f"{metric} interval"] = [bounds(row.scores.get(metric)) for row in rows]
+            ties = tied_beside(metric)
+            table[f"{metric} interval"] = [beside(metric, row.scores.get(metric), _value(row, ties)) for row in rows]
     table |= {
         "models": [row.entry.num_models for row in rows],
         "isolation": [_isolation(row.entry.isolation, row.entry.path, f"{shipped}{os.sep}") for row in rows],
         "tier": [one_line(row.entry.tier, 40) for row in rows],
         "signed": [one_line(row.entry.signed_by, 60) for row in rows],
         "date": [row.entry.created[:10] for row in rows],
-        "note": [row.standing.reason or _older(row) for row in rows],
+        "note": ["; ".join(filter(None, (row.standing.reason or _older(row), row.entry.seed_groups))) for row in rows],
     }
     return pd.DataFrame(table)
 

@@ -5,7 +5,6 @@ Pure. It does not draw.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pandas as pd
 
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
-from benchmark.scoring.score_math import area_over_compression, chance_corrected
+from benchmark.scoring.statistics.seeds import score_per_seed
 from leaderboard.board.board import DENSE, SUMMARY, Board, Entry
 from leaderboard.board.estimates import IntervalEstimate, Scores, mean_over_models
 from leaderboard.board.inference.evidence import Evidence
@@ -246,15 +245,8 @@ def _selection_score(
         return None
     fields = (runs[name].tolist() for name in ("task", "schedule", "sparsity", "seed"))
     accuracy = dict(zip(zip(*fields, strict=True), runs["accuracy"].tolist(), strict=True))
-    wanted = [(task, schedule) for task in entry.tasks for schedule in schedules]
-    areas_K: list[float] = []
-    for seed in sorted(set(runs["seed"].tolist())):
-        areas: list[float] = []
-        for task, schedule in wanted:
-            found = [accuracy.get((task, schedule, sparsity, seed), math.nan) for sparsity in sparsities]
-            heights = [chance_corrected(each, entry.chance[task]) for each in found]
-            areas.append(float(area_over_compression(sparsities, heights)))
-        areas_K.append(float(np.mean(areas)))
-    if len(areas_K) < entry.num_models or math.isnan(sum(areas_K)):
+    chance = {task: entry.chance[task] for task in entry.tasks}
+    scores = score_per_seed(accuracy, chance, schedules, sparsities)
+    if len(scores) < entry.num_models:
         return None
-    return mean_over_models(np.array(areas_K), entry.confidence)
+    return mean_over_models(np.array(list(scores.values())), entry.confidence)

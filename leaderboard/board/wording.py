@@ -7,6 +7,8 @@ import string
 from urllib.parse import urlsplit
 
 from benchmark.scoring.metric import Column
+from benchmark.scoring.metric_names import PUBLISHED_PIE, TIED_MODES
+from benchmark.scoring.score_math import FEWEST_MODELS
 from leaderboard.board.estimates import IntervalEstimate
 
 TRACKS = {"each": "Each track", "all": "Together", "none": "No labels", "labels": "Labels"}
@@ -61,6 +63,38 @@ def bounds(interval: IntervalEstimate | None) -> str:
     if interval is None or interval.low == interval.high:
         return ""
     return f"{interval.low:.3f} – {interval.high:.3f}"
+
+
+def is_published_pie(name: str) -> bool:
+    """Say whether a number is the share of published PIEs, of a cell or as a mean of pruned cells."""
+    return name.removeprefix("pruned:") == PUBLISHED_PIE
+
+
+def beside(name: str, estimate: IntervalEstimate | None, tied: float | None) -> str:
+    """Return what is written beside a number: its bounds; beside published PIEs, how many depend on the tie rule.
+
+    >>> beside("pie/published", IntervalEstimate(0.2, 0.2, 0.2), 0.173), beside("pie/published", None, None)
+    ('17.3 % ties', '')
+    """
+    if is_published_pie(name) and estimate is not None and tied is not None:
+        return f"{100 * tied:.1f} % ties"
+    return bounds(estimate)
+
+
+def tied_beside(name: str) -> str:
+    """Name the share of ties that belongs to a share of published PIEs."""
+    return name.replace(PUBLISHED_PIE, TIED_MODES)
+
+
+def spread(interval: IntervalEstimate, num_models: int) -> str:
+    """Bounds for people, or why there are none.
+
+    >>> spread(IntervalEstimate(0.5, 0.5, 0.5), 2), spread(IntervalEstimate(0.5, 0.4, 0.6), 6)
+    ('too few models for an interval', '0.400 – 0.600')
+    """
+    if num_models < FEWEST_MODELS:
+        return "too few models for an interval"
+    return bounds(interval) or "no interval"
 
 
 def p_value(value: float) -> str:

@@ -111,7 +111,7 @@ def _row(
     heights = [value for curve in ranked.curves.values() for value in curve]
     mine = ranked.curves.get(entry.path, [])
     drawn = sparkline(mine, (min(heights), max(heights)), looks[entry.name].colour) if len(mine) > 1 else None
-    note = f"not ranked: {unranked}" if unranked else text("note")
+    note = f"not ranked: {text('note')}" if unranked else text("note")
     return (
         Cell(text("rank"), f"ties {text('ties')}" if text("ties") else ""),
         Cell(text("submission"), note, paths[entry.path].page),

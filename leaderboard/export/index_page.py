@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.claims import SECTIONS, Claim, claim_frame, claims
 from leaderboard.board.measures import resampled
-from leaderboard.board.stability import leaders
+from leaderboard.board.stability import SENSITIVITY, leaders, neighbouring_orders, order_frame
 from leaderboard.board.standings import rows
 from leaderboard.board.wording import TIERS, heading, one_line, p_value
 from leaderboard.export.arena_ranking import ArenaRanking, ranked_table, track_title
@@ -52,6 +52,8 @@ class Section:
     level: str
     family: int
     stability: Table
+    orders: Table | None
+    readings: str
     failures: Table | None
     downloads: tuple[tuple[str, str], ...]
 
@@ -95,6 +97,8 @@ def section(
         level=f"{level:.2g}",
         family=found[0].family if found else 0,
         stability=_stability(ranked),
+        orders=_orders(snapshot, ranked),
+        readings=SENSITIVITY,
         failures=_failures(ranked),
         downloads=tuple(downloads.items()),
     )
@@ -128,6 +132,12 @@ def _stability(ranked: ArenaRanking) -> Table:
     found = leaders(ranked.ranking, {name: columns[name] for name in ranked.numbers.of_whole_submissions}, ranked.by)
     headings = {"by": "Ranked by", "leaders": "Not separated from the best", "agreement": "Agreement"}
     return from_frame(found, "Leaders by every number", headings, {"agreement": lambda value: number(value, 2)})
+
+
+def _orders(snapshot: BoardSnapshot, ranked: ArenaRanking) -> Table | None:
+    found = neighbouring_orders(snapshot.board, ranked.entries)[:MAX_CLAIMS]
+    headings = {"order": "Order", "holds": "Readings", "against": "Not in", "missing": "Not measured"}
+    return from_frame(order_frame(found), "Orders by every reading", headings) if found else None
 
 
 def _failures(ranked: ArenaRanking) -> Table | None:

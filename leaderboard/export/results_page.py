@@ -15,12 +15,14 @@ from benchmark.scoring.metric_names import (
     EXCESS_PIE,
     PROBE_ACCURACY,
     ROBUSTNESS_DENSE,
+    ROBUSTNESS_KNOWLEDGE_KEPT,
     ROBUSTNESS_RETENTION,
     ROBUSTNESS_SCORE,
 )
 from leaderboard.board.board import Board, Entry
 from leaderboard.board.claims import Claim, claims
 from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.inference.costs import WORST_SEED
 from leaderboard.board.standings import arenas, cell_scores
 from leaderboard.board.wording import TIERS, one_line, p_value, percent
 from leaderboard.export.arena_ranking import ArenaRanking, rank_arena, track_title
@@ -29,7 +31,7 @@ from leaderboard.reading.board_loader import BoardSnapshot, read_board
 from leaderboard.reading.record_store import SHIPPED
 
 BEGIN, END = "<!-- records: make docs -->", "<!-- end -->"
-SUMMARIES = (ROBUSTNESS_SCORE, ROBUSTNESS_RETENTION, ROBUSTNESS_DENSE)
+SUMMARIES = (ROBUSTNESS_SCORE, WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_RETENTION, ROBUSTNESS_DENSE)
 """Numbers of whole submissions that the page shows, where records have them."""
 
 
@@ -62,8 +64,10 @@ def _section(board: Board, ranked: ArenaRanking) -> Iterator[str]:
     yield f"{TIERS.get(ranked.arena.tier, '')} {_how(entries)}\n"
     yield from _table(board, ranked)
     yield ""
+    several = len({each.task for each in first.references}) > 1
     references = [
-        f"{one_line(each.name)} {each.value:.3f}" for each in first.references if each.value is not None
+        f"{one_line(each.name)}{f' ({one_line(each.task)})' if several else ''} {each.value:.3f}"
+        for each in first.references if each.value is not None
     ]  # fmt: skip
     if references:
         yield f"Through the same probe: {', '.join(references)}.\n"
@@ -132,6 +136,8 @@ def _sentence(claim: Claim, names: dict[str, str]) -> str:
 def _with_bounds(estimate: IntervalEstimate | None) -> str:
     if estimate is None:
         return number(None, 3)
+    if estimate.low == estimate.high:
+        return number(estimate.value, 3)
     return f"{number(estimate.value, 3)} [{number(estimate.low, 3)}, {number(estimate.high, 3)}]"
 
 

@@ -10,17 +10,19 @@ from benchmark.recording.record import CellRecord, EvaluationRecord
 from benchmark.scoring.metric import Column
 from leaderboard.board.board import Board, Entry
 from leaderboard.board.standings import columns_of, describe
-from leaderboard.board.wording import bounds, heading, one_line, percent, web_address
+from leaderboard.board.wording import heading, one_line, percent, web_address
 from leaderboard.export.arena_ranking import ArenaRanking, track_title
 from leaderboard.export.page_figures import Curves, own_curves
 from leaderboard.export.record_copies import Copied
 from leaderboard.export.site_paths import KEYS, EntryPaths
 from leaderboard.export.tables import Cell, Heading, Table, from_frame, number, unbroken
 from leaderboard.text.facts import (
+    ABOUT_HEADLINES,
     HEADLINES,
     cell_frame,
     evaluation_label,
     facts_frame,
+    headline_note,
     pretty,
     reproduce_command,
     summary_frame,
@@ -49,7 +51,9 @@ class SubmissionView:
     section: str
     track: str
     barred: str
+    seed_groups: str
     headlines: tuple[tuple[str, str, str], ...]
+    about: str
     reproduce: tuple[str, ...]
     verify: str
     keys: str
@@ -83,7 +87,9 @@ def submission_view(
         section=section,
         track=track_title(entry.supervision),
         barred=entry.barred,
+        seed_groups=entry.seed_groups,
         headlines=_headlines(entry, ranked, columns),
+        about=ABOUT_HEADLINES,
         reproduce=(reproduce_command(record), f"make reproduce RESULT={file}"),
         verify=f"fmn verify {file} --trusted-keys {PurePosixPath(KEYS).name}",
         keys=KEYS,
@@ -139,7 +145,7 @@ def _headlines(entry: Entry, ranked: ArenaRanking, columns: Mapping[str, Column]
     for name in HEADLINES:
         score, column = mine.scores.get(name), describe(name, columns)
         if score and column:
-            made.append((heading(column), f"{score.value:.3f}", bounds(score) or "no interval"))
+            made.append((heading(column), f"{score.value:.3f}", headline_note(name, score, entry.num_models)))
     return tuple(made)
 
 

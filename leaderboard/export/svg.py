@@ -83,6 +83,10 @@ def curve_panel(lines: Sequence[Line], levels: Sequence[Level], low_high: Range,
         _band(svg, line, span, low_high)
     for line in lines:
         _stroke(svg, line, span, low_high)
+    for line in (each for each in lines if each.label):
+        sparsity, value, *_ = max(line.points)
+        _add(svg, "text", line.label, x=f"{_x(sparsity, span):.1f}", y=f"{_y(value, low_high) - 7:.1f}",
+             class_="level", text_anchor="end")  # fmt: skip
     for level in levels:  # last, so that lines do not cross words
         _add(svg, "text", level.name, x=f"{_LEFT + 5}", y=f"{_y(level.value, low_high) - 4:.1f}", class_="level")
     return _markup(svg)

@@ -35,13 +35,17 @@ class Bar:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: points are (sparsity, value, low, high), bounds may be None; dashed lines are controls."""
+    """One curve: points are (sparsity, value, low, high), bounds may be None; dashed lines are controls.
+
+    `label` is written at the end of the line; the floor of untrained encoders has one, submissions stand in the legend.
+    """
 
     name: str
     colour: str
     marker: str
     points: Sequence[tuple[float, float, float | None, float | None]]
     dashed: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,10 @@ def curves(
         tooltip=_tooltips(("name", "Submission", None), ("kind", "Kind", None), ("sparsity", "Sparsity", None),
                           ("value", title, ".4f"), ("low", "low", ".4f"), ("high", "high", ".4f")),
     )  # fmt: skip
-    return alt.layer(*_level_layers(levels, low_high), band, stroke, dots)
+    ends = [line for line in lines if line.label]
+    named = [alt.Chart(_ends(ends)).mark_text(align="right", dy=-9, color=NEUTRAL, fontSize=11).encode(
+        x=x, y=y, text="label:N")] if ends else []  # fmt: skip
+    return alt.layer(*_level_layers(levels, low_high), band, stroke, dots, *named)
 
 
 def legend(lines: Sequence[Line], per_row: int = 3) -> alt.Chart:
@@ -150,7 +157,7 @@ def limits(lines: Sequence[Line], levels: Sequence[Level]) -> tuple[float, float
 
 def _line_frame(lines: Sequence[Line]) -> pd.DataFrame:
     made: list[dict[str, Any]] = [
-        {"line": f"{position}", "name": line.name, "kind": "control" if line.dashed else "ranked",
+        {"line": f"{position}", "name": line.name, "kind": _kind(line),
          "compression": log2_compression(sparsity), "sparsity": percent(sparsity), "value": value,
          "low": value if low is None else low, "high": value if high is None else high}
         for position, line in enumerate(lines)
@@ -158,6 +165,18 @@ def _line_frame(lines: Sequence[Line]) -> pd.DataFrame:
     ]  # fmt: skip
     fields = ["line", "name", "kind", "compression", "sparsity", "value", "low", "high"]
     return pd.DataFrame(made, columns=fields)
+
+
+def _kind(line: Line) -> str:
+    return "control" if line.dashed else "untrained" if line.label else "ranked"
+
+
+def _ends(lines: Sequence[Line]) -> pd.DataFrame:
+    """Return where the label of every line is written: at its largest sparsity."""
+    last = [(line.label, max(line.points)) for line in lines]
+    return pd.DataFrame(
+        [{"label": label, "compression": log2_compression(point[0]), "value": point[1]} for label, point in last]
+    )
 
 
 def _compression_axis(sparsities: Sequence[float]) -> alt.X:

@@ -9,9 +9,13 @@ from statistics import fmean
 
 from benchmark.scoring.metric_names import PROBE_ACCURACY
 from leaderboard.board.board import DENSE, Board, Entry
+from leaderboard.board.inference.pruned_floor import PRUNED_FLOOR
 from leaderboard.board.wording import one_line
 from leaderboard.figures.charts import Level, Line
-from leaderboard.figures.palette import OKABE_ITO, Look
+from leaderboard.figures.palette import NEUTRAL, OKABE_ITO, Look
+
+FLOOR_NAME = "untrained, pruned alike"
+"""Of the line that shows what is known without any training."""
 
 
 def curve_metrics(board: Board, entries: Sequence[Entry]) -> list[str]:
@@ -48,7 +52,7 @@ def lines_of_schedule(
             if len([point for point in found if point[0] > 0]):
                 dashed = name in entry.controls
                 made.append(Line(one_line(entry.name, 60), look.colour, look.marker, found, dashed))
-    return made
+    return made + (floor_line(board, entries, task, schedule) if metric == PROBE_ACCURACY and made else [])
 
 
 def lines_of_submission(board: Board, entry: Entry, task: str, metric: str, controls: bool) -> list[Line]:
@@ -60,7 +64,20 @@ def lines_of_submission(board: Board, entry: Entry, task: str, metric: str, cont
         colour = OKABE_ITO[position % len(OKABE_ITO)]
         if len([point for point in found if point[0] > 0]):
             made.append(Line(schedule, colour, "circle", found, schedule in entry.controls))
-    return made
+    first = entry.schedules[0] if entry.schedules and metric == PROBE_ACCURACY and made else None
+    return made + ([] if first is None else floor_line(board, [entry], task, first))
+
+
+def floor_line(board: Board, entries: Sequence[Entry], task: str, schedule: str) -> list[Line]:
+    """Return the accuracy of untrained encoders that are pruned alike, where a record knows it.
+
+    It depends on no submission, so that the first record that knows it speaks for all.
+    """
+    for entry in entries:
+        found = points(board, entry, task, schedule, PRUNED_FLOOR)
+        if len([point for point in found if point[0] > 0]):
+            return [Line(FLOOR_NAME, NEUTRAL, "cross", found, label=FLOOR_NAME)]
+    return []
 
 
 def levels(entries: Sequence[Entry], task: str) -> list[Level]:

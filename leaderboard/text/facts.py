@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.recording.record import EvaluationRecord
-from benchmark.scoring.metric import Column
+from benchmark.scoring.metric import Column, Estimate
 from benchmark.scoring.metric_names import (
     PROBE_ACCURACY,
     ROBUSTNESS_DENSE,
@@ -24,11 +24,20 @@ from benchmark.scoring.metric_names import (
 from benchmark.shipped import command_words
 from leaderboard.board.board import Entry
 from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.inference.costs import WORST_SEED
 from leaderboard.board.standings import describe, in_order
-from leaderboard.board.wording import bounds, heading, one_line, percent
+from leaderboard.board.wording import beside, heading, one_line, percent, spread, tied_beside
 
-HEADLINES = (ROBUSTNESS_SCORE, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH)
+HEADLINES = (
+    ROBUSTNESS_SCORE, WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION,
+    ROBUSTNESS_SCORE_HIGH,
+)  # fmt: skip
 """The numbers at the head of a submission's page."""
+ABOUT_HEADLINES = (
+    "Means over models. Their intervals are about models and test images of this kind, not about these images alone. "
+    "No interval shows seeds that collapse; the worst seed does."
+)
+"""What the numbers at the head of a page are intervals of."""
 _PROJECT = Path(__file__).resolve().parents[2]
 _FMN = command_words(".venv/bin/fmn", "fmn")
 _HAS_MAKE = command_words("make", "") == "make"
@@ -56,23 +65,35 @@ def cell_frame(record: EvaluationRecord, task: str, columns: Mapping[str, Column
             continue
         estimates = [cell.metrics.get(name) for cell in cells]
         table[name] = [None if each is None else each.value for each in estimates]
-        table[f"{name} interval"] = [
-            bounds(IntervalEstimate.of(each.value, each.low, each.high)) if each else "" for each in estimates
-        ]
+        table[f"{name} interval"] = [_beside(name, cell.metrics) for cell in cells]
     return pd.DataFrame(table)
 
 
 def summary_frame(record: EvaluationRecord, columns: Mapping[str, Column]) -> pd.DataFrame:
     """List every described number of the whole submission with its bounds."""
-    found = [(describe(name, columns), record.summary[name]) for name in in_order(record.summary, columns)]
+    found = [(name, describe(name, columns), record.summary[name]) for name in in_order(record.summary, columns)]
     return pd.DataFrame(
         [
             {"Number": heading(column), "Value": each.value,
-             "Interval": bounds(IntervalEstimate.of(each.value, each.low, each.high))}
-            for column, each in found if column
+             "Interval": _beside(name, record.summary)}
+            for name, column, each in found if column
         ],
         columns=["Number", "Value", "Interval"],
     )  # fmt: skip
+
+
+def _beside(name: str, numbers: Mapping[str, Estimate]) -> str:
+    """Return the bounds of a number of a record; beside published PIEs the share of ties."""
+    estimate, ties = numbers.get(name), numbers.get(tied_beside(name))
+    if estimate is None:
+        return ""
+    interval = IntervalEstimate.of(estimate.value, estimate.low, estimate.high)
+    return beside(name, interval, None if ties is None else ties.value)
+
+
+def headline_note(name: str, score: IntervalEstimate, num_models: int) -> str:
+    """Return what stands below a number at the head of a page: its interval, or why there is none."""
+    return f"lowest of {num_models} seeds" if name == WORST_SEED else spread(score, num_models)
 
 
 def run_frame(record: EvaluationRecord) -> pd.DataFrame:
@@ -141,6 +162,9 @@ def _copies(about: Mapping[str, Any]) -> str:
             return "not counted, as the record is from before copies were counted"
 
 
+_DECIDED = {"validation": "validation images", "test": "TEST images", "other": "other data", "none": "no images"}
+
+
 def _images(record: EvaluationRecord) -> str:
     """Say what an update and the whole training cost in images: equal updates are not equal compute."""
     counted = record.images_per_update
@@ -153,7 +177,13 @@ def _images(record: EvaluationRecord) -> str:
 
 def _tuning(record: EvaluationRecord) -> str:
     """Say how the hyperparameters were chosen, in the words of the submission."""
-    return "not stated" if record.tuning is None else f"tuned: {_short(record.tuning)}"
+    match record.tuning:
+        case None:
+            return "not stated"
+        case {"budget": int(budget), "search": str(search), "split": str(split)}:
+            return f"{budget:,} settings compared, decided by {_DECIDED.get(split, split)}: {search}"
+        case stated:
+            return f"stated as {_short(stated)}"
 
 
 def evaluation_label(entry: Entry) -> str:

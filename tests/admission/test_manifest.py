@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.admission.manifest import MAX_MANIFEST_BYTES, Manifest, read_manifest
+from benchmark.admission.gate import submission_digest
+from benchmark.admission.manifest import MAX_MANIFEST_BYTES, Manifest, Tuning, read_manifest
 from benchmark.spec.documents.loading import InvalidDocumentError
 
 HONEST = """\
@@ -55,6 +56,29 @@ def test_overrides_for_a_specification_win_over_those_for_its_dataset_and_hold_t
     assert under.resolved("cifar10") == under.resolved("digits")
     assert manifest.under("digits").resolved("digits") == manifest.resolved("digits")
     assert under.under("digits-deep") == under
+
+
+def test_a_manifest_may_say_how_it_was_tuned_and_that_is_no_part_of_its_identity() -> None:
+    """S11: tuning is part of a result."""
+    plain = read_manifest(HONEST.encode())
+    stated = "tuning: {budget: 16, search: grid over temperature, split: validation}\n"
+    tuned = read_manifest(f"{HONEST}{stated}".encode())
+    assert plain.tuning is None
+    assert tuned.tuning == Tuning(budget=16, search="grid over temperature", split="validation")
+    assert submission_digest(plain, "c" * 64, "digits") == submission_digest(tuned, "c" * 64, "digits")
+
+
+@pytest.mark.parametrize(
+    ("tuning", "named"),
+    [
+        ("{budget: -1, search: grid, split: validation}", "tuning.budget"),
+        ("{budget: 2, search: '', split: validation}", "tuning.search"),
+        ("{budget: 2, search: grid, split: everything}", "tuning.split"),
+        ("{budget: 2, search: grid}", "tuning.split"),
+    ],
+)
+def test_a_tuning_that_says_too_little_is_refused_by_name(tuning: str, named: str) -> None:
+    assert any(named in line for line in refusal(f"{HONEST}tuning: {tuning}\n".encode()))
 
 
 SHIPPED = sorted((Path(__file__).parents[2] / "submissions").glob("[!_]*/submission.yaml"))

@@ -45,9 +45,31 @@ def test_instruments_are_read_at_the_largest_sparsity_of_every_schedule(evaluate
         assert cells(lines, label)[1:] == ["-" if value is None else f"{value:.{decimals}f}" for value in values]
 
 
-def test_the_summary_is_printed_with_its_interval(evaluated: Evaluated) -> None:
+def test_the_summary_is_printed_with_its_interval_what_that_is_about_and_the_worst_seed() -> None:
+    half = Estimate(value=0.5, low=0.4, high=0.6)
+    whole = record(complete=True)
+    whole = whole.model_copy(
+        update={"summary": {"robustness/score": half}, "worst_seed": {"robustness/score": 0.41},
+                "runs": tuple(run.model_copy(update={"seed": seed}) for run in whole.runs for seed in range(6))}
+    )  # fmt: skip
+    assert "score      0.500  [0.400, 0.600], over models and test images; worst seed 0.410" in shown(whole)
+
+
+def test_two_models_give_no_interval_and_the_summary_says_why(evaluated: Evaluated) -> None:
+    """C9: two models gave intervals that reach beyond what is possible."""
     score = evaluated.record.summary["robustness/score"]
-    assert f"score      {score.value:.3f}  [{score.low:.3f}, {score.high:.3f}]" in shown(evaluated.record)
+    assert (score.low, score.high) == (None, None)
+    line = next(line for line in shown(evaluated.record) if line.startswith("score "))
+    assert line.startswith(f"score      {score.value:.3f}, too few models for an interval; worst seed")
+
+
+def test_reference_lines_of_several_tasks_say_which_task_they_belong_to() -> None:
+    """C10: the same two names stood there twice."""
+    whole = record(complete=True)
+    lines = tuple(line.model_copy(update={"task": task}) for line in whole.references for task in ("a", "b"))
+    found = [line for line in shown(whole.model_copy(update={"references": lines})) if line.endswith("accuracy")]
+    assert len(set(found)) == len(lines)
+    assert any("(a): " in line for line in found)
 
 
 def test_an_incomplete_record_shows_no_score_at_all() -> None:
@@ -62,7 +84,7 @@ def test_what_is_not_there_is_a_dash_and_what_is_undefined_is_said() -> None:
     lines = shown(record(complete=True).model_copy(update={"summary": summary, "cells": record().cells[1:]}))
     assert cells(lines, "late")[1:] == ["-", "0.975"]
     assert "score      undefined" in lines
-    assert "dense      0.500" in lines
+    assert "dense      0.500, too few models for an interval" in lines
 
 
 def failed(reason: str, message: str) -> RunRecord:

@@ -81,6 +81,12 @@ def test_the_command_leaves_a_complete_record(evaluated: Evaluated) -> None:
     assert (record.cost.num_updates, record.cost.num_updates_naive) == (176, 14 * 20)
     assert record.spec_identity == "tiny-1.0"
     assert record.isolation == "none"
+    assert record.penalties is not None
+    assert set(record.penalties) == {"0.1", "0.001"}
+    assert all(score["robustness/score"] is not None for score in record.penalties.values())
+    assert record.provenance["training_flops_per_run"] > 1e6
+    assert record.worst_seed is not None
+    assert (record.worst_seed["robustness/score"] or 0) < (record.summary["robustness/score"].value or 0)
 
 
 def test_every_run_has_its_numbers_its_layers_and_its_loss_curve(evaluated: Evaluated) -> None:

@@ -13,10 +13,10 @@ from benchmark.plan.plan import DENSE, task_name
 from benchmark.spec import BenchmarkSpec
 
 FACTS = {
-    "digits/resnet8#0": TaskFacts("aa" * 32, 70, (40, 60)),
-    "digits/resnet8#1": TaskFacts("bb" * 32, 33, (100,)),
+    "digits/resnet8 (width 2)": TaskFacts("aa" * 32, 70, (40, 60)),
+    "digits/resnet8 (width 3)": TaskFacts("bb" * 32, 33, (100,)),
 }
-SUBMISSION_DIGESTS = {"digits/resnet8#0": "cc" * 32, "digits/resnet8#1": "dd" * 32}
+SUBMISSION_DIGESTS = {"digits/resnet8 (width 2)": "cc" * 32, "digits/resnet8 (width 3)": "dd" * 32}
 ENVIRONMENT_DIGEST = "ee" * 32
 
 
@@ -52,7 +52,7 @@ def planned(**changes: Any) -> Plan:
 
 
 def naive_cells(spec: BenchmarkSpec) -> Iterator[tuple[str, str, Decimal, int]]:
-    for task in ("digits/resnet8#0", "digits/resnet8#1"):
+    for task in ("digits/resnet8 (width 2)", "digits/resnet8 (width 3)"):
         for seed in range(spec.population.models):
             yield task, DENSE, Decimal(0), seed
             for schedule in spec.schedules:
@@ -67,11 +67,20 @@ def test_every_cell_of_the_grid_is_one_run_and_dense_is_always_there() -> None:
     assert len(cells) == 2 * 2 * (1 + 4 * 2)
 
 
-def test_a_task_with_a_name_of_its_own_has_no_number() -> None:
+def test_tasks_that_share_data_and_encoder_are_named_by_what_differs() -> None:
+    """C10: `#0` and `#1` told nobody which task a reference line belonged to."""
     alone = BenchmarkSpec.model_validate(document(tasks=document()["tasks"][:1]))
     both = BenchmarkSpec.model_validate(document())
     assert task_name(alone, 0) == "digits/resnet8"
-    assert [task_name(both, 0), task_name(both, 1)] == ["digits/resnet8#0", "digits/resnet8#1"]
+    assert [task_name(both, 0), task_name(both, 1)] == ["digits/resnet8 (width 2)", "digits/resnet8 (width 3)"]
+    first, second = document()["tasks"]
+    three = [first, {**first, "training": {"epochs": 9, "batch_size": 16}}, second]
+    spec = BenchmarkSpec.model_validate(document(tasks=three))
+    assert [task_name(spec, index) for index in range(3)] == [
+        "digits/resnet8 (width 2, epochs 5)", "digits/resnet8 (width 2, epochs 9)", "digits/resnet8 (width 3, epochs 2)"
+    ]  # fmt: skip
+    equal = BenchmarkSpec.model_validate(document(tasks=[first, first]))
+    assert [task_name(equal, 0), task_name(equal, 1)] == ["digits/resnet8#0", "digits/resnet8#1"]
 
 
 def test_every_run_ends_in_a_leaf_of_its_own_seed_and_task() -> None:
@@ -83,7 +92,7 @@ def test_every_run_ends_in_a_leaf_of_its_own_seed_and_task() -> None:
 
 def test_steps_are_whole_batches_per_epoch_times_epochs() -> None:
     lengths = {(each.task, each.budget_steps, each.total_steps) for each in planned().subtrees}
-    assert lengths == {("digits/resnet8#0", 4 * 5, 4 * 5), ("digits/resnet8#1", 4 * 2, 4 * 2)}
+    assert lengths == {("digits/resnet8 (width 2)", 4 * 5, 4 * 5), ("digits/resnet8 (width 3)", 4 * 2, 4 * 2)}
 
 
 def test_fine_tuning_comes_after_the_budget_that_schedules_count_in() -> None:
@@ -136,7 +145,7 @@ def test_names_and_wording_of_a_specification_are_not_hashed_but_its_budget_is()
 
 def test_sharing_never_costs_and_the_trunk_is_trained_once_per_seed() -> None:
     plan = planned()
-    assert plan.num_updates_naive == sum(20 if run.task.endswith("#0") else 8 for run in plan.runs)
+    assert plan.num_updates_naive == sum(20 if run.task.endswith("(width 2)") else 8 for run in plan.runs)
     assert plan.num_updates < plan.num_updates_naive
     alone = planned(schedules=[{"name": "late", "kind": "one_shot", "at": "0.75"}])
     # per seed: the dense run, and two tails of a quarter

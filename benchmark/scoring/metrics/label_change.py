@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import hypergeom
 
 from benchmark.scoring.metric import CellMetric, CellView, Column, Estimate, GridMetric, GridView
 from benchmark.scoring.metric_names import PROBE_PREDICTION
 from benchmark.scoring.metrics.pies import published_pies
-from benchmark.scoring.score_math import label_histogram
+from benchmark.scoring.score_math import jaccard_by_chance, label_histogram
 from benchmark.spec import Evaluation
 
 CHUNK_EXAMPLES = 16_384
@@ -106,12 +105,11 @@ def jaccard_overlap(first_N: NDArray[np.bool_], second_N: NDArray[np.bool_]) -> 
     size_first, size_second = int(first_N.sum()), int(second_N.sum())
     shared = int((first_N & second_N).sum())
     expected = size_first * size_second / len(first_N)
-    if size_first + size_second == 0:
-        return Overlap(0, 0.0, math.nan, math.nan)
     total = size_first + size_second
-    sizes = np.arange(max(0, total - len(first_N)), min(size_first, size_second) + 1)
-    chances: Any = hypergeom.pmf(sizes, len(first_N), size_first, size_second)
-    return Overlap(shared, expected, shared / (total - shared), float(chances @ (sizes / (total - sizes))))
+    if not total:
+        return Overlap(0, 0.0, math.nan, math.nan)
+    by_chance = jaccard_by_chance(size_first, size_second, len(first_N))
+    return Overlap(shared, expected, shared / (total - shared), by_chance)
 
 
 def _measure(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.metric import CellMetric, CellView, Column, Estimate
-from benchmark.scoring.metric_names import EXCESS_PIE, PROBE_PREDICTION
+from benchmark.scoring.metric_names import EXCESS_PIE, PROBE_PREDICTION, PUBLISHED_PIE, TIED_MODES
 from benchmark.scoring.score_math import label_histogram, modal_labels, t_quantile
 from benchmark.scoring.statistics.halves import Halves, jackknife_variance
 from benchmark.spec import Evaluation
@@ -169,8 +169,8 @@ def _measure(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
     published_N = published_pies(dense_KN, sparse_KN, cell.num_classes)
     tied_N = tied_modes(dense_KN, cell.num_classes) | tied_modes(sparse_KN, cell.num_classes)
     return {
-        "pie/published": Estimate(value=float(published_N.mean())),
-        "pie/tied": Estimate(value=float(tied_N.mean())),
+        PUBLISHED_PIE: Estimate(value=float(published_N.mean())),
+        TIED_MODES: Estimate(value=float(tied_N.mean())),
         **_floor_and_excess(dense_KN, sparse_KN, cell.num_classes, evaluation),
     }
 
@@ -229,8 +229,8 @@ def excess_variance(examples_N: Doubles, without_KN: Doubles) -> tuple[float, fl
     return variance, max(freedom, num_models - 1.0)
 
 
-def _column(name: str, title: str, description: str) -> Column:
-    return Column(name=f"pie/{name}", title=title, better="lower", description=description)
+def _column(name: str, title: str, description: str, better: Literal["lower", "neither"] = "lower") -> Column:
+    return Column(name=f"pie/{name}", title=title, better=better, description=description)
 
 
 METRIC = CellMetric(
@@ -240,9 +240,11 @@ METRIC = CellMetric(
     columns=(
         _column(
             "published",
-            "PIE",
+            "Published PIE",
             "Share of test images whose modal prediction differs between the dense and the pruned population, ties to "
-            "the lowest class (Hooker et al. 2019); shrinks with the number of models.",
+            "the lowest class (Hooker et al. 2019); shrinks with the number of models. Methods are not ranked by it: "
+            "at even numbers of models another tie rule can turn their order round.",
+            "neither",
         ),
         _column(
             "tied",

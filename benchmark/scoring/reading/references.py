@@ -36,7 +36,7 @@ def _key(reader: TaskReader) -> str:
     return digest(
         {
             **reader.computed,
-            "references": 1,
+            "references": 2,
             "task": reader.task.name,
             "encoder": reader.spec.tasks[reader.task.index].encoder.model_dump(mode="json"),
             "seeds": reader.spec.population.models,

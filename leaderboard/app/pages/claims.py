@@ -8,6 +8,7 @@ import streamlit as st
 
 from leaderboard.app.controls import URL, Scene, open_scene
 from leaderboard.board.claims import SECTIONS, Claim, Kind, claim_frame, claims
+from leaderboard.board.stability import SENSITIVITY, neighbouring_orders, order_frame
 from leaderboard.board.standings import competitors
 
 MAX_ROWS = 500
@@ -47,6 +48,20 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
         st.caption(f"The {MAX_ROWS} most certain of {len(mine)} are shown.")
 
 
+def show_orders(scene: Scene) -> None:
+    """Say of neighbours in the ranking whether their order survives other readings."""
+    everybody = competitors(scene.snapshot.board, scene.arena, "all")
+    found = neighbouring_orders(scene.snapshot.board, [entries[0] for entries in everybody.values()])
+    if not found:
+        return
+    st.subheader("Does the order survive other readings?")
+    st.dataframe(
+        order_frame(found[:MAX_ROWS]), hide_index=True, key="orders", alt="Orders by every reading",
+        column_config={"order": "Order", "holds": "Readings", "against": "Not in", "missing": "Not measured"},
+    )  # fmt: skip
+    st.caption(SENSITIVITY)
+
+
 def page() -> None:
     """Lay out the page."""
     scene = open_scene("Claims", "Every planned test of this board, under one multiplicity plan.")
@@ -74,6 +89,7 @@ def page() -> None:
     names = {path: entry.name for path, entry in entries.items()}
     for kind in SECTIONS:
         show_section(kind, kept, names, level)
+    show_orders(scene)
 
 
 page()

@@ -10,6 +10,8 @@ from leaderboard.app.attachments import outcomes_of, warn_of_altered_files
 from leaderboard.app.controls import URL, Scene, open_scene
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.comparison import Comparison, compare, device_hours
+from leaderboard.board.inference.sensitivity import BY_SCORE, survival
+from leaderboard.board.stability import SENSITIVITY, reading_frame, readings_of
 from leaderboard.board.standings import competitors, rows, summary_scores
 from leaderboard.board.wording import duration, one_line, percent
 from leaderboard.figures.charts import Level, Line, curves, limits
@@ -87,6 +89,24 @@ def show_power(first: Entry, second: Entry, comparison: Comparison) -> None:
             "device time.")  # fmt: skip
 
 
+def show_sensitivity(scene: Scene, first: Entry, second: Entry) -> None:
+    """Say whether the order of both survives other ways of reading the same models."""
+    if first.barred or second.barred:
+        return
+    st.subheader("Does the order survive other readings?")
+    found = readings_of(scene.snapshot.board, [first, second])
+    pair = [(one_line(entry.name, 60), found[entry.path]) for entry in (first, second)]
+    scores = [readings[BY_SCORE] for _, readings in pair]
+    ahead = pair if (scores[0] or 0) >= (scores[1] or 0) else pair[::-1]
+    st.text(f"{survival(*ahead).sentence}.")
+    number = st.column_config.NumberColumn(format="%.4f")
+    st.dataframe(
+        reading_frame(pair[0], pair[1]), hide_index=True, key="readings", alt="Readings of both",
+        column_config={"reading": "Reading", "first": number, "second": number, "ahead": "Ahead"},
+    )  # fmt: skip
+    st.caption(SENSITIVITY)
+
+
 def show_differences(comparison: Comparison, ranked: tuple[str, ...]) -> None:
     """Draw the difference in accuracy against sparsity, one line per schedule, with bands."""
     st.subheader("Where they differ")
@@ -126,7 +146,8 @@ def show_overlaps(comparison: Comparison) -> None:
             "By chance": st.column_config.NumberColumn(format="%.3f", help="If both sets were drawn independently."),
         },
     )  # fmt: skip
-    st.caption("A PIE is a test image whose modal prediction over the models changes when they are pruned.")
+    st.caption("A PIE is a test image whose modal prediction over the models changes when they are pruned; ties go to "
+               "the lowest class. The page of a submission says which share of images has one.")  # fmt: skip
 
 
 def page() -> None:
@@ -139,6 +160,7 @@ def page() -> None:
     warn_of_altered_files(first, second)
     comparison = _compare(scene, first.path, second.path, (first.created, second.created))
     show_verdict(first, second, comparison)
+    show_sensitivity(scene, first, second)
     if comparison.cells:
         show_differences(comparison, first.schedules)
     show_overlaps(comparison)

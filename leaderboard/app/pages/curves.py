@@ -49,7 +49,7 @@ def choose(scene: Scene) -> Choice:
                                     format_func=VIEWS.__getitem__)  # fmt: skip
     with st.container(horizontal=True):
         controls = st.toggle("Random-pruning control (dashed)", value=True, key="controls", bind=URL)
-        references = st.toggle("Raw pixels and untrained encoder", value=True, key="references", bind=URL)
+        references = st.toggle("Raw pixels and untrained encoders", value=True, key="references", bind=URL)
     st.caption(f"{inert(metrics[metric].description)} Bands: intervals as recorded. Sparsity is spaced by log2 of the "
                "compression ratio, as the robustness score weighs it.")  # fmt: skip
     return Choice([scene.entries[name] for name in names], task or tasks[0], metric, heading(metrics[metric]),
@@ -74,6 +74,7 @@ def panels(scene: Scene, choice: Choice) -> dict[str, list[Line]]:
             )
             for schedule in schedules
         }
+    made = {title: [line for line in lines if choice.references or not line.label] for title, lines in made.items()}
     return {title: lines for title, lines in made.items() if lines}
 
 

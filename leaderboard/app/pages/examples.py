@@ -12,7 +12,7 @@ from leaderboard.app.controls import URL, Scene, open_scene, pick_submission
 from leaderboard.app.forgetting_views import NO_OUTCOMES, chart, class_names
 from leaderboard.app.open_board import full_record
 from leaderboard.board.board import DENSE, Entry
-from leaderboard.board.exemplars import Exemplar, also_forgotten_by, exemplars, reading_rows, votes
+from leaderboard.board.exemplars import Exemplar, also_forgotten_by, exemplars, reading_rows, tied_share, votes
 from leaderboard.board.predictions import CellKey, Predictions
 from leaderboard.board.wording import inert, one_line, percent
 from leaderboard.figures.class_figures import vote_bars
@@ -148,8 +148,9 @@ def page() -> None:
     total = len(cells[0].label_N)
     st.caption(
         f"{len(every)} of {total} test images ({len(every) / total:.1%}) are PIEs: the modal prediction of "
-        f"{len(cells[1].predicted_KN)} models pruned to {percent(key[2])} differs from that of the dense ones. Written "
-        "below each: what the dense models say → what the pruned ones say."
+        f"{len(cells[1].predicted_KN)} models pruned to {percent(key[2])} differs from that of the dense ones. Ties go "
+        f"to the lowest class; {tied_share(*cells):.1%} of the images have one, so that another rule would name other "
+        "PIEs. Written below each: what the dense models say → what the pruned ones say."
     )
     if not found:
         st.info("No image is forgotten here. A larger sparsity forgets more.", icon=":material/check_circle:")

@@ -20,10 +20,12 @@ from leaderboard.board.wording import heading, inert, one_line, percent, web_add
 from leaderboard.figures.charts import curves, limits, training_curves
 from leaderboard.figures.lines import levels, lines_of_submission
 from leaderboard.text.facts import (
+    ABOUT_HEADLINES,
     HEADLINES,
     cell_frame,
     evaluation_label,
     facts_frame,
+    headline_note,
     layer_frame,
     pretty,
     repeat_command,
@@ -54,6 +56,8 @@ def show_head(scene: Scene, entry: Entry) -> None:
     mention_unfinished(entry.submission)
     if entry.barred:
         st.warning(f"Not ranked: {inert(entry.barred)}.", icon=":material/error:")
+    if entry.seed_groups:
+        st.warning(f"Its {inert(entry.seed_groups)}.", icon=":material/call_split:")
     columns = columns_of([entry])
     mine = summary_scores(scene.snapshot.board, [entry.path])
     with st.container(horizontal=True):
@@ -64,9 +68,10 @@ def show_head(scene: Scene, entry: Entry) -> None:
         for name in HEADLINES:
             score, column = mine.get(name, {}).get(entry.path), describe(name, columns)
             if score and column:
-                low_high = f"{score.low:.3f} to {score.high:.3f}" if score.low < score.high else "no interval"
+                low_high = headline_note(name, score, entry.num_models)
                 st.metric(inert(heading(column)), f"{score.value:.3f}", low_high, delta_color="off", delta_arrow="off",
                           border=True, width=168)  # fmt: skip
+    st.caption(ABOUT_HEADLINES)
 
 
 def show_reproduction(entry: Entry, record: EvaluationRecord) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from benchmark.scoring.score_math import FEWEST_MODELS
 from benchmark.scoring.statistics.models_and_images import all_differences
 from benchmark.scoring.statistics.simultaneous_ranks import Flags, ahead, holm
 from leaderboard.board.inference.evidence import Evidence
@@ -62,7 +63,7 @@ class Intervals:
         i is ahead of j where `value_i - value_j > f sqrt((value_i - low_i)^2 + (high_j - value_j)^2)`. f is how much
         wider than for one number the interval has to be for all pairs: a ratio of quantiles of Student's t, with
         Welch's degrees of freedom, or of the normal distribution, whichever is larger. Numbers without an interval are
-        known exactly.
+        known exactly, unless there are too few models for one: nothing is ahead of those, and they of nothing.
         """
         everybody = np.arange(len(self.value_n))
         return self._ahead_of(everybody, everybody)
@@ -89,7 +90,9 @@ class Intervals:
         factor_fs = _quantiles(np.floor(welch_fs + 1e-9), all_pairs) / _quantiles(fewest_fs, one)
         normal = float(stdtrit(np.inf, all_pairs) / stdtrit(np.inf, one))
         factor_fs = np.where(fewest_fs >= MOST_FREEDOM, normal, np.maximum(factor_fs, normal))
-        return self.value_n[first, None] - self.value_n[second] > factor_fs * np.sqrt(squares_fs)
+        enough_n = self.num_models_n >= FEWEST_MODELS
+        ahead_fs = self.value_n[first, None] - self.value_n[second] > factor_fs * np.sqrt(squares_fs)
+        return ahead_fs & enough_n[first, None] & enough_n[second]
 
 
 def _quantiles(freedom: NDArray[np.number], probability: float) -> Doubles:

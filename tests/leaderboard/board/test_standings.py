@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmark.recording.record import EvaluationRecord, Failure
 from benchmark.recording.signing_keys import PublicKey
-from benchmark.scoring.metric import Column
+from benchmark.scoring.metric import Column, Estimate
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.scoring.score_math import log2_compression
 from leaderboard.board.board import Board, assemble, condense
 from leaderboard.board.claims import claims
+from leaderboard.board.measures import collect
+from leaderboard.board.ranked_table import ranked_frame
 from leaderboard.board.standings import (
     Arena,
     arenas,
@@ -188,3 +191,23 @@ def test_numbers_are_listed_as_metrics_are_read_whole_submissions_before_dense_a
         "knn/accuracy", "robustness/score", "robustness/score:late", "unknown/number", "dense:linear/accuracy",
         "dense:knn/accuracy", "pruned:linear/accuracy",
     ]  # fmt: skip
+
+
+def test_nothing_is_ranked_by_published_pies_and_they_say_how_many_depend_on_the_tie_rule() -> None:
+    """S7: at even K two tie rules order methods differently; older records still call fewer of them better."""
+    record = evaluation(Knobs("a"))
+    cells = tuple(
+        cell.model_copy(update={"metrics": {**cell.metrics, "pie/tied": Estimate(value=0.173)}})
+        if cell.schedule != "dense" else cell
+        for cell in record.cells
+    )  # fmt: skip
+    tied = Column(name="pie/tied", title="Tied modes", better="lower", description="Share of ties.")
+    record = record.model_copy(update={"cells": cells, "columns": (*record.columns, tied)})
+    board = assemble([condense("a", record, SIGNER)])
+    numbers = collect(board, list(board.entries.values()), 0.9)
+    assert {"pie/published", "pie/excess"} <= numbers.scores.keys()
+    assert "pie/published" not in numbers.rankable
+    assert "pie/excess" in numbers.rankable
+    (row,) = rows(competitors(board, _only_arena(board)), numbers.scores, ROBUSTNESS_SCORE, "higher", each_track=False)
+    frame = ranked_frame([row], ROBUSTNESS_SCORE, ["pie/published"], {}, shipped=Path("elsewhere"), intervals=True)
+    assert frame["pie/published interval"].tolist() == ["17.3 % ties"]

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboard.board.board import entry_of
+from leaderboard.board.board import assemble, condense, entry_of
+from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.wording import one_line
-from leaderboard.text.facts import facts_frame, repeat_command, reproduce_command
+from leaderboard.text.facts import facts_frame, headline_note, repeat_command, reproduce_command
 from tests.leaderboard.records import SIGNER, Knobs, evaluation
 
 
@@ -58,3 +59,23 @@ def test_copies_in_the_data_are_a_fact_of_every_submission(copies: object, said:
     assert {fact: value for fact, value in facts.items() if fact.startswith("Copies: ")} == {
         f"Copies: {task}": said for task in record.datasets
     }
+
+
+def test_the_head_of_a_page_says_what_stands_below_a_number() -> None:
+    score = IntervalEstimate(0.5, 0.4, 0.6)
+    assert headline_note("robustness/score", score, 6) == "0.400 – 0.600"
+    assert headline_note("robustness/score", IntervalEstimate(0.5, 0.5, 0.5), 2) == "too few models for an interval"
+    assert headline_note("robustness/worst_seed", IntervalEstimate(0.4, 0.4, 0.4), 6) == "lowest of 6 seeds"
+
+
+def test_how_hyperparameters_were_chosen_is_shown_or_not_stated() -> None:
+    """S11: tuning is part of a result."""
+    record = evaluation()
+    stated = {"budget": 16, "search": "grid over temperature", "split": "validation"}
+    tuned = record.model_copy(update={"tuning": stated})
+    (entry,) = assemble([condense("a", record, SIGNER)]).entries.values()
+    found = [
+        frame.set_index("Fact").loc["Tuning", "Value"]
+        for frame in (facts_frame(each, entry) for each in (record, tuned))
+    ]
+    assert found == ["not stated", "16 settings compared, decided by validation images: grid over temperature"]
