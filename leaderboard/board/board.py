@@ -59,8 +59,8 @@ class Entry:
 
     `controlled` says which schedule a control differs from in its criterion only, `chance` the accuracy of guessing per
     task; `signed_by` and `key_id` say who vouches for all of it. `name` is that of the submission; where two signers on
-    a board use the same one, `assemble` adds the signer. The digests are those of the files beside the record.
-    `seed_scores` is the robustness score of every seed; () where a run is missing.
+    a board use the same one, `assemble` adds the signer. The digests are those of the files beside the record, and
+    `seed_scores` the robustness scores of all seeds, () where a run is missing.
     """
 
     path: str
@@ -152,9 +152,8 @@ SEEDS = pa.schema(
 class Condensed:
     """What a board keeps of one record: its facts, and its share of `Board.numbers` and `Board.seeds`, less the path.
 
-    Tables and not rows, because putting together what hundreds of records have is then a matter of milliseconds.
-    `record_sha256` is the digest of the bytes that were signed; empty where no file was read. `evidence` comes from the
-    areas beside the record.
+    They are tables, which are put together in milliseconds. `record_sha256` is the digest of the bytes that were
+    signed, empty where no file was read; `evidence` comes from the areas beside the record.
     """
 
     entry: Entry
@@ -171,10 +170,8 @@ def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
         ValueError: a number in it is beyond what a table can hold, or it lacks what a board needs to know.
     """
     try:
-        return Condensed(
-            entry := entry_of(path, record, signer), _table(_number_rows(record, entry), NUMBERS),
-            _table(_seed_rows(record), SEEDS),
-        )  # fmt: skip
+        entry = entry_of(path, record, signer)
+        return Condensed(entry, _table(_number_rows(record, entry), NUMBERS), _table(_seed_rows(record), SEEDS))
     except OverflowError:
         raise ValueError("expected seeds of at most 64 bits, got a larger one") from None
 
@@ -194,18 +191,16 @@ def assemble(condensed: Iterable[Condensed]) -> Board:
 def _told_apart(entries: Sequence[Entry]) -> list[Entry]:
     """Add the signer to every name that several signers use, so that no record takes the place of another signer's.
 
-    Keys that the list of trusted keys gives one name are one signer. A name that looks as if a signer was added gets
-    the real one too: nobody takes the name of somebody else's row. Admission refuses such names.
+    Keys to which the list of trusted keys gives one name are one signer. A name that looks as if a signer was added,
+    which admission refuses, gets the real one too.
     """
     signers: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
         signers[entry.name].add(entry.signed_by)
     return [
-        replace(entry, name=f"{entry.name} ({entry.signed_by})")
-        if len(signers[entry.name]) > 1 or " (" in entry.name
-        else entry
-        for entry in entries
-    ]
+        replace(each, name=f"{each.name} ({each.signed_by})")
+        if len(signers[each.name]) > 1 or " (" in each.name else each for each in entries
+    ]  # fmt: skip
 
 
 def entry_of(path: str, record: EvaluationRecord, signer: Signer) -> Entry:
