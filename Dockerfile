@@ -51,7 +51,7 @@ ENV PATH=/opt/fmn/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 LAN
 WORKDIR /tmp
 
 FROM runtime AS trainer
-COPY benchmark/__init__.py benchmark/encoder.py benchmark/gc_pause.py benchmark/machine.py benchmark/printable.py /opt/code/benchmark/
+COPY benchmark/__init__.py benchmark/encoder.py benchmark/gc_pause.py benchmark/late_dynamo.py benchmark/machine.py benchmark/printable.py /opt/code/benchmark/
 COPY benchmark/files /opt/code/benchmark/files
 COPY benchmark/spec /opt/code/benchmark/spec
 COPY benchmark/plan /opt/code/benchmark/plan
