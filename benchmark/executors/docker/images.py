@@ -27,7 +27,7 @@ CODE_LABEL = "org.forget-me-not.code"
 
 _PACKAGE = Path(benchmark.__file__).parent
 _PACKED = (
-    "__init__.py", "encoder.py", "gc_pause.py", "machine.py", "printable.py",
+    "__init__.py", "encoder.py", "gc_pause.py", "late_dynamo.py", "machine.py", "printable.py",
     "data", "files", "method", "plan", "pruning", "scoring", "spec", "training",
 )  # fmt: skip
 """Parts of the package that the Dockerfile copies from."""
