@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.spec.base import Problem
-from benchmark.spec.documents.wording import quoted
+from benchmark.spec.documents.wording import quoted, quoted_path
 
 MAX_FILES, MAX_TOTAL_BYTES = 64, 256 << 10
 _MAX_DEPTH, _MAX_ENTRIES = 4, 256
@@ -69,7 +69,7 @@ def read_directory(directory: Path) -> DirectoryText:
         with _opened(directory, os.O_DIRECTORY, None) as descriptor:
             _read_folder(descriptor, "", 1, reading)
     except (OSError, ValueError) as error:
-        reading.stop(quoted(str(directory)), "a directory that can be read, not a link to one", _reason(error))
+        reading.stop(quoted_path(directory), "a directory that can be read, not a link to one", _reason(error))
     return reading.text
 
 

@@ -35,7 +35,7 @@ from benchmark.recording.record import (
 )
 from benchmark.scoring.metric import Estimate
 from benchmark.scoring.metric_names import PENALTY_SCORE, PROBE_ACCURACY, ROBUSTNESS_SCORE
-from benchmark.scoring.scoring_job import ScoredRun
+from benchmark.scoring.scoring_job import ScoredReference, ScoredRun
 from benchmark.scoring.statistics.seeds import worst_seed
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import SegmentFailure, SegmentReport
@@ -86,9 +86,7 @@ def build_record(
         datasets={task: _dataset_facts(prepared, task) for task in prepared.data},
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         cost=_cost(prepared, reports, scoring_s),
-        references=tuple(
-            ReferenceLine(task=line.task, name=line.name, accuracy=line.accuracy) for line in result.references
-        ),
+        references=tuple(_reference_line(line) for line in result.references),
         columns=result.columns,
         runs=tuple(runs),
         cells=tuple(cells),
@@ -104,6 +102,10 @@ def build_record(
         worst_seed=_worst_seed(prepared, result.runs),
         tuning=_tuning(prepared),
     )
+
+
+def _reference_line(line: ScoredReference) -> ReferenceLine:
+    return ReferenceLine(task=line.task, name=line.name, accuracy=line.accuracy)
 
 
 def _penalties(summary: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]] | None:

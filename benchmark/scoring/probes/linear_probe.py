@@ -103,8 +103,7 @@ def fit_linear_probe(
         l2: weight of the penalty, positive; the bias is free of it. scikit-learn's `C` is `1 / (l2 M)`.
         tolerance: largest absolute gradient entry, in standardised units, at which the fit counts as converged.
         compute: where sums over examples are made, in float64 everywhere; L-BFGS itself stays on the processor.
-        start: a probe of the same examples at another penalty, whose weights L-BFGS starts from; it shortens the way
-            and leaves the minimum, which is unique, where it is.
+        start: a probe of the same examples at another penalty, whose weights L-BFGS starts from to be quicker.
 
     Raises:
         ValueError: if shapes disagree, there is no example, a label is out of range or a feature is not finite.
@@ -134,7 +133,6 @@ def fit_linear_probe(
         first = np.concatenate([weights_AP.T.ravel(), start.bias_C[present_P]])
     solution = _minimise(objective, first, tolerance)
     gradient_norm = float(np.abs(objective(solution)[1]).max())
-
     weights_PA, bias_P = objective.unpack(solution)
     weights_DC = np.zeros((len(mean_D), num_classes))
     weights_DC[np.ix_(varying_A, present_P)] = weights_PA.T / deviation_D[varying_A, None]

@@ -17,7 +17,7 @@ from benchmark.spec.benchmark_spec import BenchmarkSpec, Task
 from benchmark.spec.datasets import ImageFolder
 from benchmark.spec.documents.extension import EXTENDS, Extension, as_written, extend
 from benchmark.spec.documents.validation import DOCUMENT, DocumentT, InvalidDocumentError, parse_document
-from benchmark.spec.documents.wording import nearest_word, quoted, shown
+from benchmark.spec.documents.wording import nearest_word, quoted, quoted_path, shown
 from benchmark.spec.documents.yaml_text import MAX_BYTES, YamlText, read_yaml
 
 __all__ = ["InvalidDocumentError", "load_spec", "parse_document", "read_document", "shipped_specs"]
@@ -153,8 +153,8 @@ def _read_file(path: Path) -> bytes:
     try:
         return read_beginning(path, MAX_BYTES + 1)
     except NotRegular:
-        problem = Problem(quoted(str(path)), "a regular file", "a directory, pipe or device")
+        problem = Problem(quoted_path(path), "a regular file", "a directory, pipe or device")
         raise InvalidDocumentError([problem]) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "an impossible path"
-        raise InvalidDocumentError([Problem(quoted(str(path)), "a readable file", reason)]) from None
+        raise InvalidDocumentError([Problem(quoted_path(path), "a readable file", reason)]) from None

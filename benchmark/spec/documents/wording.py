@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 from typing import Any, cast, get_origin
 
 from pydantic import AfterValidator
@@ -20,6 +21,9 @@ from benchmark.spec.documents.fields import Limits, choices, members, scalar_kin
 
 LONGEST_QUOTE = 80
 """Characters of a document that a message repeats at most."""
+
+LONGEST_PATH = 160
+"""Characters of a path that a message shows at most."""
 
 
 def shown(value: Any) -> str:
@@ -55,6 +59,12 @@ def quoted(text: str) -> str:
     if not cut and len(text) <= LONGEST_QUOTE:
         return inner
     return f"{inner[: LONGEST_QUOTE - 2]}…{inner[0]} ({len(text)} characters)"
+
+
+def quoted_path(path: Path) -> str:
+    """Put a path in quotes on one line; the beginning of a long one is cut, because the end says which file it is."""
+    inner = repr(str(path)[-LONGEST_PATH:])
+    return inner if len(str(path)) <= LONGEST_PATH else f"{inner[0]}…{inner[1:]}"
 
 
 def _shortened(text: str) -> str:

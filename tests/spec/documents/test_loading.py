@@ -130,6 +130,12 @@ def test_paths_that_lead_nowhere_are_refused_in_plain_words(here: Path, path: st
     assert len(message) < 250
 
 
+def test_a_long_path_keeps_its_end_which_says_which_file_it_is(here: Path) -> None:
+    (message,) = refusal(f"{'folder/' * 60}mine.yaml")
+    assert message.startswith("'…")
+    assert "folder/mine.yaml': expected a readable file" in message
+
+
 def test_folders_and_pipes_are_refused_without_waiting(here: Path) -> None:
     os.mkfifo(here / "pipe.yaml")
     (here / "folder.yaml").mkdir()
