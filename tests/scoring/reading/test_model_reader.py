@@ -259,8 +259,10 @@ def test_reference_lines_are_cached_and_a_torn_cache_is_made_again(
     reader: TaskReader, evaluated: Evaluated, tmp_path: Path
 ) -> None:
     first = reference_lines(reader)
-    (path,) = tmp_path.iterdir()
-    path.write_bytes(path.read_bytes()[:-30])
+    kept = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert kept
+    for path in kept:  # the lines, and what each untrained encoder gets right
+        path.write_bytes(path.read_bytes()[:-30])
     assert reference_lines(reader) == first
     assert reference_lines(reader) == first
     recorded = {line.name: line.accuracy for line in evaluated.record.references}
