@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.cli import session
 from benchmark.cli.session import Session
+from benchmark.evaluation import evaluate as road
 from benchmark.store.layout import Home
 
 
@@ -30,7 +30,7 @@ def test_notes_on_pictures_are_warnings_of_an_evaluation(tmp_path: Path, monkeyp
         def __getattr__(self, name: str) -> Any:
             return {"warnings": (), "notes": ("2 passed over",), "data": {"a": Anything()}}.get(name, self)
 
-    monkeypatch.setattr(session, "evaluate", answer)
+    monkeypatch.setattr(road, "evaluate", answer)
     heard: Any = Heard()
     prepared: Any = Anything()
     with Session("process", "cpu", Home(tmp_path)) as opened:
