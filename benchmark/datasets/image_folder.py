@@ -69,6 +69,7 @@ def load_image_folder(spec: ImageFolder, folders: DataFolders) -> Splits:
             "channels": spec.channels,
             "test_share": TEST_SHARE,
             "decoder": [DECODER_VERSION, PIL.__version__],
+            "passed_over": list(notes_on(trees)) if trees and files is None else [],  # archives never change
         }
     )
     splits = decoded_once(folders, key, lambda: _decode(trees or find_trees(path), path, spec.size, spec.channels))
