@@ -83,13 +83,14 @@ def _queue_lines(home: Home) -> list[str]:
 def cancel() -> None:
     """End all jobs that wait or run on a cluster for this home; what they have finished is kept."""
     from benchmark.executors.slurm.left_jobs import cancel_all
+    from benchmark.printable import counted
     from benchmark.store.lock import only_one
 
     home = _existing_home()
     _demand_idle(home, "cancel", ": end it first (Ctrl-C leaves its jobs in the queue)")
     with only_one(home, "", lambda text: print(text, file=sys.stderr)):
         num = cancel_all(home)
-    print(f"{num} {'job' if num == 1 else 'jobs'} cancelled")
+    print(f"{counted(num, 'job')} cancelled")
 
 
 @operation.command(epilog="Example:  fmn doctor")

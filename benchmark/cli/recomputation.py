@@ -25,11 +25,12 @@ from benchmark.recording.archive import areas_path, outcomes_path
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, in_words, open_record
-from benchmark.scoring.areas import Areas, areas_by_run
+from benchmark.scoring.areas import AreaKey, Areas, areas_by_run
 from benchmark.scoring.definitions import is_comparable, outdated_lines
 from benchmark.scoring.floors import FLOOR_PREFIX
 from benchmark.scoring.metric import Estimate, within
-from benchmark.scoring.recompute import AreaKey, Recomputed, Values
+from benchmark.scoring.recompute import Recomputed, Values
+from benchmark.scoring.statistics.ranges import unprefixed
 from benchmark.spec import UserError
 
 TOLERANCE = 1e-6
@@ -96,8 +97,8 @@ class _Pair:
 
     @property
     def agrees(self) -> bool:
-        bare = _bare(self.name)
-        allowed = next((loose for group, loose in LOOSE.items() if bare.startswith(group)), TOLERANCE)
+        number = unprefixed(self.name)
+        allowed = next((loose for group, loose in LOOSE.items() if number.startswith(group)), TOLERANCE)
         return self.difference <= allowed * max(1.0, abs(self.said or 0.0))
 
 
@@ -165,8 +166,8 @@ def _of_estimates(
     """
     for name, one in said.items():
         two = again.get(name, Estimate(value=None))
-        bare = _bare(name)
-        source: Source = "runs" if bare in words or bare.startswith(_OF_CORRUPTION) else "outcomes"
+        number = unprefixed(name)
+        source: Source = "runs" if number in words or number.startswith(_OF_CORRUPTION) else "outcomes"
         if again and name not in again:
             source = "word"
         bounds = (("", one.value, two.value), (" (low)", one.low, two.low), (" (high)", one.high, two.high))
@@ -187,10 +188,6 @@ def _of_areas(said: Mapping[AreaKey, Areas], again: Mapping[AreaKey, Areas]) -> 
             continue
         worst = int(abs(one_N - two_N).argmax())
         yield _Pair(where, f"area of image {worst}", float(one_N[worst]), float(two_N[worst]), "outcomes")
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix("dense:").removeprefix("pruned:")
 
 
 def recomputation_table(found: Sequence[Recomputation]) -> Group:

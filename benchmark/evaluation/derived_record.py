@@ -37,11 +37,12 @@ from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, open_record
-from benchmark.scoring.areas import AREAS_SCHEMA, Areas, areas_by_run, write_areas
+from benchmark.scoring.areas import AreaKey, Areas, areas_by_run, table_of, write_areas
 from benchmark.scoring.definitions import definition_of
 from benchmark.scoring.metric import Column
-from benchmark.scoring.recompute import AreaKey, Recomputed, recompute
+from benchmark.scoring.recompute import Recomputed, recompute
 from benchmark.scoring.registry import all_columns, metric_versions
+from benchmark.scoring.statistics.ranges import bare
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.documents.validation import parse_document
 
@@ -144,7 +145,7 @@ def _applied(record: EvaluationRecord, numbers: Iterable[str]) -> dict[str, str]
     """
     named = {name for cell in record.cells for name in cell.metrics} | set(record.summary)
     today = {column.name for column in all_columns()}
-    kept = {definition_of(name) for name in named - set(numbers) if _bare(name) in today}
+    kept = {definition_of(name) for name in named - set(numbers) if bare(name) in today}
     return {
         metric: version for metric, version in metric_versions().items()
         if metric.startswith(("cell/", "grid/")) and metric not in kept
@@ -153,21 +154,13 @@ def _applied(record: EvaluationRecord, numbers: Iterable[str]) -> dict[str, str]
 
 def _columns(numbers: Iterable[str]) -> tuple[Column, ...]:
     """Return the columns of today in whose groups a number was computed again."""
-    groups = {_bare(name).partition("/")[0] for name in numbers}
+    groups = {bare(name).partition("/")[0] for name in numbers}
     return tuple(column for column in all_columns() if column.name.partition("/")[0] in groups)
 
 
-def _bare(name: str) -> str:
-    return name.removeprefix("dense:").removeprefix("pruned:").partition(":")[0]
-
-
 def _areas(found: Mapping[AreaKey, Areas]) -> bytes:
-    rows = [
-        {"task": task, "schedule": schedule, "seed": seed, "area": area_N}
-        for (task, schedule, seed), area_N in found.items()
-    ]
     content = io.BytesIO()
-    write_areas([pa.Table.from_pylist(rows, AREAS_SCHEMA)], content)
+    write_areas([table_of([(*key, area_N) for key, area_N in found.items()])], content)
     return content.getvalue()
 
 

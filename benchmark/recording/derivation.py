@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
 from benchmark.recording.archive import parse_record
 from benchmark.recording.record import SCHEMA_VERSION, CellRecord, Derivation, EvaluationRecord, RunRecord
 from benchmark.scoring.metric import Column, Estimate
+from benchmark.scoring.statistics.ranges import unprefixed
 
 CellKey = tuple[str, str, Decimal]
 """Task, schedule, sparsity."""
@@ -61,8 +62,8 @@ def derive(
         original_sha256=hashlib.sha256(original.content).hexdigest(), original_signature=original.signature,
         what=tuple(sorted({name for numbers in given for name in numbers})), when=when, note=note,
     )  # fmt: skip
-    retired = _retired(record, columns)
     described = {column.name for column in columns}
+    retired = _retired(record, described)
     changed = {
         "schema_version": SCHEMA_VERSION,
         "runs": tuple(_run(run, runs) for run in record.runs),
@@ -81,19 +82,18 @@ def _run(run: RunRecord, runs: Mapping[RunKey, Mapping[str, float]]) -> RunRecor
     return run.model_copy(update={"metrics": {**run.metrics, **numbers}})
 
 
-def _retired(record: EvaluationRecord, columns: Sequence[Column]) -> frozenset[str]:
+def _retired(record: EvaluationRecord, described: Set[str]) -> frozenset[str]:
     """Return the numbers that the record describes in a group of today's columns, and that no column of today does."""
-    groups = {column.name.partition("/")[0] for column in columns}
-    known = {column.name for column in columns}
+    groups = {name.partition("/")[0] for name in described}
     return frozenset(
-        each.name for each in record.columns if each.name.partition("/")[0] in groups and each.name not in known
+        each.name for each in record.columns if each.name.partition("/")[0] in groups and each.name not in described
     )
 
 
 def _without(retired: frozenset[str], numbers: Mapping[str, Estimate]) -> dict[str, Estimate]:
     return {
         name: each for name, each in numbers.items()
-        if name.removeprefix("dense:").removeprefix("pruned:") not in retired
+        if unprefixed(name) not in retired
     }  # fmt: skip
 
 

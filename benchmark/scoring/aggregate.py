@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmark.plan.plan import DENSE
+from benchmark.scoring.areas import Cell, areas_table
 from benchmark.scoring.floors import Floors, accuracies
 from benchmark.scoring.metric import CellFloor, CellView, Estimate, GridView, Labels, Outcome, Population, within
 from benchmark.scoring.metric_names import PROBE_ACCURACY, PROBE_PREDICTION
@@ -17,7 +18,6 @@ from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS
 from benchmark.scoring.scoring_job import ScoredCell, TaskToScore
 from benchmark.spec import BenchmarkSpec, Evaluation
 
-Cell = tuple[str, Decimal]
 DENSE_CELL: Cell = (DENSE, Decimal(0))
 
 BySeed = Mapping[int, Outcome]
@@ -32,12 +32,15 @@ def stack(outcomes: BySeed) -> Population:
     return Population(values, examples)
 
 
-def predictions_of(outcomes: Mapping[Cell, BySeed]) -> dict[Cell, dict[int, NDArray[Any]]]:
-    """Return the class that every model predicts per test example, integer (N,), by cell and seed."""
-    return {
+def areas_of_task(
+    spec: BenchmarkSpec, task: str, num_classes: int, labels_N: Labels, outcomes: Mapping[Cell, BySeed]
+) -> pa.Table:
+    """Return the table of areas per test image (see `areas`) from what every model of a task predicts."""
+    predictions = {
         cell: {seed: outcome.examples[PROBE_PREDICTION] for seed, outcome in own.items()}
         for cell, own in outcomes.items()
     }  # fmt: skip
+    return areas_table(task, num_classes, spec.sparsities, labels_N, predictions)
 
 
 def score_cells(

@@ -35,6 +35,11 @@ AREAS_SCHEMA = pa.schema(
 )
 
 Cell = tuple[str, Decimal]
+"""Schedule, sparsity."""
+
+AreaKey = tuple[str, str, int]
+"""Task, schedule, seed."""
+
 Predictions = Mapping[Cell, Mapping[int, NDArray[Any]]]
 """Per schedule and sparsity, and per seed, the classes that a model predicts, integer (N,)."""
 
@@ -85,7 +90,12 @@ def areas_table(
         for seed in sorted(set.intersection(*(set(cell) for cell in cells))):
             area_N = area_per_image((cell[seed] == labels_N for cell in cells), points, num_classes)
             rows.append((task, schedule, seed, area_N))
-    columns = list(zip(*rows, strict=True)) or [()] * len(AREAS_SCHEMA)
+    return table_of(rows)
+
+
+def table_of(rows: Sequence[tuple[str, str, int, Areas]]) -> pa.Table:
+    """Return the table of rows of task, schedule, seed and areas, float32 (N,)."""
+    columns: list[Any] = list(zip(*rows, strict=True)) or [()] * len(AREAS_SCHEMA)
     arrays = [pa.array(column, kind) for column, kind in zip(columns, AREAS_SCHEMA.types, strict=True)]
     return pa.Table.from_arrays(arrays, schema=AREAS_SCHEMA)
 
@@ -96,7 +106,7 @@ def write_areas(tables: Sequence[pa.Table], target: Path | BinaryIO) -> None:
     pq.write_table(table, target, compression="zstd", compression_level=9, use_dictionary=True)
 
 
-def areas_by_run(table: pa.Table) -> dict[tuple[str, str, int], Areas]:
+def areas_by_run(table: pa.Table) -> dict[AreaKey, Areas]:
     """Return the areas per task, schedule and seed, float32 (N,), in the order of the table.
 
     Raises:
@@ -106,7 +116,7 @@ def areas_by_run(table: pa.Table) -> dict[tuple[str, str, int], Areas]:
         raise ValueError(f"areas: expected the columns {', '.join(AREAS_SCHEMA.names)}, got {table.column_names}")
     keys = zip(*(table[name].to_pylist() for name in AREAS_SCHEMA.names[:3]), strict=True)
     lists = (each.values for each in table["area"])
-    found: dict[tuple[str, str, int], Areas] = {}
+    found: dict[AreaKey, Areas] = {}
     for key, values in zip(keys, lists, strict=True):
         area_N = np.asarray([] if values is None else values.to_numpy(zero_copy_only=False), np.float32)
         if key in found or not len(area_N) or not np.isfinite(area_N).all():

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS, MODEL_METRICS, metric_versions
+from benchmark.scoring.statistics.ranges import bare, unprefixed
 
 FIRST = "1"
 """Version of every metric in records that name none."""
@@ -32,8 +33,8 @@ def definition_of(name: str) -> str | None:
         >>> definition_of("pruned:pie/excess"), definition_of("class_impact/paired_bh"), definition_of("cost/train")
         ('cell/pie', 'cell/class_impact', None)
     """
-    bare = name.removeprefix("dense:").removeprefix("pruned:").partition(":")[0]
-    return _by_number().get(bare, _by_number().get(bare.partition("/")[0]))
+    number = bare(name)
+    return _by_number().get(number, _by_number().get(number.partition("/")[0]))
 
 
 def outdated(made_under: Mapping[str, str] | None) -> dict[str, tuple[str, str]]:
@@ -48,7 +49,7 @@ def is_comparable(name: str, *, is_bound: bool, made_under: Mapping[str, str] | 
     metric = definition_of(name)
     if metric is None or metric not in outdated(made_under):
         return True
-    return not is_bound and name.removeprefix("dense:").removeprefix("pruned:") in KEPT.get(metric, frozenset())
+    return not is_bound and unprefixed(name) in KEPT.get(metric, frozenset())
 
 
 def outdated_lines(made_under: Mapping[str, str] | None) -> Iterator[str]:

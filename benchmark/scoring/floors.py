@@ -12,20 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmark.plan.plan import DENSE
-from benchmark.scoring.areas import AREAS_SCHEMA, DENSE_SPARSITY, Areas, area_per_image
+from benchmark.scoring.areas import DENSE_SPARSITY, AreaKey, Areas, Cell, area_per_image, table_of
 from benchmark.spec import BenchmarkSpec
 
 FLOOR_PREFIX = "floor/"
 """Begins the schedule of a row of areas that belongs to untrained encoders; no schedule may have a `/` in its name."""
 
-Cell = tuple[str, Decimal]
 Correct = NDArray[np.bool_]
 Floors = Mapping[Cell, Mapping[int, Correct]]
 """Per schedule and sparsity (`dense` at 0), and per seed: whether each test image is classified correctly, (N,)."""
@@ -67,12 +65,10 @@ def floors_table(
         (task, pruning.row, seed, area_per_image([correct_N], [pruning.sparsity], num_classes))
         for pruning, by_seed in correct.items() for seed, correct_N in sorted(by_seed.items())
     ]  # fmt: skip
-    columns: list[Any] = list(zip(*rows, strict=True)) or [()] * len(AREAS_SCHEMA)
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, AREAS_SCHEMA.types, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=AREAS_SCHEMA)
+    return table_of(rows)
 
 
-def floors_from_areas(spec: BenchmarkSpec, task: str, areas: Mapping[tuple[str, str, int], Areas]) -> Floors:
+def floors_from_areas(spec: BenchmarkSpec, task: str, areas: Mapping[AreaKey, Areas]) -> Floors:
     """Read the floors of a task back from its areas; a cell without any is left out."""
     by_row: dict[str, dict[int, Correct]] = {}
     for (of, row, seed), area_N in areas.items():

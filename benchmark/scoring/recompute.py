@@ -21,15 +21,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.scoring.aggregate import (
-    Cell,
+    areas_of_task,
     average_over_tasks,
     floor_estimates,
     grid_summary,
-    predictions_of,
     score_cells,
     stack,
 )
-from benchmark.scoring.areas import Areas, areas_by_run, areas_table
+from benchmark.scoring.areas import AreaKey, Areas, Cell, areas_by_run
 from benchmark.scoring.floors import Floors, floors_from_areas
 from benchmark.scoring.metric import Estimate, Labels, ModelView, Outcome
 from benchmark.scoring.metric_names import (
@@ -53,9 +52,6 @@ RunKey = tuple[str, str, Decimal, int]
 """Task, schedule, sparsity, seed."""
 
 CellKey = tuple[str, str, Decimal]
-
-AreaKey = tuple[str, str, int]
-"""Task, schedule, seed."""
 
 Values = Mapping[str, float | None]
 Examples = Mapping[str, NDArray[Any]]
@@ -125,14 +121,12 @@ def recompute(
     words = {name for values in said.values() for name in values} - known
     floors = {name: floors_from_areas(spec, name, said_areas or {}) for name in tasks}
     cells, summary = _aggregate(spec, num_classes, tasks, floors)
-    tables = [_areas(spec, name, num_classes[name], mine) for name, mine in tasks.items()]
+    tables = [
+        areas_of_task(spec, name, num_classes[name], mine.labels_N, mine.outcomes) for name, mine in tasks.items()
+    ]
     areas = areas_by_run(pa.concat_tables(tables)) if tables else {}
     floor = {key: each for name in tasks for key, each in floor_estimates(spec, name, floors[name]).items()}
     return Recomputed(runs, cells, summary, frozenset(words), areas, floor)
-
-
-def _areas(spec: BenchmarkSpec, name: str, num_classes: int, mine: _Task) -> pa.Table:
-    return areas_table(name, num_classes, spec.sparsities, mine.labels_N, predictions_of(mine.outcomes))
 
 
 def determined(spec: BenchmarkSpec, labels_N: Labels, examples: Examples) -> dict[str, float]:

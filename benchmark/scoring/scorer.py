@@ -22,15 +22,14 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmark.scoring.aggregate import (
-    Cell,
+    areas_of_task,
     average_over_tasks,
     floor_estimates,
     grid_summary,
-    predictions_of,
     score_cells,
     stack,
 )
-from benchmark.scoring.areas import areas_table, write_areas
+from benchmark.scoring.areas import Cell, write_areas
 from benchmark.scoring.compute import MIB
 from benchmark.scoring.floors import floors_table
 from benchmark.scoring.invalid_output import InvalidOutput
@@ -91,7 +90,10 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
         cells += task_cells
         references += [_cut(line) for line in reference_lines(reader)]
         maps.append(draw_maps(job.spec, reader))
-        areas += [_areas(job, reader, outcomes), floors_table(task.name, task.num_classes, untrained)]
+        areas += [
+            areas_of_task(job.spec, task.name, task.num_classes, reader.test.labels, outcomes),
+            floors_table(task.name, task.num_classes, untrained),
+        ]
         if summary := grid_summary(job.spec, task, reader.test.labels, populations, task_cells, floors):
             summaries.append(summary)
     _write(pa.concat_tables(tables, promote_options="default") if tables else pa.table({}), out / OUTCOMES_FILE)
@@ -137,11 +139,6 @@ def _table(task: str, run: RunToScore, outcome: Outcome, labels_N: np.ndarray) -
         "label": labels_N.astype(np.int16),
     }
     return pa.table(columns | {name: array for name, array in outcome.examples.items() if array.shape == (count,)})
-
-
-def _areas(job: ScoringJob, reader: TaskReader, outcomes: Mapping[Cell, Mapping[int, Outcome]]) -> pa.Table:
-    task, predictions = reader.task, predictions_of(outcomes)
-    return areas_table(task.name, task.num_classes, job.spec.sparsities, reader.test.labels, predictions)
 
 
 def _write(table: pa.Table, path: Path) -> None:

@@ -92,18 +92,17 @@ class Outbox:
 
         It is printed past Python's `print` and `sys.stderr`, which the submission may have replaced.
         """
+        text = error.traceback[-_MAX_ERROR_CHARS:]
         line = SegmentFailure(
-            key=segment.key, error=error.traceback[-_MAX_ERROR_CHARS:], place=error.place, update=error.update,
-            diverged=error.diverged,
-        ).model_dump_json()  # fmt: skip
+            key=segment.key, error=text, place=error.place, update=error.update, diverged=error.diverged
+        ).model_dump_json()
         with (self.directory / FAILURES_FILE).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         if error != self._printed:
             self._printed = error
             at = "" if error.update is None else f" at update {error.update}"
-            said = f"training stops{at}:\n{error.traceback[-_MAX_ERROR_CHARS:]}\n"
             with suppress(OSError):  # the submission may have closed it; the list of failures says the same
-                os.write(_STDERR, said.encode(errors="backslashreplace"))
+                os.write(_STDERR, f"training stops{at}:\n{text}\n".encode(errors="backslashreplace"))
 
     def _publish(self, key: str, live: LiveSegment, state: TrainState, *, resumable: bool) -> None:
         start, images = live.segment.start, live.model.guard.images

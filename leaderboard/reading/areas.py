@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.recording.archive import areas_path, sha256_of
-from benchmark.scoring.areas import Areas, area_per_image, areas_by_run
+from benchmark.scoring.areas import AreaKey, Areas, area_per_image, areas_by_run
 from benchmark.scoring.floors import FLOOR_PREFIX
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.board import DENSE, SUMMARY, Condensed, Entry
@@ -83,7 +83,7 @@ def score_of(kept: Condensed) -> float | None:
     return next(iter(rows["value"].to_pylist()), None)
 
 
-def _from_areas(record: Path, sha256: str) -> dict[tuple[str, str, int], Areas] | None:
+def _from_areas(record: Path, sha256: str) -> dict[AreaKey, Areas] | None:
     path = areas_path(record)
     try:
         if not path.is_file():
@@ -97,7 +97,7 @@ def _from_areas(record: Path, sha256: str) -> dict[tuple[str, str, int], Areas] 
         return None
 
 
-def _complete(entry: Entry, by_run: dict[tuple[str, str, int], Areas]) -> dict[str, AreasOfTask]:
+def _complete(entry: Entry, by_run: dict[AreaKey, Areas]) -> dict[str, AreasOfTask]:
     rows: dict[str, dict[str, dict[int, Areas]]] = {}
     for (task, schedule, seed), area_N in by_run.items():
         if schedule.startswith(FLOOR_PREFIX):

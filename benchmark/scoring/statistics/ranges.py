@@ -7,7 +7,6 @@ impossible numbers are refused by it (`benchmark.recording.possible`).
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -79,4 +78,9 @@ def range_of(name: str) -> Range:
 
 def bare(name: str) -> str:
     """Return the name of a number without what stands before it (`dense:`, `pruned:`) and its part."""
-    return re.sub(r"^(dense|pruned):", "", name).partition(":")[0]
+    return unprefixed(name).partition(":")[0]
+
+
+def unprefixed(name: str) -> str:
+    """Return the name of a number without `dense:` or `pruned:` before it; its part stays."""
+    return name.removeprefix("dense:").removeprefix("pruned:")
