@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scorer_client import ScorerAnswer, scoring_job
 from benchmark.executors.base import Executor
 from benchmark.files.sealed import read_sealed, write_sealed
+from benchmark.files.source_digest import source_digest
 from benchmark.recording.archive import areas_path, maps_path, outcomes_path, place_of
 from benchmark.recording.isolation import Isolation
 from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, ScoringJob, ScoringResult
@@ -87,7 +87,7 @@ def _inputs(job: ScoringJob, prepared: Prepared, executor: Executor) -> str:
         {
             "job": job.model_dump(mode="json"),
             "files": {str(path): _stamp(path) for path in _files(job)},
-            "code": _code_digest(),
+            "code": source_digest(Path(benchmark.__file__).parent),
             "libraries": {name: _version(name) for name in _LIBRARIES},
             "machine": dict(prepared.environment),
             "executor": [executor.name, executor.provenance(prepared.device)],
@@ -113,15 +113,6 @@ def _stamp(path: Path) -> list[int] | None:
         logger.debug("%s cannot be looked at: %s", path, error)
         return None
     return [stat.st_size, stat.st_mtime_ns]
-
-
-@cache
-def _code_digest() -> str:
-    """Digest of the whole package: reading all of it takes milliseconds, and what the scorer imports may change."""
-    root, found = Path(benchmark.__file__).parent, hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        found.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()
 
 
 def _version(name: str) -> str | None:

@@ -27,21 +27,18 @@ import pyarrow as pa
 import pydantic
 from pydantic import TypeAdapter
 
+import benchmark
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
-from benchmark.recording import archive, possible, record, verify
+from benchmark.files.source_digest import source_digest
 from benchmark.recording.signature import Statement
 from benchmark.recording.verify import Sealed, unseal
-from benchmark.scoring import areas, metric, metric_names, score_math
-from benchmark.scoring.statistics import models_and_images
 from benchmark.scoring.statistics.models_and_images import Population
 from benchmark.settings import read_settings
 from benchmark.spec.canonical import canonical_json
-from leaderboard.board import board, recorded_spec
+from leaderboard.board import board
 from leaderboard.board.board import NUMBERS, SEEDS, Condensed, Entry, condense
-from leaderboard.board.inference import evidence
 from leaderboard.board.inference.evidence import Evidence, SettingGap
-from leaderboard.reading import areas as compared
 from leaderboard.reading.areas import with_evidence
 
 MAX_CACHE_BYTES = 2**30
@@ -114,13 +111,8 @@ class BoardCache:
 @cache
 def made_by() -> bytes:
     """Digest of the code that turns a record into what a board keeps, so that other code never meets this one's."""
-    modules = (
-        board, recorded_spec, archive, possible, record, verify, metric, metric_names, areas, evidence, score_math,
-        models_and_images, compared,
-    )  # fmt: skip
-    sources = [Path(str(module.__file__)) for module in modules]
-    texts = [path.read_bytes() for path in [*sources, Path(__file__)]]
-    return hashlib.sha256(b"\0".join([*texts, pydantic.VERSION.encode()])).digest()
+    folders = (Path(str(benchmark.__file__)).parent, Path(str(board.__file__)).parent, Path(__file__).parent)
+    return hashlib.sha256(f"{source_digest(*folders)}\0{pydantic.VERSION}".encode()).digest()
 
 
 def _place(stores: Sequence[Path]) -> Path | None:

@@ -88,7 +88,7 @@ def test_whatever_differs_starts_the_scorer_and_the_numbers_are_those_of_before(
 
 def test_other_code_starts_the_scorer(again: Again, monkeypatch: pytest.MonkeyPatch) -> None:
     again()
-    monkeypatch.setattr(stored_answer, "_code_digest", lambda: "of other code")
+    monkeypatch.setattr(stored_answer, "source_digest", lambda *_: "of other code")
     assert again()[0] == 1
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -344,3 +346,15 @@ def test_what_an_index_holds_of_evidence_is_read_without_any_file(home: Path, mo
 
     monkeypatch.setattr(index, "with_evidence", refuse)
     assert str(path) in _serve(home)[0].evidence
+
+
+def test_all_code_that_decides_what_is_kept_is_in_the_digest() -> None:
+    """Costs, worst seeds and ranges once moved out of the listed files, and a cache of other code was believed."""
+    program = (
+        "import sys, leaderboard.reading.board_cache\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('leaderboard.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "leaderboard.board.inference.costs" in loaded
+    assert [name for name in loaded if name.split(".")[1] not in ("board", "reading")] == []
