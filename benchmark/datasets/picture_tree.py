@@ -84,7 +84,8 @@ class PictureTree:
 
     def _without_documents(self) -> PictureTree:
         beside = tuple(name for name in self.names if "/" not in name and is_document(name))
-        kept = tuple(name for name in self.names if name not in set(beside))
+        dropped = set(beside)
+        kept = tuple(name for name in self.names if name not in dropped)
         return replace(self, names=kept, documents=tuple(self.prefix + name for name in beside))
 
 

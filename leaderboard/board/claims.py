@@ -187,7 +187,7 @@ def _on_the_same_images(paths: Sequence[str], evidence: Mapping[str, Evidence]) 
     groups: dict[int, list[int]] = {}
     for place, path in enumerate(paths):
         if path in evidence:
-            groups.setdefault(len(evidence[path].score.images_N), []).append(place)
+            groups.setdefault(evidence[path].images, []).append(place)
     yield from (places for places in groups.values() if len(places) > 1)
 
 

@@ -64,23 +64,25 @@ def compare(
     """
     level = (1 - first.confidence) / max(num_submissions * (num_submissions - 1) // 2, 1)
     of_first, of_second = outcomes
+    known = board.evidence.get(first.path), board.evidence.get(second.path)
+    sides: list[Population | None] = [None, None]
+    if known[0] and known[1] and known[0].comparable(known[1]):
+        sides = [known[0].score, known[1].score]
     if of_first and of_second and _are_of_same_examples(of_first, of_second):
         correct = [{key: cell.correct for key, cell in side.items()} for side in (of_first, of_second)]
-        sides = [_population(_score_outcomes(first, side)) for side in correct]
+        if not all(sides):
+            sides = [_population(_score_outcomes(first, side)) for side in correct]
         cells = {
             key: _over_both(correct[0][key], correct[1][key], first.confidence) for key in _common(*correct)
         }  # fmt: skip
         overlaps = _overlaps(of_first, of_second)
     else:
-        sides, accuracies = [None, None], [_accuracies(board, entry) for entry in (first, second)]
+        accuracies = [_accuracies(board, entry) for entry in (first, second)]
         cells = {
             key: welch_difference(accuracies[0][key].mean(axis=1), accuracies[1][key].mean(axis=1), first.confidence)
             for key in _common(*accuracies)
         }
         overlaps = dict[CellKey, Overlap]()
-    known = board.evidence.get(first.path), board.evidence.get(second.path)
-    if known[0] and known[1] and known[0].comparable(known[1]):
-        sides = [each.score for each in known if each]
     if sides[0] and sides[1]:
         return _between(sides[0], sides[1], first.confidence, level, (cells, overlaps))
     return _over_models(board, first, second, level, (cells, overlaps))

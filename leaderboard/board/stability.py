@@ -88,7 +88,7 @@ def readings_of(board: Board, entries: Sequence[Entry]) -> dict[str, Readings]:
     for path, task, schedule, sparsity, metric, value in zip(*fields, strict=True):
         if schedule == SUMMARY:
             summaries[path][metric] = value
-        elif metric in (PROBE_ACCURACY, KNN_ACCURACY):
+        else:
             cells[path][task, schedule, sparsity, metric] = value
     return {
         entry.path: readings(

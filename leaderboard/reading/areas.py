@@ -54,7 +54,7 @@ def areas_of(entry: Entry) -> dict[str, AreasOfTask] | None:
 
 def evidence_beside(entry: Entry) -> Evidence | None:
     """Condense the areas beside a record for inference; None where there are none, or the grid is not complete."""
-    if entry.barred:
+    if entry.barred or entry.num_models < 2:  # one model has no spread, whatever lies beside its record
         return None
     areas = areas_of(entry)
     return evidence_of(areas, entry.tasks, entry.schedules, entry.controlled) if areas else None

@@ -24,7 +24,7 @@ from benchmark.scoring.metric_names import (
 from benchmark.shipped import command_words
 from leaderboard.board.board import Entry
 from leaderboard.board.estimates import IntervalEstimate
-from leaderboard.board.inference.costs import WORST_SEED
+from leaderboard.board.inference.costs import WORST_SEED, images_in_training
 from leaderboard.board.standings import describe, in_order
 from leaderboard.board.wording import beside, heading, one_line, percent, spread, tied_beside
 
@@ -167,10 +167,9 @@ _DECIDED = {"validation": "validation images", "test": "TEST images", "other": "
 
 def _images(record: EvaluationRecord) -> str:
     """Say what an update and the whole training cost in images: equal updates are not equal compute."""
-    counted = record.images_per_update
-    if counted is None:
+    counted, total = record.images_per_update, images_in_training(record)
+    if counted is None or total is None:
         return "not measured"
-    total = (counted.encoder + counted.copies) * record.cost.num_updates
     copies = f" and {counted.copies:,.0f} through copies of it" if counted.copies else ""
     return f"{counted.encoder:,.0f} per update{copies}; {total:,.0f} in all"
 

@@ -29,6 +29,12 @@ BOARD_COLUMNS = (
 )  # fmt: skip
 
 
+def images_in_training(record: EvaluationRecord) -> float | None:
+    """Return the images that went through the encoder and copies of it in training; None where nobody counted them."""
+    counted = record.images_per_update
+    return None if counted is None else (counted.encoder + counted.copies) * record.cost.num_updates
+
+
 def costs(record: EvaluationRecord) -> dict[str, Estimate]:
     """Return what `BOARD_COLUMNS` describe, but for the worst seed; numbers of images only where they were counted."""
     hours = (record.cost.train_s + record.cost.scoring_s) / 3600
@@ -36,10 +42,10 @@ def costs(record: EvaluationRecord) -> dict[str, Estimate]:
         "cost/device_time": Estimate(value=hours),
         "cost/peak_memory": Estimate(value=record.cost.peak_memory_bytes / 2**30),
     }
-    counted, score = record.images_per_update, record.summary.get(ROBUSTNESS_SCORE, Estimate(value=None))
-    if counted is None:
+    images, score = images_in_training(record), record.summary.get(ROBUSTNESS_SCORE, Estimate(value=None))
+    if images is None:
         return found
-    millions = (counted.encoder + counted.copies) * record.cost.num_updates / 1e6
+    millions = images / 1e6
     found["cost/images"] = Estimate(value=millions)
     if score.value is None or score.value <= 0 or millions <= 0:
         return found

@@ -50,9 +50,14 @@ class Evidence:
     score: Population
     gaps: tuple[SettingGap, ...]
 
+    @property
+    def images(self) -> int:
+        """Number of test images; evaluations of one arena that have the same number are about the same images."""
+        return len(self.score.images_N)
+
     def comparable(self, other: Evidence) -> bool:
-        """Say whether both are about the same number of test images; evaluations of one arena share the images."""
-        return len(self.score.images_N) == len(other.score.images_N)
+        """Say whether both are about the same test images."""
+        return self.images == other.images
 
 
 def planned_pairs(schedules: Sequence[str], controlled: Mapping[str, str]) -> Iterable[tuple[str, str]]:
