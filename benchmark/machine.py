@@ -16,6 +16,9 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
+LIBRARIES = ("torch", "kornia", "numpy")
+"""Libraries whose versions change what is computed in a trainer."""
+
 _ARM_FIELDS = ("CPU implementer", "CPU part")
 """What tells ARM processors apart: /proc/cpuinfo has no name for them."""
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from benchmark.executors.errors import ExecutorError
-from benchmark.files.atomic import UNFINISHED_PATTERN
 from benchmark.recording.status import name_at_work
 from benchmark.spec import UserError
-from benchmark.store.layout import Home
+from benchmark.store.layout import Home, unfinished
 
 _LOW_BYTES, _LOW_INODES = 2 << 30, 10_000
 """With less than this on the disk of the home, an evaluation may not come to its end."""
@@ -68,10 +67,10 @@ def _disk(home: Home) -> Iterator[Finding]:
 
 
 def _leftovers(home: Home) -> Iterator[Finding]:
-    half_made = sum(1 for folder in (home.segments, home.outcomes) for _ in folder.glob(UNFINISHED_PATTERN))
+    half_made = len(unfinished(home))
     jobs = sum(1 for _ in home.jobs.glob("*"))
     if half_made or jobs:
-        said = f"{half_made} half-made states and {jobs} jobs are left; the next evaluation sees to them"
+        said = f"{half_made} half-made files and {jobs} jobs are left; the next evaluation sees to them"
         yield Finding("leftovers", True, said)
     damaged = sum(1 for _ in home.damaged.glob("*"))
     if damaged:
@@ -116,7 +115,7 @@ def _scheduler(home: Home) -> Iterator[Finding]:
 def _libraries() -> Iterator[Finding]:
     import torch
 
-    from benchmark.training.environment import LIBRARIES, cpu_model
+    from benchmark.machine import LIBRARIES, cpu_model
 
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     yield Finding("python", True, f"Python {platform.python_version()}, {versions}")

@@ -19,13 +19,13 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.evaluation.derived_record import numbers_again
+from benchmark.evaluation.derived_record import areas_beside, numbers_again
 from benchmark.printable import masked
-from benchmark.recording.archive import areas_path, outcomes_path
+from benchmark.recording.archive import outcomes_path
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, in_words, open_record
-from benchmark.scoring.areas import AreaKey, Areas, areas_by_run
+from benchmark.scoring.areas import AreaKey, Areas
 from benchmark.scoring.definitions import is_comparable, outdated_lines
 from benchmark.scoring.floors import FLOOR_PREFIX
 from benchmark.scoring.metric import Estimate, within
@@ -107,7 +107,7 @@ def recompute_record(path: Path, trust: Trust) -> Recomputation:
     try:
         record = open_record(path, trust).record
         check_attachments(path, record)
-        areas = None if record.areas_sha256 is None else areas_by_run(pq.read_table(areas_path(path)))
+        areas = areas_beside(path, record)
         again = numbers_again(record, pq.read_table(outcomes_path(path)), areas)
         pairs = [
             each for each in _pairs(record, again)

@@ -130,10 +130,14 @@ def numbers_again(
     return recompute(parse_document(BenchmarkSpec, record.spec), num_classes, outcomes, said, areas)
 
 
+def areas_beside(path: Path, record: EvaluationRecord) -> dict[AreaKey, Areas] | None:
+    """Read the areas beside a record; None where it names no such file."""
+    return None if record.areas_sha256 is None else areas_by_run(pq.read_table(areas_path(path)))
+
+
 def _again(path: Path, record: EvaluationRecord, outcomes: bytes) -> Recomputed:
     try:
-        areas = None if record.areas_sha256 is None else areas_by_run(pq.read_table(areas_path(path)))
-        return numbers_again(record, pq.read_table(pa.BufferReader(outcomes)), areas)
+        return numbers_again(record, pq.read_table(pa.BufferReader(outcomes)), areas_beside(path, record))
     except (LookupError, TypeError, pa.ArrowException) as error:
         raise ValueError(f"its outcomes are not such as a scorer writes: {error}") from error
 

@@ -82,13 +82,10 @@ _MOMENTARY = {
 """Fields of the last processor that differ from moment to moment, or from core to core."""
 
 
-_VERSIONS = ("torch", "kornia", "numpy")
-"""Libraries whose versions are part of the description."""
-
-
 def _files(torch: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """Yield the files that the description depends on: torch, the libraries of its versions, and our own code."""
-    metadata = [path for name in _VERSIONS for path in sorted(torch.parent.glob(f"{name}-*.dist-info/METADATA"))]
+    patterns = [f"{name}-*.dist-info/METADATA" for name in machine.LIBRARIES]
+    metadata = [path for pattern in patterns for path in sorted(torch.parent.glob(pattern))]
     ours = [Path(machine.__file__), Path(machine.__file__).parent / "training" / "environment.py"]
     for path in [*sorted(torch.glob("lib/libtorch_cpu.*")), torch / "version.py", *metadata, *ours]:
         yield path, path.stat()

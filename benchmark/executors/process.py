@@ -16,6 +16,7 @@ from benchmark.executors.errors import ExecutorError
 from benchmark.executors.failure import Evidence
 from benchmark.executors.output_log import Head, LogFile, Tail
 from benchmark.executors.programs import (
+    DESCRIBE_S,
     MAX_ANSWER_BYTES,
     MAX_SHOWN_BYTES,
     describe_program,
@@ -26,9 +27,6 @@ from benchmark.executors.programs import (
 from benchmark.executors.scorer_end import scorer_failure
 from benchmark.printable import spelled_out_bytes
 from benchmark.recording.isolation import Isolation
-
-_DESCRIBE_S = 300.0
-"""Time limit of the description of this machine."""
 
 
 class ProcessTrainer:
@@ -130,7 +128,7 @@ def _described_by_child() -> dict[str, Any]:
     answer, errors = Head(MAX_ANSWER_BYTES), Tail(MAX_SHOWN_BYTES)
     child = ChildProcess(describe_program("cpu"), Path(tempfile.gettempdir()), answer, errors)
     try:
-        code = child.join(_DESCRIBE_S)
+        code = child.join(DESCRIBE_S)
     finally:
         child.kill()
     try:

@@ -12,6 +12,9 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THRE
 """Environment variables of every program, set before it imports numpy: the number of threads changes bits, and parallel
 work is done by processes."""
 
+DESCRIBE_S = 300.0
+"""Time limit of the description of a machine."""
+
 MAX_LOG_BYTES = 4 << 20
 """Largest log of a trainer or a scorer; of a longer one, the end is kept."""
 

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.files.atomic import UNFINISHED_PATTERN
 from benchmark.recording.archive import find_records, read_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import Problem, UserError
-from benchmark.store.layout import SCORING_PREFIX, Home
+from benchmark.store.layout import Home, unfinished
 from benchmark.store.outbox import remove_tree
 
 OLD_LOG_S = 30 * 86400.0
@@ -48,7 +47,8 @@ def find_garbage(home: Home, records: Sequence[Path]) -> list[Garbage]:
     """
     found = [*_half_made(home), *_damaged(home), *_old_logs(home)]
     given = [_read(path) for path in records]
-    kept = [record for record, path in find_records(home.records)[0] if path.resolve() not in _resolved(records)]
+    named = {path.resolve() for path in records}
+    kept = [record for record, path in find_records(home.records)[0] if path.resolve() not in named]
     needed = {run.state_key for record in kept for run in record.runs}
     for record in given:
         found += _states(home, record, needed)
@@ -65,9 +65,7 @@ def remove(garbage: Sequence[Garbage]) -> None:
 
 
 def _half_made(home: Home) -> Iterator[Garbage]:
-    folders = (home.segments, home.outcomes, home.answers, home.status, home.submissions, home.data)
-    paths = [path for folder in folders for path in folder.rglob(UNFINISHED_PATTERN)]
-    paths += home.root.glob(f"{SCORING_PREFIX}*")
+    paths = unfinished(home)
     if paths:
         yield _garbage(f"{len(paths)} half-made files and folders of calls that were killed", paths)
 
@@ -106,7 +104,3 @@ def _read(path: Path) -> EvaluationRecord:
         return read_record(path)
     except (OSError, ValueError, RecursionError) as error:
         raise UserError([Problem(str(path), "a record (JSON)", str(error)[:200])]) from error
-
-
-def _resolved(paths: Sequence[Path]) -> set[Path]:
-    return {path.resolve() for path in paths}

@@ -106,13 +106,9 @@ class Home:
         """
         return self.logs / f"{root}.log"
 
-    def scorer_log(self, name: str) -> Path:
-        """Where the whole output of a scorer is kept; `name` is unique per scoring."""
-        return self.logs / f"scorer-{name}.log"
 
-
-def remove_unfinished(home: Home) -> None:
-    """Remove what a killed dispatcher or scorer was writing; only for who holds the lock of the home.
+def unfinished(home: Home) -> list[Path]:
+    """List what a killed dispatcher or scorer was writing; it is nobody's only while the lock of the home is held.
 
     Data and copies of submissions are written outside of the lock: of these, only what is older than an hour.
     """
@@ -120,7 +116,12 @@ def remove_unfinished(home: Home) -> None:
     locked = [path for folder in folders for path in folder.glob(UNFINISHED_PATTERN)]
     shared = [path for folder in (home.submissions, home.data) for path in folder.rglob(UNFINISHED_PATTERN)]
     old = [path for path in shared if time.time() - path.lstat().st_mtime > _OLD_S]
-    for path in [*home.root.glob(f"{SCORING_PREFIX}*"), *locked, *old]:
+    return [*home.root.glob(f"{SCORING_PREFIX}*"), *locked, *old]
+
+
+def remove_unfinished(home: Home) -> None:
+    """Remove what `unfinished` lists; only for who holds the lock of the home."""
+    for path in unfinished(home):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -19,14 +19,10 @@ import torch
 
 from benchmark import machine
 from benchmark.late_dynamo import load_dynamo_when_used
-from benchmark.machine import cpu_model
+from benchmark.machine import LIBRARIES, cpu_model
 
 TRAINER_THREADS = 1
 """One and two threads give different bits, and three two-thread trainers on two cores were 57 times slower."""
-
-LIBRARIES = ("torch", "kornia", "numpy")
-"""Libraries whose versions change what is computed in a trainer."""
-
 
 _DECLINED = {"bfloat16": "native, and slower than float32 on this processor: not used"}
 """Said of processors that have bfloat16 and are slower with it."""

@@ -90,7 +90,7 @@ def test_a_home_that_cannot_be_made_is_one_sentence_of_the_doctor(tmp_path: Path
 
 
 def test_gc_only_says_what_would_go_until_it_is_told_to_remove_it(home: Home) -> None:
-    (home.segments / "abc.1234.unfinished").mkdir(parents=True)
+    (home.segments / ".abc.1234.unfinished").mkdir(parents=True)
     (home.damaged / "1-abc").mkdir(parents=True)
     home.logs.mkdir()
     for name, days in (("old.log", 40), ("new.log", 1)):
@@ -98,13 +98,24 @@ def test_gc_only_says_what_would_go_until_it_is_told_to_remove_it(home: Home) ->
         changed = time.time() - days * 86400
         os.utime(home.logs / name, (changed, changed))
     names = {path.name for each in find_garbage(home, []) for path in each.paths}
-    assert {"1-abc", "old.log"} <= names
+    assert {"1-abc", "old.log", ".abc.1234.unfinished"} <= names
     assert "new.log" not in names
     assert "would be removed by `fmn gc --yes`" in say("gc")
     assert (home.logs / "old.log").exists()
     assert "removed" in say("gc", "--yes")
     assert not (home.logs / "old.log").exists()
     assert list(home.damaged.iterdir()) == []
+
+
+def test_gc_leaves_what_another_command_may_be_writing_outside_of_the_lock(home: Home) -> None:
+    for folder in (home.data, home.submissions):
+        folder.mkdir(parents=True)
+        for name, seconds in ((".new.1.unfinished", 0), (".old.2.unfinished", 7200)):
+            (folder / name).write_text(name)
+            changed = time.time() - seconds
+            os.utime(folder / name, (changed, changed))
+    names = [path.name for each in find_garbage(home, []) for path in each.paths]
+    assert names == [".old.2.unfinished", ".old.2.unfinished"]
 
 
 def test_states_of_a_record_go_only_when_it_is_named_and_those_that_another_record_needs_stay(

@@ -34,6 +34,7 @@ from benchmark.executors.docker.trainer import DockerTrainer, NotStarted
 from benchmark.executors.errors import ExecutorError
 from benchmark.executors.output_log import LogFile
 from benchmark.executors.programs import (
+    DESCRIBE_S,
     MAX_LOG_BYTES,
     describe_program,
     scorer_program,
@@ -47,7 +48,6 @@ from benchmark.training.describe import MachineDescription
 
 logger = logging.getLogger(__name__)
 
-_DESCRIBE_S = 300.0
 _SCORING_S = 24 * 3600.0
 _CLEAR_S = 60.0
 """Time limits of containers that are no trainers."""
@@ -160,7 +160,7 @@ class DockerExecutor:
         """Return what the trainer image sees of this machine, asked once: it does not change while we run."""
         if device not in self._descriptions:
             command = ["python", "-I", "-m", *describe_program(device)]
-            ended = self._containers.run("probe", self._trainer, command, {}, device=device, limit_s=_DESCRIBE_S)
+            ended = self._containers.run("probe", self._trainer, command, {}, device=device, limit_s=DESCRIBE_S)
             try:
                 self._descriptions[device] = MachineDescription.model_validate_json(ended.stdout)
             except ValidationError as error:

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from benchmark.executors.base import PreparedJob, ProgramResult
 from benchmark.executors.docker.trainer import NotStarted
 from benchmark.executors.failure import Evidence
-from benchmark.executors.programs import describe_program, scorer_program, trainer_program, trial_program
+from benchmark.executors.programs import DESCRIBE_S, describe_program, scorer_program, trainer_program, trial_program
 from benchmark.executors.scorer_end import scorer_failure
 from benchmark.executors.slurm.left_jobs import left_jobs, remove_folder, take_states
 from benchmark.executors.slurm.node_job import FOLDER, JobFolder, NodeJob
@@ -46,7 +46,6 @@ from benchmark.training.training_job import TrainingJob
 
 logger = logging.getLogger(__name__)
 
-_DESCRIBE_S = 300.0
 _POLL_S = 0.2
 _SAY_WAITING_S = 15.0
 """After so many seconds in the queue a user is told what is waited for."""
@@ -129,7 +128,7 @@ class SlurmExecutor:
 
     def _ask_node(self, device: str) -> MachineDescription:
         folder = self._new_folder("describe")
-        result = self._run(folder, describe_program(device), device, _DESCRIBE_S)
+        result = self._run(folder, describe_program(device), device, DESCRIBE_S)
         try:
             return MachineDescription.model_validate_json(result.stdout)
         except ValidationError as error:

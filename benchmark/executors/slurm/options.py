@@ -11,13 +11,13 @@ from typing import Annotated
 from pydantic import Field
 
 from benchmark.files.bounded import RefusedFile, read_regular
+from benchmark.machine import LIBRARIES
 from benchmark.settings import read_settings
 from benchmark.spec import Problem, UserError
 from benchmark.spec.base import Document
 from benchmark.spec.canonical import digest
 from benchmark.spec.documents.loading import read_document
 from benchmark.spec.documents.validation import InvalidDocumentError, parse_document
-from benchmark.training.environment import LIBRARIES
 
 OPTIONS_FILE = "executor.yaml"
 """Name of the document in a home."""
