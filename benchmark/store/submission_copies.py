@@ -36,11 +36,19 @@ def admit_a_copy(submission: Path, home: Home) -> Admitted:
 
 
 def _is_first(new: Path, final: Path) -> bool:
-    """Rename a complete copy to its final name, unless there is one of that name."""
-    if not final.is_dir() or final.is_symlink():
-        _remove(final)
+    """Rename a complete copy to its final name, unless there is one of that name.
+
+    What is no folder makes way. A folder never does: another evaluation may have put its complete copy there meanwhile.
+    """
     try:
         new.rename(final)
+    except NotADirectoryError:
+        try:
+            final.unlink(missing_ok=True)
+        except OSError:
+            if not final.is_dir() or final.is_symlink():
+                raise
+        return _is_first(new, final)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise

@@ -84,6 +84,22 @@ def test_a_copy_that_is_there_keeps_its_folder_and_its_files(submission: Path, t
     assert {path: path.stat().st_ino for path in (first, *first.rglob("*"))} == before
 
 
+def test_a_copy_that_another_evaluation_has_just_put_there_is_not_removed(
+    submission: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was removed where the other one renamed its copy between "is there a folder?" and "remove what is there"."""
+    home = Home(tmp_path / "home")
+    copy = admit_a_copy(submission, home).directory
+    inode, is_dir, looks = copy.stat().st_ino, Path.is_dir, [False]
+
+    def late(path: Path) -> bool:
+        return looks.pop() if path == copy and looks else is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", late)
+    admit_a_copy(submission, home)
+    assert copy.stat().st_ino == inode
+
+
 def as_text(path: Path) -> None:
     path.write_text("damaged")
 
