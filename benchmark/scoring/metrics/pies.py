@@ -157,8 +157,13 @@ def _modes(members_tK: NDArray[np.float32], votes_KUn: NDArray[np.float32]) -> N
 
 def _agreement(modes_tUn: NDArray[np.bool_], other_tUn: NDArray[np.bool_]) -> Doubles:
     """Return `sum_c p(c) p'(c)` for two uniform distributions over modes, (t, n)."""
-    shared_tn = (modes_tUn & other_tUn).sum(axis=1)
-    return shared_tn / (modes_tUn.sum(axis=1) * other_tUn.sum(axis=1))
+    shared_tn, tied_tn, other_tied_tn = (_count(each) for each in (modes_tUn & other_tUn, modes_tUn, other_tUn))
+    return shared_tn / (tied_tn * other_tied_tn)
+
+
+def _count(modes_tUn: NDArray[np.bool_]) -> Doubles:
+    """Count labels, (t, n); small integers are summed faster than the default's."""
+    return modes_tUn.sum(axis=1, dtype=np.int16).astype(np.float64)
 
 
 def _measure(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
