@@ -88,8 +88,8 @@ def derive_record(
     kept = outcomes if without is None else packed(outcomes, without)
     numbers = {name for found in (*again.runs.values(), *again.cells.values(), again.summary) for name in found}
     derived = derive(
-        original, again.runs, again.cells, again.summary, when=_now(),
-        note=note + _left_out(without or ()), versions=_known(record, key_version) | _applied(record, numbers), columns=_columns(numbers),
+        original, again.runs, again.cells, again.summary, when=_now(), note=note + _left_out(without or ()),
+        versions=_known(record, key_version) | _applied(record, numbers), columns=_columns(numbers),
     )  # fmt: skip
     areas = areas_path(path).read_bytes() if record.areas_sha256 is not None else _areas(again.areas)
     changes: dict[str, Any] = {

@@ -47,7 +47,7 @@ def packed(outcomes: bytes, without: Sequence[str] = ()) -> bytes:
     table = table.drop_columns(list(without))
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type) and field.name != "sparsity"]
     words = [name for name in table.column_names if name not in floats and name != _COUNTED]
-    encoding = {name: "BYTE_STREAM_SPLIT" for name in floats} | {_COUNTED: "DELTA_BINARY_PACKED"}
+    encoding = dict.fromkeys(floats, "BYTE_STREAM_SPLIT") | {_COUNTED: "DELTA_BINARY_PACKED"}
     file = io.BytesIO()
     pq.write_table(
         table, file, compression="zstd", compression_level=19, column_encoding=encoding,
