@@ -64,6 +64,13 @@ def derive(
     unsigned: Annotated[
         bool, typer.Option("--unsigned", help="Take records without a signature too: you vouch for them.")
     ] = False,
+    key_version: Annotated[
+        str, typer.Option(help="Version of the training code that made the states, where originals do not say it.")
+    ] = "",
+    pack: Annotated[bool, typer.Option("--pack", help="Write the outcomes smaller; no value changes.")] = False,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Column of the outcomes that is left out once all is computed; packs too.")
+    ] = None,
     trusted_keys: TrustedKeys = None,
 ) -> None:
     """Compute what the outcomes of records determine by today's definitions, and sign records of their own with it."""
@@ -77,7 +84,10 @@ def derive(
         raise UserError(trust.problems)
     for path in records:
         try:
-            derived = derive_record(path, out, trust, note=note or NOTE, unsigned=unsigned)
+            derived = derive_record(
+                path, out, trust, note=note or NOTE, unsigned=unsigned, key_version=key_version,
+                without=tuple(without or ()) if pack or without else None,
+            )  # fmt: skip
         except UserError:
             raise
         except (ValueError, OSError, RecursionError) as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmark.evaluation.packed_outcomes import packed
 from benchmark.files.bounded import read_regular
 from benchmark.recording.archive import (
     MAX_RECORD_BYTES,
@@ -58,7 +59,10 @@ class Derived:
     num_numbers: int
 
 
-def derive_record(path: Path, out: Path, trust: Trust, *, note: str = NOTE, unsigned: bool = False) -> Derived:
+def derive_record(
+    path: Path, out: Path, trust: Trust, *, note: str = NOTE, unsigned: bool = False, key_version: str = "",
+    without: Sequence[str] | None = None,
+) -> Derived:  # fmt: skip
     """Compute what the outcomes of a record determine again, and write it as a record of its own, signed here.
 
     Args:
@@ -68,29 +72,46 @@ def derive_record(path: Path, out: Path, trust: Trust, *, note: str = NOTE, unsi
         note: why, and what is known of the original: for people.
         unsigned: whether an original without a signature is taken. Nothing proves how isolated it was made, so that
             the derived record says `isolation: none`.
+        key_version: of the training code that made its states, where that is known and the original does not say it.
+        without: where given, outcomes are packed, and these columns of them left out, after everything was computed.
+            The note names them.
 
     Raises:
-        ValueError: the original is not to be believed, its outcomes are not such as a scorer writes, or `out` holds a
-            record of the same name that is not derived.
+        ValueError: the original is not to be believed, its outcomes are not such as a scorer writes, a column cannot be
+            left out, or `out` holds a record of the same name that is not derived.
         OSError: something cannot be read or written.
     """
     original, record = _original(path, trust, unsigned=unsigned)
     _refuse_overwriting(record_path(out, record))
     outcomes = outcomes_path(path).read_bytes()
     again = _again(path, record, outcomes)
+    kept = outcomes if without is None else packed(outcomes, without)
     numbers = {name for found in (*again.runs.values(), *again.cells.values(), again.summary) for name in found}
     derived = derive(
-        original, again.runs, again.cells, again.summary, when=_now(), note=note,
-        versions=_applied(record, numbers), columns=_columns(numbers),
+        original, again.runs, again.cells, again.summary, when=_now(), note=note + _left_out(without or ()),
+        versions=_known(record, key_version) | _applied(record, numbers), columns=_columns(numbers),
     )  # fmt: skip
     areas = areas_path(path).read_bytes() if record.areas_sha256 is not None else _areas(again.areas)
-    changes: dict[str, Any] = {"areas_sha256": hashlib.sha256(areas).hexdigest()}
+    changes: dict[str, Any] = {
+        "areas_sha256": hashlib.sha256(areas).hexdigest(), "outcomes_sha256": hashlib.sha256(kept).hexdigest(),
+    }  # fmt: skip
     changes |= {"isolation": "none", "states_isolation": None} if unsigned and not original.signature else {}
     derived = derived.model_copy(update=changes)
     check_possible(derived)
     maps = maps_path(path).read_bytes() if record.maps_sha256 is not None else None
-    written = write_record(out, derived, outcomes, maps, areas, key=signing_key(role_of(derived.isolation)))
+    written = write_record(out, derived, kept, maps, areas, key=signing_key(role_of(derived.isolation)))
     return Derived(written, derived, len(numbers))
+
+
+def _known(record: EvaluationRecord, key_version: str) -> dict[str, str]:
+    """Return the versions of training and specification, where the version of training is known."""
+    return {"keys": key_version, "spec": str(record.spec.get("version", ""))} if key_version else {}
+
+
+def _left_out(without: Sequence[str]) -> str:
+    if not without:
+        return ""
+    return f"; the outcomes were packed without the columns {', '.join(without)}, after everything was computed"
 
 
 def _original(path: Path, trust: Trust, *, unsigned: bool) -> tuple[Original, EvaluationRecord]:

@@ -27,6 +27,8 @@ from tests.leaderboard.records import SIGNER, write_signed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 SHIPPED = sorted(RESULTS.glob("*/*.json"))
+LARGE = [path for path in SHIPPED if path.parent.name.startswith("corti2022")]
+"""Minutes each: `make verify RECORDS=results RECOMPUTE=1` looks at these, and the tests of areas at their scores."""
 SMALL = next(path for path in SHIPPED if path.name.startswith("random_init-84"))
 
 Change = Callable[[EvaluationRecord], EvaluationRecord]
@@ -74,7 +76,7 @@ def _sign_changed(folder: Path, change: Change) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in SHIPPED if path not in LARGE], ids=lambda path: path.stem)
 def test_a_shipped_record_agrees_with_its_outcomes(path: Path) -> None:
     found = recompute_record(path, load_trust())
     assert (found.problem, found.differing) == ("", ())

@@ -87,3 +87,26 @@ def test_outcomes_that_are_not_those_of_the_record_derive_nothing(copied: Path, 
     assert told.exit_code == 2
     assert "was changed after signing" in told.output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_derived_record_may_leave_out_columns_after_everything_was_computed_and_says_so(
+    copied: Path, tmp_path: Path
+) -> None:
+    whole = derive_record(copied, tmp_path / "whole", load_trust(), note="a test")
+    told = CliRunner().invoke(
+        app, ["derive", str(copied), "--out", str(tmp_path / "out"), "--note", "a test", "--key-version", "2",
+              "--without", "linear/confidence", "--without", "q_score_2022/score"],
+    )  # fmt: skip
+    assert told.exit_code == 0, told.output
+    path = tmp_path / "out" / "digits-1.0" / copied.name
+    record = read_record(path)
+    assert record.derived is not None
+    assert record.derived.note.startswith("a test; ")
+    assert "without the columns linear/confidence, q_score_2022/score" in record.derived.note
+    assert record.definitions is not None
+    assert (record.definitions["keys"], record.definitions["spec"]) == ("2", "1.0")
+    assert (record.runs, record.cells, record.summary) == (whole.record.runs, whole.record.cells, whole.record.summary)
+    assert judge(path, load_trust()).problem == ""
+    assert path.with_suffix(".parquet").stat().st_size < copied.with_suffix(".parquet").stat().st_size / 1.5
+    found = recompute_record(path, load_trust())
+    assert (found.problem, found.differing) == ("", ())

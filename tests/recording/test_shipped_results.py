@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from benchmark.recording.archive import read_record
+from benchmark.recording.archive import outcomes_path, read_record
 from benchmark.recording.trust import SHIPPED_LIST, load_trust
 from benchmark.recording.verify import judge
 from tests.conftest import ROOT
@@ -23,7 +24,21 @@ def test_every_shipped_record_is_signed_by_the_maintainers_and_complete(path: Pa
     record = read_record(path)
     assert record.is_complete
     assert path.parent.name == record.spec_identity
-    assert not record.provenance["git_dirty"]
+    assert record.derived is not None or not record.provenance["git_dirty"]
+
+
+@pytest.mark.parametrize("path", [path for path in RECORDS if read_record(path).derived], ids=lambda path: path.stem)
+def test_a_shipped_record_that_was_derived_names_its_original_its_code_and_what_was_left_out(path: Path) -> None:
+    record = read_record(path)
+    assert record.derived is not None
+    assert record.definitions is not None
+    assert record.definitions["keys"] == "2"
+    for named in ("commit b0fb2ce", "H200", "signature is left out", "linear/confidence", "q_score_2022/score"):
+        assert named in record.derived.note
+    columns = pq.read_schema(outcomes_path(path)).names
+    assert {"linear/prediction", "knn/prediction", "depth/pred", "depth/true", "label"} <= set(columns)
+    assert not {"linear/confidence", "linear/true_probability", "q_score_2022/score"} & set(columns)
+    assert outcomes_path(path).stat().st_size < 2.5e6
 
 
 def test_a_fresh_clone_has_all_four_submissions_on_its_board() -> None:
@@ -32,4 +47,4 @@ def test_a_fresh_clone_has_all_four_submissions_on_its_board() -> None:
 
 
 def test_what_ships_is_small() -> None:
-    assert sum(path.stat().st_size for path in RESULTS.rglob("*") if path.is_file()) < 16 << 20
+    assert sum(path.stat().st_size for path in RESULTS.rglob("*") if path.is_file()) < 25e6

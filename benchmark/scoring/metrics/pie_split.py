@@ -24,15 +24,17 @@ def split_by_pie(cell: CellView, name: str, confidence: float) -> dict[str, Esti
     a t interval over models. It is None where some model has no defined outcome, as on PIEs where there are none.
 
     Args:
-        cell: a cell beside its dense population, with `name` and the linear probe's predictions in both.
+        cell: a cell beside its dense population, with the linear probe's predictions in both.
         name: which per-example outcome, (K, N) in each population.
         confidence: nominal coverage of the intervals.
 
     Returns:
         `shift`: all examples, pruned minus dense, paired by seed; `pie`, `not_pie`: pruned models; `dense_pie`,
-        `dense_not_pie`: dense models.
+        `dense_not_pie`: dense models. Nothing where a population lacks the outcome, as packed outcomes may.
     """
     populations = (cell.dense, cell.sparse)
+    if any(name not in population.examples for population in populations):
+        return {}
     before_KN, after_KN = (population.examples[PROBE_PREDICTION] for population in populations)
     pie_N = published_pies(before_KN, after_KN, cell.num_classes)
     dense_KN, sparse_KN = (population.examples[name].astype(np.float64) for population in populations)

@@ -51,3 +51,8 @@ def test_without_a_pie_and_where_a_model_has_nothing_defined_the_number_is_undef
     undefined_KN[2, :3] = np.nan
     found = split_by_pie(cell_of(values_KN, undefined_KN, SPARSE_PREDICTION), "group/outcome", 0.95)
     assert found["not_pie"].value is None
+
+
+def test_an_outcome_that_a_population_lacks_gives_no_numbers() -> None:
+    """Outcomes that are packed for a repository may lack a column: it ended as KeyError: 'q_score_2022/score'."""
+    assert split_by_pie(cell_of(np.zeros((3, 4)), np.zeros((3, 4)), SPARSE_PREDICTION), "group/other", 0.95) == {}
