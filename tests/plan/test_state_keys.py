@@ -62,8 +62,8 @@ GOLDEN = {
 }
 """Literal keys per KEY_VERSION. A new version adds an entry; an old entry never changes.
 
-Version 2 names what a method is told about the images (name, `flip`) beside their content. Version 3 names states of the
-same facts whose standard views were drawn on the device of the images.
+Version 2 names what a method is told about the images (name, `flip`) beside their content. Version 3 names states whose
+standard views were drawn on the device of the images.
 """
 
 
