@@ -1,21 +1,25 @@
 """The augmentation that contrastive and supervised submissions share, so that methods do not differ in it.
 
-It is one kornia pipeline, applied to a whole batch on the device. Each image draws parameters of its own. A submission
-may write any other `views`.
+It is work for the images' device alone: parameters are drawn there, a set per image, and nothing is read back. A GPU
+can therefore replay it as a CUDA graph. A submission may write any other `views`.
 """
 
 from __future__ import annotations
 
-import kornia.augmentation as K
+import math
+
 import torch
 from torch import Tensor, nn
 
+from benchmark.data.colour_augmentation import ColourAugmentation
+from benchmark.data.grey_augmentation import GreyAugmentation
 
-def standard_augmentation(image_shape: tuple[int, int, int], strength: float, *, flip: bool) -> nn.Sequential:
-    """Build the pipeline for images of one shape.
 
-    Grey images (digits, clothes) are rotated, shifted, scaled, sheared, and get Gaussian noise. Colour images are
-    cropped, mirrored where that changes no class, colour-jittered and turned grey.
+def standard_augmentation(image_shape: tuple[int, int, int], strength: float, *, flip: bool) -> nn.Module:
+    """Build the augmentation for images of one shape.
+
+    Half of the grey images (digits, clothes) are rotated, shifted, scaled and sheared; all get Gaussian noise. Colour
+    images are cropped, mirrored where that changes no class, colour-jittered and turned grey.
 
     Args:
         image_shape: (channels, height, width).
@@ -25,24 +29,16 @@ def standard_augmentation(image_shape: tuple[int, int, int], strength: float, *,
     Returns:
         A module from float32 images (B, channels, H, W) in [0, 1] to images of the same shape.
 
+    Raises:
+        ValueError: the strength is negative, infinite or no number.
+
     Source:
         Colour images: SimCLR (Chen et al. 2020, arXiv 2002.05709), appendix A, without blur, which the authors leave
         out for images of CIFAR's size.
     """
-    channels, height, width = image_shape
-    s = strength
-    if channels == 1:
-        return nn.Sequential(
-            K.RandomAffine(20 * s, translate=(0.15 * s, 0.15 * s), scale=(1 - 0.2 * s, 1 + 0.2 * s), shear=12 * s),
-            K.RandomGaussianNoise(std=0.1 * s, p=1.0),
-        )
-    mirroring = [K.RandomHorizontalFlip(p=0.5)] if flip else []
-    return nn.Sequential(
-        K.RandomResizedCrop((height, width), scale=(1 - 0.8 * s, 1.0), cropping_mode="resample"),
-        *mirroring,
-        K.ColorJitter(0.4 * s, 0.4 * s, 0.4 * s, 0.1 * s, p=0.8),
-        K.RandomGrayscale(p=0.2),
-    )
+    if not 0 <= strength < math.inf:
+        raise ValueError(f"augmentation: expected a strength of at least 0, got {strength}")
+    return GreyAugmentation(strength) if image_shape[0] == 1 else ColourAugmentation(strength, flip=flip)
 
 
 def augmented_views(augmentation: nn.Module, images_BCHW: Tensor, num_views: int) -> Tensor:

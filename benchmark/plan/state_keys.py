@@ -14,7 +14,7 @@ from typing import Any
 from benchmark.plan.events import PruneEvent
 from benchmark.spec.canonical import canonical_json, digest
 
-KEY_VERSION = 2
+KEY_VERSION = 3
 """Raised whenever the same key would otherwise name different numbers, so that no old state is taken for a new one."""
 
 

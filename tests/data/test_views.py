@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -48,7 +50,20 @@ def test_every_image_and_every_view_draws_its_own_parameters(shape: tuple[int, i
     assert len({view.numpy().tobytes() for view in views_VBCHW}) == 8
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_images_that_were_given_are_not_changed(shape: tuple[int, int, int]) -> None:
+    images_BCHW = images_of(shape)
+    standard_augmentation(shape, 1.0, flip=True)(images_BCHW)
+    assert torch.equal(images_BCHW, images_of(shape))
+
+
 def test_at_strength_zero_grey_images_stay_as_they_are() -> None:
     views_VBCHW = views_at((1, 8, 8), 0.0, 0)
     torch.testing.assert_close(views_VBCHW[0], images_of((1, 8, 8)), atol=1e-5, rtol=0)
     torch.testing.assert_close(views_VBCHW[1], images_of((1, 8, 8)), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("strength", [-0.1, math.nan, math.inf])
+def test_a_strength_that_is_no_strength_is_refused(strength: float) -> None:
+    with pytest.raises(ValueError, match="augmentation: expected a strength of at least 0, got"):
+        standard_augmentation((3, 8, 8), strength, flip=True)

@@ -148,5 +148,5 @@ def test_a_record_says_under_which_definitions_it_was_made(evaluated: Evaluated,
     definitions = evaluated.record.definitions
     assert definitions is not None
     assert definitions["spec"] == tiny_spec.version
-    assert definitions["keys"] == "2"
+    assert definitions["keys"] == "3"
     assert {"linear", "cell/pie", "grid/robustness"} <= definitions.keys()

@@ -54,10 +54,16 @@ GOLDEN = {
         "initial": "73934a130609346f80a311f73c20bab6418a2b35cf87e10a8747872fb24a3354",
         "pruned": "fc4c4aa221abae94f55b6ef8d4c3fd51eebd0030c02bdb791ed7ed6532043971",
     },
+    3: {
+        "root": "ac671b16813b71b953799b41f5305d9d4a6dfcf95c9acf39eb8c693cd2343721",
+        "initial": "c8d79e8700a643b267c263471aa596cae3eccfdc7f3cdf4f751c384747681272",
+        "pruned": "df3ac881cbf303d044dd08b154f7c9d73eedf875f51802252fbb2d5e45d193c3",
+    },
 }
 """Literal keys per KEY_VERSION. A new version adds an entry; an old entry never changes.
 
-Version 2 names what a method is told about the images (name, `flip`) beside their content.
+Version 2 names what a method is told about the images (name, `flip`) beside their content. Version 3 names states whose
+standard views were drawn on the device of the images.
 """
 
 
