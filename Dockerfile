@@ -42,7 +42,7 @@ FROM libraries AS scorer-libraries
 RUN python3 -m venv /opt/scorer \
     && printf '%s\n' /opt/fmn/lib/python3*/site-packages /opt/code \
        > "$(echo /opt/scorer/lib/python3*/site-packages)/forget-me-not.pth" \
-    && /opt/scorer/bin/pip install --quiet scipy statsmodels scikit-learn pandas pyarrow \
+    && /opt/scorer/bin/pip install --quiet scipy scikit-learn pandas pyarrow \
     && /opt/scorer/bin/pip uninstall --quiet --yes pip
 
 FROM base AS runtime
@@ -85,7 +85,7 @@ LABEL org.opencontainers.image.title="Forget-Me-Not scorer" org.forget-me-not.co
 FROM sources AS site-libraries
 RUN python3 -m venv /opt/fmn \
     && /opt/fmn/bin/pip install --quiet mlflow streamlit altair jinja2 markupsafe numpy pandas pillow pyarrow pydantic pyyaml \
-       safetensors scipy sqlalchemy statsmodels cryptography psycopg2-binary==2.9.13 \
+       safetensors scipy sqlalchemy cryptography psycopg2-binary==2.9.13 \
     && echo /opt/code > "$(echo /opt/fmn/lib/python3*/site-packages)/forget-me-not.pth" \
     && /opt/fmn/bin/pip uninstall --quiet --yes pip
 

@@ -8,6 +8,15 @@ what a page needs, as under `streamlit run`; and the first page of a server that
 re-ranking, and the Curves page.
 The reach is an open page in less than 2 s. Without a browser, which takes its own time.
 
+Measured 2026-11-28 on two quiet cores (load 0.8 before; otherwise the machine below), wall time:
+
+    first opening ever            (n = 3)     5.75 to 5.85 s
+    first page of a new server    (n = 5)     2.16 to 2.35 s
+    ... that has prepared         (n = 5)     0.44 to 0.49 s
+    next visitor                  (n = 5)     0.39 to 0.47 s
+    re-rank                       (n = 5)     0.20 to 0.34 s
+    Curves                        (n = 3)     0.33 to 0.43 s
+
 Measured 2026-11-26 on a shared 2-core cloud machine (Xeon, CPython 3.11, Streamlit 1.67, OMP_NUM_THREADS=1), where
 others kept the load at 2 to 4; so seconds of a processor come first; wall time, in brackets, includes the
 waiting. "Before" is the commit without an index.

@@ -24,7 +24,7 @@ from scipy.stats import norm
 from benchmark.scoring.metric import CellView, Estimate, GridView, Population
 from benchmark.scoring.metric_names import EXCESS_PIE, PROBE_PREDICTION, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE
 from benchmark.scoring.metrics import pies, robustness
-from benchmark.scoring.score_math import area_over_compression, chance_corrected
+from benchmark.scoring.score_math import Interval, area_over_compression, chance_corrected
 from benchmark.scoring.statistics.models_and_images import difference_of, population_of
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.documents.loading import load_spec
@@ -84,7 +84,8 @@ def _grid(right_JKN: NDArray[np.bool_]) -> GridView:
     return GridView(_population(right_JKN[0]), cells, ("s",), SPARSITIES, labels_N, CLASSES)
 
 
-def _holds(estimate: Estimate, truth: float) -> bool:
+def holds(estimate: Estimate | Interval, truth: float) -> bool:
+    """Return whether the truth lies in an interval; not where it has no bounds."""
     return estimate.low is not None and estimate.high is not None and estimate.low <= truth <= estimate.high
 
 
@@ -98,9 +99,9 @@ def replicate(setting: Setting, spec: BenchmarkSpec, number: int) -> dict[str, b
     scores = [population_of([area_over_compression(SPARSITIES, side[1:])]) for side in (mine, theirs)]
     gap = difference_of(scores[0], scores[1]).interval(bootstrap.confidence)
     return {
-        "score": _holds(measured[ROBUSTNESS_SCORE], setting.true_score),
-        "retention": _holds(measured[ROBUSTNESS_RETENTION], setting.true_retention),
-        "difference": gap.low <= 0 <= gap.high,
+        "score": holds(measured[ROBUSTNESS_SCORE], setting.true_score),
+        "retention": holds(measured[ROBUSTNESS_RETENTION], setting.true_retention),
+        "difference": holds(gap, 0),
     }
 
 
@@ -136,7 +137,7 @@ def coverage(setting: Setting, spec: BenchmarkSpec, replicates: int) -> dict[str
     # What the interval is for depends on K and has no formula: the mean of as many independent estimates stands for it.
     truth = float(np.mean([each.value for each in estimates if each.value is not None]))
     defined = setting.models > 2
-    return shares | {"excess PIE": float(np.mean([_holds(each, truth) for each in estimates])) if defined else np.nan}
+    return shares | {"excess PIE": float(np.mean([holds(each, truth) for each in estimates])) if defined else np.nan}
 
 
 def main(

@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from bench.inference.boards import Boards, Spread, Truth, adjusted, draw
-from bench.inference.images import Counts, class_hits, covered, holds, knowledge_covered
+from bench.inference.images import Counts, class_hits, covered, knowledge_covered
 from bench.inference.power import advised, found_with_advice
-from bench.interval_coverage import Setting, excess_pie
-from benchmark.scoring.score_math import Interval
+from bench.interval_coverage import Setting, excess_pie, holds
 from benchmark.scoring.statistics.simultaneous_ranks import holm
 from benchmark.spec.documents.loading import load_spec
 
@@ -176,10 +175,7 @@ def on_exemplars(boards: int) -> Iterator[Rate]:
     for _, K, N, _ in SHAPES:
         found = [excess_pie(Setting(K, N, 0.05), spec, number) for number in range(boards)]
         truth = float(np.mean([each.value for each in found if each.value is not None]))
-        held = [
-            each.low is not None and each.high is not None and holds(Interval(each.low, each.high), truth)
-            for each in found
-        ]
+        held = [holds(each, truth) for each in found]
         yield Rate("classes, example by example", f"K = {K}, N = {N:,}", "interval of excess PIE covers", ">= 0.94",
                    float(np.mean(held)), boards)  # fmt: skip
 

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from bench.interval_coverage import DENSE_STRENGTH, SPARSITIES, STRENGTHS_J
+from bench.interval_coverage import DENSE_STRENGTH, SPARSITIES, STRENGTHS_J, holds
 from benchmark.scoring.metric import CellView, GridView, Population
 from benchmark.scoring.metric_names import CLASSES_HIT, PROBE_PREDICTION, ROBUSTNESS_KNOWLEDGE_KEPT
 from benchmark.scoring.metrics import class_impact, robustness
-from benchmark.scoring.score_math import Interval, area_over_compression, chance_corrected
+from benchmark.scoring.score_math import area_over_compression, chance_corrected
 from benchmark.scoring.statistics.models_and_images import difference_of, population_of
 from benchmark.spec import BenchmarkSpec, BootstrapSpec, Evaluation
 
@@ -104,12 +104,7 @@ def knowledge_covered(counts: Counts, rng: np.random.Generator) -> bool:
     found = robustness.METRIC.measure(grid, evaluation)[ROBUSTNESS_KNOWLEDGE_KEPT]
     true_J, floor = _probability(np.array(strengths_J)), float(_probability(np.array(FLOOR_STRENGTH)))
     truth = (float(_area(true_J)) - floor) / (float(true_J[0]) - floor)
-    return found.low is not None and found.high is not None and holds(Interval(found.low, found.high), truth)
-
-
-def holds(interval: Interval, truth: float) -> bool:
-    """Say whether the truth lies in an interval."""
-    return interval.low <= truth <= interval.high
+    return holds(found, truth)
 
 
 def _area(settings: Any) -> Doubles:

@@ -153,8 +153,8 @@ def rebuild_mlflow() -> None:
     """Project every record into MLflow again."""
     from benchmark.printable import counted
     from benchmark.recording.archive import find_records
-    from benchmark.recording.mlflow_address import tracking_uri
-    from benchmark.recording.mlflow_projection import MlflowException, rebuild
+    from benchmark.recording.tracking.address import tracking_uri
+    from benchmark.recording.tracking.projection import MlflowException, rebuild
     from benchmark.spec import Problem, UserError
     from benchmark.store.layout import Home
     from benchmark.store.lock import only_one
@@ -168,7 +168,8 @@ def rebuild_mlflow() -> None:
         print(f"left out {bad.path}: {bad.why}", file=sys.stderr)
     try:
         with only_one(home, "", lambda text: print(text, file=sys.stderr)):
-            print(f"in MLflow: {counted(rebuild(records, home.root), 'record')}")
+            rebuilt = rebuild(records, home.root)
+        print(f"in MLflow: {counted(rebuilt.num_records, 'record')}, {rebuilt.num_written} written now")
     except MlflowException as error:
         print(f"MLflow does not answer at {tracking_uri(home.root)}: {error.message}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -15,7 +15,7 @@ from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scheduling.concurrency import default_workers, trainers_at_once, trainers_per_device
 from benchmark.evaluation.scheduling.cost_history import CostHistory, learn, usual_scoring_s
 from benchmark.evaluation.scheduling.jobs import checkpoint_interval, missing_segments
-from benchmark.executors.base import Executor
+from benchmark.executors.base import Executor, QueueExecutor
 from benchmark.plan import Subtree
 from benchmark.plan.capacity import emptied_in_words
 from benchmark.plan.cost import UpdateCost, lockstep, makespan, shortest_makespan, starting_order
@@ -46,7 +46,7 @@ def plan_table(prepared: Prepared, home: Home, executor: Executor) -> Group:
         lines += [*estimate.lines, *_emptied(prepared, subtrees[0])]
         seeds_s += estimate.seeds_s
         tried |= estimate.is_tried
-    lines += _wall_time(prepared, home, seeds_s, tried=tried)
+    lines += _wall_time(prepared, home, seeds_s, executor, tried=tried)
     lines += _about_data(prepared)
     return Group(table, Text("\n".join(lines)))
 
@@ -83,7 +83,7 @@ def _estimate(prepared: Prepared, task: str, subtrees: list[Subtree], store: Sto
         lines.append(f"{name} is not here yet: planned with its published counts; evaluating downloads it (FMN_DATA)")
     if experience := learn(subtrees, store):
         seeds_s = [experience.cost.seconds(segments) for segments in left]
-        return _Estimate([*lines, _learned(prepared, experience, sum(seeds_s), steps)], seeds_s)
+        return _Estimate([*lines, _learned(prepared, experience, sum(seeds_s), steps, executor)], seeds_s)
     if not steps:
         return _Estimate(lines, [])
     try:
@@ -96,15 +96,15 @@ def _estimate(prepared: Prepared, task: str, subtrees: list[Subtree], store: Sto
     return _Estimate(lines, seeds_s, is_tried=True)
 
 
-def _learned(prepared: Prepared, experience: CostHistory, total_s: float, steps: int) -> str:
+def _learned(prepared: Prepared, experience: CostHistory, total_s: float, steps: int, executor: Executor) -> str:
     cost, count = experience.cost, experience.num_segments
     price = f"{cost.model_s * 1e3:.1f} ms per update"
     if cost.batch_s:
         price += f" and {cost.batch_s * 1e3:.1f} ms per batch, which models in lockstep share"
     basis = f"{price}, as measured: from {counted(count, 'finished segment')} of this submission"
     memory = f"a trainer took up to {experience.peak_memory_bytes / 2**30:.2f} GiB"
-    at_once = trainers_at_once(prepared.device, prepared.update_flops, default_workers())
-    shared_s = total_s / trainers_per_device(prepared.device, at_once)
+    at_once = trainers_at_once(prepared.device, prepared.update_flops, default_workers(executor), executor)
+    shared_s = total_s / trainers_per_device(prepared.device, at_once, executor)
     what = f"{_duration(shared_s)} of one {_device(prepared)}, at" if steps else "its cost:"
     return f"{what} {basis}; {memory}"
 
@@ -142,21 +142,24 @@ def _emptied(prepared: Prepared, subtree: Subtree) -> list[str]:
     return emptied_in_words(((run.schedule, run.sparsity, run.events) for run in subtree.runs), sizes)
 
 
-def _wall_time(prepared: Prepared, home: Home, seeds_s: list[float], *, tried: bool) -> list[str]:
+def _wall_time(
+    prepared: Prepared, home: Home, seeds_s: list[float], executor: Executor, *, tried: bool
+) -> list[str]:  # fmt: skip
     """Say when the last of the seeds ends, started longest first, and what scoring adds.
 
     Trainers that share a GPU are expected to take as long together as one after the other: it was timed with one.
     """
     if not seeds_s:
         return []
-    at_once = trainers_at_once(prepared.device, prepared.update_flops, default_workers())
-    workers = 1 if tried and prepared.device == "cuda" else at_once
+    at_once = trainers_at_once(prepared.device, prepared.update_flops, default_workers(executor), executor)
+    workers = at_once // trainers_per_device(prepared.device, at_once, executor) if tried else at_once
     wall_s = makespan([seeds_s[position] for position in starting_order(seeds_s, workers)], workers)
     least_s = shortest_makespan(seeds_s, workers)
     bound = f" (no order does it in less than {roughly(least_s)})" if roughly(least_s) != roughly(wall_s) else ""
     spec = prepared.spec
     usual_s = usual_scoring_s(home.records, spec.model_dump(mode="json"), spec.identity, prepared.environment)
     scoring = "scoring comes on top" if usual_s is None else f"then scoring, which took {roughly(usual_s)} before"
+    scoring += "; waiting in the queue is not counted" if isinstance(executor, QueueExecutor) else ""
     abreast = f"{counted(at_once, 'trainer')} at a time"
     about = "at most about" if workers < at_once else "about"
     trained = f"until the last of {counted(len(seeds_s), 'seed')} is trained"

@@ -122,13 +122,13 @@ class Session:
             return self._evaluate(spec, submission, train=train)
 
     def _project(self, record: EvaluationRecord, path: Path, reporter: Reporter) -> None:
-        from benchmark.recording.mlflow_address import is_projected, note_projected
+        from benchmark.recording.tracking.address import is_projected, note_projected
 
         if is_projected(path, self.home.root):
             return
         reporter.stage("MLflow")
         try:
-            from benchmark.recording.mlflow_projection import project  # takes a second to import
+            from benchmark.recording.tracking.projection import project  # takes a second to import
 
             project(record, path, self.home.root)
         except Exception as error:
@@ -143,7 +143,7 @@ class Session:
 
         from benchmark.cli.live_progress import make_reporter
         from benchmark.cli.tables import emptied_layer_lines, failure_lines, result_table
-        from benchmark.recording.mlflow_address import tracking_uri
+        from benchmark.recording.tracking.address import tracking_uri
 
         console = Console()
         prepared = self.prepare(spec, submission)

@@ -29,6 +29,7 @@ from benchmark.datasets.picture_tree import PictureTree, find_trees, listed, not
 from benchmark.datasets.pictures import DECODER_VERSION, Picture, SmallPicture, UnreadablePicture, read_picture
 from benchmark.datasets.stored_files import is_archive
 from benchmark.files.atomic import write_atomically
+from benchmark.files.digests import sha256_of
 from benchmark.machine import available_cores
 from benchmark.printable import counted
 from benchmark.spec import ImageFolder, Problem, UserError
@@ -112,12 +113,7 @@ def _content_of(trees: Mapping[str, PictureTree], path: Path) -> str:
 def _files_of_archives(path: Path) -> str | None:
     """Digest of the bytes of archives, which takes less time than to unpack them; None for a folder of pictures."""
     files = [path] if path.is_file() else list(packed_splits(path).values())
-    return digest([_file_digest(file) for file in files]) if files else None
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest([sha256_of(file) for file in files]) if files else None
 
 
 def _pointer(folders: DataFolders, files: str) -> Path:

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 _BESIDE_RECORD = (outcomes_path, maps_path, areas_path)
 """Places of the files that hold what an answer has besides numbers."""
 
-_LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "statsmodels", "kornia", "safetensors", "pyarrow")
+_LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "kornia", "safetensors", "pyarrow")
 
 
 class AnswerKeeper:

@@ -5,7 +5,7 @@ Which states exist already is the store's business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -119,6 +119,48 @@ def path_to(segments: Iterable[Segment], key: str) -> tuple[Segment, ...]:
 def checkpoint_steps(segment: Segment, interval: int) -> range:
     """List the steps strictly inside a segment where a state may have been saved."""
     return range((segment.start // interval + 1) * interval, segment.stop, interval)
+
+
+def segments_left(
+    segments: Iterable[Segment], root: str, interval: int, wanted: Iterable[str], is_there: Callable[[str, bool], bool]
+) -> list[Segment]:
+    """Return what has to be trained so that the wanted states are there, parents before children.
+
+    A segment whose end is there is needed again only where something missing has to continue from it and it cannot be
+    trained on. A segment of which a checkpoint is there starts from the latest one.
+
+    Args:
+        segments: of one seed, parents before children.
+        root: the seed's root key.
+        interval: steps between the positions where checkpoints may have been taken.
+        wanted: keys of states in which segments end.
+        is_there: returns whether the state of a key is there, and can be trained on if the second argument says so.
+    """
+    segments = tuple(segments)
+    by_key = {segment.key: segment for segment in segments}
+    needed: dict[str, Segment] = {}
+
+    def need(segment: Segment, resumable: bool) -> None:
+        if segment.key in needed or is_there(segment.key, resumable):
+            return
+        rest = _from_latest_checkpoint(segment, root, interval, is_there)
+        needed[segment.key] = rest
+        for continued in (rest.parent, *rest.anchors(root)):
+            if continued in by_key:
+                need(by_key[continued], True)
+
+    for key in wanted:
+        need(by_key[key], False)
+    return [needed[segment.key] for segment in segments if segment.key in needed]
+
+
+def _from_latest_checkpoint(
+    segment: Segment, root: str, interval: int, is_there: Callable[[str, bool], bool]
+) -> Segment:  # fmt: skip
+    for step in reversed(checkpoint_steps(segment, interval)):
+        if is_there(segment.key_at(root, step), True):
+            return segment.from_checkpoint(root, step)
+    return segment
 
 
 def _cut(root: str, segment: Segment, steps: Sequence[int]) -> Iterator[Segment]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
+from benchmark.files.digests import sha256_of
 from benchmark.printable import counted
 from benchmark.recording.record import AREAS_SUFFIX, MAPS_SUFFIX, OUTCOMES_SUFFIX, READABLE_VERSIONS, EvaluationRecord
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check, sign
@@ -133,12 +133,6 @@ def has_attachments(path: Path, record: EvaluationRecord) -> bool:
     """Whether every file that the record at `path` names lies beside it, unaltered."""
     files = {path.with_suffix(suffix): sha256 for suffix, sha256 in record.attachments.items()}
     return all(file.is_file() and sha256_of(file) == sha256 for file, sha256 in files.items())
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file of any size."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_records(records: Path) -> tuple[list[tuple[EvaluationRecord, Path]], list[RejectedRecord]]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.files.bounded import read_regular
-from benchmark.recording.archive import MAX_RECORD_BYTES, parse_record, sha256_of, signature_path
+from benchmark.files.digests import sha256_of
+from benchmark.recording.archive import MAX_RECORD_BYTES, parse_record, signature_path
 from benchmark.recording.possible import check_possible
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, BadSignature, Statement, check

@@ -6,7 +6,6 @@ of different isolation from being mixed up. It does not stop hostile code that r
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.files.bounded import RefusedFile, read_regular
+from benchmark.files.digests import sha256_of
 from benchmark.recording.isolation import Isolation, role_of
 from benchmark.recording.signing_keys import PublicKey, Role, public_keys, signing_key
 from benchmark.spec.canonical import canonical_json
@@ -123,7 +123,7 @@ def write_job_origin(job_file: Path, origin: JobOrigin) -> None:
         OSError: it cannot be written.
         UserError: this machine's key cannot be used.
     """
-    signed = _SignedJob(origin=origin, job=job_file.parent.name, job_sha256=_sha256(job_file))
+    signed = _SignedJob(origin=origin, job=job_file.parent.name, job_sha256=sha256_of(job_file))
     (job_file.parent / ORIGIN_FILE).write_bytes(_signed(signed, _JOB_CONTEXT, role_of(origin.isolation)))
 
 
@@ -132,7 +132,7 @@ def read_job_origin(job_file: Path) -> JobOrigin:
     try:
         statement, signature = _read(job_file.parent / ORIGIN_FILE)
         signed = _SignedJob.model_validate_json(statement)
-        belongs = (signed.job, signed.job_sha256) == (job_file.parent.name, _sha256(job_file))
+        belongs = (signed.job, signed.job_sha256) == (job_file.parent.name, sha256_of(job_file))
     except (RefusedFile, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         logger.warning("nothing is known of how %s ran: its states count as not isolated: %s", job_file, error)
         return UNKNOWN
@@ -167,7 +167,3 @@ def _is_signed(
 ) -> bool:
     key = keys.get(role_of(isolation))
     return key is not None and key.verifies(signature, context + statement)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -6,7 +6,6 @@ never looks inside them; that is the scorer's business.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 
 from benchmark.files.atomic import replaced_folder, write_atomically, write_new_durably
 from benchmark.files.bounded import RefusedFile
+from benchmark.files.digests import sha256_of
 from benchmark.printable import counted
 from benchmark.recording.isolation import Isolation, is_at_least
 from benchmark.recording.signing_keys import PublicKey, Role, public_keys
@@ -166,7 +166,7 @@ class Store:
             manifest = self._manifest(key)
             if not _REQUIRED <= manifest.keys() <= SIZE_LIMITS.keys():
                 return f"{MANIFEST_FILE} names other files than a state has"
-            changed = (name for name, digest in manifest.items() if _sha256(self.path(key) / name) != digest)
+            changed = (name for name, digest in manifest.items() if sha256_of(self.path(key) / name) != digest)
             name = next(changed, None)
             return name and f"{name} is not what {MANIFEST_FILE} says"
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
@@ -192,8 +192,3 @@ def _demand_report(path: Path, key: str) -> None:
         raise RefusedFile(f"{path.name}: not a report of a state ({problems})") from error
     if report.key != key:
         raise RefusedFile(f"{path.name}: expected a report of {key[:12]}, got one of {report.key[:12]!r}")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

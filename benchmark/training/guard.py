@@ -32,7 +32,7 @@ _version, _gradient = attrgetter("_version"), attrgetter("grad")
 
 
 class HookError(ValueError):
-    """A hook of a submission did what only the harness, or only another hook, may do.
+    """A hook of a submission did what only the harness, or only another hook, may do, or returned the wrong thing.
 
     Args:
         hook: name of the hook, such as `after_step`.

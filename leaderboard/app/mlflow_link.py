@@ -17,8 +17,8 @@ from urllib.parse import quote, urlsplit
 
 import streamlit as st
 
-from benchmark.recording.mlflow_address import database_path, sqlite_uri
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.tracking.address import database_path, sqlite_uri
 from benchmark.settings import read_settings
 from benchmark.shipped import command_words
 from leaderboard.app.open_board import full_record
@@ -27,7 +27,7 @@ from leaderboard.board.wording import one_line, web_address
 from leaderboard.reading.record_store import homes
 
 if TYPE_CHECKING:
-    from benchmark.recording.mlflow_projection import Projected
+    from benchmark.recording.tracking.projection import Projected
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def ask(record: EvaluationRecord, home: Path, tracking_uri: str = "", address: s
         return Answer(f"MLflow has no log here yet. {_REBUILD}")  # opening it would make an empty one
     server = _public(address or tracking_uri)
     try:
-        from benchmark.recording.mlflow_projection import find
+        from benchmark.recording.tracking.projection import find
 
         found = find(record, home)
     except Exception as error:  # whatever a client of a server, or of a damaged database, may raise

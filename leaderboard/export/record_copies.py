@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.files.bounded import read_regular
-from benchmark.recording.archive import MAX_RECORD_BYTES, sha256_of, signature_path
+from benchmark.files.digests import sha256_of
+from benchmark.recording.archive import MAX_RECORD_BYTES, signature_path
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES
 from benchmark.recording.trust import Signer, Trust

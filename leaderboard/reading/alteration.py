@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from benchmark.recording.archive import sha256_of
+from benchmark.files.digests import sha256_of
 from benchmark.recording.record import EvaluationRecord
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmark.recording.archive import areas_path, sha256_of
+from benchmark.files.digests import sha256_of
+from benchmark.recording.archive import areas_path
 from benchmark.scoring.areas import AreaKey, Areas, area_per_image, areas_by_run
 from benchmark.scoring.floors import FLOOR_PREFIX
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE

@@ -27,6 +27,7 @@ from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.costs import WORST_SEED, images_in_training
 from leaderboard.board.standings import describe, in_order
 from leaderboard.board.wording import beside, heading, one_line, percent, spread, tied_beside
+from leaderboard.text.host_paths import without_host_paths
 
 HEADLINES = (
     ROBUSTNESS_SCORE, WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION,
@@ -209,9 +210,9 @@ def repeat_command(path: str) -> str:
 
 
 def pretty(value: Mapping[str, Any]) -> str:
-    """Write a mapping as indented JSON."""
-    return json.dumps(value, indent=2, default=str, ensure_ascii=False)
+    """Write a mapping as indented JSON, without paths on the machine of whoever signed it."""
+    return json.dumps(without_host_paths(value), indent=2, default=str, ensure_ascii=False)
 
 
 def _short(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(without_host_paths(value), default=str, ensure_ascii=False)

@@ -22,7 +22,7 @@ from benchmark.cli.app import app, main
 from benchmark.executors import select as choice
 from benchmark.files import atomic
 from benchmark.recording.archive import read_record
-from benchmark.recording.mlflow_address import tracking_uri
+from benchmark.recording.tracking.address import tracking_uri
 from benchmark.settings import read_settings
 from tests.conftest import TINY, Evaluated
 from tests.executors.submissions import write_submission
@@ -289,7 +289,7 @@ def test_rebuilding_mlflow_names_bad_records_and_projects_the_others(
     ended = fmn("rebuild-mlflow")
     assert ended.code == 1
     assert "bad.json: " in ended.err
-    assert ended.out == "in MLflow: 1 record\n"
+    assert ended.out == "in MLflow: 1 record, 1 written now\n"
 
 
 def test_rebuilding_mlflow_of_a_home_that_is_not_there_is_refused(fmn: Fmn, home: Path) -> None:

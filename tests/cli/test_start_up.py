@@ -1,6 +1,6 @@
 """What each door may import: libraries that take long come in where they are used, so that small commands are quick.
 
-What is measured in seconds depends on the machine (`python -m bench.start_up`); what is imported does not.
+What is measured in seconds depends on the machine (`python -m bench.commands.start_up`); what is imported does not.
 """
 
 from __future__ import annotations

@@ -44,5 +44,5 @@ fi
 
 "$python" -m pip download --quiet --disable-pip-version-check --only-binary :all: --dest "$wheels" \
     --constraint "$root/constraints.txt" \
-    torch kornia numpy safetensors pydantic scipy statsmodels scikit-learn pandas pyarrow
+    torch kornia numpy safetensors pydantic scipy scikit-learn pandas pyarrow
 echo "base image $tag, wheels in $wheels"

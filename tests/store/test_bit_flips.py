@@ -21,8 +21,8 @@ from benchmark.cli.recomputation import recompute_record
 from benchmark.executors.described_machine import remembered_environment
 from benchmark.files.sealed import read_sealed
 from benchmark.recording.isolation import Role
-from benchmark.recording.mlflow_address import database_path, is_projected, note_projected
 from benchmark.recording.signing_keys import ROLES, key_path, signing_key
+from benchmark.recording.tracking.address import database_path, is_projected, note_projected
 from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import judge
 from benchmark.scoring.reading.outcome_cache import read_outcome
@@ -260,7 +260,7 @@ def test_many_damaged_files_of_every_kind_are_made_whole_by_one_evaluation(
 
 def test_a_flipped_bit_in_mlflows_database_never_stops_anything_for_good(setup: Setup) -> None:
     """MLflow is a log for people. A bit that SQLite cannot notice may change a number in it, and none of a record."""
-    from benchmark.recording.mlflow_projection import project
+    from benchmark.recording.tracking.projection import project
 
     path = database_path(setup.root)
     content = path.read_bytes()

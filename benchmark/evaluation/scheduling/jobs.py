@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from benchmark.admission.gate import Admitted
 from benchmark.evaluation.scheduling.state_sizes import FileSizes, expected_sizes
 from benchmark.executors.base import PreparedJob
 from benchmark.plan import Plan, Segment, Subtree
-from benchmark.plan.tree import checkpoint_steps
+from benchmark.plan.tree import segments_left
 from benchmark.recording.isolation import Isolation, weakest
 from benchmark.spec import Task
 from benchmark.store.collector import names_to_collect
@@ -36,43 +36,30 @@ def missing_segments(subtree: Subtree, store: Store, interval: int, at_least: Is
 
     The states from which a run's mask is derived are part of what is asked for, for the scorer derives it again.
 
-    A segment whose end is stored is needed again only where something missing has to continue from it and its method
-    state is gone. A segment of which a checkpoint is stored starts from there.
-
     Args:
         subtree: the seed's tree.
         store: where states are.
         interval: steps between the positions where checkpoints may be taken.
         at_least: isolation of the executor. A state that was made with less counts as missing.
     """
+
+    def is_there(key: str, resumable: bool) -> bool:
+        return store.has(key, resumable=resumable, at_least=at_least)
+
+    return segments_left(subtree.segments, subtree.root, interval, _states_read(subtree), is_there)
+
+
+def _states_read(subtree: Subtree) -> Iterator[str]:
+    """Yield the keys of the states in which runs end, and of those from which their masks are derived."""
     by_key = {segment.key: segment for segment in subtree.segments}
-    needed: dict[str, Segment] = {}
-
-    def need(segment: Segment, *, resumable: bool) -> None:
-        if segment.key in needed or store.has(segment.key, resumable=resumable, at_least=at_least):
-            return
-        rest = _from_latest_checkpoint(segment, subtree.root, store, interval, at_least)
-        needed[segment.key] = rest
-        for continued in (rest.parent, *rest.anchors(subtree.root)):
-            if continued in by_key:
-                need(by_key[continued], resumable=True)
-
     for segment in subtree.segments:
         if segment.is_leaf:
-            need(segment, resumable=False)
+            yield segment.key
             step, above = segment, segment.parent
             while above is not None:
                 if step.is_derivable:
-                    need(by_key[above], resumable=False)
+                    yield above
                 step, above = by_key[above], by_key[above].parent
-    return [needed[segment.key] for segment in subtree.segments if segment.key in needed]
-
-
-def _from_latest_checkpoint(segment: Segment, root: str, store: Store, interval: int, at_least: Isolation) -> Segment:
-    for step in reversed(checkpoint_steps(segment, interval)):
-        if store.has(segment.key_at(root, step), resumable=True, at_least=at_least):
-            return segment.from_checkpoint(root, step)
-    return segment
 
 
 def checkpoint_interval(total_steps: int) -> int:

@@ -33,11 +33,6 @@ class JobResult:
     failures: dict[str, SegmentFailure]
     has_started: bool = True
 
-    @property
-    def errors(self) -> dict[str, str]:
-        """Tracebacks by segment: text for people, never a verdict."""
-        return {key: failure.error for key, failure in self.failures.items()}
-
 
 class _SupervisedJob:
     """One job from its start to its result."""

@@ -8,47 +8,15 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.executors.slurm.node_job import JobFolder
-from benchmark.plan.tree import Segment, checkpoint_steps
+from benchmark.plan.tree import Segment, segments_left
 from benchmark.store.state_store import Store
 from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE
 from benchmark.training.training_job import TrainingJob
 
 logger = logging.getLogger(__name__)
-
-
-def rest_of(job: TrainingJob, is_there: Callable[[str, bool], bool]) -> tuple[Segment, ...]:
-    """Return the segments of a job that are left, each from its latest checkpoint, parents first.
-
-    Args:
-        job: as it was first started.
-        is_there: returns whether the state of a name is there, and can be trained on if the second argument says so.
-    """
-    by_key = {segment.key: segment for segment in job.segments}
-    needed: dict[str, Segment] = {}
-
-    def need(segment: Segment, resumable: bool) -> None:
-        if segment.key in needed or is_there(segment.key, resumable):
-            return
-        rest = _from_latest_checkpoint(segment, job, is_there)
-        needed[segment.key] = rest
-        for continued in (rest.parent, *rest.anchors(job.root)):
-            if continued in by_key:
-                need(by_key[continued], True)
-
-    for segment in job.segments:
-        need(segment, False)
-    return tuple(needed[segment.key] for segment in job.segments if segment.key in needed)
-
-
-def _from_latest_checkpoint(segment: Segment, job: TrainingJob, is_there: Callable[[str, bool], bool]) -> Segment:
-    for step in reversed(checkpoint_steps(segment, job.checkpoint_interval)):
-        if is_there(segment.key_at(job.root, step), True):
-            return segment.from_checkpoint(job.root, step)
-    return segment
 
 
 class LeftStates:
@@ -58,8 +26,9 @@ class LeftStates:
         self._outbox, self._parents, self._store = folder.outbox, folder.parents, store
 
     def rest(self, job: TrainingJob) -> tuple[Segment, ...]:
-        """Return the segments that are left to train."""
-        return rest_of(job, self._is_there)
+        """Return the segments of a job that are left to train, each from its latest checkpoint, parents first."""
+        wanted = [segment.key for segment in job.segments]
+        return tuple(segments_left(job.segments, job.root, job.checkpoint_interval, wanted, self._is_there))
 
     def _is_there(self, key: str, resumable: bool) -> bool:
         needed = METHOD_FILE if resumable else ENCODER_FILE

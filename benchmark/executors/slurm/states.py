@@ -37,14 +37,12 @@ class JobView:
         state: Slurm's word, in capitals.
         reason: why it waits or has ended, in Slurm's words.
         name: of the job.
-        restarts: how often it was requeued.
     """
 
     job_id: str
     state: str
     reason: str = ""
     name: str = ""
-    restarts: int = 0
 
     @property
     def is_waiting(self) -> bool:
@@ -92,14 +90,14 @@ def parse_queue(text: str) -> dict[str, JobView]:
     """Read what `squeue` prints with `QUEUE_FORMAT`, by Slurm's number; lines that make no sense are left out."""
     views: dict[str, JobView] = {}
     for line in text.splitlines():
-        fields = [field.strip() for field in line.split("|", 4)]
-        if len(fields) == 5 and fields[0].isdecimal():
-            job_id, state, restarts, reason, name = fields
-            views[job_id] = JobView(job_id, state, reason, name, int(restarts) if restarts.isdecimal() else 0)
+        fields = [field.strip() for field in line.split("|", 3)]
+        if len(fields) == 4 and fields[0].isdecimal():
+            job_id, state, reason, name = fields
+            views[job_id] = JobView(job_id, state, reason, name)
     return views
 
 
-QUEUE_FORMAT = "JobID:|,State:|,RestartCnt:|,Reason:|,Name:200"
+QUEUE_FORMAT = "JobID:|,State:|,Reason:|,Name:200"
 """What `squeue` is asked for."""
 
 

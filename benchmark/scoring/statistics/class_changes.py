@@ -34,7 +34,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
-from statsmodels.stats.multitest import multipletests
+
+from benchmark.scoring.statistics.simultaneous_ranks import holm
 
 Doubles = NDArray[np.float64]
 
@@ -68,13 +69,13 @@ class ClassChanges:
         """p-values corrected by Holm's method over the classes that were tested; NaN elsewhere."""
         corrected_C, is_tested_C = np.full_like(self.p_C, np.nan), ~np.isnan(self.p_C)
         if is_tested_C.any():
-            corrected_C[is_tested_C] = multipletests(self.p_C[is_tested_C], method="holm")[1]
+            corrected_C[is_tested_C] = holm(self.p_C[is_tested_C])
         return corrected_C
 
-    def lost_more(self, p_C: Doubles, level: float = FAMILY_LEVEL) -> NDArray[np.bool_]:
-        """Mark the classes, bool (C,), that lost and lost more than the models did, with p at most `level`."""
+    def lost_more(self, p_C: Doubles) -> NDArray[np.bool_]:
+        """Mark the classes, bool (C,), that lost and lost more than the models did, with p at most `FAMILY_LEVEL`."""
         fell_C = (self.change_C < 0) & (self.difference_KC.mean(axis=0) < 0)  # False for NaN
-        return fell_C & (p_C <= level)
+        return fell_C & (p_C <= FAMILY_LEVEL)
 
     @property
     def hits(self) -> NDArray[np.bool_]:

@@ -65,14 +65,14 @@ def advise(first: Population, second: Population, confidence: float, level: floa
     return PowerAdvice(models, fewest, most)
 
 
-def models_needed(gap: float, first: Population, second: Population, level: float, power: float = POWER) -> int | None:
-    """Return the smallest number of models of each method that finds a true gap with the given power.
+def models_needed(gap: float, first: Population, second: Population, level: float) -> int | None:
+    """Return the smallest number of models of each method that finds a true gap with a power of `POWER`.
 
     Returns:
         At least 2; None where `MAX_MODELS` are not enough.
     """
     counts_n = np.arange(2, MAX_MODELS + 1)
-    enough = counts_n[power_of(gap, first, second, level, counts_n) >= power]
+    enough = counts_n[power_of(gap, first, second, level, counts_n) >= POWER]
     return int(enough[0]) if len(enough) else None
 
 

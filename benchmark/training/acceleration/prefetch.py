@@ -10,6 +10,7 @@ from torch import Tensor
 from benchmark.data.batches import Batches
 from benchmark.data.streams import enter_stream
 from benchmark.method.contract import Method
+from benchmark.training.guard import HookError
 
 
 class ViewPrefetcher:
@@ -57,12 +58,12 @@ def checked_views(views: object) -> Tensor:
     """Return what `Method.views` returned, if it is one tensor.
 
     Raises:
-        TypeError: it is something else, as a list of crops of several sizes; says how that is done.
+        HookError: it is something else, as a list of crops of several sizes; says how that is done.
     """
     if isinstance(views, Tensor):
         return views
     how = "crops of other sizes are made inside `loss`, from views of the full size"
-    raise TypeError(f"views: expected one tensor (V, B, channels, height, width), got {type(views).__name__}; {how}")
+    raise HookError("views", "one tensor (V, B, channels, height, width)", type(views).__name__, how)
 
 
 @cache

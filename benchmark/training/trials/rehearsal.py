@@ -105,13 +105,7 @@ class Rehearsal:
         images_BCHW = self.batches.at(step).images_BCHW
         enter_stream(self.recipe.seed, "views", step)
         with torch.no_grad():
-            views = self._call("views", lambda: model.method.views(images_BCHW))
-        try:
-            return checked_views(views)
-        except TypeError as error:
-            where = _definition(self.recipe.method, "views") or "method.py"
-            expected, _, got = str(error).removeprefix("views: expected ").partition(", got ")
-            raise _ProblemFound(Problem(where, f"views: {expected}", got)) from error
+            return self._call("views", lambda: checked_views(model.method.views(images_BCHW)))
 
     def _resumed(self, model: LiveModel) -> LiveModel:
         with tempfile.TemporaryDirectory() as folder:

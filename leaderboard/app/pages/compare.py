@@ -10,7 +10,7 @@ from leaderboard.app.attachments import outcomes_of, warn_of_altered_files
 from leaderboard.app.controls import URL, Scene, open_scene
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.comparison import Comparison, compare, device_hours
-from leaderboard.board.inference.sensitivity import BY_SCORE, survival
+from leaderboard.board.inference.sensitivity import BY_SCORE, NOT_MEASURED, survival
 from leaderboard.board.stability import SENSITIVITY, reading_frame, readings_of
 from leaderboard.board.standings import competitors, rows, summary_scores
 from leaderboard.board.wording import duration, one_line, percent
@@ -102,6 +102,7 @@ def show_sensitivity(scene: Scene, first: Entry, second: Entry) -> None:
     number = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(
         reading_frame(pair[0], pair[1]), hide_index=True, key="readings", alt="Readings of both",
+        placeholder=NOT_MEASURED,
         column_config={"reading": "Reading", "first": number, "second": number, "ahead": "Ahead"},
     )  # fmt: skip
     st.caption(SENSITIVITY)
@@ -140,7 +141,7 @@ def show_overlaps(comparison: Comparison) -> None:
         [{"Schedule": one_line(key[1], 40), "Sparsity": percent(key[2]), "PIEs of first": found.first,
           "PIEs of second": found.second, "Common": found.common, "Jaccard": found.jaccard,
           "By chance": found.jaccard_by_chance} for key, found in comparison.overlaps.items()],
-        hide_index=True, key="overlaps", alt="Common PIEs",
+        hide_index=True, key="overlaps", alt="Common PIEs", placeholder="neither has any",
         column_config={
             "Jaccard": st.column_config.NumberColumn(format="%.3f", help="Common PIEs over PIEs of either, 0 to 1."),
             "By chance": st.column_config.NumberColumn(format="%.3f", help="If both sets were drawn independently."),

@@ -108,8 +108,8 @@ def test_an_error_that_only_says_out_of_memory_is_the_fault_of_the_submission_an
     job = first_job(tiny_spec, submission, root)
     ended = run(WarmExecutor(), job, root)
     assert decide(ended.evidence)[0] == "submission"
-    assert set(ended.errors) == {segment.key for segment in job.job.segments}
-    assert all(error.endswith("RuntimeError: CUDA out of memory\n") for error in ended.errors.values())
+    assert set(ended.failures) == {segment.key for segment in job.job.segments}
+    assert all(each.error.endswith("RuntimeError: CUDA out of memory\n") for each in ended.failures.values())
 
 
 def test_a_loss_that_raises_for_sparse_models_leaves_the_others(
@@ -122,7 +122,7 @@ def test_a_loss_that_raises_for_sparse_models_leaves_the_others(
     store = store_of(root)
     runs = prepared.plan.subtrees[0].runs
     delivered = [float(each.sparsity) for each in runs if store.has(each.state_key)]
-    failed = [float(each.sparsity) for each in runs if each.state_key in ended.errors]
+    failed = [float(each.sparsity) for each in runs if each.state_key in ended.failures]
     assert set(delivered) == {0.0, 0.5}
     assert set(failed) == {0.9}
     assert len(delivered) + len(failed) == 7
@@ -215,7 +215,7 @@ def test_an_outbox_that_is_no_folder_any_more_ends_nothing_but_its_job(job: Prep
 
     ended = run(FakeExecutor(act=spoil), job, root)
     assert decide(ended.evidence)[0] == "invalid_output"
-    assert ended.errors == {}
+    assert ended.failures == {}
 
 
 @pytest.mark.parametrize(
@@ -224,9 +224,9 @@ def test_an_outbox_that_is_no_folder_any_more_ends_nothing_but_its_job(job: Prep
 def test_lines_of_failures_that_make_no_sense_are_left_out(job: PreparedJob, root: Path, line: str) -> None:
     (job.outbox / "failures.jsonl").write_text(f'{line}\n{{"key": "k", "error": "{"x" * 30_000}end"}}\n')
     ended = run(FakeExecutor(), job, root)
-    assert list(ended.errors) == ["k"]
-    assert len(ended.errors["k"]) == 20_000
-    assert ended.errors["k"].endswith("end")
+    assert list(ended.failures) == ["k"]
+    assert len(ended.failures["k"].error) == 20_000
+    assert ended.failures["k"].error.endswith("end")
 
 
 def test_checkpoints_lie_strictly_inside_a_segment_at_multiples_of_the_interval(job: PreparedJob) -> None:

@@ -203,7 +203,7 @@ def test_the_site_image_gets_every_library_that_the_board_and_the_log_import() -
         for file in files
         for name in re.findall(r"^\s*(?:from|import) ([\w.]+)", file.read_text(), flags=re.MULTILINE)
     }
-    assert {"streamlit", "mlflow", "statsmodels"} <= imported
+    assert {"streamlit", "mlflow", "scipy"} <= imported
     distributions = packages_distributions()  # reads the metadata of everything that is installed
     bringers = {name: distributions.get(name, []) for name in imported - {"benchmark", "leaderboard"}}
     assert [name for name, each in bringers.items() if each and not {one.lower() for one in each} & installed] == []

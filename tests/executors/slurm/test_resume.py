@@ -7,17 +7,20 @@ from pathlib import Path
 import pytest
 
 from benchmark.evaluation.scheduling.jobs import missing_segments
-from benchmark.executors.slurm.resume import rest_of
+from benchmark.executors.slurm.node_job import JobFolder
+from benchmark.executors.slurm.resume import LeftStates
 from benchmark.plan.tree import checkpoint_steps
 from benchmark.recording.isolation import Isolation
 from benchmark.spec import BenchmarkSpec
+from benchmark.store.state_store import Store
 from tests.executors.warm import jobs_of, request
 
 
-class Given:
+class Given(Store):
     """A store in which the states of some names are."""
 
     def __init__(self, names: set[str]) -> None:
+        super().__init__(Path("no folder"))
         self.names = names
 
     def has(self, key: str, *, resumable: bool = False, at_least: Isolation = "none") -> bool:
@@ -41,8 +44,8 @@ def test_what_is_left_is_what_a_dispatcher_would_ask_for(
         }
     )
     there = Given({key for _, key in in_time[:num_there]})
-    rest = rest_of(job, lambda key, resumable: there.has(key, resumable=resumable))
-    asked = missing_segments(subtree, there, job.checkpoint_interval)  # pyright: ignore[reportArgumentType]
+    rest = LeftStates(JobFolder(tmp_path / "nothing left"), there).rest(job)
+    asked = missing_segments(subtree, there, job.checkpoint_interval)
     assert {segment.key for segment in asked} <= {segment.key for segment in rest}
     assert {segment.key: segment for segment in rest}.items() >= {each.key: each for each in asked}.items()
     assert sum(each.num_steps for each in rest) <= sum(each.num_steps for each in job.segments)

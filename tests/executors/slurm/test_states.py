@@ -69,10 +69,10 @@ def test_a_job_that_slurm_has_forgotten_ended_as_its_folder_says() -> None:
 
 
 def test_the_queue_is_read_line_by_line() -> None:
-    text = "12|RUNNING|2|None|fmn-abc       \n13|PENDING|0|(Resources)|a|b\n\nslurm_load_jobs error\n"
+    text = "12|RUNNING|None|fmn-abc       \n13|PENDING|(Resources)|a|b\n\nslurm_load_jobs error\n"
     views = parse_queue(text)
     assert views == {
-        "12": JobView("12", "RUNNING", "None", "fmn-abc", 2), "13": JobView("13", "PENDING", "(Resources)", "a|b", 0)
+        "12": JobView("12", "RUNNING", "None", "fmn-abc"), "13": JobView("13", "PENDING", "(Resources)", "a|b")
     }  # fmt: skip
 
 

@@ -17,9 +17,9 @@ from urllib.parse import unquote
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from benchmark.recording import mlflow_projection
-from benchmark.recording.mlflow_projection import Projected, project
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.tracking import projection
+from benchmark.recording.tracking.projection import Projected, project
 from leaderboard.app.mlflow_link import Answer, ask
 from tests.leaderboard.records import Knobs, add_outcomes, evaluation, shelve
 
@@ -132,13 +132,13 @@ def test_an_id_that_is_none_becomes_no_link(home: Path, monkeypatch: pytest.Monk
     def lying(record: EvaluationRecord, home: Path) -> Projected:
         return Projected("1", hostile, ())
 
-    monkeypatch.setattr(mlflow_projection, "find", lying)
+    monkeypatch.setattr(projection, "find", lying)
     answer = ask(evaluation(SMALL), home, "http://127.0.0.1:9")
     assert (answer.run, answer.curves) == (None, None)
 
 
 def test_a_password_of_a_database_is_not_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mlflow_projection, "find", lambda record, home: Projected("1", "abc", ()))
+    monkeypatch.setattr(projection, "find", lambda record, home: Projected("1", "abc", ()))
     answer = ask(evaluation(SMALL), home, "postgresql://mlflow:secret@database/mlflow")
     assert answer.command == 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'
     assert "secret" not in repr(answer)
@@ -148,13 +148,13 @@ def test_the_page_asks_mlflow_only_on_request(home: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("FMN_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     asked: list[str] = []
-    real = mlflow_projection.find
+    real = projection.find
 
     def counting(record: EvaluationRecord, home: Path) -> Projected | None:
         asked.append(record.submission.name)
         return real(record, home)
 
-    monkeypatch.setattr(mlflow_projection, "find", counting)
+    monkeypatch.setattr(projection, "find", counting)
     app = AppTest.from_file(str(APP), default_timeout=60)
     app.query_params["submission"] = "simclr"
     app.run().switch_page("pages/submission.py").run()

@@ -212,6 +212,25 @@ def test_two_submissions_are_compared_on_the_same_examples(visit: Visit) -> None
     assert any("two different" in each.value for each in app.info)
 
 
+def test_what_was_not_measured_is_said_so_in_the_tables_of_compare(visit: Visit) -> None:
+    """They said "None", which is how Streamlit spells a missing number."""
+    app = visit("compare", first="supcon", second="supervised")
+    (readings,) = (each for each in app.dataframe if "reading" in each.value)
+    (overlaps,) = (each for each in app.dataframe if "Jaccard" in each.value)
+    assert readings.value.isna().any(axis=None)
+    assert readings.proto.placeholder == "not measured"
+    assert overlaps.proto.placeholder == "neither has any"
+
+
+def test_a_page_does_not_show_where_pictures_lay_on_the_signers_machine(visit: Visit, tmp_path: Path) -> None:
+    """Records from before pictures were named by content hold an absolute path of their host."""
+    dataset = {"name": "image_folder", "path": "/srv/ada/scans", "size": 16}
+    shelve(tmp_path, evaluation(Knobs(models=2, spec_changes={"tasks": [{"dataset": dataset}]})))
+    codes = [each.value for each in visit("submission", home=tmp_path, submission="simclr").code]
+    assert any("pictures on the signer's machine" in code for code in codes)
+    assert not any("/srv/ada" in code for code in codes)
+
+
 def test_comparing_without_outcomes_says_so(visit: Visit) -> None:
     app = visit("compare", first="supcon", second="random_init")
     assert any("about models only" in each.value for each in app.caption)

@@ -242,6 +242,22 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
+def test_no_page_says_where_pictures_lay_on_the_signers_machine_and_the_signed_record_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records from before pictures were named by content hold an absolute path of their host."""
+    monkeypatch.setenv("FMN_HOME", str(tmp_path / "home"))
+    dataset = {"name": "image_folder", "path": "/srv/ada/scans", "size": 16}
+    shelve(tmp_path / "home", evaluation(Knobs(models=2, spec_changes={"tasks": [{"dataset": dataset}]})))
+    out = export(tmp_path / "site", load_trust()).folder
+    (page,) = (out / "submissions").glob("*.html")
+    assert "pictures on the signer&#39;s machine" in page.read_text()
+    texts = [path for path in out.rglob("*") if path.suffix in (".html", ".csv", ".bib", ".yaml", ".json")]
+    signed = [path for path in texts if "/srv/ada" in path.read_text()]
+    assert signed == list((out / "records").rglob("*.json"))
+    assert "is missing" in judge(signed[0], load_trust()).problem  # its outcomes; what is signed is unchanged
+
+
 def test_without_a_record_there_is_no_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FMN_HOME", str(tmp_path / "nothing"))
     with pytest.raises(NothingToShow, match="fmn evaluate simclr"):

@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, Run, ViewType
 
-from benchmark.recording import mlflow_projection
 from benchmark.recording.archive import find_records, write_record
-from benchmark.recording.mlflow_address import tracking_uri
-from benchmark.recording.mlflow_projection import project, rebuild, sparsity_steps
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.tracking import calls, projection, rows, shown
+from benchmark.recording.tracking.address import tracking_uri
+from benchmark.recording.tracking.projection import Rebuilt, project, rebuild
 from tests.executors.warm import exit_code_of
 from tests.recording.synthetic import AREAS, KEY, MAPS, OUTCOMES, record
+
+_MADE_MS = 1_795_435_200_000
+"""When the synthetic record was made, 2026-11-23T12:00:00Z."""
 
 
 @pytest.fixture
@@ -27,6 +28,14 @@ def home(tmp_path: Path, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     shutil.copyfile(empty_mlflow_store, tmp_path / "mlflow.db")
     return tmp_path
+
+
+@pytest.fixture(params=["rows", "calls"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways into MLflow: rows into SQLite, and the calls by which a server is told."""
+    if request.param == "calls":
+        monkeypatch.setattr(projection, "writes_rows", lambda uri: False)
+    return str(request.param)
 
 
 def written(home: Path, which: EvaluationRecord) -> tuple[EvaluationRecord, Path]:
@@ -60,6 +69,7 @@ def content(home: Path) -> list[tuple[object, ...]]:
     return sorted(seen, key=repr)
 
 
+@pytest.mark.usefixtures("way")
 def test_a_record_becomes_one_parent_and_a_child_for_every_run(home: Path) -> None:
     made, path = written(home, record())
     parent_id = project(made, path, home)
@@ -70,30 +80,6 @@ def test_a_record_becomes_one_parent_and_a_child_for_every_run(home: Path) -> No
         "dense s=0 seed=0 digits/resnet8#1", "dense s=0 seed=1 digits/resnet8#1",
         "late s=0.98 seed=0 digits/resnet8#1", "late s=0.98 seed=1 digits/resnet8#1",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("sparsities", "steps"),
-    [
-        ([0.0, 0.5, 0.8, 0.9, 0.95, 0.98], [0, 50, 80, 90, 95, 98]),
-        ([0.98, 0.99, 0.995, 0.999], [980, 990, 995, 999]),
-        ([0.999, 0.0, 0.999, 0.9991], [9990, 0, 9990, 9991]),
-        ([0.5, 0.5 + 2**-53], [5 * 10**15, 5 * 10**15 + 1]),
-        ([], []),
-    ],
-)
-def test_every_sparsity_has_a_step_of_its_own(sparsities: list[float], steps: list[int]) -> None:
-    """In whole percents .995 and .999 were one step, and their curves two values at the same place."""
-    found = sparsity_steps(sparsities)
-    assert [found[sparsity] for sparsity in sparsities] == steps
-
-
-@given(st.lists(st.floats(0, 1, exclude_max=True), max_size=12))
-def test_steps_are_as_many_as_sparsities_and_in_their_order(sparsities: list[float]) -> None:
-    found = sparsity_steps(sparsities)
-    steps = [found[sparsity] for sparsity in sorted(set(sparsities))]
-    assert steps == sorted(set(steps))
-    assert all(0 <= step < 2**63 for step in steps)
 
 
 def test_a_curve_has_a_point_for_every_sparsity_and_a_child_the_step_of_its_own(home: Path) -> None:
@@ -112,6 +98,7 @@ def test_a_curve_has_a_point_for_every_sparsity_and_a_child_the_step_of_its_own(
     assert sorted(point.step for point in curve) == [980, 984]
 
 
+@pytest.mark.usefixtures("way")
 def test_failed_runs_are_failed_and_say_why(home: Path) -> None:
     parent_id = project(*written(home, record()), home)
     by_status = {run.info.run_id: run for run in runs_in(home) if run.info.status == "FAILED"}
@@ -132,11 +119,11 @@ def test_numbers_curves_parameters_and_artifacts_are_there(home: Path) -> None:
     parent = client.get_run(parent_id)
     assert parent.data.metrics["robustness/score"] == 0.875
     assert parent.data.metrics["robustness/score/low"] == 0.5
-    assert parent.data.metrics["robustness/score/late"] == 0.75
     assert parent.data.params["hyperparameters/temperature"] == "0.5"
     curve = client.get_metric_history(parent_id, "digits/resnet8-1/late/linear/accuracy")
     assert [(point.step, point.value) for point in curve] == [(98, 0.975)]
-    artifacts = {Path(artifact.path).suffix for artifact in client.list_artifacts(parent_id)}
+    assert {artifact.path for artifact in client.list_artifacts(parent_id)} == {"record", "summary.csv", "cells.csv"}
+    artifacts = {Path(artifact.path).suffix for artifact in client.list_artifacts(parent_id, "record")}
     assert artifacts == {".json", ".sig", ".parquet"}
     child = next(run for run in runs_in(home) if run.data.tags["mlflow.runName"].startswith("late s=0.98 seed=0"))
     losses = client.get_metric_history(child.info.run_id, "train/loss")
@@ -145,6 +132,62 @@ def test_numbers_curves_parameters_and_artifacts_are_there(home: Path) -> None:
     assert {each.dataset.digest for each in datasets_of(parent)} == {"1" * 36, "2" * 36}
 
 
+def test_experiments_open_in_the_view_of_runs_and_not_in_the_one_for_language_models(home: Path) -> None:
+    """MLflow guesses the kind of an experiment without one, and guessed wrong."""
+    client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
+    client.create_experiment("digits-1.0", (home / "artifacts").as_uri())  # as earlier versions made it
+    project(*written(home, record()), home)
+    other = record().model_copy(update={"spec_identity": "digits-2.0"})
+    project(*written(home, other), home)
+    kinds = {each.name: each.tags.get("mlflow.experimentKind") for each in client.search_experiments()}
+    assert kinds["digits-1.0"] == kinds["digits-2.0"] == "custom_model_development"
+
+
+def test_a_kind_that_somebody_chose_by_hand_stays(home: Path) -> None:
+    project(*written(home, record()), home)
+    client = MlflowClient(tracking_uri(home))
+    found = client.get_experiment_by_name("digits-1.0")
+    assert found is not None
+    client.set_experiment_tag(found.experiment_id, "mlflow.experimentKind", "genai_development")
+    project(*written(home, record(complete=True)), home)
+    assert client.get_experiment(found.experiment_id).tags["mlflow.experimentKind"] == "genai_development"
+
+
+@pytest.mark.usefixtures("way")
+def test_runs_last_as_long_as_training_and_scoring_took_and_children_are_in_the_order_of_their_names(
+    home: Path,
+) -> None:
+    """They lasted 0 ms each and began in the same moment, so that MLflow showed them in any order."""
+    made, path = written(home, record())
+    parent_id = project(made, path, home)
+    parent = MlflowClient(tracking_uri(home)).get_run(parent_id)
+    took_ms = 1000 * (made.cost.train_s + made.cost.scoring_s)
+    assert parent.info.end_time == _MADE_MS
+    assert parent.info.end_time - parent.info.start_time == took_ms
+    children = [run for run in runs_in(home) if run.info.run_id != parent_id]
+    assert sum(run.info.end_time - run.info.start_time for run in children) == 1000 * made.cost.train_s
+    assert min(run.info.start_time for run in children) == parent.info.start_time
+    latest_first = sorted(children, key=lambda run: -run.info.start_time)
+    names = [run.data.tags["mlflow.runName"] for run in latest_first]
+    assert names == sorted(names)
+    assert len({run.info.start_time for run in children}) == len(children)
+
+
+def test_a_record_shown_by_an_earlier_version_of_the_projection_is_shown_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, path = written(home, record())
+    for module in (shown, calls, rows):
+        monkeypatch.setattr(module, "PROJECTION_VERSION", 1)
+    old = project(made, path, home)
+    monkeypatch.undo()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert rebuild([(made, path)], home) == Rebuilt(1, 1)
+    assert old not in {run.info.run_id for run in runs_in(home)}
+    assert rebuild([(made, path)], home) == Rebuilt(1, 0)
+
+
+@pytest.mark.usefixtures("way")
 def test_projecting_twice_changes_nothing(home: Path) -> None:
     made, path = written(home, record())
     first = project(made, path, home)
@@ -153,6 +196,7 @@ def test_projecting_twice_changes_nothing(home: Path) -> None:
     assert content(home) == before
 
 
+@pytest.mark.usefixtures("way")
 def test_a_newer_version_of_a_record_replaces_the_older_one_with_its_children(home: Path) -> None:
     """Children of the replaced parent used to stay."""
     first = project(*written(home, record()), home)
@@ -162,13 +206,16 @@ def test_a_newer_version_of_a_record_replaces_the_older_one_with_its_children(ho
     assert {run.info.status for run in runs_in(home)} == {"FINISHED"}
 
 
-@pytest.mark.parametrize("calls", [1, 3])
-def test_a_projection_that_was_cut_off_is_made_again(home: Path, monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+@pytest.mark.parametrize("num_calls", [1, 3])
+def test_calls_that_were_cut_off_are_made_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, num_calls: int
+) -> None:
+    monkeypatch.setattr(projection, "writes_rows", lambda uri: False)
     made, path = written(home, record())
     project(made, path, home)
     expected = content(home)
     other, path = written(home, record(complete=True))
-    left = iter(range(calls))
+    left = iter(range(num_calls))
     real = MlflowClient.log_batch
 
     def killed(self: MlflowClient, *arguments: object, **named: object) -> None:
@@ -185,16 +232,30 @@ def test_a_projection_that_was_cut_off_is_made_again(home: Path, monkeypatch: py
     assert content(home) == expected
 
 
-def test_a_killed_projection_is_made_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_calls_are_made_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed for real: the process is gone in the middle, its runs say RUNNING for ever."""
+    monkeypatch.setattr(projection, "writes_rows", lambda uri: False)
     made, path = written(home, record())
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_projection, "_child_params", lambda run: os._exit(9))
+        patch.setattr(calls, "_status", lambda run: os._exit(9))
         assert exit_code_of(lambda: project(made, path, home)) == 9
     assert {run.info.status for run in runs_in(home)} == {"RUNNING"}
     project(made, path, home)
     assert len(runs_in(home)) == 1 + len(made.runs)
     assert "RUNNING" not in {run.info.status for run in runs_in(home)}
+
+
+def test_killed_rows_leave_what_was_shown_before(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record is one transaction: MLflow shows the old state of it, or the new one."""
+    project(*written(home, record()), home)
+    before = content(home)
+    newer = written(home, record(complete=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "_insert_datasets", lambda *given: os._exit(9))
+        assert exit_code_of(lambda: project(*newer, home)) == 9
+    assert content(home) == before
+    project(*newer, home)
+    assert {run.info.status for run in runs_in(home)} == {"FINISHED"}
 
 
 def test_a_store_rebuilt_from_nothing_is_equal(home: Path, empty_mlflow_store: Path, tmp_path: Path) -> None:
@@ -203,7 +264,7 @@ def test_a_store_rebuilt_from_nothing_is_equal(home: Path, empty_mlflow_store: P
     before = content(home)
     shutil.copyfile(empty_mlflow_store, home / "mlflow.db")
     assert runs_in(home) == []
-    assert rebuild(find_records(home / "records")[0], home) == 2
+    assert rebuild(find_records(home / "records")[0], home) == Rebuilt(2, 2)
     assert content(home) == before
 
 

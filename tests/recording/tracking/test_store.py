@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from mlflow.exceptions import MlflowException
 
-from benchmark.recording import mlflow_store
 from benchmark.recording.archive import write_record
-from benchmark.recording.mlflow_address import database_path
-from benchmark.recording.mlflow_projection import project
-from benchmark.recording.mlflow_store import open_client, patience
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.tracking import store
+from benchmark.recording.tracking.address import database_path
+from benchmark.recording.tracking.projection import project
+from benchmark.recording.tracking.store import open_client, patience
 from tests.recording.synthetic import AREAS, KEY, MAPS, OUTCOMES, record
 
 
@@ -36,7 +36,7 @@ def num_runs(home: Path) -> int:
 
 CREATE = """
 import pathlib, sys
-from benchmark.recording.mlflow_store import open_client
+from benchmark.recording.tracking.store import open_client
 open_client(pathlib.Path(sys.argv[1]))
 """
 
@@ -54,7 +54,7 @@ def test_a_process_killed_while_it_makes_the_database_leaves_none_or_a_whole_one
         child.wait()
     made = [home for home in tmp_path.iterdir() if database_path(home).exists()]
     for home in made:
-        assert mlflow_store._opens(database_path(home))  # pyright: ignore[reportPrivateUsage]
+        assert store._opens(database_path(home))  # pyright: ignore[reportPrivateUsage]
     project(*written(tmp_path / "0", record()), tmp_path / "0")
     assert num_runs(tmp_path / "0") == 1 + len(record().runs)
 
@@ -95,7 +95,7 @@ def test_a_database_that_another_program_has_locked_is_left_alone_and_said_so(
     tmp_path: Path, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copyfile(empty_mlflow_store, database_path(tmp_path))
-    monkeypatch.setattr(mlflow_store, "_BUSY_S", 0.2)
+    monkeypatch.setattr(store, "_BUSY_S", 0.2)
     with closing(sqlite3.connect(database_path(tmp_path))) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(MlflowException, match="locked by another program"):

@@ -10,12 +10,18 @@ import logging
 from pathlib import Path
 from urllib.parse import quote
 
+from benchmark.files.digests import sha256_of
 from benchmark.files.sealed import read_sealed, write_sealed
-from benchmark.recording.archive import sha256_of
 from benchmark.settings import read_settings
 from benchmark.spec.canonical import digest
 
 logger = logging.getLogger(__name__)
+
+PROJECTION_VERSION = 2
+"""Of what MLflow shows of a record. Raised when that changes, so that what an earlier version showed is replaced.
+
+Version 1 put every number of a record on its parent run, gave runs no duration and its experiments no kind.
+"""
 
 _NOTES = "projected"
 """Folder of the notes, in the home."""
@@ -73,4 +79,4 @@ def _note(record: Path, home: Path) -> Path:
 def _state(record: Path, home: Path) -> str:
     uri = tracking_uri(home)
     database = database_path(home).stat().st_ino if uri == sqlite_uri(database_path(home)) else None
-    return digest([sha256_of(record), uri, database])
+    return digest([PROJECTION_VERSION, sha256_of(record), uri, database])

@@ -1,4 +1,4 @@
-"""Opening MLflow's store, whatever state it is in. Only this file and `mlflow_projection` import MLflow.
+"""Opening MLflow's store, whatever state it is in.
 
 The database in the home is made under another name and renamed when it is complete. One that cannot be opened is moved
 aside, because everything in it can be made again from records.
@@ -22,7 +22,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from benchmark.files.atomic import unfinished_folder
-from benchmark.recording.mlflow_address import database_path, sqlite_uri, tracking_uri
+from benchmark.recording.tracking.address import database_path, sqlite_uri, tracking_uri
 from benchmark.settings import read_settings
 
 logger = logging.getLogger(__name__)
