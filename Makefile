@@ -10,7 +10,7 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate rescore reproduce plan check new image serve leaderboard export verify rebuild-mlflow docs bench test lint help clean
+.PHONY: evaluate rescore reproduce submit receive plan check new image serve leaderboard export verify rebuild-mlflow docs bench test lint help clean
 
 evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
@@ -20,6 +20,12 @@ rescore: $(INSTALLED)  ## recompute all metrics from stored weights, train nothi
 
 reproduce: $(INSTALLED)  ## evaluate again what a record tells of, and compare: RESULT=results/.../NAME.json [EXECUTOR=auto]
 	$(if $(RESULT),,$(error RESULT is missing: the path of a record))@$(BIN)/fmn reproduce "$(RESULT)" --executor $(EXECUTOR) --device $(DEVICE)
+
+submit: $(INSTALLED)  ## check, evaluate or take existing records, verify, write one signed bundle: SUBMISSION=my_method [SPEC=digits] [OUT=FILE]
+	$(NEEDS_SUBMISSION)@$(BIN)/fmn submit "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE) $(if $(OUT),--out "$(OUT)")
+
+receive: $(INSTALLED)  ## judge a bundle, compute its numbers again, add its records to the home: BUNDLE=FILE
+	$(if $(BUNDLE),,$(error BUNDLE is missing: the file that make submit wrote))@$(BIN)/fmn receive "$(BUNDLE)"
 
 plan: $(INSTALLED)  ## show runs, shared updates and cost, train nothing: [SUBMISSION=supervised] [SPEC=digits]
 	@$(BIN)/fmn plan "$(or $(SUBMISSION),supervised)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)

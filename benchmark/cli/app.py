@@ -85,6 +85,24 @@ def reproduce(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example:  fmn submit my_method --spec digits --out my_method.bundle")
+def submit(
+    submission: Submission,
+    spec: Spec = "digits",
+    executor: ExecutorName = "auto",
+    device: Device = "auto",
+    out: Annotated[Path | None, typer.Option(help="File to write; by default NAME-SPEC.bundle, here.")] = None,
+) -> None:
+    """Check a submission, take its records or make them, verify, and write all of it as one signed bundle."""
+    from benchmark.cli.bundles.submit import submit as hand_in
+
+    try:
+        hand_in(submission, spec, executor, device, out)
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
 @app.command(epilog="Example:  fmn check my_method")
 def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName = "auto") -> None:
     """Validate a submission in seconds, before any compute: every problem at once, with file and line."""

@@ -115,6 +115,20 @@ def ship(
             raise typer.Exit(2) from None
 
 
+@record_verbs.command(epilog="Examples:  fmn receive my_method-digits-1.0.bundle   |   fmn receive FILE --dry-run")
+def receive(
+    bundle: Annotated[Path, typer.Argument(help="What `fmn submit` wrote, of whoever made it.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Judge it and show what it would add; add nothing.")
+    ] = False,
+    trusted_keys: TrustedKeys = None,
+) -> None:
+    """Judge a bundle, compute its numbers again, and add its records and code to FMN_HOME; nothing of it is run."""
+    from benchmark.cli.bundles.receive import receive as take_in
+
+    take_in(bundle, trusted_keys, dry_run=dry_run)
+
+
 @record_verbs.command(epilog="Examples:  fmn keys   |   FMN_CONFIG=/etc/forget-me-not fmn keys")
 def keys() -> None:
     """Show the public keys of this machine and what others add to trusted_keys.yaml; makes them on first use."""
