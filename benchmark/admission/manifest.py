@@ -11,35 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from benchmark.admission.hyperparameter import Hyperparameter, kind_of, one_line
+from benchmark.admission.tuning import Dimension, Tuning, unfit_dimensions
 from benchmark.spec.base import Document, Problem
 from benchmark.spec.documents.loading import read_document
 from benchmark.spec.documents.wording import nearest_word, path_to, quoted
 
 MAX_MANIFEST_BYTES = 64 << 10
-
-
-def _one_line(text: str) -> str:
-    if not text.isprintable() or not text.strip():
-        raise ValueError("text on one line")
-    return text
-
-
-def _bounded(value: bool | int | float | str) -> bool | int | float | str:
-    """Keep hyperparameters in ranges where every reader of records agrees on them (doubles hold 10^12 exactly)."""
-    if isinstance(value, str):
-        if len(value) > 200 or not value.isprintable():
-            raise ValueError("text of at most 200 characters on one line")
-    elif not 0 <= value <= 10**12:
-        raise ValueError("a number from 0 to 10^12")
-    return value
-
-
-Hyperparameter = Annotated[
-    bool | int | float | str,
-    Field(description="true or false, a number from 0 to 10^12, or text of at most 200 characters on one line"),
-    AfterValidator(_bounded),
-]
-"""A setting of a method; negative numbers are not needed (write the sign in the method)."""
 
 HyperparameterName = Annotated[
     str,
@@ -66,23 +44,8 @@ Overrides = Annotated[dict[HyperparameterName, Hyperparameter], Field(max_length
 Author = Annotated[
     str,
     Field(min_length=1, max_length=200, description="a name on one line, 1 to 200 characters"),
-    AfterValidator(_one_line),
+    AfterValidator(one_line),
 ]
-
-
-class Tuning(Document):
-    """How the hyperparameters were chosen: a result belongs to the search that led to it."""
-
-    budget: Annotated[int, Field(ge=0, le=10**9)]
-    """Number of settings that were trained and compared, 0 to 10^9; 0 where nothing was compared."""
-    search: Annotated[
-        str,
-        Field(min_length=1, max_length=500, description="how settings were chosen, 1 to 500 characters on one line"),
-        AfterValidator(_one_line),
-    ]
-    """How these settings were chosen, such as `grid over learning_rate` or `as published`, at most 500 characters."""
-    split: Literal["validation", "test", "other", "none"]
-    """Which images decided: `validation` images, `test` images, images of an `other` data set, or `none`."""
 
 
 class Manifest(Document):
@@ -111,8 +74,12 @@ class Manifest(Document):
     specification_overrides: Annotated[dict[SpecificationName, Overrides], Field(max_length=64)] = {}  # noqa: RUF012
     """Per specification name, the same; they win over those of its datasets, and hold for all of its versions."""
 
+    search_space: Annotated[dict[HyperparameterName, Dimension], Field(max_length=16)] = {}  # noqa: RUF012
+    """Per hyperparameter, the values among which `fmn tune` may choose; not part of the identity."""
     tuning: Tuning | None = None
     """How the hyperparameters were chosen (budget, search, split); not part of the identity. Left out: not stated."""
+    specification_tuning: Annotated[dict[SpecificationName, Tuning], Field(max_length=64)] = {}  # noqa: RUF012
+    """Per specification name, the same for its `specification_overrides`; `fmn tune --write` writes both."""
 
     capturable: bool = False
     """Promise that `loss` queues the same work at every update, never waits for it, and changes tensors in place.
@@ -122,13 +89,14 @@ class Manifest(Document):
 
     @classmethod
     def contradictions(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
-        """Refuse overrides of hyperparameters that do not exist, or by values of another kind."""
+        """Refuse overrides and searches of hyperparameters that do not exist, or by values of another kind."""
         known = values.get("hyperparameters")
         if known is None:
             return
         for field in ("overrides", "specification_overrides"):
             for place, changed in (values.get(field) or {}).items():
                 yield from _unfit_overrides(path_to(field, place), changed or {}, known)
+        yield from unfit_dimensions(values.get("search_space") or {}, known)
 
     def resolved(self, dataset_name: str) -> dict[str, bool | int | float | str]:
         """Give the hyperparameters for one dataset: those of every dataset, with its overrides applied.
@@ -138,13 +106,19 @@ class Manifest(Document):
         return {**self.hyperparameters, **self.overrides.get(dataset_name, {})}
 
     def under(self, specification_name: str) -> Manifest:
-        """Return this manifest as it holds under one specification, whose overrides win over those of every dataset."""
+        """Return this manifest as it holds under one specification, whose overrides win over those of every dataset.
+
+        What is said of the tuning for this specification wins too.
+        """
         changed = self.specification_overrides.get(specification_name, {})
         overrides = {dataset: {**values, **changed} for dataset, values in self.overrides.items()}
         hyperparameters = {**self.hyperparameters, **changed}
         return self.model_copy(
-            update={"hyperparameters": hyperparameters, "overrides": overrides, "specification_overrides": {}}
-        )
+            update={
+                "hyperparameters": hyperparameters, "overrides": overrides, "specification_overrides": {},
+                "tuning": self.specification_tuning.get(specification_name, self.tuning), "specification_tuning": {},
+            }
+        )  # fmt: skip
 
 
 def _unfit_overrides(where: str, changed: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[Problem]:
@@ -153,14 +127,8 @@ def _unfit_overrides(where: str, changed: Mapping[str, Any], known: Mapping[str,
         if name not in known:
             expected = "the name of a hyperparameter that is set under hyperparameters"
             yield Problem(path_to(where, name), expected, quoted(name), nearest_word(name, known))
-        elif None not in (value, known[name]) and _kind(value) != _kind(known[name]):
-            yield Problem(path_to(where, name), f"{_kind(known[name])}, as under hyperparameters", _kind(value))
-
-
-def _kind(value: bool | int | float | str) -> str:
-    if isinstance(value, bool):
-        return "true or false"
-    return "text" if isinstance(value, str) else "a number"
+        elif None not in (value, known[name]) and kind_of(value) != kind_of(known[name]):
+            yield Problem(path_to(where, name), f"{kind_of(known[name])}, as under hyperparameters", kind_of(value))
 
 
 def read_manifest(data: bytes, file: str = "submission.yaml") -> Manifest:

@@ -118,7 +118,7 @@ def _penalties(summary: Mapping[str, Estimate]) -> dict[str, dict[str, float | N
 def _tuning(prepared: Prepared) -> dict[str, Any] | None:
     """Return how the submission says that its hyperparameters were chosen; None where it does not."""
     stated = prepared.admitted.manifest.tuning
-    return None if stated is None else stated.model_dump(mode="json")
+    return None if stated is None else stated.model_dump(mode="json", exclude_defaults=True)
 
 
 def _worst_seed(prepared: Prepared, runs: Iterable[ScoredRun]) -> dict[str, float | None] | None:

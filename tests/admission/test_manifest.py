@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.admission.gate import submission_digest
-from benchmark.admission.manifest import MAX_MANIFEST_BYTES, Manifest, Tuning, read_manifest
+from benchmark.admission.manifest import MAX_MANIFEST_BYTES, Manifest, read_manifest
+from benchmark.admission.tuning import Tuning
 from benchmark.spec.documents.loading import InvalidDocumentError
 
 HONEST = """\
