@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from bench import __main__ as bench
+from bench.commands import large_plan
 from bench.cost_growth import growth, plan_of
 from bench.gpu_speed import on_gpu
 from bench.model_scoring import naively, ours
@@ -125,3 +126,10 @@ def test_only_the_measured_part_of_a_page_is_replaced(tmp_path: Path) -> None:
     page.write_text("nothing to replace")
     with pytest.raises(SystemExit, match="expected the lines"):
         bench.write_into(page, [])
+
+
+def test_the_large_plan_has_as_many_runs_as_its_name_says(tmp_path: Path) -> None:
+    path = tmp_path / "large-plan.yaml"
+    path.write_text(large_plan.document())
+    spec = load_spec(str(path))
+    assert spec.population.models * (len(spec.schedules) * len(spec.sparsities) + 1) == 100_500

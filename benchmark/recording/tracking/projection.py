@@ -103,7 +103,7 @@ class _Display:
         self._home = home
         self._experiments: dict[str, Experiment] = {}
         uri = tracking_uri(home)
-        self._store = SqlAlchemyStore(uri, (home / "artifacts").as_uri()) if writes_rows(uri) else None
+        self._store = SqlAlchemyStore(uri, (home / "artifacts").absolute().as_uri()) if writes_rows(uri) else None
 
     def show(self, record: EvaluationRecord, path: Path) -> tuple[str, bool]:
         """Show a record; returns the id of its parent run, and whether anything was written."""

@@ -68,10 +68,10 @@ def show_in_rows(store: SqlAlchemyStore, experiment: Experiment, evaluation: Sho
         _insert(session, models.SqlRun, [_run_row(experiment, run_id, run) for run_id, run, _ in runs])
         _insert(session, models.SqlTag, (row for each in runs for row in _tag_rows(*each)))
         _insert(session, models.SqlParam, (row for run_id, run, _ in runs for row in _param_rows(run_id, run)))
-        for run_id, run, _ in runs:
-            _insert(session, models.SqlMetric, (_point_row(store, run_id, point) for point in run.points))
-            latest = [_point_row(store, run_id, point) for point in _latest(run.points)]
-            _insert(session, models.SqlLatestMetric, latest)
+        points = ((run_id, point) for run_id, run, _ in runs for point in run.points)
+        latest = ((run_id, point) for run_id, run, _ in runs for point in _latest(run.points))
+        _insert(session, models.SqlMetric, (_point_row(store, *each) for each in points))
+        _insert(session, models.SqlLatestMetric, (_point_row(store, *each) for each in latest))
         _insert_datasets(session, experiment, parent, evaluation.datasets)
     return parent, True
 
