@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from benchmark.encoder import feature_dim
 from benchmark.method.contract import Method, Setting
 from benchmark.method.loading import load_method_class
 from benchmark.spec import SmallResNet
-from benchmark.training.acceleration.capture_check import demand_capturable
+from benchmark.training.acceleration.capture_check import captured_views_of, demand_capturable
 from benchmark.training.acceleration.prefetch import ViewPrefetcher
 from benchmark.training.capture import GraphPool
 from benchmark.training.live_model import LiveModel, Recipe
@@ -51,9 +52,10 @@ class OurRun:
             graph_pool=GraphPool(torch.device(device)) if captured else None, is_compiled=compiled,
         )  # fmt: skip
         if captured:
+            recipe = replace(recipe, captured_views=captured_views_of(recipe, self.batches))
             demand_capturable(recipe, self.batches)
         self.models = [LiveModel(recipe) for _ in range(siblings)]
-        self._prefetcher = ViewPrefetcher(self.batches)
+        self._prefetcher = ViewPrefetcher(self.batches, recipe.captured_views)
 
     def method(self) -> type[Method]:
         """Load SimCLR."""

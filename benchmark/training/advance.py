@@ -105,7 +105,7 @@ def advance(
         on_update: called after every step with the step, the number of models updated in it, and the last loss.
     """
     training = [each for each in live if each.error is None]
-    prefetcher = ViewPrefetcher(batches)
+    prefetcher = ViewPrefetcher(batches, training[0].model.recipe.captured_views if training else None)
     for step in range(training[0].model.step if training else until, until):
         try:
             views_VBCHW, labels_B = prefetcher.views(training[0].model.method, step)

@@ -1,7 +1,7 @@
-"""Loss and gradients of an update as one CUDA graph: queued by Python once, replayed at every update, with equal bits.
+"""Views, and loss and gradients of an update, as CUDA graphs: queued once, replayed at every update, with equal bits.
 
 A GPU finishes the kernels of a small network long before Python has queued the next ones. A submission says in its
-manifest whether its loss is `capturable`; `capture_check`, the file beside this one, tests that.
+manifest whether its loss is `capturable`; `acceleration/capture_check.py` tests that, and finds out about its views.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmark.gc_pause import paused_gc
+from benchmark.method.contract import Method
 
 
 class GraphPool:
@@ -92,18 +93,64 @@ class CapturedGradients:
         self._views = self._pool.input_like("views", views_VBCHW)
         self._labels = None if labels_B is None else self._pool.input_like("labels", labels_B)
         self._views.copy_(views_VBCHW)  # a method may look at what it is given, if only at its shape
-        graph = torch.cuda.CUDAGraph()
         try:
-            # `outer` enters the present stream again, because a capture that fails stays on its own stream. Garbage
-            # collection pauses, because destroying the graph of an earlier model would end the capture.
-            outer = torch.cuda.stream(torch.cuda.current_stream())
-            with paused_gc(), outer, torch.cuda.graph(graph, pool=self._pool.handle):
-                self._loss = compute_gradients(self._views, self._labels)
+            graph, self._loss = captured(self._pool, lambda: compute_gradients(self._views, self._labels))
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
             raise ValueError(cannot_be_captured(error)) from error
         return graph
+
+
+class CapturedViews:
+    """The views of one method at a time; captured at its first call, replayed at every other.
+
+    Random numbers are those of plain calls: a replay begins at the seed that the device's generator has at the time.
+    Updates may run beside a replay, so that it has memory of its own.
+
+    Args:
+        device: the GPU.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._pool = GraphPool(device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._method: Method | None = None
+        self._images = self._views = torch.empty(0)
+
+    def views(self, method: Method, images_BCHW: Tensor) -> Tensor:
+        """Return `method.views(images_BCHW)`, in memory that no later call overwrites.
+
+        Args:
+            method: kept until another one is given, because the graph reads its tensors.
+            images_BCHW: copied to the memory from which the graph reads them; always of one shape.
+
+        Raises:
+            RuntimeError: views wait for the device.
+        """
+        if self._graph is None or self._method is not method:
+            self._graph = None  # of the method before; gives its memory back
+            self._images = self._pool.input_like("images", images_BCHW)
+            self._graph, self._views = captured(self._pool, lambda: method.views(self._images))
+            self._method = method
+        self._images.copy_(images_BCHW)
+        self._graph.replay()
+        return self._views.clone()
+
+
+def captured(pool: GraphPool, queue_work: Callable[[], Tensor]) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+    """Capture what a function queues; return the graph and what the function returned, which every replay overwrites.
+
+    Raises:
+        RuntimeError: the function waits for the device.
+    """
+    graph = torch.cuda.CUDAGraph()
+    # `outer` enters the present stream again, because a capture that fails stays on its own stream. Garbage collection
+    # pauses, because destroying the graph of an earlier model would end the capture.
+    outer = torch.cuda.stream(torch.cuda.current_stream())
+    with paused_gc(), outer, torch.cuda.graph(graph, pool=pool.handle):
+        returned = queue_work()
+    return graph, returned
 
 
 def cannot_be_captured(error: RuntimeError) -> str:

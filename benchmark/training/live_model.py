@@ -21,7 +21,7 @@ from benchmark.plan.events import PruneEvent
 from benchmark.pruning.criteria import magnitude_scores, prune, random_scores
 from benchmark.pruning.mask import Mask
 from benchmark.spec import EncoderSpec
-from benchmark.training.capture import CapturedGradients, GraphPool
+from benchmark.training.capture import CapturedGradients, CapturedViews, GraphPool
 from benchmark.training.guard import EncoderGuard, HookError, ImageCounts, gradients_of, refuse_gradients
 from benchmark.training.state import TrainState
 
@@ -45,6 +45,7 @@ class Recipe:
         finetune_rate: constant learning rate of the updates after the budget, where there are any.
         in_bfloat16: whether the encoder computes in bfloat16; weights stay float32.
         graph_pool: memory of CUDA graphs where updates are captured, else None.
+        captured_views: replays the views that all models share; None where Python makes them at every update.
         is_compiled: whether the encoder is compiled.
         root: root key of the seed, which decides in which updates the guard compares all bits.
     """
@@ -57,6 +58,7 @@ class Recipe:
     finetune_rate: float | None = None
     in_bfloat16: bool = False
     graph_pool: GraphPool | None = None
+    captured_views: CapturedViews | None = None
     is_compiled: bool = False
     root: str = ""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from benchmark.data.batches import Batches
 from benchmark.encoder import feature_dim
 from benchmark.method.contract import Method, Setting
-from benchmark.training.acceleration.capture_check import demand_capturable
+from benchmark.training.acceleration.capture_check import captured_views_of, demand_capturable
 from benchmark.training.acceleration.compilation import is_worth_compiling
 from benchmark.training.capture import GraphPool
 from benchmark.training.environment import has_native_bfloat16
@@ -40,7 +42,7 @@ def recipe_of(job: TrainingJob, method: type[Method], setting: Setting, batches:
         job: the task and the device.
         method: the submission's class.
         setting: what the method is told.
-        batches: images on which a submission that says it is capturable is tested.
+        batches: images on which capturing is tried.
 
     Raises:
         ValueError: the submission says that it is capturable, and is not.
@@ -52,6 +54,8 @@ def recipe_of(job: TrainingJob, method: type[Method], setting: Setting, batches:
         graph_pool=GraphPool(device) if job.capturable and device.type == "cuda" else None,
         is_compiled=is_worth_compiling(job, setting.image_shape, device), root=job.root,
     )  # fmt: skip
+    if device.type == "cuda":
+        recipe = replace(recipe, captured_views=captured_views_of(recipe, batches))
     if recipe.graph_pool is not None:
         demand_capturable(recipe, batches)
     return recipe

@@ -9,17 +9,20 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import kornia.augmentation as K
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.data.batches import Batches
+from benchmark.data.streams import enter_stream
+from benchmark.data.views import augmented_views, standard_augmentation
 from benchmark.encoder import build_encoder
 from benchmark.method.contract import Method, Setting
 from benchmark.plan import Segment
 from benchmark.spec import SmallResNet
-from benchmark.training.acceleration.capture_check import demand_capturable
+from benchmark.training.acceleration.capture_check import captured_views_of, demand_capturable
 from benchmark.training.acceleration.memory import peak_memory
 from benchmark.training.capture import GraphPool
 from benchmark.training.environment import configure
@@ -203,6 +206,81 @@ class ReplacesTensors(Queued):
 def test_what_claims_to_be_capturable_and_is_not_is_refused(method: type[Method]) -> None:
     with pytest.raises(ValueError, match="capturable: expected the same bits"):
         demand_capturable(recipe_of(method), batches())
+
+
+COLOURED = torch.randint(0, 256, (len(IMAGES), 3, 16, 16), dtype=torch.uint8)
+
+
+class Augmented(Labelled):
+    """Two views by the standard augmentation, of which the loss uses one."""
+
+    def views(self, images_BCHW: Tensor) -> Tensor:
+        """Augment twice."""
+        augmentation = standard_augmentation(tuple(images_BCHW.shape[1:]), 1.0, flip=True)  # pyright: ignore[reportArgumentType]
+        return augmented_views(augmentation, images_BCHW, num_views=2)
+
+
+class AugmentedByKornia(Labelled):
+    """Draws on the host, as a submission with modules of its own does."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.augmentation = K.RandomAffine(10.0, p=0.5)
+
+    def views(self, images_BCHW: Tensor) -> Tensor:
+        """Rotate."""
+        return augmented_views(self.augmentation, images_BCHW, num_views=2)
+
+
+class LooksAtItsViews(Labelled):
+    """Reads a value back."""
+
+    def views(self, images_BCHW: Tensor) -> Tensor:
+        """Wait for the device."""
+        return images_BCHW[None] / max(0.5, float(images_BCHW.max()))
+
+
+@pytest.mark.parametrize("images", [IMAGES, COLOURED])
+def test_standard_views_are_replayed_with_the_bits_of_plain_calls(images: Tensor) -> None:
+    data = Batches(images.to(GPU), LABELS.to(GPU), BATCH_SIZE, SEED)
+    recipe = recipe_of(Augmented)
+    captured = captured_views_of(recipe, data)
+    assert captured is not None
+    methods = [LiveModel(recipe).method for _ in range(2)]
+    for step in (7, 8, 7, 9):
+        for method in methods:
+            batch = data.at(step)
+            enter_stream(SEED, "views", step)
+            plain = method.views(batch.images_BCHW)
+            enter_stream(SEED, "views", step)
+            assert torch.equal(captured.views(method, batch.images_BCHW), plain)
+
+
+def test_the_standard_augmentation_never_waits_for_the_device() -> None:
+    for images in (IMAGES, COLOURED):
+        batch = Batches(images.to(GPU), None, BATCH_SIZE, SEED).at(0).images_BCHW
+        method = LiveModel(recipe_of(Augmented)).method
+        method.views(batch)
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            method.views(batch)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("method", [Queued, AugmentedByKornia, LooksAtItsViews])
+def test_views_that_draw_on_the_host_or_wait_are_made_by_python_at_every_update(method: type[Method]) -> None:
+    recipe = recipe_of(method)
+    assert captured_views_of(recipe, batches()) is None
+    demand_capturable(recipe, batches())
+
+
+def test_a_tree_trained_on_replayed_views_has_the_bits_of_plain_ones() -> None:
+    plain = trained(recipe_of(Augmented), tree()).finished_states
+    recipe = recipe_of(Augmented)
+    replayed = trained(replace(recipe, captured_views=captured_views_of(recipe, batches())), tree()).finished_states
+    for key, state in plain.items():
+        assert differences(state, replayed[key]) == []
 
 
 def test_a_loss_that_waits_for_the_device_cannot_be_captured_and_the_device_works_on() -> None:

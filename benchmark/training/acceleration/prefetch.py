@@ -10,22 +10,25 @@ from torch import Tensor
 from benchmark.data.batches import Batches
 from benchmark.data.streams import enter_stream
 from benchmark.method.contract import Method
+from benchmark.training.capture import CapturedViews
 from benchmark.training.guard import HookError
 
 
 class ViewPrefetcher:
     """Makes the views that all models of an update share.
 
-    Augmentation reads numbers back from the GPU now and then, and so waits for it. On the CUDA stream of the updates it
-    would wait for all updates queued there. On a stream of its own it waits for augmentation only, and updates go on.
-    On a CPU the views are simply made when they are asked for.
+    Views that can be captured are replayed as a CUDA graph. Other augmentation reads numbers back from the GPU now and
+    then, and so waits for it. On the CUDA stream of the updates it would wait for all updates queued there. On a stream
+    of its own it waits for augmentation only, and updates go on. On a CPU the views are simply made when they are asked
+    for.
 
     Args:
         batches: the seed's batches; views are made on the device of their images.
+        captured: replays the views; None where Python makes them at every update.
     """
 
-    def __init__(self, batches: Batches) -> None:
-        self.batches, self._device = batches, batches.images.device
+    def __init__(self, batches: Batches, captured: CapturedViews | None = None) -> None:
+        self.batches, self._device, self._captured = batches, batches.images.device, captured
         self._before: torch.Event | None = None
         if self._device.type == "cuda":
             _view_stream(self._device).wait_stream(torch.cuda.current_stream(self._device))
@@ -51,6 +54,8 @@ class ViewPrefetcher:
         batch = self.batches.at(step)
         enter_stream(self.batches.seed, "views", step)
         with torch.no_grad():
+            if self._captured is not None:
+                return self._captured.views(method, batch.images_BCHW), batch.labels_B
             return checked_views(method.views(batch.images_BCHW)), batch.labels_B
 
 

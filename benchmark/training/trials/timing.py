@@ -65,9 +65,10 @@ def measure_updates(job: TrainingJob, submission: Path, image_shape: ImageShape)
     batch_size = job.batch_size if job.device == "cuda" else min(job.batch_size, CPU_BATCH)
     batches = random_batches(2, batch_size, image_shape, job.num_classes, job.seed, device)
     setting = setting_of(job, image_shape, batches.steps_per_epoch, batch_size)
-    model = LiveModel(recipe_of(job, load_method_class(submission), setting, batches))
+    recipe = recipe_of(job, load_method_class(submission), setting, batches)
+    model, prefetcher = LiveModel(recipe), ViewPrefetcher(batches, recipe.captured_views)
     before_bytes = peak_memory(device)
-    seconds = _fastest_update_s(model, ViewPrefetcher(batches), updates_at_a_time=5 if job.device == "cuda" else 1)
+    seconds = _fastest_update_s(model, prefetcher, updates_at_a_time=5 if job.device == "cuda" else 1)
     scale = job.batch_size / batch_size
     return UpdateMeasurement(
         seconds=seconds * scale, images=batch_size,
