@@ -10,7 +10,7 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate rescore reproduce submit receive plan check new image serve leaderboard export verify rebuild-mlflow docs bench test lint help clean
+.PHONY: evaluate rescore reproduce submit receive plan check tune new image serve leaderboard export verify rebuild-mlflow docs bench test lint help clean
 
 evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
@@ -32,6 +32,9 @@ plan: $(INSTALLED)  ## show runs, shared updates and cost, train nothing: [SUBMI
 
 check: $(INSTALLED)  ## validate a submission in seconds, every problem at once: SUBMISSION=my_method [SPEC=digits] [EXECUTOR=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn check "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR)
+
+tune: $(INSTALLED)  ## search hyperparameters on validation images: SUBMISSION=my_method [SPEC=digits] [TRIALS=16] [WRITE=1] [EXECUTOR=auto]
+	$(NEEDS_SUBMISSION)@$(BIN)/fmn tune "$(SUBMISSION)" --spec "$(SPEC)" --trials $(or $(TRIALS),16) $(if $(WRITE),--write) --executor $(EXECUTOR) --device $(DEVICE)
 
 new: $(INSTALLED)  ## scaffold a submission from the template: SUBMISSION=my_method
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn new "$(SUBMISSION)"

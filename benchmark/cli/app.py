@@ -118,6 +118,28 @@ def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName 
     print(f"{submission}: nothing wrong found")
 
 
+@app.command(epilog="Example:  fmn tune simclr --spec digits --trials 16 --write")
+def tune(
+    submission: Submission,
+    spec: Spec = "digits",
+    trials: Annotated[int, typer.Option(min=1, max=10_000, help="Settings to compare, earlier calls included.")] = 16,
+    write: Annotated[bool, typer.Option("--write", help="Write the best setting into submission.yaml.")] = False,
+    executor: ExecutorName = "auto",
+    device: Device = "auto",
+) -> None:
+    """Search hyperparameters on validation images, in the space that submission.yaml declares; go on after a kill."""
+    from benchmark.cli.session import Session, submission_directory
+    from benchmark.spec.documents.loading import load_spec
+
+    document, directory = load_spec(spec), submission_directory(submission)
+    try:
+        with Session(executor, device) as session:
+            session.tune(document, directory, trials, write=write)
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
 @app.command(epilog="Example:  fmn new my_method")
 def new(name: Annotated[str, typer.Argument(help="Name of the new submission.")]) -> None:
     """Scaffold a submission from the template; it passes `fmn check` and evaluates as it is."""

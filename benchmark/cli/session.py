@@ -121,6 +121,29 @@ class Session:
         with written_to(self.home.dispatcher_log):
             return self._evaluate(spec, submission, train=train)
 
+    def tune(self, spec: BenchmarkSpec, directory: Path, trials: int, *, write: bool) -> None:
+        """Search the hyperparameters of a submission, show what was compared, and write the best ones if asked to."""
+        from rich.console import Console
+
+        from benchmark.cli.live_progress import make_reporter
+        from benchmark.cli.tables import settings_table
+        from benchmark.tuning.manifest_file import write_found
+        from benchmark.tuning.tune import tune
+
+        console = Console()
+        with written_to(self.home.dispatcher_log), make_reporter(console) as reporter:
+            if self._isolation_warning is not None:
+                reporter.warn(self._isolation_warning)
+            tuned = tune(directory, spec, self.home, self.executor, self.device, reporter, trials)
+        console.print(settings_table(tuned))
+        values = ", ".join(f"{name} {value}" for name, value in tuned.best.values.items())
+        said = [f"best of {len(tuned.told)}: {values}", "the same command with --write writes it into submission.yaml"]
+        if write:
+            path = write_found(directory, spec.name, tuned.best.values, tuned.statement())
+            said[1] = f"written to {path}, for {spec.name} alone"
+        for sentence in said:
+            console.print(sentence, soft_wrap=True, markup=False, highlight=False)
+
     def _project(self, record: EvaluationRecord, path: Path, reporter: Reporter) -> None:
         from benchmark.recording.tracking.address import is_projected, note_projected
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.printable import on_one_line
 from benchmark.recording.record import CellRecord, EvaluationRecord, RunRecord
 from benchmark.scoring.metric import Estimate
 from benchmark.scoring.score_math import FEWEST_MODELS
+
+if TYPE_CHECKING:
+    from benchmark.tuning.search import Told
+    from benchmark.tuning.tune import Tuned
 
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 _METRICS = (
@@ -147,3 +153,23 @@ def emptied_layer_lines(runs: Sequence[RunRecord]) -> Iterator[str]:
         named = ", ".join(sorted(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         where = f"{task}, {schedule} at sparsity {sparsity:g}"
         yield f"warning: {where}: no weight is left of {named} in {emptied[cell]} of {models[cell]} models"
+
+
+def settings_table(tuned: Tuned) -> Table:
+    """Show every setting of a search with its result, the best marked, in the order in which they were tried."""
+    title = f"{tuned.manifest.name} on {tuned.spec.identity}: {tuned.objective}"
+    table = Table(title=title, title_justify="left")
+    for name in ("setting", *tuned.best.values, "accuracy"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for told in tuned.told:
+        values = (Text(f"{value}") for value in told.values.values())
+        accuracy = "-" if told.failure is not None else f"{told.result:.4f}"
+        table.add_row(str(told.number + 1), *values, accuracy, Text(_note(told, tuned.best)))
+    return table
+
+
+def _note(told: Told, best: Told) -> str:
+    if told.failure is not None:
+        return on_one_line(told.failure)[:100]
+    return "best" if told.number == best.number else ""

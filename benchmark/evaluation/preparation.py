@@ -96,6 +96,29 @@ def prepare(
                 raise
             facts[name] = declared
     environment = executor.environment(device)
+    plan = plan_of(spec, admitted, data, facts, environment)
+    spec = _named_by_content(spec, data)
+    transfer = write_transfer_data(home, spec) if download else ()
+    return Prepared(spec, admitted, data, facts, environment, plan, device, transfer)
+
+
+def plan_of(
+    spec: BenchmarkSpec, admitted: Admitted, data: Mapping[str, TaskData], facts: Mapping[str, DatasetFacts],
+    environment: Mapping[str, Any],
+) -> Plan:  # fmt: skip
+    """Plan everything that a specification asks of a submission.
+
+    Args:
+        spec: the benchmark.
+        admitted: the submission, with the hyperparameters that hold under it.
+        data: images by task; those that are not on this machine are missing here.
+        facts: what a plan must know of every task's dataset.
+        environment: everything about the machine that can change bits.
+
+    Raises:
+        UserError: the plan is impossible.
+    """
+    tasks = {task_name(spec, index): task for index, task in enumerate(spec.tasks)}
     task_facts = {
         name: TaskFacts(
             train_digest=data[name].dataset.train.digest if name in data else "not here",
@@ -104,14 +127,11 @@ def prepare(
         )
         for name, task in tasks.items()
     }
-    spec = _named_by_content(spec, data)
     digests = {
         name: submission_digest(admitted.manifest, admitted.code_digest, task.dataset.name)
         for name, task in tasks.items()
     }
-    plan = make_plan(spec, task_facts, digests, digest(environment))
-    transfer = write_transfer_data(home, spec) if download else ()
-    return Prepared(spec, admitted, data, facts, environment, plan, device, transfer)
+    return make_plan(spec, task_facts, digests, digest(environment))
 
 
 def _named_by_content(spec: BenchmarkSpec, data: Mapping[str, TaskData]) -> BenchmarkSpec:

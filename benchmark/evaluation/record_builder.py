@@ -5,22 +5,21 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from benchmark.datasets.dataset import Dataset
+from benchmark.evaluation.failures import failure_of, reported_failures
 from benchmark.evaluation.images_per_update import images_per_update
 from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.provenance import provenance_of
 from benchmark.evaluation.scheduling.supervisor import JobResult
 from benchmark.evaluation.scorer_client import ScorerAnswer
 from benchmark.executors.base import Executor
-from benchmark.executors.failure import Evidence, decide
+from benchmark.executors.failure import Evidence
 from benchmark.plan import Run, Subtree
 from benchmark.plan.encoder_shape import flops_per_view
 from benchmark.plan.state_keys import KEY_VERSION, state_key
-from benchmark.printable import masked
 from benchmark.recording.isolation import ISOLATION_LEVELS, Isolation, weakest
 from benchmark.recording.record import (
     CellRecord,
@@ -61,7 +60,7 @@ def build_record(
     levels: list[Isolation] = [store.isolation(key) for key in answer.states]
     reports = _all_reports(prepared, store)
     scored = {(run.task, run.schedule, run.sparsity, run.seed): run for run in result.runs}
-    failures = _failures(results)
+    failures = reported_failures(results)
     runs = [
         _run_record(run, subtree, store, scored.get((run.task, run.schedule, run.sparsity, run.seed)), failures)
         for subtree in prepared.plan.subtrees
@@ -137,29 +136,6 @@ def _definitions(prepared: Prepared, metric_versions: Mapping[str, str]) -> dict
     return {"keys": str(KEY_VERSION), "spec": prepared.spec.version, **metric_versions}
 
 
-def _failure(evidence: Evidence, reported: SegmentFailure | None) -> Failure:
-    """Say why a run failed: what the supervisor saw decides, what the trainer reported is shown to people."""
-    if reported is not None and reported.diverged:
-        evidence = replace(evidence, diverged_at=reported.update)
-    reason, message = decide(evidence)
-    log = "" if reported is None else reported.error
-    if reported is not None and log.strip() and reason == "submission":
-        at = [masked(reported.place)] if reported.place else []
-        at += [f"update {reported.update}"] if reported.update is not None else []
-        where = f" ({', '.join(at)})" if at else ""
-        message = f"the submission raised: {masked(log.strip().splitlines()[-1][:300])}{where}"
-    return Failure(reason=reason, message=message, log=log)
-
-
-def _failures(results: Sequence[JobResult]) -> dict[str, tuple[Evidence, SegmentFailure | None]]:
-    """For every segment that a job was asked for: what the supervisor saw, and what the trainer reported."""
-    return {
-        segment.key: (each.evidence, each.failures.get(segment.key))
-        for each in results
-        for segment in each.prepared.job.segments
-    }
-
-
 def _run_record(
     run: Run, subtree: Subtree, store: Store, scored: ScoredRun | None,
     failures: Mapping[str, tuple[Evidence, SegmentFailure | None]],
@@ -169,7 +145,7 @@ def _run_record(
         status="failed",
     )  # fmt: skip
     if scored is None:
-        return record.model_copy(update={"failure": _failure(*failures.get(run.state_key, (NEVER_STARTED, None)))})
+        return record.model_copy(update={"failure": failure_of(*failures.get(run.state_key, (NEVER_STARTED, None)))})
     if scored.invalid is not None:
         return record.model_copy(update={"failure": Failure(reason="invalid_output", message=scored.invalid)})
     layers = tuple(LayerSparsity(name=name, num_weights=size, num_zero=zeros) for name, size, zeros in scored.layers)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,20 +94,41 @@ def run_scorer(
         OSError: the disk is full, or may not be written to.
     """
     job, states = scoring_job(prepared, home, store, workers, at_least)
+    log = home.logs / f"scoring-{prepared.evaluation_key}.log"
+    with scored(job, home, executor, log, on_wait) as (result, out):
+        outcomes, maps, areas = ((out / name).read_bytes() for name in (OUTCOMES_FILE, MAPS_FILE, AREAS_FILE))
+        return ScorerAnswer(result, outcomes, maps, areas, states)
+
+
+@contextmanager
+def scored(
+    job: ScoringJob, home: Home, executor: Executor, log: Path, on_wait: Callable[[], None]
+) -> Generator[tuple[ScoringResult, Path]]:
+    """Run the scorer on a job, and give its result and the folder of its files, which is then removed.
+
+    Args:
+        job: what is asked.
+        home: where outcomes are kept.
+        executor: where the scorer runs.
+        log: file for what it prints.
+        on_wait: called several times per second until it has ended.
+
+    Raises:
+        ExecutorError: the scorer ended with an error or was killed: what it answers is not known.
+        OSError: the disk is full, or may not be written to.
+    """
     home.outcomes.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.root, prefix=SCORING_PREFIX) as folder:
         job_file, out = Path(folder) / "job.json", Path(folder) / "out"
         out.mkdir()
         job_file.write_text(job.model_dump_json(), encoding="utf-8")
         try:
-            executor.score(job_file, out, home.logs / f"scoring-{prepared.evaluation_key}.log", on_wait)
+            executor.score(job_file, out, log, on_wait)
         except ScorerError as error:
             _demand_disk(home.outcomes)
             said = f"scoring has failed, and no record is written; run the same command again to continue: {error}"
             raise ExecutorError(said) from error
-        result = ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes())
-        outcomes, maps, areas = ((out / name).read_bytes() for name in (OUTCOMES_FILE, MAPS_FILE, AREAS_FILE))
-        return ScorerAnswer(result, outcomes, maps, areas, states)
+        yield ScoringResult.model_validate_json((out / RESULT_FILE).read_bytes()), out
 
 
 def scoring_job(

@@ -35,6 +35,7 @@ from benchmark.scoring.floors import floors_table
 from benchmark.scoring.invalid_output import InvalidOutput
 from benchmark.scoring.metric import Estimate, Outcome, within
 from benchmark.scoring.metric_names import PROBE_ACCURACY
+from benchmark.scoring.probes import linear_probe
 from benchmark.scoring.reading.device import configure
 from benchmark.scoring.reading.floor_reader import floors_by_cell, read_floors
 from benchmark.scoring.reading.maps import SCHEMA, draw_maps
@@ -107,6 +108,23 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
     )
 
 
+def score_probe_only(job: ScoringJob) -> ScoringResult:
+    """Read the accuracy of the linear probe of every run in a job, in its order, and nothing else."""
+    configure(job.device)
+    runs: list[ScoredRun] = []
+    for task in job.tasks:
+        reader = reader_of(job, task)
+        for run in task.runs:
+            scored = ScoredRun(task=task.name, schedule=run.schedule, sparsity=run.sparsity, seed=run.seed)
+            try:
+                values = reader.read(run, (linear_probe.METRIC,)).values
+            except InvalidOutput as error:
+                runs.append(scored.model_copy(update={"invalid": str(error)}))
+            else:
+                runs.append(scored.model_copy(update={"metrics": {PROBE_ACCURACY: values[PROBE_ACCURACY]}}))
+    return ScoringResult(columns=(), runs=tuple(runs), cells=(), references=(), floor={}, summary={})
+
+
 def _cut(line: ScoredReference) -> ScoredReference:
     return line.model_copy(update={"accuracy": within(PROBE_ACCURACY, line.accuracy, FEWEST_MODELS)})
 
@@ -160,7 +178,7 @@ def main() -> None:
     job = ScoringJob.model_validate_json(arguments.job.read_text(encoding="utf-8"))
     job.cache.mkdir(parents=True, exist_ok=True)
     try:
-        result = score(job, arguments.out)
+        result = score_probe_only(job) if job.probe_only else score(job, arguments.out)
         (arguments.out / RESULT_FILE).write_text(result.model_dump_json(), encoding="utf-8")
     except torch.OutOfMemoryError as error:
         error.add_note(f"the GPU's memory is too small for pieces of {job.compute.chunk_bytes // MIB} MiB; {REMEDY}")

@@ -16,7 +16,7 @@ from benchmark.spec import BenchmarkSpec
 RESULT_FILE, OUTCOMES_FILE, MAPS_FILE = "result.json", "outcomes.parquet", "maps.parquet"
 AREAS_FILE = "areas.parquet"
 ANSWER_FILES = (RESULT_FILE, OUTCOMES_FILE, MAPS_FILE, AREAS_FILE)
-"""The four files that a scorer leaves."""
+"""The four files that a scorer leaves which was asked for everything."""
 
 ENCODER_FILE, MASK_FILE = "encoder.safetensors", "mask.safetensors"
 """What a scorer reads of a state."""
@@ -116,6 +116,13 @@ class ScoringJob(_Part):
     """Where models are read."""
     chunk_mib: Annotated[int, Field(ge=1, le=MAX_CHUNK_MIB)] | None = None
     """Size of the pieces that work is cut into, in MiB; by default what suits the device."""
+    probe_only: bool = False
+    """Whether the accuracy of the linear probe is all that is asked for, of every run, in the order of the job."""
+
+    @property
+    def answer_files(self) -> tuple[str, ...]:
+        """Names of the files that the scorer leaves."""
+        return (RESULT_FILE,) if self.probe_only else ANSWER_FILES
 
     @property
     def compute(self) -> Compute:

@@ -74,6 +74,11 @@ class Home:
         return self.root / "records"
 
     @property
+    def tuning(self) -> Path:
+        """Searches for hyperparameters, a database each."""
+        return self.root / "tuning"
+
+    @property
     def status(self) -> Path:
         """How far evaluations without a record are."""
         return self.root / STATUS_FOLDER

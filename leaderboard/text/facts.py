@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -181,9 +181,22 @@ def _tuning(record: EvaluationRecord) -> str:
         case None:
             return "not stated"
         case {"budget": int(budget), "search": str(search), "split": str(split)}:
-            return f"{budget:,} settings compared, decided by {_DECIDED.get(split, split)}: {search}"
+            compared = f"{budget:,} settings compared, decided by {_DECIDED.get(split, split)}: {search}"
+            return "; ".join([compared, *_more_of_tuning(record.tuning)])
         case stated:
             return f"stated as {_short(stated)}"
+
+
+def _more_of_tuning(stated: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a search has written into a manifest beside that: what was compared, under what, when."""
+    match stated:
+        case {"objective": str(objective), "best": int() | float() as best}:
+            yield f"{objective}: {best:.3f}"
+        case _:
+            pass
+    words = [str(stated[name]) for name in ("specification", "date") if stated.get(name)]
+    if words:
+        yield ", ".join(words)
 
 
 def evaluation_label(entry: Entry) -> str:

@@ -4,25 +4,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.data.views import augmented_views, standard_augmentation
-from benchmark.method.contract import Method, Setting
+from benchmark.method.augmented import AugmentedMethod
+from benchmark.method.contract import Setting
 
 
-class RotationPrediction(Method):
+class RotationPrediction(AugmentedMethod):
     """Four views of every image, one per quarter turn, and a linear classifier of four classes."""
+
+    num_views = 1
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         _, height, width = setting.image_shape
         if height != width:
             raise ValueError(f"rotation: expected square images, got {height} x {width}")
-        strength = setting.number("augmentation")
-        self.augmentation = standard_augmentation(setting.image_shape, strength, flip=setting.flip)
         self.head = nn.Linear(setting.feature_dim, 4)
 
     def views(self, images_BCHW: Tensor) -> Tensor:
         """Augment every image once (the paper crops and mirrors), and rotate it by 0, 90, 180 and 270 degrees."""
-        (view_BCHW,) = augmented_views(self.augmentation, images_BCHW, num_views=1)
+        (view_BCHW,) = super().views(images_BCHW)
         return torch.stack([view_BCHW.rot90(turns, (2, 3)) for turns in range(4)])
 
     def loss(self, encoder: nn.Module, views_VBCHW: Tensor, labels_B: Tensor | None) -> Tensor:

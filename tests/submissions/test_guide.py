@@ -69,7 +69,11 @@ def test_the_commands_are_doors_of_the_makefile_and_work_on_the_template_they_st
 
 
 def test_the_manifest_lines_are_read_and_every_field_of_setting_is_named() -> None:
-    (lines,) = re.findall(r"(?ms)^```yaml\n(.*?)^```$", GUIDE)
+    lines, space = re.findall(r"(?ms)^```yaml\n(.*?)^```$", GUIDE)
+    assert len(read_manifest((MANIFEST.split("hyperparameters")[0] + lines.replace(
+        "{learning_rate", "{weight_decay: 0, learning_rate") + space).encode()).search_space) == 3  # fmt: skip
     manifest = read_manifest((MANIFEST.split("hyperparameters")[0] + lines).encode())
     assert manifest.under("corti2022").resolved("cifar10") == {"learning_rate": 0.1, "temperature": 0.2}
-    assert [field.name for field in fields(Setting) if f"`{field.name}" not in GUIDE] == []
+    contract = (SUBMISSIONS / "README.md").read_text()
+    for page in (GUIDE, contract):
+        assert [field.name for field in fields(Setting) if f"`{field.name}" not in page] == []

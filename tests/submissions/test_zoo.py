@@ -19,6 +19,7 @@ from benchmark.training.live_model import LiveModel, Recipe
 from benchmark.training.state import save_state
 from benchmark.training.training_job import TrainingJob
 from benchmark.training.trials.rehearsal import rehearse
+from benchmark.tuning.search import lies_in
 from tests.submissions.zoo import NAMES, SUBMISSIONS, shipped
 from tests.training.tiny import (
     BATCH_SIZE,
@@ -129,6 +130,19 @@ def test_none_imports_another_and_all_are_short() -> None:
         assert all(module.startswith(("torch", "benchmark.method", "benchmark.data")) for module in imported), name
     assert median(lengths.values()) <= 45
     assert max(lengths.values()) <= 60
+
+
+def test_every_method_is_searched_alike_and_its_values_of_today_are_tried_first() -> None:
+    """Three dimensions each, learning rate and weight decay among them; the control has nothing to choose."""
+    for name in NAMES:
+        manifest = shipped(name).manifest
+        if name == "random_init":
+            assert manifest.search_space == {}
+            continue
+        assert len(manifest.search_space) == 3, name
+        assert list(manifest.search_space)[:2] == ["learning_rate", "weight_decay"], name
+        for dataset in ("digits", "cifar10"):
+            assert lies_in(manifest.resolved(dataset), manifest.search_space), name
 
 
 def test_the_field_is_there() -> None:

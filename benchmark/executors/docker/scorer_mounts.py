@@ -17,13 +17,7 @@ from types import TracebackType
 from benchmark.executors.docker.limits import grant_entry, grant_read
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import RefusedFile, read_handed_over
-from benchmark.scoring.scoring_job import (
-    ANSWER_FILES,
-    OtherDataset,
-    RunToScore,
-    ScoringJob,
-    TaskToScore,
-)
+from benchmark.scoring.scoring_job import OtherDataset, RunToScore, ScoringJob, TaskToScore
 from benchmark.store.layout import SCORING_PREFIX, Home
 
 logger = logging.getLogger(__name__)
@@ -77,7 +71,7 @@ class ScorerMounts:
         try:
             self._keep_outcomes()
             if error is None:
-                for name in ANSWER_FILES:
+                for name in self.job.answer_files:
                     (self._out / name).write_bytes(read_handed_over(self._answer / name, _MAX_ANSWER_BYTES))
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)

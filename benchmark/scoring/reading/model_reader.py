@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -90,15 +90,19 @@ class TaskReader:
         """Build the task's encoder with its initial weights."""
         return build_encoder(self.spec.tasks[self.task.index].encoder, self.test.images.shape[1], seed)
 
-    def read(self, run: RunToScore) -> Outcome:
-        """Return what every metric gives for a run, from the cache where it is there.
+    def read(self, run: RunToScore, metrics: Sequence[ModelMetric] = MODEL_METRICS) -> Outcome:
+        """Return what metrics give for a run, from the cache where it is there.
+
+        Args:
+            run: what to read.
+            metrics: by default all of them; the linear probe comes first.
 
         Raises:
             InvalidOutput: the run's files are not what was asked for.
         """
         outcome = Outcome({})
         view: ModelView | None = None
-        for metric in MODEL_METRICS:
+        for metric in metrics:
             path = self.cache / f"{self._key(run, metric)}.npz"
             found = read_outcome(path)
             if found is None:

@@ -73,9 +73,12 @@ def test_how_hyperparameters_were_chosen_is_shown_or_not_stated() -> None:
     record = evaluation()
     stated = {"budget": 16, "search": "grid over temperature", "split": "validation"}
     tuned = record.model_copy(update={"tuning": stated})
+    written = {**stated, "objective": "accuracy", "best": 0.9312, "specification": "digits-1.0", "date": "2026-11-28"}
+    searched = record.model_copy(update={"tuning": written})
     (entry,) = assemble([condense("a", record, SIGNER)]).entries.values()
     found = [
         frame.set_index("Fact").loc["Tuning", "Value"]
-        for frame in (facts_frame(each, entry) for each in (record, tuned))
+        for frame in (facts_frame(each, entry) for each in (record, tuned, searched))
     ]
-    assert found == ["not stated", "16 settings compared, decided by validation images: grid over temperature"]
+    said = "16 settings compared, decided by validation images: grid over temperature"
+    assert found == ["not stated", said, f"{said}; accuracy: 0.931; digits-1.0, 2026-11-28"]
