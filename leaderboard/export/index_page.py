@@ -11,11 +11,12 @@ from leaderboard.board.measures import resampled
 from leaderboard.board.stability import SENSITIVITY, leaders, neighbouring_orders, order_frame
 from leaderboard.board.standings import rows
 from leaderboard.board.wording import TIERS, heading, one_line, p_value
-from leaderboard.export.arena_ranking import ArenaRanking, ranked_table, track_title
+from leaderboard.export.arena_ranking import ArenaRanking, ranking_layout, track_title
 from leaderboard.export.page_figures import Curves, Intervals, interval_plot, schedule_curves
 from leaderboard.export.site_paths import EntryPaths
-from leaderboard.export.tables import Table, from_frame, number
 from leaderboard.figures.palette import looks
+from leaderboard.markup.ranking_table import ranking_table
+from leaderboard.markup.tables import Table, from_frame, number
 from leaderboard.reading.board_loader import BoardSnapshot
 from leaderboard.reading.record_store import Rejected
 from leaderboard.text.board_frames import failed_run_frame, rejected_frame
@@ -45,6 +46,7 @@ class Section:
     better: str
     resampled: str
     tracks: tuple[tuple[str, Table], ...]
+    larger: tuple[tuple[str, Table], ...]
     intervals: Intervals | None
     curves: tuple[Curves, ...]
     num_without_curve: int
@@ -78,6 +80,7 @@ def section(
     colours = looks(snapshot.board.names_by_age)
     curves = [schedule_curves(snapshot.board, drawn, colours, task) for task in tasks]
     level = 1 - ranked.entries[0].confidence
+    layout, large = (ranking_layout(ranked, colours, paths, is_large=each) for each in (False, True))
     found = claims(snapshot.board, [evaluations[0] for evaluations in ranked.groups.values()])
     return Section(
         name=name,
@@ -87,7 +90,11 @@ def section(
         better=column.better,
         resampled=resampled(ranked.by, ranked.ranking),
         tracks=tuple(
-            (track_title(track), ranked_table(ranked, ranked.track(track), colours, paths))
+            (track_title(track), ranking_table(layout, ranked.track(track), f"Ranking, {ranked.label}"))
+            for track in ranked.tracks
+        ),
+        larger=tuple(
+            (track_title(track), ranking_table(large, ranked.track(track), f"More columns, {ranked.label}"))
             for track in ranked.tracks
         ),
         intervals=interval_plot(ranked.ranking, ranked.by, colours),

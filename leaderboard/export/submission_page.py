@@ -15,7 +15,7 @@ from leaderboard.export.arena_ranking import ArenaRanking, track_title
 from leaderboard.export.page_figures import Curves, own_curves
 from leaderboard.export.record_copies import Copied
 from leaderboard.export.site_paths import KEYS, EntryPaths
-from leaderboard.export.tables import Cell, Heading, Table, from_frame, number, unbroken
+from leaderboard.markup.tables import Cell, Heading, Table, from_frame, number, unbroken
 from leaderboard.text.facts import (
     ABOUT_HEADLINES,
     HEADLINES,

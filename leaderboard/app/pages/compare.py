@@ -6,8 +6,9 @@ import streamlit as st
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.scoring.statistics.power import MAX_MODELS
+from leaderboard.app.address import kept
 from leaderboard.app.attachments import outcomes_of, warn_of_altered_files
-from leaderboard.app.controls import URL, Scene, open_scene
+from leaderboard.app.controls import Scene, open_scene
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.comparison import Comparison, compare, device_hours
 from leaderboard.board.inference.sensitivity import BY_SCORE, survival
@@ -36,8 +37,8 @@ def choose(scene: Scene) -> tuple[Entry, Entry] | None:
         st.info("Comparing takes two submissions under this specification.", icon=":material/compare_arrows:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first = st.selectbox("First", names, index=0, key="first", bind=URL, width=250)
-        second = st.selectbox("Second", names, index=1, key="second", bind=URL, width=250)
+        first = st.selectbox("First", names, width=250, **kept("first", names, names[0]))
+        second = st.selectbox("Second", names, width=250, **kept("second", names, names[1]))
     if first == second:
         st.info("Choose two different submissions.", icon=":material/compare_arrows:")
         return None

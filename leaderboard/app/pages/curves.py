@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
-from leaderboard.app.controls import URL, Scene, open_scene, pick_submissions
+from leaderboard.app.address import kept
+from leaderboard.app.controls import Scene, open_scene, pick_submissions
 from leaderboard.app.legend import show_legend
 from leaderboard.board.board import Entry
 from leaderboard.board.standings import columns_of, describe, rows, summary_scores
@@ -41,15 +42,18 @@ def choose(scene: Scene) -> Choice:
     described = columns_of(everybody)
     metrics = {name: column for name in curve_metrics(board, everybody) if (column := describe(name, described))}
     tasks = sorted({task for entry in everybody for task in entry.tasks})
+    titles = {name: heading(column) for name, column in metrics.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        metric = st.selectbox("Metric", list(metrics), format_func=lambda name: heading(metrics[name]), key="metric",
-                              bind=URL, width=300)  # fmt: skip
-        task = st.selectbox("Task", tasks, key="task", bind=URL, width=220) if len(tasks) > 1 else tasks[0]
-        view = st.segmented_control("View", list(VIEWS), default="schedules", required=True, key="view", bind=URL,
-                                    format_func=VIEWS.__getitem__)  # fmt: skip
+        metric = st.selectbox(
+            "Metric", list(metrics), format_func=titles.__getitem__, width=300,
+            **kept("metric", list(metrics), next(iter(metrics), None), titles.__getitem__),
+        )  # fmt: skip
+        task = st.selectbox("Task", tasks, width=220, **kept("task", tasks, tasks[0])) if len(tasks) > 1 else tasks[0]
+        view = st.segmented_control("View", list(VIEWS), required=True, format_func=VIEWS.__getitem__,
+                                    **kept("view", list(VIEWS), "schedules", VIEWS.__getitem__))  # fmt: skip
     with st.container(horizontal=True):
-        controls = st.toggle("Random-pruning control (dashed)", value=True, key="controls", bind=URL)
-        references = st.toggle("Raw pixels and untrained encoders", value=True, key="references", bind=URL)
+        controls = st.toggle("Random-pruning control (dashed)", **kept("controls", [True, False], True))
+        references = st.toggle("Raw pixels and untrained encoders", **kept("references", [True, False], True))
     st.caption(f"{inert(metrics[metric].description)} Bands: intervals as recorded. Sparsity is spaced by log2 of the "
                "compression ratio, as the robustness score weighs it.")  # fmt: skip
     return Choice([scene.entries[name] for name in names], task or tasks[0], metric, heading(metrics[metric]),

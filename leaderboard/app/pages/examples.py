@@ -7,8 +7,9 @@ import streamlit as st
 from benchmark.datasets.image_set import ImageSet
 from benchmark.recording.record import EvaluationRecord
 from benchmark.shipped import command_words
+from leaderboard.app.address import kept
 from leaderboard.app.attachments import outcomes_of, pictures_of, readings_of, warn_of_altered_files
-from leaderboard.app.controls import URL, Scene, open_scene, pick_submission
+from leaderboard.app.controls import Scene, open_scene, pick_submission
 from leaderboard.app.forgetting_views import NO_OUTCOMES, chart, class_names
 from leaderboard.app.open_board import full_record
 from leaderboard.board.board import DENSE, Entry
@@ -36,23 +37,28 @@ def choose_cell(entry: Entry, outcomes: dict[CellKey, Predictions]) -> CellKey |
     schedules = [s for s in (*entry.schedules, *entry.controls) if any(key[:2] == (task, s) for key in outcomes)]
     if not schedules:
         return None
-    schedule = st.selectbox("Schedule", schedules, key="schedule", bind=URL, width=200) or schedules[0]
+    schedule = st.selectbox("Schedule", schedules, width=200, **kept("schedule", schedules, schedules[0]))
+    schedule = schedule or schedules[0]
     levels = sorted(key[2] for key in outcomes if key[:2] == (task, schedule))
-    sparsity = st.selectbox("Sparsity", levels, index=len(levels) - 1, key="sparsity", bind=URL, format_func=percent,
-                            width=130)  # fmt: skip
+    sparsity = st.selectbox("Sparsity", levels, format_func=percent, width=130,
+                            **kept("sparsity", levels, levels[-1], percent))  # fmt: skip
     return task, schedule, sparsity or levels[-1]
 
 
 def choose_class(found: list[Exemplar], names: dict[str, str]) -> list[Exemplar]:
     """Let people look at the images of one true class only."""
     present = sorted({each.label for each in found})
-    label = st.selectbox("True class", [ALL, *map(str, present)], key="class", bind=URL, width=160,
-                         format_func=lambda each: names.get(str(each), str(each)))  # fmt: skip
+    options = [ALL, *map(str, present)]
+
+    def named(label: str) -> str:
+        return names.get(label, label)
+
+    label = st.selectbox("True class", options, width=160, format_func=named, **kept("class", options, ALL, named))
     return found if label in (None, ALL) else [each for each in found if str(each.label) == label]
 
 
 def _open(example: int) -> None:
-    st.session_state["example"] = example
+    st.query_params["example"] = str(example)
 
 
 def show_gallery(found: list[Exemplar], pictures: ImageSet | None, names: dict[str, str]) -> None:
@@ -77,9 +83,8 @@ def show_one(
 ) -> None:  # fmt: skip
     """Enlarge one image and show what both populations say of it."""
     by_place = {each.example: each for each in found}
-    if st.session_state.get("example") not in by_place:
-        st.session_state.pop("example", None)
-    example = st.selectbox("Test image", list(by_place), key="example", bind=URL, width=160)
+    places = list(by_place)
+    example = st.selectbox("Test image", places, width=160, **kept("example", places, places[0]))
     each = by_place.get(example, found[0])
     label, before, after = (names.get(str(c), str(c)) for c in (each.label, each.dense, each.pruned))
     picture, numbers = st.columns([1, 2])

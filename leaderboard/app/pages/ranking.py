@@ -3,64 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
 
 import streamlit as st
 
-from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
-from leaderboard.app.column_config import ranked_columns
-from leaderboard.app.controls import URL, Scene, name_rejected, open_scene
+from benchmark.printable import counted
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
+from leaderboard.app import address
+from leaderboard.app.controls import Scene, name_rejected, open_scene
+from leaderboard.app.planned_tests import claims_of
+from leaderboard.app.ranked_tables import show_ranked_tables
+from leaderboard.app.ranking_controls import ROWS_PER_PAGE, Chosen, choose, found_rows, page_of, show_subset
 from leaderboard.app.unfinished import show_unfinished
-from leaderboard.board.measures import Numbers, collect, direction, middle_sparsity, resampled
-from leaderboard.board.ranked_table import default_columns, ranked_frame
+from leaderboard.board.board import Entry
+from leaderboard.board.measures import Numbers, direction, resampled
 from leaderboard.board.stability import leaders
-from leaderboard.board.standings import SELECTION, Row, mean_curves, rows, selection_scores
-from leaderboard.board.wording import heading, inert, one_line, percent
+from leaderboard.board.standings import Row, rows
+from leaderboard.board.wording import TRACKS, heading, inert, one_line
 from leaderboard.figures.charts import MAX_BARS, Bar, interval_plot
-from leaderboard.reading import record_store
+from leaderboard.figures.lines import levels
+from leaderboard.markup.ranking_table import RankingLayout, accuracy_curves, ranking_table, scale_of
 from leaderboard.text.board_frames import failed_run_frame
 from leaderboard.text.downloads import as_bibtex, as_csv, as_json
+from leaderboard.text.headline import floor_sentence, leading_sentences, schedule_sentence
 
-
-def choose_part(scene: Scene, numbers: Numbers) -> bool:
-    """Let people rank a part of the grid; returns whether one is chosen and adds its score to `numbers`."""
-    entries = list(scene.entries.values())
-    schedules = list(dict.fromkeys(name for entry in entries for name in entry.schedules))
-    sparsities = sorted({sparsity for entry in entries for sparsity in entry.sparsities})
-    if not schedules or not sparsities:
-        return False
-    left, right = st.columns(2)
-    chosen = left.multiselect("Schedules", schedules, default=schedules, key="schedules", bind=URL,
-                              placeholder="Choose at least one")  # fmt: skip
-    low, high = right.select_slider("Sparsities", sparsities, value=(sparsities[0], sparsities[-1]), key="sparsities",
-                                    format_func=percent, bind=URL)  # fmt: skip
-    part = [sparsity for sparsity in sparsities if low <= sparsity <= high]
-    if not chosen or (set(chosen) == set(schedules) and part == sparsities):
-        return False
-    numbers.scores[SELECTION.name] = selection_scores(scene.snapshot.board, entries, chosen, part)
-    numbers.columns[SELECTION.name] = SELECTION
-    return True
-
-
-def choose(scene: Scene) -> tuple[Numbers, str, list[str], bool]:
-    """Show the controls of the ranking: what to rank by, on which part of the grid, which columns to show."""
-    sparsities = sorted({sparsity for entry in scene.entries.values() for sparsity in entry.sparsities}) or [0.0]
-    with st.expander("Rank by something else, or on a part of the grid", icon=":material/tune:"):
-        middle = middle_sparsity(list(scene.entries.values()))
-        at = st.select_slider("Sparsity of the columns that belong to one sparsity", sparsities, value=middle,
-                              format_func=percent, key="at", bind=URL) if len(sparsities) > 1 else middle  # fmt: skip
-        numbers = collect(scene.snapshot.board, list(scene.entries.values()), at)
-        partial = choose_part(scene, numbers)
-        options = [SELECTION.name, *numbers.rankable] if partial else numbers.rankable
-        options = list(dict.fromkeys(options))
-        by = st.selectbox("Rank by", options, format_func=lambda name: heading(numbers.columns[name]), key="by",
-                          bind=URL) or options[0]  # fmt: skip
-        shown = st.multiselect(
-            "Columns", list(numbers.columns), default=default_columns(list(numbers.columns), by), key="columns",
-            format_func=lambda name: heading(numbers.columns[name]), placeholder="Choose columns",
-        )  # fmt: skip
-        intervals = st.toggle("Show the interval of every number", key="intervals", bind=URL)
-    others = [name for name in shown if name != by]
-    return numbers, SELECTION.name if partial and by == ROBUSTNESS_SCORE else by, others, intervals
+MAX_TESTED = 100
+"""Up to how many submissions the first page runs the planned tests; of more, the page of the claims does."""
 
 
 def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
@@ -68,28 +36,76 @@ def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
     column = numbers.columns[by]
     st.caption(
         f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals are about "
-        f"{resampled(by, ranking)}. Submissions that share a tie letter are not separated; everything that places and "
-        "letters say is true together, at the confidence of the intervals. "
-        "Incomplete evaluations are shown with their reason and not ranked."
+        f"{resampled(by, ranking)}. A place such as 1–2 says which places the tests leave open; all places of a table "
+        "are true together, at the confidence of the intervals. Incomplete evaluations are shown with their "
+        "reason and not ranked."
     )
 
 
-def show_table(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str, shown: list[str], every: bool) -> None:
-    """Show the ranked table; selecting a row offers to open that submission."""
-    curves = mean_curves(scene.snapshot.board, [row.entry for row in ranking], PROBE_ACCURACY)
-    table = ranked_frame(ranking, by, shown, curves, shipped=record_store.homes()[1], intervals=every)
-    event = st.dataframe(
-        table, column_config=ranked_columns(by, shown, numbers.columns, curves), hide_index=True, on_select="rerun",
-        selection_mode="single-row", key="table", alt="Ranked submissions", height=min(38 + 35 * len(table), 620),
+def show_tables(scene: Scene, chosen: Chosen, ranking: Sequence[Row]) -> None:
+    """Show one table per supervision track, or one for all; names lead to their page, boxes pick rows."""
+    board, together = scene.snapshot.board, scene.track == "all"
+    facts = tuple(dict.fromkeys(("track", *chosen.facts))) if together else chosen.facts
+    layout = RankingLayout(
+        by=chosen.by, metrics=chosen.metrics, facts=facts, columns=chosen.numbers.columns,
+        curves=accuracy_curves(board, ranking), looks=scene.looks, scale=scale_of(ranking, chosen.by),
+        link=_place, is_pickable=True,
     )  # fmt: skip
-    chosen = event["selection"]["rows"]
-    if chosen and chosen[0] < len(ranking):
-        # A link and not `switch_page`, which refuses to leave a page whose widgets are bound to the address.
-        name = ranking[chosen[0]].entry.name
-        st.session_state["submission"] = name
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.text(f"Selected: {one_line(name, 80)}")
-            st.page_link("pages/submission.py", label="Open this submission", icon=":material/arrow_forward:")
+    found = found_rows(ranking)
+    tracks = [""] if together else list(dict.fromkeys(row.entry.supervision for row in found))
+    groups = {track: [row for row in found if track in ("", row.entry.supervision)] for track in tracks}
+    tables, turned = st.container(), st.container()
+    with turned:
+        page = page_of(max(map(len, groups.values()), default=0))
+    shown = slice(page * ROWS_PER_PAGE, (page + 1) * ROWS_PER_PAGE)
+    with tables:
+        if not found:
+            st.info("No submission has that in its name.", icon=":material/search_off:")
+        show_ranked_tables(
+            [(_title(track, each), ranking_table(layout, each[shown], f"Ranking, {scene.label}"))
+             for track, each in groups.items() if each[shown]],
+            address.picks(),
+        )  # fmt: skip
+
+
+def _title(track: str, ranking: Sequence[Row]) -> str:
+    return f"{TRACKS.get(track, one_line(track, 40))}: {counted(len(ranking), 'method')}" if track else ""
+
+
+def _place(entry: Entry) -> str:
+    """Spell where the page of a submission is, relative to this one."""
+    return f"submission?{urlencode(address.link_parameters(submission=entry.name))}"
+
+
+def show_picks(scene: Scene) -> None:
+    """Lead from picked rows to the pages that compare and draw them."""
+    names = [name for name in address.picks() if name in scene.entries]
+    if not names:
+        st.caption("Tick rows to compare or draw them. A name leads to everything about it.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="picks"):
+        st.text(f"Picked: {', '.join(one_line(name, 40) for name in names)}")
+        if len(names) > 1:
+            first, second = names[:2]
+            st.page_link("pages/compare.py", label="Compare the first two", icon=":material/compare_arrows:",
+                         query_params=address.link_parameters(first=first, second=second))  # fmt: skip
+        st.page_link("pages/curves.py", label="Draw their curves", icon=":material/show_chart:",
+                     query_params=address.link_parameters(submissions=names))  # fmt: skip
+        st.button("Clear", on_click=address.pick, args=((),), key="unpick")
+
+
+def show_headline(scene: Scene, ranking: Sequence[Row]) -> None:
+    """Say in plain sentences what the tests of this board hold; made from the primary number, whatever is shown."""
+    entries = list(scene.entries.values())
+    tested = claims_of(scene) if len(entries) <= MAX_TESTED else []
+    tasks = sorted({task for entry in entries for task in entry.tasks})
+    said = [
+        *leading_sentences(ranking),
+        schedule_sentence(tested, 1 - entries[0].confidence),
+        floor_sentence(levels(entries, tasks[0])) if len(tasks) == 1 else "",
+    ]
+    with st.container(border=True, key="headline"):
+        st.text(" ".join(filter(None, said)), wrap=True)
 
 
 # What people ask next, and the page that answers it: (file, question, icon).
@@ -105,7 +121,8 @@ def show_questions() -> None:
     """Lead to the pages that answer what a ranking leaves open."""
     with st.container(horizontal=True, gap="medium"):
         for page_file, question, icon in QUESTIONS:
-            st.page_link(f"pages/{page_file}.py", label=question, icon=f":material/{icon}:")
+            st.page_link(f"pages/{page_file}.py", label=question, icon=f":material/{icon}:",
+                         query_params=address.link_parameters())  # fmt: skip
 
 
 def show_downloads(scene: Scene, numbers: Numbers, ranking: Sequence[Row]) -> None:
@@ -160,10 +177,17 @@ def show_failures(ranking: Sequence[Row]) -> None:
 def page() -> None:
     """Lay out the page."""
     scene = open_scene("Forget-Me-Not", "Which representation stays most robust when its network is pruned?")
-    numbers, by, shown, every = choose(scene)
-    ranking = rows(scene.groups, numbers.scores, by, direction(numbers.columns[by]), each_track=scene.track == "each",
+    said = st.container()
+    chosen = choose(scene)
+    numbers, by, each_track = chosen.numbers, chosen.by, scene.track != "all"
+    ranking = rows(scene.groups, numbers.scores, by, direction(numbers.columns[by]), each_track=each_track,
                    evidence=scene.snapshot.board.evidence)  # fmt: skip
-    show_table(scene, numbers, ranking, by, shown, every)
+    primary = ranking if by == ROBUSTNESS_SCORE and each_track else _primary(scene, numbers)
+    with said:
+        show_headline(scene, primary)
+    show_subset(chosen)
+    show_tables(scene, chosen, ranking)
+    show_picks(scene)
     explain(numbers, by, ranking)
     show_questions()
     show_downloads(scene, numbers, ranking)
@@ -172,6 +196,13 @@ def page() -> None:
     show_stability(scene, numbers, ranking, by)
     show_failures(ranking)
     name_rejected(scene.snapshot)
+
+
+def _primary(scene: Scene, numbers: Numbers) -> list[Row]:
+    """Rank by the primary number within each track, which is what the sentences are about."""
+    scores = {ROBUSTNESS_SCORE: numbers.scores.get(ROBUSTNESS_SCORE, {})}
+    return rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
+                evidence=scene.snapshot.board.evidence)  # fmt: skip
 
 
 page()
