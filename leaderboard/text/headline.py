@@ -60,14 +60,14 @@ def _pair(claim: Claim) -> tuple[str, str]:
 
 def _compared(pair: tuple[str, str], tests: Sequence[Claim], level: float, is_asked: bool) -> str:
     """Say of two schedules who wins how often; nothing where nobody does, unless that is what is asked."""
-    wins = {name: sum(claim.p_holm <= level and winner(claim) == name for claim in tests) for name in pair}
+    wins = {name: sum(claim.p_holm <= level and claim.winner == name for claim in tests) for name in pair}
     names = {name: one_line(name, 40) for name in pair}
-    methods = counted(len(tests), "method")
     said = [
-        f"{names[name]} pruning keeps more than {names[other]} for {wins[name]} of {methods}"
+        f"{names[name]} pruning keeps more than {names[other]} for {_share(wins[name], len(tests), 'method')}"
         for name, other in (pair[::-1], pair) if wins[name]
     ]  # fmt: skip
-    nobody = f"{names[pair[0]]} and {names[pair[1]]} pruning are not separated for any of {methods}"
+    any_of = f"any of {len(tests)} methods" if len(tests) > 1 else "the only method"
+    nobody = f"{names[pair[0]]} and {names[pair[1]]} pruning are not separated for {any_of}"
     return " and ".join(said) or (nobody if is_asked else "")
 
 
@@ -86,10 +86,20 @@ def verdict_sentence(kind: Kind, found: Sequence[Claim], level: float) -> str:
         return schedule_sentence(found, level) or "No schedule differs from another one in any method."
     holding = [claim for claim in tests if claim.p_holm <= level]
     if kind == "control":
-        kept = sum(winner(claim) == claim.first for claim in holding)
-        return (f"Pruning small weights keeps more than pruning random ones in {kept} of {counted(len(tests), 'test')}"
+        kept = sum(claim.winner == claim.first for claim in holding)
+        return (f"Pruning small weights keeps more than pruning random ones in {_share(kept, len(tests), 'test')}"
                 f"{_reversed(len(holding) - kept)}.")  # fmt: skip
-    return f"{_best(tests, holding)} {len(holding)} of {counted(len(tests), 'pair')} of methods are separated."
+    separated = f"{len(holding)} of {len(tests)} pairs of methods are separated." if len(tests) > 1 else ""
+    return f"{_best(tests, holding)} {separated}".strip()
+
+
+def _share(count: int, total: int, noun: str) -> str:
+    """Say how many of some.
+
+    >>> _share(2, 3, "test"), _share(1, 1, "test")
+    ('2 of 3 tests', 'the only test')
+    """
+    return f"{count} of {counted(total, noun)}" if total > 1 or not count else f"the only {noun}"
 
 
 def _reversed(count: int) -> str:
@@ -100,18 +110,13 @@ def _best(tests: Sequence[Claim], holding: Sequence[Claim]) -> str:
     names = {name for claim in tests for name in (claim.first, claim.second)}
     wins: dict[str, int] = defaultdict(int)
     for claim in holding:
-        wins[winner(claim)] += 1
-    beaten = {claim.second if winner(claim) == claim.first else claim.first for claim in holding}
+        wins[claim.winner] += 1
+    beaten = {claim.loser for claim in holding}
     unbeaten = sorted(one_line(name, 60) for name in names - beaten)
     champion = [name for name, count in wins.items() if count == len(names) - 1]
     if champion:
         return f"{one_line(champion[0], 60)} is more robust than every other method."
     return f"No method is separated from all others; nothing is more robust than {listed(unbeaten, 'or')}."
-
-
-def winner(claim: Claim) -> str:
-    """Return which of both has the larger score."""
-    return claim.first if claim.difference > 0 else claim.second
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:

@@ -9,8 +9,10 @@ import streamlit as st
 from leaderboard.app.address import kept
 from leaderboard.app.controls import Scene, open_scene
 from leaderboard.app.planned_tests import claims_of, orders_of
-from leaderboard.board.claims import SECTIONS, Claim, Kind, claim_frame
+from leaderboard.board.claims import SECTIONS, Claim, Kind
 from leaderboard.board.stability import SENSITIVITY, order_frame
+from leaderboard.text.claim_table import claim_frame
+from leaderboard.text.headline import verdict_sentence
 
 MAX_ROWS = 500
 
@@ -22,17 +24,18 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
     if not mine:
         return
     st.subheader(title)
-    holding = sum(claim.p_holm <= level for claim in mine)
-    st.caption(f"{how} {holding} of {len(mine)} differences hold after Holm's correction.")
+    st.text(verdict_sentence(kind, mine, level), wrap=True)
+    st.caption(f"{how} Who is ahead stands first. A heading sorts: by difference, the closest pairs come first.")
     frame = claim_frame(mine[:MAX_ROWS], names, level)
     if kind == "submissions":
         frame = frame.drop(columns="submission")
     st.dataframe(
         frame, hide_index=True, key=f"claims_{kind}", alt=title,
         column_config={
-            "submission": "Submission", "first": "First", "second": "Second", "verdict": "Verdict",
+            "submission": "Submission", "better": "Keeps more", "worse": "Keeps less", "verdict": "Verdict",
+            "interval": st.column_config.TextColumn("Interval", help="Of this difference alone."),
             "over": st.column_config.TextColumn("About", help="What the test takes as a sample."),
-            "difference": st.column_config.NumberColumn("First - second", format="%+.4f", help="In robustness score."),
+            "difference": st.column_config.NumberColumn("Difference", format="%.4f", help="In robustness score."),
             "p_holm": st.column_config.NumberColumn("p (Holm)", format="%.2g",
                                                     help=f"Adjusted for all {mine[0].family} tests of this board."),
             "p": st.column_config.NumberColumn("p alone", format="%.2g", help="As if it were the only test."),

@@ -121,3 +121,9 @@ def test_two_submissions_are_laid_side_by_side_reading_by_reading() -> None:
     assert dict(zip(frame["reading"], frame["ahead"], strict=True)) == {
         name: "not measured" if name.startswith(("penalty", "kNN", "score per")) else "y" for name in READINGS
     }
+
+
+def test_nobody_is_ahead_where_both_are_exactly_zero() -> None:
+    """The second was named as ahead."""
+    frame = reading_frame(("a", {"score": 0.0, "kNN": 0.2}), ("b", {"score": 0.0, "kNN": 0.1}))
+    assert dict(zip(frame["reading"], frame["ahead"], strict=True)) == {"score": "neither", "kNN": "a"}
