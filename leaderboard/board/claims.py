@@ -33,6 +33,8 @@ Areas = dict[str, dict[str, Doubles]]
 
 
 Sample = Literal["models and images", "models only"]
+OVER_BOTH: Sample = "models and images"
+OVER_MODELS: Sample = "models only"
 """What a test takes as a sample; what it does not is taken as fixed."""
 
 SECTIONS: dict[Kind, tuple[str, str]] = {
@@ -200,8 +202,8 @@ def _between_submissions(
     tables = is_both_nn, gap_nn, p_nn, error_nn, freedom_nn
     first_M, second_M = (each.tolist() for each in np.triu_indices(len(paths), 1))
     return [
-        _Draft("submissions", paths[a], names[a], names[b], *found, "models and images" if is_both else "models only")
-        for a, b, is_both, *found in zip(
+        _Draft("submissions", paths[a], names[a], names[b], gap, p, error, freedom, OVER_BOTH if both else OVER_MODELS)
+        for a, b, both, gap, p, error, freedom in zip(
             first_M, second_M, *(each[first_M, second_M].tolist() for each in tables), strict=True
         )
     ]
