@@ -13,11 +13,11 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from leaderboard.app import address
-from leaderboard.markup.fragments import table_style, tables_html
+from leaderboard.markup.fragments import style, tables_html
 from leaderboard.markup.tables import Table
 
 _KEY = "ranking"
-_COLOURS = """
+COLOURS = """
 .board {
   --ground: var(--st-background-color); --raised: var(--st-secondary-background-color); --ink: var(--st-text-color);
   --soft: color-mix(in srgb, var(--st-text-color) 76%, var(--st-background-color)); --line: var(--st-border-color);
@@ -27,6 +27,7 @@ _COLOURS = """
 small { color: var(--soft); }
 .board input:focus-visible, .board a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 """
+"""The colours of our style sheets are those of Streamlit's theme."""
 _SCRIPT = """
 export default function ({ data, parentElement, setTriggerValue }) {
   const board = parentElement.querySelector(".board");
@@ -55,7 +56,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 def show_ranked_tables(tables: Sequence[tuple[str, Table]], picks: Sequence[str]) -> None:
     """Show tables below their titles; picking a row is written into the address."""
     table = component(
-        "forget_me_not_ranking", html='<div class="board"></div>', css=table_style() + _COLOURS, js=_SCRIPT
+        "forget_me_not_ranking", html='<div class="board"></div>', css=style("table") + COLOURS, js=_SCRIPT
     )
     table(key=_KEY, data={"html": tables_html(tables), "picks": list(picks)}, on_picked_change=_pick)
 

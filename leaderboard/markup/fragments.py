@@ -21,9 +21,10 @@ def environment(*folders: Path) -> Environment:
     )  # fmt: skip
 
 
-def table_style() -> str:
-    """Return the style of tables and figures; colours are variables that the page around them sets."""
-    return (TEMPLATES / "table.css").read_text(encoding="utf-8")
+@cache
+def style(name: str) -> str:
+    """Return a style sheet of this room, `table` or `gallery`; its colours are variables that the page around sets."""
+    return (TEMPLATES / f"{name}.css").read_text(encoding="utf-8")
 
 
 @cache

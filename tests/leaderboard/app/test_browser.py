@@ -200,7 +200,7 @@ def test_two_submissions_can_be_compared_by_address(desk: Page, address: str) ->
 
 def test_a_forgotten_image_opens_by_click_and_by_address(desk: Page, address: str) -> None:
     _open(desk, f"{address}/examples?{SPEC}&submission=simclr")
-    desk.get_by_role("button", name="→").nth(1).click()
+    desk.locator(".gallery button").nth(1).click()
     desk.wait_for_url("**example=*")
     _settle(desk)
     sentence = desk.get_by_text("Dense models say").last.inner_text()
