@@ -123,7 +123,7 @@ def main() -> None:
     report("the same page for the next visitor", [spent(visit) for _ in range(5)])
     tracks = ["all", "each", "all", "each", "all"]
     report("re-rank", [spent(app.segmented_control(key="track").set_value(track).run) for track in tracks])
-    report("open Curves", [spent(app.switch_page("pages/curves.py").run) for _ in range(3)])
+    report("open Curves", [spent(app.switch_page("views/curves.py").run) for _ in range(3)])
 
 
 if __name__ == "__main__":

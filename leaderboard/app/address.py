@@ -20,7 +20,8 @@ _CARRIED = ("spec", "track", PICKS, "submission", "by", "at", "columns", "schedu
 
 
 def kept(
-    key: str, options: Sequence[Any] | None, default: Any, label: Callable[[Any], str] = str, *, many: bool = False
+    key: str, options: Sequence[Any] | None, default: Any, label: Callable[[Any], str] = str, *, many: bool = False,
+    most: int | None = None,
 ) -> dict[str, Any]:
     """Return the arguments that keep the value of a widget in the address.
 
@@ -30,11 +31,13 @@ def kept(
         default: the value while the address says nothing; a list where `many`.
         label: what people see of an option; an address may name an option by it, too.
         many: whether several may be chosen.
+        most: how many of an address count.
     """
     raw, seen = st.query_params.get_all(key), f"address of {key}"
     value = st.session_state.get(key)
     if key not in st.session_state or st.session_state.get(seen) != raw or not _is_valid(value, options, default):
-        st.session_state[key] = _read(raw, options, default, label, many=many)
+        found = _read(raw, options, default, label, many=many)
+        st.session_state[key] = found[:most] if many else found
         st.session_state[seen] = raw
     return {"key": key, "on_change": _write, "args": (key, default)}
 

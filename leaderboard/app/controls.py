@@ -74,10 +74,10 @@ def open_scene(title: str, tagline: str) -> Scene:
     return scene
 
 
-def pick_submissions(names: Sequence[str], default: int) -> list[str]:
-    """Let people choose submissions, the first `default` of `names` unless the address says otherwise."""
-    chosen = st.multiselect("Submissions", list(names), placeholder="Choose submissions",
-                            **kept("submissions", list(names), list(names[:default]), many=True))  # fmt: skip
+def pick_submissions(names: Sequence[str], usual: Sequence[str], most: int) -> list[str]:
+    """Let people choose at most so many submissions, the usual ones unless the address says otherwise."""
+    chosen = st.multiselect("Submissions", list(names), placeholder="Choose submissions", max_selections=most,
+                            **kept("submissions", list(names), list(usual), many=True, most=most))  # fmt: skip
     return list(chosen)
 
 

@@ -29,7 +29,7 @@ def visit(store: Path, monkeypatch: pytest.MonkeyPatch) -> Visit:
         app.query_params.update({"spec": "digits-1.0 (smoke)"} | query if home == store else query)
         app.run()
         if page != "ranking":
-            app.switch_page(f"pages/{page}.py").run()
+            app.switch_page(f"views/{page}.py").run()
         assert not app.exception, app.exception
         return app
 

@@ -36,7 +36,9 @@ def test_the_stability_table_names_everybody_not_separated_from_the_best() -> No
     ranking = rows(groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
     columns = columns_of([row.entry for row in ranking])
     found = leaders(ranking, {"robustness/dense": columns["robustness/dense"]}, ROBUSTNESS_SCORE)
-    assert found.to_dict("records") == [{"by": "Dense accuracy ↑", "leaders": "a, b", "agreement": pytest.approx(1)}]
+    assert found.to_dict("records") == [
+        {"by": "Dense accuracy (chance-corrected) ↑", "leaders": "a, b", "agreement": pytest.approx(1)}
+    ]
 
 
 READINGS = ["robustness score", "penalty 0.0001", "penalty 0.01", "kNN in place of the probe", "early alone",

@@ -122,7 +122,7 @@ def test_the_page_of_a_submission_has_every_number_of_every_cell(pages: dict[str
     page = pages[next(row["page"] for row in digits if row["submission"] == "simclr")]
     (cells,) = (rows for label, rows in page.tables.items() if label.startswith("Every number of every cell"))
     assert len(cells) - 1 == len(record.cells)
-    accuracy = [cell.text for cell in cells[0]].index("Linear-probe accuracy\u00a0↑")
+    accuracy = [cell.text for cell in cells[0]].index("Linear-probe accuracy (raw)\u00a0↑")
     for row, cell in zip(cells[1:], record.cells, strict=True):
         estimate = cell.metrics["linear/accuracy"]
         assert estimate.value is not None

@@ -11,6 +11,7 @@ from benchmark.printable import counted
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.app import address
 from leaderboard.app.controls import Scene, name_rejected, open_scene
+from leaderboard.app.drawing import draw
 from leaderboard.app.planned_tests import claims_of
 from leaderboard.app.ranked_tables import show_ranked_tables
 from leaderboard.app.ranking_controls import ROWS_PER_PAGE, Chosen, choose, found_rows, page_of, show_subset
@@ -87,9 +88,9 @@ def show_picks(scene: Scene) -> None:
         st.text(f"Picked: {', '.join(one_line(name, 40) for name in names)}")
         if len(names) > 1:
             first, second = names[:2]
-            st.page_link("pages/compare.py", label="Compare the first two", icon=":material/compare_arrows:",
+            st.page_link("views/compare.py", label="Compare the first two", icon=":material/compare_arrows:",
                          query_params=address.link_parameters(first=first, second=second))  # fmt: skip
-        st.page_link("pages/curves.py", label="Draw their curves", icon=":material/show_chart:",
+        st.page_link("views/curves.py", label="Draw their curves", icon=":material/show_chart:",
                      query_params=address.link_parameters(submissions=names))  # fmt: skip
         st.button("Clear", on_click=address.pick, args=((),), key="unpick")
 
@@ -121,7 +122,7 @@ def show_questions() -> None:
     """Lead to the pages that answer what a ranking leaves open."""
     with st.container(horizontal=True, gap="medium"):
         for page_file, question, icon in QUESTIONS:
-            st.page_link(f"pages/{page_file}.py", label=question, icon=f":material/{icon}:",
+            st.page_link(f"views/{page_file}.py", label=question, icon=f":material/{icon}:",
                          query_params=address.link_parameters())  # fmt: skip
 
 
@@ -145,7 +146,7 @@ def show_intervals(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: s
     if len(bars) > MAX_BARS:
         st.caption(f"The first {MAX_BARS} of {len(bars)}.")
     chart = interval_plot(bars, scene.looks, heading(numbers.columns[by]))
-    st.altair_chart(chart, alt=f"Intervals of {len(bars)} submissions", key="bars")
+    draw(chart, "bars", f"Intervals of {counted(len(bars), 'submission')}")
 
 
 def show_stability(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str) -> None:

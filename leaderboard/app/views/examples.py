@@ -11,7 +11,8 @@ from benchmark.shipped import command_words
 from leaderboard.app.address import kept
 from leaderboard.app.attachments import outcomes_of, pictures_of, readings_of, warn_of_altered_files
 from leaderboard.app.controls import Scene, open_scene, pick_submission
-from leaderboard.app.forgetting_views import NO_OUTCOMES, chart, class_names
+from leaderboard.app.drawing import draw
+from leaderboard.app.forgetting_views import NO_OUTCOMES, class_names
 from leaderboard.app.open_board import full_record
 from leaderboard.app.picture_gallery import EXAMPLE, show_gallery
 from leaderboard.board.board import DENSE, Entry
@@ -83,7 +84,7 @@ def show_one(
         st.text("The dense models were wrong about it, too.")
     if pictures is not None:
         st.image(enlarge(pictures.images[each.example], 220), width=220)
-    chart(vote_bars(votes(*cells, each.example, names)), "votes", "What the models say, dense beside pruned")
+    draw(vote_bars(votes(*cells, each.example, names)), "votes", "What the models say, dense beside pruned")
     show_others(scene, entry, key, each.example, cells[0])
     show_readings(entry, key, each.example)
 
