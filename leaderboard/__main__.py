@@ -16,7 +16,8 @@ from streamlit.web import cli
 
 POLL_S = 0.05
 FIRST_PAGE = (
-    "app.column_config", "app.controls", "board.ranked_table", "board.stability", "figures.charts", "text.downloads",
+    "app.planned_tests", "app.ranked_tables", "app.ranking_controls", "board.stability", "figures.charts",
+    "figures.lines", "markup.ranking_table", "text.downloads", "text.headline",
 )  # fmt: skip
 """Modules that the first page imports, within `leaderboard`."""
 

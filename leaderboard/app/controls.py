@@ -1,7 +1,7 @@
 """The controls that pages share: which board is looked at, and what is said when there is nothing to see.
 
-Options made from foreign text appear only in select boxes, which show them literally. Keys of bound widgets are the
-names of URL parameters, so a copied address opens the same view.
+Options made from foreign text appear only in select boxes, which show them literally. What is chosen is in the
+address (`leaderboard.app.address`), so that a copied address opens the same view.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import streamlit as st
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.shipped import command_words
+from leaderboard.app.address import kept
 from leaderboard.app.open_board import open_board
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
@@ -22,7 +23,6 @@ from leaderboard.figures.palette import Look, looks
 from leaderboard.reading.board_loader import BoardSnapshot
 from leaderboard.text.board_frames import rejected_frame
 
-URL = "query-params"
 EVALUATE = command_words("make evaluate SUBMISSION=simclr", "fmn evaluate simclr")
 
 
@@ -56,10 +56,11 @@ def open_scene(title: str, tagline: str) -> Scene:
         _empty(snapshot)
     labels = arenas(snapshot.board)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.selectbox("Specification (tier)", list(labels), key="spec", bind=URL, width=300)
+        label = st.selectbox("Specification (tier)", list(labels), width=300,
+                             **kept("spec", list(labels), next(iter(labels))))
         track = st.segmented_control(
-            "Supervision track", list(TRACKS), default="each", required=True, format_func=TRACKS.__getitem__,
-            key="track", bind=URL,
+            "Supervision track", list(TRACKS), required=True, format_func=TRACKS.__getitem__,
+            **kept("track", list(TRACKS), "each", TRACKS.__getitem__),
             help="Whether a method may see training labels. Each track: ranked among its own kind.",
         )  # fmt: skip
     label = label or next(iter(labels))
@@ -73,10 +74,10 @@ def open_scene(title: str, tagline: str) -> Scene:
     return scene
 
 
-def pick_submissions(names: Sequence[str], default: int) -> list[str]:
-    """Let people choose submissions, the first `default` of `names` unless the address says otherwise."""
-    chosen = st.multiselect("Submissions", list(names), default=list(names[:default]), key="submissions", bind=URL,
-                            placeholder="Choose submissions")  # fmt: skip
+def pick_submissions(names: Sequence[str], usual: Sequence[str], most: int) -> list[str]:
+    """Let people choose at most so many submissions, the usual ones unless the address says otherwise."""
+    chosen = st.multiselect("Submissions", list(names), placeholder="Choose submissions", max_selections=most,
+                            **kept("submissions", list(names), list(usual), many=True, most=most))  # fmt: skip
     return list(chosen)
 
 
@@ -88,7 +89,7 @@ def pick_submission(scene: Scene) -> str:
     names = sorted(scene.groups)
     scores = summary_scores(scene.snapshot.board, [entry.path for entry in scene.entries.values()])
     best = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)[0].entry.name
-    return st.selectbox("Submission", names, None, key="submission", bind=URL, placeholder=best, width=300) or best
+    return st.selectbox("Submission", names, placeholder=best, width=300, **kept("submission", names, None)) or best
 
 
 def _empty(snapshot: BoardSnapshot) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import altair as alt
 import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
 from benchmark.shipped import command_words
 from leaderboard.app.attachments import maps_of, outcomes_of
+from leaderboard.app.drawing import draw
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.map_points import points_of_panel
 from leaderboard.board.wording import one_line, percent
@@ -37,13 +37,13 @@ def show_map(entry: Entry, record: EvaluationRecord, task: str) -> None:
     points = points_of_panel(maps, task, schedule or schedules[0], outcomes_of(entry))
     mine = maps.loc[(maps["task"] == task) & (maps["schedule"] == schedule)]
     sparsity, names = float(mine["sparsity"].iloc[0]), class_names(record, task)
-    chart(legend(class_lines(points["label"].tolist(), names), per_row=5), "map_classes", "Colours of the classes")
+    draw(legend(class_lines(points["label"].tolist(), names), per_row=5), "map_classes", "Colours of the classes")
     for place, (side, title) in zip(
         st.columns(2), (("dense", "Dense"), ("pruned", f"Pruned to {percent(sparsity)}")), strict=True
     ):
         with place:
             st.text(title)
-            chart(map_figure(points.loc[points["side"] == side], names), f"map_{side}", f"Map, {title}")
+            draw(map_figure(points.loc[points["side"] == side], names), f"map_{side}", f"Map, {title}")
     ringed = int(points.loc[points["side"] == "dense", "forgotten"].sum())
     st.caption(
         f"t-SNE of the features of model {int(mine['seed'].iloc[0])} on the same {len(mine)} test images, turned to "
@@ -66,15 +66,10 @@ def show_classes(entry: Entry, record: EvaluationRecord, task: str) -> None:
     key = st.selectbox("Schedule and sparsity", cells, index=deepest, key="class_cell", width=300,
                        format_func=lambda key: f"{one_line(key[1], 40)}, {percent(key[2])}")  # fmt: skip
     frame = class_frame(dense, outcomes[key or cells[deepest]], class_names(record, task))
-    chart(class_bars(frame), "class_bars", "Recall lost or gained per class")
+    draw(class_bars(frame), "class_bars", "Recall lost or gained per class")
     st.caption(
         "Recall of a class, pruned minus dense, less the model's own change of accuracy: below zero a class loses more "
         "than the model does. Bars: mean over models; lines: 95 % interval over models and images; filled: hit, that "
         "is lost more by Holm's method over the classes at .05. A class that gained is never hit, and a class in "
         "which nothing varies is not tested."
     )
-
-
-def chart(figure: alt.Chart | alt.LayerChart | alt.FacetChart, key: str, description: str) -> None:
-    """Draw a figure with a description for those who cannot see it."""
-    st.altair_chart(figure, key=key, alt=description)

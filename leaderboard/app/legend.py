@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import streamlit as st
-
+from leaderboard.app.drawing import draw
 from leaderboard.figures.charts import Line, legend
 
 
 def show_legend(lines: Sequence[Line]) -> None:
     """Show colour and marker of every distinct name once."""
     distinct = list({line.name: line for line in reversed(lines)}.values())[::-1]
-    st.altair_chart(legend(distinct), alt="Legend: " + ", ".join(line.name for line in distinct), key="legend")
+    draw(legend(distinct), "legend", "Legend: " + ", ".join(line.name for line in distinct))

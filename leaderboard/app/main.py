@@ -1,4 +1,8 @@
-"""Entry point of the leaderboard: `streamlit run leaderboard/app/main.py`. Navigation; each page is its own file."""
+"""Entry point of the leaderboard: `streamlit run leaderboard/app/main.py`. Navigation; each page is its own file.
+
+Their folder is not called `pages`: Streamlit would serve a folder of that name by itself, without this file, to whoever
+comes first and by a link to a page.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +16,32 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 if _ROOT not in sys.path:
     sys.path.insert(0, _ROOT)
 
+from leaderboard.app.address import link_parameters  # noqa: E402
+
 st.set_page_config(page_title="Forget-Me-Not", page_icon=str(Path(__file__).parents[1] / "favicon.svg"), layout="wide")
 
 PAGES = [
-    st.Page("pages/ranking.py", title="Leaderboard", icon=":material/leaderboard:", default=True,
+    st.Page("views/ranking.py", title="Leaderboard", icon=":material/leaderboard:", default=True,
             help="Which representation stays most robust when its network is pruned."),
-    st.Page("pages/curves.py", title="Curves", icon=":material/show_chart:",
+    st.Page("views/curves.py", title="Curves", icon=":material/show_chart:",
             help="A metric against sparsity, early, late and one-shot pruning side by side."),
-    st.Page("pages/submission.py", title="Submission", icon=":material/description:",
+    st.Page("views/submission.py", title="Submission", icon=":material/description:",
             help="Everything about one submission: numbers, code, cost, failures, how to reproduce it."),
-    st.Page("pages/examples.py", title="Examples", icon=":material/image_search:",
+    st.Page("views/examples.py", title="Examples", icon=":material/image_search:",
             help="The images that pruning forgets, and who else forgets them."),
-    st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:",
+    st.Page("views/compare.py", title="Compare", icon=":material/compare_arrows:",
             help="Two submissions: is the difference real?"),
-    st.Page("pages/claims.py", title="Claims", icon=":material/balance:",
+    st.Page("views/claims.py", title="Claims", icon=":material/balance:",
             help="Every planned test: which method is more robust, and does early pruning hurt it more?"),
-    st.Page("pages/methods.py", title="Methods and metrics", icon=":material/menu_book:",
+    st.Page("views/methods.py", title="Methods and metrics", icon=":material/menu_book:",
             help="What every number means, how ranking works, how to submit."),
 ]  # fmt: skip
 
-st.navigation(PAGES, position="top").run()
+# Streamlit's captions are too pale for small text (WCAG AA asks for 4.5:1).
+st.html("<style>[data-testid='stCaptionContainer'], [data-testid='stCaptionContainer'] * "
+        "{ color: inherit; } [data-testid='stCaptionContainer'] { opacity: .8; }</style>")  # fmt: skip
+here = st.navigation(PAGES, position="hidden")
+with st.container(horizontal=True, gap="small", key="pages"):
+    for each in PAGES:
+        st.page_link(each, query_params=link_parameters())
+here.run()

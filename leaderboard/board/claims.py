@@ -10,13 +10,14 @@ test image are not beside a record, its tests know models only, and the claim sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 from scipy.stats import ttest_1samp, ttest_ind_from_stats
 
 from benchmark.scoring.score_math import chance_corrected, compression_weights
@@ -24,7 +25,6 @@ from benchmark.scoring.statistics.models_and_images import all_differences
 from benchmark.scoring.statistics.simultaneous_ranks import holm
 from leaderboard.board.board import DENSE, Board, Entry
 from leaderboard.board.inference.evidence import Evidence, planned_pairs
-from leaderboard.board.wording import one_line
 
 Kind = Literal["submissions", "schedules", "control"]
 Doubles = NDArray[np.float64]
@@ -33,6 +33,8 @@ Areas = dict[str, dict[str, Doubles]]
 
 
 Sample = Literal["models and images", "models only"]
+OVER_BOTH: Sample = "models and images"
+OVER_MODELS: Sample = "models only"
 """What a test takes as a sample; what it does not is taken as fixed."""
 
 SECTIONS: dict[Kind, tuple[str, str]] = {
@@ -81,6 +83,8 @@ class Claim:
         p_holm: p-value adjusted by Holm's method for all tests of the family; at most 1.
         family: M, how many tests there are.
         over: what the test takes as a sample.
+        margin: half the width of the interval of this difference alone, at the confidence of the records; NaN where
+            nothing varies.
     """
 
     kind: Kind
@@ -92,6 +96,17 @@ class Claim:
     p_holm: float
     family: int
     over: Sample = "models only"
+    margin: float = math.nan
+
+    @property
+    def winner(self) -> str:
+        """Which of both has the larger score."""
+        return self.first if self.difference > 0 else self.second
+
+    @property
+    def loser(self) -> str:
+        """The other one."""
+        return self.second if self.difference > 0 else self.first
 
 
 def areas(board: Board, entries: Sequence[Entry]) -> Areas:
@@ -139,9 +154,10 @@ def claims(board: Board, entries: Sequence[Entry]) -> list[Claim]:
         return []
     weights_M = planned_weights([draft.kind for draft in drafts])
     adjusted_M: list[float] = holm(np.array([draft.p for draft in drafts]), weights_M).tolist()
+    margins_M = _margins(drafts, min(entry.confidence for entry in entries))
     made = [
-        Claim(d.kind, d.path, d.first, d.second, d.difference, d.p, p_holm, len(drafts), d.over)
-        for d, p_holm in zip(drafts, adjusted_M, strict=True)
+        Claim(d.kind, d.path, d.first, d.second, d.difference, d.p, p_holm, len(drafts), d.over, margin)
+        for d, p_holm, margin in zip(drafts, adjusted_M, margins_M, strict=True)
     ]
     return sorted(made, key=lambda claim: (claim.p_holm, claim.p, -abs(claim.difference)))
 
@@ -154,7 +170,16 @@ class _Draft:
     second: str
     difference: float
     p: float
+    error: float
+    freedom: float
     over: Sample
+
+
+def _margins(drafts: Sequence[_Draft], confidence: float) -> list[float]:
+    """Return half the width of the interval of every difference alone; NaN where nothing varies."""
+    error_M, freedom_M = (np.array([getattr(d, name) for d in drafts]) for name in ("error", "freedom"))
+    with np.errstate(invalid="ignore"):
+        return np.where(error_M > ROUNDING, stdtrit(freedom_M, (1 + confidence) / 2) * error_M, np.nan).tolist()
 
 
 def _between_submissions(
@@ -166,18 +191,20 @@ def _between_submissions(
     }
     scores = {path: np.mean(curves, axis=0) for path, curves in ranked.items() if curves}
     paths = list(scores)
-    gap_nn, p_nn = _welch([scores[path] for path in paths])
+    gap_nn, p_nn, error_nn, freedom_nn = _welch([scores[path] for path in paths])
     is_both_nn = np.zeros(p_nn.shape, np.bool_)
     for places in _on_the_same_images(paths, evidence):
         pairs = all_differences([evidence[paths[place]].score for place in places])
         rows, columns = np.array(places)[pairs.first_M], np.array(places)[pairs.second_M]
         gap_nn[rows, columns], p_nn[rows, columns], is_both_nn[rows, columns] = pairs.value_M, pairs.p_M, True
+        error_nn[rows, columns], freedom_nn[rows, columns] = pairs.error_M, pairs.freedom_M
     names = [known[path].name for path in paths]
+    tables = is_both_nn, gap_nn, p_nn, error_nn, freedom_nn
     first_M, second_M = (each.tolist() for each in np.triu_indices(len(paths), 1))
     return [
-        _Draft("submissions", paths[a], names[a], names[b], gap, p, "models and images" if is_both else "models only")
-        for a, b, gap, p, is_both in zip(
-            first_M, second_M, *(each[first_M, second_M].tolist() for each in (gap_nn, p_nn, is_both_nn)), strict=True
+        _Draft("submissions", paths[a], names[a], names[b], gap, p, error, freedom, OVER_BOTH if both else OVER_MODELS)
+        for a, b, both, gap, p, error, freedom in zip(
+            first_M, second_M, *(each[first_M, second_M].tolist() for each in tables), strict=True
         )
     ]
 
@@ -191,16 +218,19 @@ def _on_the_same_images(paths: Sequence[str], evidence: Mapping[str, Evidence]) 
     yield from (places for places in groups.values() if len(places) > 1)
 
 
-def _welch(scores: Sequence[Doubles]) -> tuple[Doubles, Doubles]:
-    """Return differences and p-values of Welch's t test over models, for every pair, (n, n)."""
+def _welch(scores: Sequence[Doubles]) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Return differences, p-values, errors and degrees of freedom of Welch's t test over models, for every pair."""
     means, spreads = (np.array([each(score_K) for score_K in scores]) for each in (np.mean, _sample_deviation))
     counts = np.array([len(score_K) for score_K in scores])
     with np.errstate(divide="ignore", invalid="ignore"):
         test: Any = ttest_ind_from_stats(
             means[:, None], spreads[:, None], counts[:, None], means, spreads, counts, equal_var=False
         )
-    varies_nn = (spreads[:, None] > 0) | (spreads > 0)
-    return means[:, None] - means, np.where(varies_nn, test.pvalue, 1.0)
+        shares = spreads**2 / counts
+        squares_nn = shares[:, None] + shares
+        freedom_nn = squares_nn**2 / ((shares**2 / (counts - 1))[:, None] + shares**2 / (counts - 1))
+    p_nn = np.where(squares_nn > 0, test.pvalue, 1.0)
+    return means[:, None] - means, p_nn, np.sqrt(squares_nn), freedom_nn
 
 
 def _within_submissions(
@@ -214,11 +244,13 @@ def _within_submissions(
         for first, second in planned_pairs(entry.schedules, entry.controlled):
             kind: Kind = "control" if second in entry.controlled else "schedules"
             if gap := both.get((first, second)):
-                made.append(_Draft(kind, path, first, second, gap.difference, gap.p, "models and images"))
+                made.append(_Draft(kind, path, first, second, gap.difference, gap.p, gap.error, gap.freedom,
+                                   "models and images"))  # fmt: skip
             elif first in own and second in own and len(own[first]) == len(own[second]):
                 gap_K = own[first] - own[second]
-                p = _paired(gap_K)
-                made.append(_Draft(kind, path, first, second, float(gap_K.mean()), p, "models only"))
+                error = _sample_deviation(gap_K) / math.sqrt(len(gap_K))
+                made.append(_Draft(kind, path, first, second, float(gap_K.mean()), _paired(gap_K), error,
+                                   len(gap_K) - 1, "models only"))  # fmt: skip
     return made
 
 
@@ -234,35 +266,3 @@ def _sample_deviation(values_K: Doubles) -> float:
     """Return the sample standard deviation; what rounding leaves of equal values is no spread."""
     deviation = float(values_K.std(ddof=1))
     return deviation if deviation > ROUNDING else 0.0
-
-
-def claim_frame(found: Sequence[Claim], names: dict[str, str], level: float) -> pd.DataFrame:
-    """Tabulate claims for people.
-
-    Args:
-        found: the claims.
-        names: name of the submission by path.
-        level: a claim holds where its adjusted p-value is at most this.
-    """
-    columns = ["submission", "first", "second", "difference", "p_holm", "p", "over", "verdict"]
-    rows = [
-        {
-            "submission": "" if claim.kind == "submissions" else one_line(names[claim.path], 60),
-            "first": one_line(claim.first, 60),
-            "second": one_line(claim.second, 60),
-            "difference": claim.difference,
-            "p_holm": claim.p_holm,
-            "p": claim.p,
-            "over": claim.over,
-            "verdict": _verdict(claim, level),
-        }
-        for claim in found
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _verdict(claim: Claim, level: float) -> str:
-    if claim.p_holm > level:
-        return "not separated"
-    better = claim.first if claim.difference > 0 else claim.second
-    return f"{one_line(better, 60)} is more robust"

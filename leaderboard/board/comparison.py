@@ -9,11 +9,14 @@ Shapes: K and L models of the two submissions, N test images.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import ttest_ind
 
 from benchmark.scoring.score_math import chance_corrected, compression_weights
 from benchmark.scoring.statistics.models_and_images import Population, TwoWayMean, difference_of, population_of
@@ -35,6 +38,7 @@ class Comparison:
         score: difference of their robustness scores, first minus second; None where a run is missing.
         holds: whether the two are separated when every pair of the board shares one error.
         cells: difference in accuracy per cell that both have.
+        p: two-sided p-value of the difference in scores, for this pair alone; None without one.
         advice: how many models of each would separate them on the board; None where they are separated, where the
             difference could be nothing, and where only models are known.
         overlaps: common PIEs per pruned cell; empty without per-example outcomes.
@@ -47,6 +51,7 @@ class Comparison:
     advice: PowerAdvice | None
     overlaps: Mapping[CellKey, Overlap]
     over_images: bool
+    p: float | None = None
 
 
 def compare(
@@ -96,7 +101,7 @@ def _between(one: Population, other: Population, confidence: float, level: float
     gap = difference_of(one, other)
     holds = gap.p <= level
     advice = None if holds else advise(one, other, confidence, level)
-    return Comparison(_estimate(gap, confidence), holds, rest[0], advice, rest[1], over_images=True)
+    return Comparison(_estimate(gap, confidence), holds, rest[0], advice, rest[1], over_images=True, p=gap.p)
 
 
 def _over_models(board: Board, first: Entry, second: Entry, level: float, rest: _Rest) -> Comparison:
@@ -107,7 +112,9 @@ def _over_models(board: Board, first: Entry, second: Entry, level: float, rest: 
     scores = [_model_scores(side) for side in tasks]
     score, strict = (welch_difference(scores[0], scores[1], each) for each in (first.confidence, 1 - level))
     holds = strict.low > 0 or strict.high < 0
-    return Comparison(score, holds, rest[0], None, rest[1], over_images=False)
+    test: Any = ttest_ind(scores[0], scores[1], equal_var=False) if min(map(len, scores)) > 1 else None
+    p = math.nan if test is None else float(test.pvalue)
+    return Comparison(score, holds, rest[0], None, rest[1], over_images=False, p=None if math.isnan(p) else p)
 
 
 def _population(tasks: Sequence[Doubles]) -> Population | None:

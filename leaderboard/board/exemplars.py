@@ -23,6 +23,8 @@ from benchmark.scoring.metric_names import (
 )
 from leaderboard.board.predictions import CellKey, Predictions
 
+PIE_FLOOR = "pie/null"
+"""Number of a cell: the share on which two halves of the dense models differ, without any pruning."""
 READINGS = {
     DEPTH_TO_PREDICTION: "Prediction depth",
     DEPTH_TO_LABEL: "Depth to the true label",

@@ -37,14 +37,19 @@ HELP = {
     "signed": "Who vouches that the record is as it was written. It says nothing about whether the numbers are right.",
 }  # fmt: skip
 """What a column of the frame means, by its name."""
-PREFERRED = (
+PREFERRED = (ROBUSTNESS_DENSE, ROBUSTNESS_KNOWLEDGE_KEPT, EXCESS_PIE, "cost/device_time")
+"""Numbers shown first where they exist, so that a table has eight columns; the others are one click away."""
+FURTHER = (
     WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ABOVE_FLOOR, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION, ROBUSTNESS_SCORE_HIGH,
-    EXCESS_PIE,
-    "depth/pred_shift",
-    "q_score_2022/mean", "class_impact/hit", "corruption/mean_error", "sparsity/effective", "cost/device_time",
-    "cost/peak_memory", SCORE_PER_COMPUTE,
+    EXCESS_PIE, "depth/pred_shift", "q_score_2022/mean", "class_impact/hit", "corruption/mean_error",
+    "sparsity/effective", "cost/device_time", "cost/peak_memory", SCORE_PER_COMPUTE,
 )  # fmt: skip
-"""Numbers shown first where they exist; the others are one click away."""
+"""Numbers of the larger table that a page without controls shows too."""
+FACTS = {
+    "track": "Track", "models": "Models", "isolation": "Isolation", "tier": "Tier", "signed": "Signed by",
+    "date": "Date",
+}  # fmt: skip
+"""Columns of the frame that are no numbers, with their titles; none shows at first."""
 MAX_UNKNOWN = 6
 """How many numbers are shown first where none is preferred."""
 
@@ -89,8 +94,12 @@ def ranked_frame(
 
 
 def default_columns(names: Sequence[str], by: str) -> list[str]:
-    """Choose what is shown at first: the preferred numbers that exist, or any few where none of them does."""
-    preferred = [name for name in PREFERRED if name in names and name != by]
+    """Choose what is shown at first: the preferred numbers that exist, or any few where none of them does.
+
+    Retention stands in for the knowledge kept on boards whose records are from before that was computed.
+    """
+    wanted = [ROBUSTNESS_RETENTION if n == ROBUSTNESS_KNOWLEDGE_KEPT and n not in names else n for n in PREFERRED]
+    preferred = [name for name in wanted if name in names and name != by]
     return preferred or [name for name in names if name != by][:MAX_UNKNOWN]
 
 

@@ -117,5 +117,6 @@ def reading_frame(first: tuple[str, Readings], second: tuple[str, Readings]) -> 
     for name in in_order(first[1], second[1]):
         one, two = first[1].get(name), second[1].get(name)
         ahead = NOT_MEASURED if name in order.missing else first[0] if name in order.agreeing else second[0]
-        rows.append({"reading": name, "first": one, "second": two, "ahead": "neither" if one == two and one else ahead})
+        ahead = "neither" if one is not None and one == two else ahead
+        rows.append({"reading": name, "first": one, "second": two, "ahead": ahead})
     return pd.DataFrame(rows, columns=["reading", "first", "second", "ahead"])

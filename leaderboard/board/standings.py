@@ -18,6 +18,7 @@ from benchmark.scoring.statistics.seeds import score_per_seed
 from leaderboard.board.board import DENSE, SUMMARY, Board, Entry
 from leaderboard.board.estimates import IntervalEstimate, Scores, mean_over_models
 from leaderboard.board.inference.evidence import Evidence
+from leaderboard.board.predictions import CellKey
 from leaderboard.board.ranking import Direction, Sampling, Standing, rank
 
 SELECTION = Column(
@@ -143,6 +144,15 @@ def cell_scores(
     chosen = numbers.loc[numbers["path"].isin(paths) & numbers["schedule"].isin(list(schedules)) & here]
     cells = chosen.groupby(["path", "metric"], observed=True)[["value", "low", "high"]]
     return _by_metric(cells.mean(skipna=False).reset_index())
+
+
+def cell_value(board: Board, entry: Entry, key: CellKey, metric: str) -> float | None:
+    """Return a number of one cell; None where the record has none."""
+    numbers = board.numbers
+    task, schedule, sparsity = key
+    cell = (numbers["path"] == entry.path) & (numbers["task"] == task) & (numbers["schedule"] == schedule)
+    found = numbers.loc[cell & (numbers["metric"] == metric) & np.isclose(numbers["sparsity"], sparsity), "value"]
+    return float(found.iloc[0]) if len(found) else None
 
 
 def selection_scores(

@@ -7,7 +7,7 @@ import string
 from urllib.parse import urlsplit
 
 from benchmark.scoring.metric import Column
-from benchmark.scoring.metric_names import PUBLISHED_PIE, TIED_MODES
+from benchmark.scoring.metric_names import PROBE_ACCURACY, PUBLISHED_PIE, ROBUSTNESS_DENSE, TIED_MODES
 from benchmark.scoring.score_math import FEWEST_MODELS
 from leaderboard.board.estimates import IntervalEstimate
 
@@ -17,6 +17,8 @@ TIERS = {
     "qualification": "Qualification tier: pre-selects methods; the full tier decides.",
     "full": "Full tier: evidence.",
 }
+_SCALES = {PROBE_ACCURACY: "raw", ROBUSTNESS_DENSE: "chance-corrected"}
+"""Two accuracies of the same models that must not be taken for each other."""
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 
 
@@ -48,8 +50,9 @@ def web_address(text: str) -> str | None:
 
 
 def heading(column: Column) -> str:
-    """Title with unit and the direction that is better: `Excess PIE ↓`, `Device time (h) ↓`."""
-    unit = f" ({column.unit})" if column.unit else ""
+    """Title with unit or scale and the direction that is better: `Excess PIE ↓`, `Device time (h) ↓`."""
+    unit = column.unit or _SCALES.get(column.name, "")
+    unit = f" ({unit})" if unit else ""
     return one_line(f"{column.title}{unit}", 80) + _ARROWS[column.better]
 
 

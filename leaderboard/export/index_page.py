@@ -6,19 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
-from leaderboard.board.claims import SECTIONS, Claim, claim_frame, claims
+from leaderboard.board.claims import SECTIONS, Claim, claims
 from leaderboard.board.measures import resampled
 from leaderboard.board.stability import SENSITIVITY, leaders, neighbouring_orders, order_frame
 from leaderboard.board.standings import rows
 from leaderboard.board.wording import TIERS, heading, one_line, p_value
-from leaderboard.export.arena_ranking import ArenaRanking, ranked_table, track_title
+from leaderboard.export.arena_ranking import ArenaRanking, ranking_layout, track_title
 from leaderboard.export.page_figures import Curves, Intervals, interval_plot, schedule_curves
 from leaderboard.export.site_paths import EntryPaths
-from leaderboard.export.tables import Table, from_frame, number
+from leaderboard.figures.lines import levels
 from leaderboard.figures.palette import looks
+from leaderboard.markup.ranking_table import ranking_table
+from leaderboard.markup.tables import Table, from_frame, number
 from leaderboard.reading.board_loader import BoardSnapshot
 from leaderboard.reading.record_store import Rejected
 from leaderboard.text.board_frames import failed_run_frame, rejected_frame
+from leaderboard.text.claim_table import claim_frame
+from leaderboard.text.headline import floor_sentence, leading_sentences, schedule_sentence, verdict_sentence
 
 MAX_CURVES, MAX_CLAIMS, MAX_FAILURES, MAX_REJECTED = 6, 40, 200, 200
 
@@ -29,7 +33,7 @@ class Question:
 
     title: str
     how: str
-    holding: int
+    answer: str
     tests: int
     table: Table
 
@@ -41,10 +45,12 @@ class Section:
     name: str
     label: str
     tier: str
+    headline: str
     sort_key: str
     better: str
     resampled: str
     tracks: tuple[tuple[str, Table], ...]
+    larger: tuple[tuple[str, Table], ...]
     intervals: Intervals | None
     curves: tuple[Curves, ...]
     num_without_curve: int
@@ -78,16 +84,22 @@ def section(
     colours = looks(snapshot.board.names_by_age)
     curves = [schedule_curves(snapshot.board, drawn, colours, task) for task in tasks]
     level = 1 - ranked.entries[0].confidence
+    layout, large = (ranking_layout(ranked, colours, paths, is_large=each) for each in (False, True))
     found = claims(snapshot.board, [evaluations[0] for evaluations in ranked.groups.values()])
     return Section(
         name=name,
         label=one_line(ranked.label),
         tier=TIERS.get(ranked.arena.tier, ""),
+        headline=_headline(ranked, found, level, tasks),
         sort_key=heading(column),
         better=column.better,
         resampled=resampled(ranked.by, ranked.ranking),
         tracks=tuple(
-            (track_title(track), ranked_table(ranked, ranked.track(track), colours, paths))
+            (track_title(track), ranking_table(layout, ranked.track(track), f"Ranking, {ranked.label}"))
+            for track in ranked.tracks
+        ),
+        larger=tuple(
+            (track_title(track), ranking_table(large, ranked.track(track), f"More columns, {ranked.label}"))
             for track in ranked.tracks
         ),
         intervals=interval_plot(ranked.ranking, ranked.by, colours),
@@ -102,6 +114,12 @@ def section(
         failures=_failures(ranked),
         downloads=tuple(downloads.items()),
     )
+
+
+def _headline(ranked: ArenaRanking, found: Sequence[Claim], level: float, tasks: Sequence[str]) -> str:
+    """Say at a glance what the tests hold, in the sentences of the served board."""
+    floor = floor_sentence(levels(ranked.entries, tasks[0])) if len(tasks) == 1 else ""
+    return " ".join(filter(None, [*leading_sentences(ranked.ranking), schedule_sentence(found, level), floor]))
 
 
 def rejected_table(rejected: Sequence[Rejected]) -> Table:
@@ -119,11 +137,12 @@ def _questions(found: Sequence[Claim], ranked: ArenaRanking, level: float) -> li
             continue
         frame = claim_frame(mine[:MAX_CLAIMS], names, level)
         frame = frame.drop(columns="submission") if kind == "submissions" else frame
-        headings = {"submission": "Submission", "first": "First", "second": "Second", "verdict": "Verdict",
-                    "difference": "First - second", "p_holm": "p (Holm)", "p": "p alone", "over": "About"}  # fmt: skip
-        formats = {"difference": lambda value: f"{value:+.4f}", "p_holm": p_value, "p": p_value}
-        holding = sum(claim.p_holm <= level for claim in mine)
-        made.append(Question(title, how, holding, len(mine), from_frame(frame, title, headings, formats)))
+        headings = {"submission": "Submission", "better": "Keeps more", "worse": "Keeps less", "verdict": "Verdict",
+                    "difference": "Difference", "interval": "Interval", "p_holm": "p (Holm)", "p": "p alone",
+                    "over": "About"}  # fmt: skip
+        formats = {"difference": lambda value: f"{value:.4f}", "p_holm": p_value, "p": p_value}
+        answer = verdict_sentence(kind, mine, level)
+        made.append(Question(title, how, answer, len(mine), from_frame(frame, title, headings, formats)))
     return made
 
 

@@ -12,10 +12,10 @@ from leaderboard.board.board import Board, Entry
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.standings import Row
 from leaderboard.board.wording import bounds, one_line
-from leaderboard.export.svg import curve_panel, interval_axis, interval_bar, mark
 from leaderboard.figures.charts import MAX_BARS, Level, Line, limits
 from leaderboard.figures.lines import levels, lines_of_schedule, lines_of_submission
 from leaderboard.figures.palette import Look
+from leaderboard.markup.svg import curve_panel, interval_axis, interval_bar, mark
 
 
 @dataclass(frozen=True)

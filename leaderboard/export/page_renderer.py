@@ -12,8 +12,9 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+
+from leaderboard.markup.fragments import environment, style
 
 TEMPLATES = Path(__file__).with_name("templates")
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -28,16 +29,13 @@ class PageRenderer:
     """The templates, and what all pages of a site share."""
 
     def __init__(self) -> None:
-        style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+        sheet = style("table") + (TEMPLATES / "style.css").read_text(encoding="utf-8")
         icon = (Path(__file__).parents[1] / "favicon.svg").read_text(encoding="utf-8").strip()
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-            lstrip_blocks=True, keep_trailing_newline=True,
-        )  # fmt: skip
+        digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
+        self._environment = environment(TEMPLATES)
         self._environment.filters["literal"] = literal
         self._common = {
-            "style": Markup(style),
+            "style": Markup(sheet),
             "policy": f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
                       "form-action 'none'",
             "icon": f"data:image/svg+xml,{quote(icon)}",

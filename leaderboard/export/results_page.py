@@ -26,7 +26,7 @@ from leaderboard.board.inference.costs import WORST_SEED
 from leaderboard.board.standings import arenas, cell_scores
 from leaderboard.board.wording import TIERS, one_line, p_value, percent
 from leaderboard.export.arena_ranking import ArenaRanking, rank_arena, track_title
-from leaderboard.export.tables import number
+from leaderboard.markup.tables import number
 from leaderboard.reading.board_loader import BoardSnapshot, read_board
 from leaderboard.reading.record_store import SHIPPED
 

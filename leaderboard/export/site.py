@@ -19,7 +19,7 @@ from leaderboard.export.record_copies import copy_record, keys_document
 from leaderboard.export.site_folder import check_replaceable, replaced_site
 from leaderboard.export.site_paths import INDEX, KEYS, METHODS, RANKING, EntryPaths, entry_paths, stems
 from leaderboard.export.submission_page import submission_view
-from leaderboard.export.tables import from_frame
+from leaderboard.markup.tables import from_frame
 from leaderboard.reading.board_loader import BoardSnapshot
 from leaderboard.text.board_frames import number_frame
 from leaderboard.text.downloads import as_bibtex, as_csv, as_document, as_json

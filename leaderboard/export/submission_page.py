@@ -15,11 +15,14 @@ from leaderboard.export.arena_ranking import ArenaRanking, track_title
 from leaderboard.export.page_figures import Curves, own_curves
 from leaderboard.export.record_copies import Copied
 from leaderboard.export.site_paths import KEYS, EntryPaths
-from leaderboard.export.tables import Cell, Heading, Table, from_frame, number, unbroken
+from leaderboard.markup.tables import Cell, Heading, Table, from_frame, number, unbroken
 from leaderboard.text.facts import (
     ABOUT_HEADLINES,
     HEADLINES,
+    MEANINGS,
     cell_frame,
+    cost_sentence,
+    data_sentence,
     evaluation_label,
     facts_frame,
     headline_note,
@@ -52,8 +55,9 @@ class SubmissionView:
     track: str
     barred: str
     seed_groups: str
-    headlines: tuple[tuple[str, str, str], ...]
+    headlines: tuple[tuple[str, str, str, str], ...]
     about: str
+    cost: str
     reproduce: tuple[str, ...]
     verify: str
     keys: str
@@ -90,6 +94,7 @@ def submission_view(
         seed_groups=entry.seed_groups,
         headlines=_headlines(entry, ranked, columns),
         about=ABOUT_HEADLINES,
+        cost=f"{cost_sentence(record)} {data_sentence(record)}",
         reproduce=(reproduce_command(record), f"make reproduce RESULT={file}"),
         verify=f"fmn verify {file} --trusted-keys {PurePosixPath(KEYS).name}",
         keys=KEYS,
@@ -136,16 +141,19 @@ def _cell_name(cell: CellRecord) -> str:
     return f"{one_line(cell.schedule, 40)}, {percent(cell.sparsity)}" if cell.sparsity else percent(cell.sparsity)
 
 
-def _headlines(entry: Entry, ranked: ArenaRanking, columns: Mapping[str, Column]) -> tuple[tuple[str, str, str], ...]:
+def _headlines(
+    entry: Entry, ranked: ArenaRanking, columns: Mapping[str, Column]
+) -> tuple[tuple[str, str, str, str], ...]:
     mine = next(row for row in ranked.ranking if row.entry.path == entry.path)
-    made: list[tuple[str, str, str]] = []
+    made: list[tuple[str, str, str, str]] = []
     if mine.standing.rank is not None:
         ranked_there = sum(row.standing.rank is not None for row in ranked.track(entry.supervision))
-        made.append(("Rank in its track", mine.standing.rank_text, f"of {ranked_there}"))
+        made.append(("Rank in its track", mine.standing.rank_text, f"of {ranked_there}", ""))
     for name in HEADLINES:
         score, column = mine.scores.get(name), describe(name, columns)
         if score and column:
-            made.append((heading(column), f"{score.value:.3f}", headline_note(name, score, entry.num_models)))
+            below = headline_note(name, score, entry.num_models)
+            made.append((heading(column), f"{score.value:.3f}", below, MEANINGS[name]))
     return tuple(made)
 
 

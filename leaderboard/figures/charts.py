@@ -18,7 +18,7 @@ from benchmark.recording.record import RunRecord
 from benchmark.scoring.score_math import log2_compression
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.wording import percent
-from leaderboard.figures.palette import NEUTRAL, OKABE_ITO, Look
+from leaderboard.figures.palette import COLOURS, NEUTRAL, Look
 
 MAX_BARS = 40
 _LABEL_LIMIT = 150
@@ -123,7 +123,7 @@ def curves(
                           ("value", title, ".4f"), ("low", "low", ".4f"), ("high", "high", ".4f")),
     )  # fmt: skip
     ends = [line for line in lines if line.label]
-    named = [alt.Chart(_ends(ends)).mark_text(align="right", dy=-9, color=NEUTRAL, fontSize=11).encode(
+    named = [alt.Chart(_ends(ends)).mark_text(align="right", dy=-9, fontSize=11).encode(
         x=x, y=y, text="label:N")] if ends else []  # fmt: skip
     return alt.layer(*_level_layers(levels, low_high), band, stroke, dots, *named)
 
@@ -185,7 +185,7 @@ def _compression_axis(sparsities: Sequence[float]) -> alt.X:
     return alt.X(
         "compression:Q",
         title="Sparsity (log₂ compression scale)",
-        axis=alt.Axis(values=ticks, labelExpr=label, labelOverlap=True, grid=False),
+        axis=alt.Axis(values=ticks, labelExpr=label, labelOverlap=False, labelFontSize=10, grid=False),
         scale=alt.Scale(nice=False, padding=12),
     )
 
@@ -196,7 +196,7 @@ def _level_layers(levels: Sequence[Level], low_high: tuple[float, float]) -> lis
     frame = pd.DataFrame([{"value": level.value, "name": level.name} for level in levels])
     y = alt.Y("value:Q", scale=alt.Scale(domain=list(low_high), nice=False, zero=False))
     rule = alt.Chart(frame).mark_rule(color=NEUTRAL, strokeDash=[2, 3], strokeWidth=1.5).encode(y=y)
-    text = alt.Chart(frame).mark_text(align="left", dx=5, color=NEUTRAL, fontSize=11, limit=75).encode(
+    text = alt.Chart(frame).mark_text(align="right", dx=-4, dy=-7, fontSize=11).encode(
         y=y, x=alt.value("width"), text="name:N")  # fmt: skip
     return [rule, text]
 
@@ -230,7 +230,7 @@ def training_curves(runs: Sequence[RunRecord]) -> alt.Chart:
     )  # fmt: skip
     means = frame.groupby(["schedule", "epoch"], as_index=False)["loss"].mean()
     names = list(deepest)
-    cycle = itertools.cycle(OKABE_ITO)
+    cycle = itertools.cycle(COLOURS)
     palette = [NEUTRAL if name == "dense" else next(cycle) for name in names]
     return alt.Chart(means, height=300).mark_line(strokeWidth=2).encode(
         x=alt.X("epoch:Q", title="Epoch"),

@@ -10,10 +10,10 @@ import pandas as pd
 
 from leaderboard.figures.charts import Line
 from leaderboard.figures.class_frame import HIT
-from leaderboard.figures.palette import NEUTRAL, OKABE_ITO
+from leaderboard.figures.palette import COLOURS, NEUTRAL
 
-CLASS_COLOURS = (*OKABE_ITO, "#999933", "#882255", "#44AA99", "#332288")
-"""Ten classes: the palette, then four of Paul Tol's muted scheme; with more classes colours repeat."""
+CLASS_COLOURS = COLOURS
+"""With more than twelve classes colours repeat."""
 RING = "#E6194B"
 
 
@@ -70,7 +70,7 @@ def class_bars(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             alt.Tooltip("hit:N", title="Verdict"),
         ],
     )
-    bars = base.mark_bar(stroke=OKABE_ITO[0], strokeWidth=1.5, color=OKABE_ITO[0]).encode(
+    bars = base.mark_bar(stroke=COLOURS[0], strokeWidth=1.5, color=COLOURS[0]).encode(
         x=alt.X("difference:Q", title="Recall, pruned - dense, beyond the model's own"),
         fillOpacity=alt.condition(alt.datum.hit == HIT, alt.value(0.9), alt.value(0.12)),
     )
@@ -80,7 +80,7 @@ def class_bars(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
 
 def vote_bars(frame: pd.DataFrame) -> alt.Chart:
     """Draw the share of models that name each class, dense beside pruned."""
-    colours = alt.Scale(domain=["dense", "pruned"], range=[NEUTRAL, OKABE_ITO[4]])
+    colours = alt.Scale(domain=["dense", "pruned"], range=[NEUTRAL, COLOURS[4]])
     return alt.Chart(frame, height=alt.Step(14)).mark_bar().encode(
         y=alt.Y("name:N", title=None, axis=alt.Axis(labelLimit=120, ticks=False, domain=False)),
         yOffset=alt.YOffset("side:N", sort=["dense", "pruned"]),

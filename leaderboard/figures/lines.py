@@ -12,7 +12,7 @@ from leaderboard.board.board import DENSE, Board, Entry
 from leaderboard.board.inference.pruned_floor import PRUNED_FLOOR
 from leaderboard.board.wording import one_line
 from leaderboard.figures.charts import Level, Line
-from leaderboard.figures.palette import NEUTRAL, OKABE_ITO, Look
+from leaderboard.figures.palette import COLOURS, NEUTRAL, Look
 
 FLOOR_NAME = "untrained, pruned alike"
 """Of the line that shows what is known without any training."""
@@ -61,7 +61,7 @@ def lines_of_submission(board: Board, entry: Entry, task: str, metric: str, cont
     schedules = [*entry.schedules, *(entry.controls if controls else ())]
     for position, schedule in enumerate(schedules):
         found = points(board, entry, task, schedule, metric)
-        colour = OKABE_ITO[position % len(OKABE_ITO)]
+        colour = COLOURS[position % len(COLOURS)]
         if len([point for point in found if point[0] > 0]):
             made.append(Line(schedule, colour, "circle", found, schedule in entry.controls))
     first = entry.schedules[0] if entry.schedules and metric == PROBE_ACCURACY and made else None

@@ -17,7 +17,7 @@ import logging
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -184,7 +184,7 @@ def _evidence(facts: str, images: pa.ListScalar) -> Evidence | None:
 def _evidence_facts(kept: Evidence | None) -> str:
     if kept is None:
         return ""
-    score, gaps = kept.score, [(gap.first, gap.second, gap.difference, gap.p) for gap in kept.gaps]
+    score, gaps = kept.score, [astuple(gap) for gap in kept.gaps]
     return json.dumps([score.value, score.num_models, score.models, score.rest, gaps])
 
 

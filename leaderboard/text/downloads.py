@@ -11,8 +11,15 @@ from typing import Any
 
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
+from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.standings import Row
 
+BENCHMARK_ENTRY = """@software{forget-me-not,
+  title = {Forget-Me-Not: what does a representation forget when its network is pruned?},
+  author = {{The Forget-Me-Not authors}},
+  note = {A benchmark of representations under pruning; CITATION.cff of the software names its version},
+}
+"""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _TEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
     mark: f"\\{mark}" for mark in "&%$#_"
@@ -37,7 +44,7 @@ def as_csv(ranking: Sequence[Row], metrics: Sequence[str]) -> str:
                             standing.reason]  # fmt: skip
         for metric in metrics:
             score = row.scores.get(metric)
-            cells += [score.value, score.low, score.high] if score else ["", "", ""]
+            cells += [score.value, *_bounds(score)] if score else ["", "", ""]
         writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in cells])
     return out.getvalue()
 
@@ -56,8 +63,16 @@ def as_document(ranking: Sequence[Row], columns: Mapping[str, Column]) -> dict[s
 
 
 def as_bibtex(ranking: Sequence[Row]) -> str:
-    """Write one entry per submission, citing its paper and its record."""
-    return "\n".join(_bibtex_entry(row, position) for position, row in enumerate(ranking, start=1))
+    """Write an entry for the benchmark and one per submission, citing its paper and its record.
+
+    The key of a submission is its name and the beginning of its evaluation's key, so that it stays when ranks change.
+    """
+    return "\n".join([BENCHMARK_ENTRY, *(_bibtex_entry(row, _citation_key(row)) for row in ranking)])
+
+
+def _citation_key(row: Row) -> str:
+    name = re.sub(r"[^A-Za-z0-9-]+", "", row.entry.name)[:40] or "submission"
+    return f"{name}-{row.entry.evaluation_key[:8]}"
 
 
 def _json_row(row: Row, columns: Mapping[str, Column]) -> dict[str, Any]:
@@ -70,16 +85,21 @@ def _json_row(row: Row, columns: Mapping[str, Column]) -> dict[str, Any]:
         "code": entry.digest, "rank": standing.rank, "best": standing.best, "worst": standing.worst,
         "ties": standing.group_text, "reason": standing.reason,
         "numbers": {
-            name: {"value": score.value, "low": score.low, "high": score.high}
+            name: {"value": score.value} | dict(zip(("low", "high"), _bounds(score, None), strict=True))
             for name in columns if (score := row.scores.get(name))
         },
     }  # fmt: skip
 
 
-def _bibtex_entry(row: Row, position: int) -> str:
+def _bounds(score: IntervalEstimate, nothing: str | None = "") -> list[float | str | None]:
+    """Return the bounds of a number; nothing where it has no interval, which is no interval of width zero."""
+    return [nothing, nothing] if score.low == score.high else [score.low, score.high]
+
+
+def _bibtex_entry(row: Row, key: str) -> str:
     entry, score = row.entry, row.scores.get(ROBUSTNESS_SCORE)
-    key = re.sub(r"[^A-Za-z0-9-]+", "", entry.name)[:40] or "submission"
-    result = f"robustness score {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" if score else "not ranked"
+    interval = f" [{score.low:.3f}, {score.high:.3f}]" if score and score.low < score.high else ""
+    result = f"robustness score {score.value:.3f}{interval}" if score else "not ranked"
     note = f"{result} on {entry.spec_identity} ({entry.tier} tier), evaluation {entry.evaluation_key[:16]}"
     fields = {
         "title": f"{entry.name}, evaluated by Forget-Me-Not",
@@ -89,7 +109,7 @@ def _bibtex_entry(row: Row, position: int) -> str:
         "note": note,
     }
     lines = [f"  {name} = {{{_tex(text)}}}," for name, text in fields.items() if text]
-    return "\n".join([f"@misc{{{key}-{position},", *lines, "}", ""])
+    return "\n".join([f"@misc{{{key},", *lines, "}", ""])
 
 
 def _no_formula(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.printable import counted
 from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring.metric import Column, Estimate
 from benchmark.scoring.metric_names import (
@@ -34,9 +35,19 @@ HEADLINES = (
     ROBUSTNESS_SCORE_HIGH,
 )  # fmt: skip
 """The numbers at the head of a submission's page."""
+MEANINGS = {
+    ROBUSTNESS_SCORE: "Knowledge above guessing, on average over all pruned sparsities",
+    WORST_SEED: "The same of the seed that keeps least",
+    ROBUSTNESS_KNOWLEDGE_KEPT: "Share kept of what training added to an untrained encoder",
+    ROBUSTNESS_DENSE: "Knowledge above guessing before any pruning",
+    ROBUSTNESS_RETENTION: "Score over dense; flatters whoever knew little",
+    ROBUSTNESS_SCORE_HIGH: "Robustness where at least 90 % is pruned",
+}
+"""What each of them says, in words."""
 ABOUT_HEADLINES = (
-    "Means over models. Their intervals are about models and test images of this kind, not about these images alone. "
-    "No interval shows seeds that collapse; the worst seed does."
+    "Robustness and dense accuracy are chance-corrected: 0 is guessing, 1 is perfect. Curves show raw accuracy. The "
+    "numbers are means over models. Their intervals are about models and test images of this kind, not these images "
+    "alone. No interval shows seeds that collapse; the worst seed does."
 )
 """What the numbers at the head of a page are intervals of."""
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -220,6 +231,32 @@ def repeat_command(path: str) -> str:
     if _HAS_MAKE and _HARMLESS.fullmatch(here):
         return f"make reproduce RESULT={here}"
     return f"{_FMN} reproduce -- {shlex.quote(here)}"
+
+
+def cost_sentence(record: EvaluationRecord) -> str:
+    """Say in a sentence what the whole evaluation cost."""
+    cost = record.cost
+    hours = (cost.train_s + cost.scoring_s) / 3600
+    runs = counted(len(record.runs), "run")
+    return (f"It cost {hours:.2f} device hours: {cost.train_s / 3600:.2f} of training {runs} and "
+            f"{cost.scoring_s / 3600:.2f} of scoring, with at most {cost.peak_memory_bytes / 2**30:.2f} GiB.")
+
+
+def data_sentence(record: EvaluationRecord) -> str:
+    """Say which data the commands need that measure it again, and whether they bring them along."""
+    needs: list[str] = []
+    for task in record.spec.get("tasks", ()):
+        match task:
+            case {"dataset": {"name": "digits"}}:
+                needs.append("handwritten digits, which need no download")
+            case {"dataset": {"name": "image_folder", "path": str(path)}}:
+                needs.append(f"the pictures {one_line(path, 60)} in the folder that FMN_DATA names, which do not ship")
+            case {"dataset": {"name": str(name)}}:
+                needs.append(f"{one_line(name, 60)}, which is downloaded once")
+            case _:
+                continue
+    said = "; ".join(dict.fromkeys(needs))
+    return f"It needs {said}." if said else "The record does not say which data it needs."
 
 
 def pretty(value: Mapping[str, Any]) -> str:

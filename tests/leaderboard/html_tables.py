@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+
+import pandas as pd
+from streamlit.testing.v1 import AppTest
 
 
 @dataclass
@@ -74,3 +78,22 @@ def read_page(html: str) -> PageReader:
     reader.feed(html)
     reader.close()
     return reader
+
+
+def served_ranking(app: AppTest) -> pd.DataFrame:
+    """Read the ranked tables of a served page, one below the other.
+
+    Returns:
+        A column of texts per heading, without its arrow; of what stands below, `<heading> below`.
+    """
+    [component] = (each for each in app.get("bidi_component") if "ranking" in each.proto.component_name)
+    page = read_page(json.loads(component.proto.json)["html"])
+    found: list[dict[str, str]] = []
+    for heads, *rows in page.tables.values():
+        names = [head.text.rstrip(" ↑↓\u00a0") for head in heads]
+        found += [
+            {name: cell.text for name, cell in zip(names, row, strict=True)}
+            | {f"{name} below": cell.below for name, cell in zip(names, row, strict=True)}
+            for row in rows
+        ]
+    return pd.DataFrame(found).fillna("")

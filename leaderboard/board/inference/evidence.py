@@ -30,12 +30,16 @@ class SettingGap:
         first, second: names of the schedules.
         difference: mean over models, images and tasks.
         p: two-sided, over models and images.
+        error: standard error of the difference.
+        freedom: its degrees of freedom.
     """
 
     first: str
     second: str
     difference: float
     p: float
+    error: float
+    freedom: float
 
 
 @dataclass(frozen=True)
@@ -105,4 +109,5 @@ def _gap(areas: Areas, tasks: Sequence[str], first: str, second: str) -> Setting
     difference = population_of(
         [np.subtract(areas[task][first], areas[task][second], dtype=np.float64) for task in tasks]
     )
-    return SettingGap(first, second, difference.value, difference.p)
+    spread = difference.estimate
+    return SettingGap(first, second, difference.value, difference.p, spread.error, spread.freedom)

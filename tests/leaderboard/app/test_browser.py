@@ -10,7 +10,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -121,33 +120,68 @@ def _select(page: Page, label: str, option: str) -> None:
 def test_ranking_by_another_number_is_part_of_the_address(desk: Page, address: str) -> None:
     _open(desk, f"{address}/?{SPEC}")
     desk.get_by_text("Together", exact=True).click()
-    desk.wait_for_url("**track=Together**")
+    desk.wait_for_url("**track=all**")
     _settle(desk)
-    desk.get_by_text("Rank by something else").click()
-    _select(desk, "Rank by", "Dense accuracy ↑")
+    desk.get_by_text("Columns, other numbers").click()
+    _select(desk, "Rank by", "Dense accuracy (chance-corrected) ↑")
     desk.get_by_text("Ranked by Dense accuracy").wait_for()
     query = parse_qs(urlsplit(desk.url).query)
-    assert query["track"] == ["Together"]
-    assert query["by"] == ["Dense accuracy ↑"]
+    assert query["track"] == ["all"]
+    assert query["by"] == ["robustness/dense"]
     shared = desk.url
     _open(desk, shared)
     desk.get_by_text("Ranked by Dense accuracy").wait_for()
+    _open(desk, f"{address}/?{SPEC}&track=Together")  # as links were written before
+    desk.get_by_role("columnheader", name="Track").wait_for()
 
 
-def test_a_row_opens_its_submission(desk: Page, address: str) -> None:
-    _open(desk, f"{address}/?{SPEC}&track=Together")
-    link = desk.get_by_role("link", name="Open this submission")
-    for _ in range(5):  # a table that is still finding its place is missed
-        box = desk.locator('[data-testid="stDataFrame"]').first.bounding_box()
-        assert box is not None
-        desk.mouse.click(box["x"] + 17, box["y"] + 38 + 17)  # the selection box of the first row
-        with suppress(PlaywrightTimeout):
-            link.wait_for(timeout=15_000)  # a second click would take the first one back
-            break
-    link.click()
-    desk.wait_for_url("**/submission?**submission=supcon**")
-    _settle(desk)
+def test_a_name_leads_to_its_submission_and_the_board_stays(desk: Page, address: str) -> None:
+    _open(desk, f"{address}/?{SPEC}&track=all")
+    desk.get_by_role("link", name="supcon", exact=True).click()
+    desk.wait_for_url("**/submission?spec=digits-1.0+%28smoke%29&track=all&submission=supcon")
     desk.get_by_text("make evaluate SUBMISSION=supcon SPEC=digits").wait_for()
+    for page in ("Curves", "Claims", "Leaderboard"):  # a shared link used to lose its board at the next click
+        desk.get_by_role("link", name=page, exact=True).click()
+        desk.wait_for_url("**spec=digits-1.0+%28smoke%29&track=all&submission=supcon")
+        _settle(desk)
+
+
+def test_back_undoes_one_choice_after_another(desk: Page, address: str) -> None:
+    _open(desk, f"{address}/?{SPEC}")
+    desk.get_by_text("Together", exact=True).click()
+    desk.wait_for_url("**track=all")
+    _settle(desk)
+    for name in ("supcon", "simclr"):
+        desk.get_by_label(f"Pick {name}", exact=True).check()
+        desk.wait_for_url(f"**pick={name}")
+        _settle(desk)
+    assert desk.get_by_label("Pick supcon", exact=True).is_checked()
+    desk.get_by_text("Picked: supcon, simclr").wait_for()
+    desk.go_back()
+    desk.get_by_text("Picked: supcon", exact=True).wait_for()
+    desk.go_back()
+    desk.get_by_text("Tick rows").wait_for()
+    assert not desk.get_by_label("Pick supcon", exact=True).is_checked()
+    desk.go_back()
+    desk.get_by_role("heading", name="No labels:").wait_for()
+
+
+def test_picked_rows_go_to_compare_and_to_curves(desk: Page, address: str) -> None:
+    _open(desk, f"{address}/?{SPEC}&pick=supervised&pick=simclr")
+    desk.get_by_role("link", name="Compare the first two").click()
+    desk.get_by_text("simclr is more robust than supervised.").wait_for()
+    _open(desk, f"{address}/?{SPEC}&pick=supervised&pick=simclr")
+    desk.get_by_role("link", name="Draw their curves").click()
+    desk.wait_for_url("**submissions=supervised&submissions=simclr")
+
+
+def test_a_part_of_the_grid_is_always_named_and_one_click_clears_it(desk: Page, address: str) -> None:
+    """It used to stay active unseen in a closed expander."""
+    _open(desk, f"{address}/?{SPEC}&schedules=early")
+    desk.get_by_text("Only a part of the grid is ranked: early").wait_for()
+    desk.get_by_role("button", name="Rank the whole grid").click()
+    desk.get_by_text("Only a part of the grid").wait_for(state="detached")
+    assert "schedules" not in desk.url
 
 
 def test_the_ranking_downloads_as_csv(desk: Page, address: str) -> None:
@@ -166,7 +200,7 @@ def test_two_submissions_can_be_compared_by_address(desk: Page, address: str) ->
 
 def test_a_forgotten_image_opens_by_click_and_by_address(desk: Page, address: str) -> None:
     _open(desk, f"{address}/examples?{SPEC}&submission=simclr")
-    desk.get_by_role("button", name="→").nth(1).click()
+    desk.locator(".gallery button").nth(1).click()
     desk.wait_for_url("**example=*")
     _settle(desk)
     sentence = desk.get_by_text("Dense models say").last.inner_text()

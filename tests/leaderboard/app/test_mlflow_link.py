@@ -157,7 +157,7 @@ def test_the_page_asks_mlflow_only_on_request(home: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(projection, "find", counting)
     app = AppTest.from_file(str(APP), default_timeout=60)
     app.query_params["submission"] = "simclr"
-    app.run().switch_page("pages/submission.py").run()
+    app.run().switch_page("views/submission.py").run()
     assert not app.exception
     assert asked == []
     app.toggle(key="mlflow").set_value(True).run().run()

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from benchmark.recording.archive import outcomes_path, signature_path
 from benchmark.recording.signing_keys import SigningKey
+from tests.leaderboard.html_tables import served_ranking
 from tests.leaderboard.records import HOSTILE_NAMES, Knobs, add_outcomes, evaluation, shelve, write_signed
 
 APP = Path(__file__).resolve().parents[3] / "leaderboard" / "app" / "main.py"
@@ -28,7 +29,7 @@ def visit(store: Path, monkeypatch: pytest.MonkeyPatch) -> Visit:
         app.query_params.update({"spec": "digits-1.0 (smoke)"} | query if home == store else query)
         app.run()
         if page != "ranking":
-            app.switch_page(f"pages/{page}.py").run()
+            app.switch_page(f"views/{page}.py").run()
         assert not app.exception, app.exception
         return app
 
@@ -36,7 +37,7 @@ def visit(store: Path, monkeypatch: pytest.MonkeyPatch) -> Visit:
 
 
 def _table(app: AppTest) -> pd.DataFrame:
-    return app.dataframe(key="table").value
+    return served_ranking(app)
 
 
 def _frame_with(app: AppTest, column: str) -> pd.DataFrame:
@@ -63,20 +64,21 @@ def test_every_page_opens_on_an_empty_store_and_says_what_to_do(
 def test_the_board_ranks_within_tracks_and_then_together(visit: Visit) -> None:
     app = visit()
     table = _table(app)
-    labels = table[table["track"] == "Labels"]
-    assert labels["submission"].tolist() == ["supcon", "supervised"]
-    assert table[table["submission"] == "simclr"]["rank"].tolist() == ["1"]
+    assert table["Submission"].tolist()[:3] == ["supcon", "supervised", "simclr"]
+    assert table[table["Submission"] == "simclr"]["Rank"].tolist() == ["1"]
+    assert "Track" not in table
     app.segmented_control(key="track").set_value("all").run()
     together = _table(app)
-    assert together["submission"].tolist()[:3] == ["supcon", "simclr", "supervised"]
-    ranked = [name for name, rank in zip(together["submission"], together["rank"], strict=True) if rank != "–"]
+    assert together["Track"].tolist()[:3] == ["Labels", "No labels", "Labels"]
+    assert together["Submission"].tolist()[:3] == ["supcon", "simclr", "supervised"]
+    ranked = [name for name, rank in zip(together["Submission"], together["Rank"], strict=True) if rank != "–"]
     assert ranked[-1] == "random_init"
 
 
 def test_an_incomplete_evaluation_shows_its_reason_and_no_rank(visit: Visit) -> None:
     app = visit()
-    (row,) = _table(app).query("submission == 'vicreg'").to_dict("records")
-    assert (row["rank"], row["note"]) == ("–", "2 of 126 runs failed: submission, timeout")
+    (row,) = _table(app).query("Submission == 'vicreg'").to_dict("records")
+    assert (row["Rank"], row["Submission below"]) == ("–", "not ranked: 2 of 126 runs failed: submission, timeout")
     assert _frame_with(app, "Reason")["Reason"].tolist() == ["submission", "timeout"]
 
 
@@ -97,10 +99,10 @@ def test_only_signed_records_are_shown_and_every_bad_one_is_named_with_its_reaso
     edited.write_text(edited.read_text().replace("0.97", "0.99"))
     signature_path(unsigned).unlink()
     write_signed(stranger, evaluation(Knobs("stranger")), SigningKey("unisolated", Ed25519PrivateKey.generate()))
-    app = visit(home=tmp_path)
+    app = visit(home=tmp_path, columns="signed")
     table = _table(app)
-    assert table["submission"].tolist() == ["good"]
-    assert table["signed"].tolist() == ["this machine"]
+    assert table["Submission"].tolist() == ["good"]
+    assert table["Signed by"].tolist() == ["this machine"]
     assert any("3 records are not shown" in each.label for each in app.expander)
     why = {line["Record"].split("/")[1]: line["Why"] for line in _frame_with(app, "Why").to_dict("records")}
     assert why[edited.name] == "the record was changed after signing"
@@ -117,7 +119,7 @@ def test_a_record_edited_while_the_board_is_open_disappears_and_comes_back(
     assert len(_table(app)) == 2
     signature = signature_path(first).read_bytes()
     signature_path(first).unlink()
-    assert _table(app.run())["submission"].tolist() == ["second"]
+    assert _table(app.run())["Submission"].tolist() == ["second"]
     signature_path(first).write_bytes(signature)
     assert len(_table(app.run())) == 2
 
@@ -131,8 +133,8 @@ def test_a_key_that_is_no_longer_trusted_takes_its_records_along(
     monkeypatch.setenv("FMN_TRUSTED_KEYS", str(trusted))
     (path,) = shelve(tmp_path, evaluation(Knobs("theirs")))
     write_signed(path, evaluation(Knobs("theirs")), key)
-    app = visit(home=tmp_path)
-    assert _table(app)["signed"].tolist() == ["<b>Lab</b>"]
+    app = visit(home=tmp_path, columns="signed")
+    assert _table(app)["Signed by"].tolist() == ["<b>Lab</b>"]
     shown = visit("submission", home=tmp_path)
     assert any(f"Signed by   <b>Lab</b>, key {key.public.id}" in each.value for each in shown.text)
     trusted.write_text("keys: []")
@@ -147,7 +149,7 @@ def test_a_key_that_is_no_longer_trusted_takes_its_records_along(
 def test_the_board_can_be_ranked_by_another_number(visit: Visit) -> None:
     app = visit(track="all")
     app.selectbox(key="by").set_value("robustness/dense").run()
-    assert _table(app)["submission"].tolist()[0] == "supervised"
+    assert _table(app)["Submission"].tolist()[0] == "supervised"
     assert any("Dense accuracy" in each.value for each in app.caption)
 
 
@@ -155,21 +157,20 @@ def test_a_part_of_the_grid_can_be_ranked_alone(visit: Visit) -> None:
     app = visit(track="all")
     app.multiselect(key="schedules").set_value(["early"]).run()
     table = _table(app)
-    assert "selection/score" in table
-    values = table["selection/score"].dropna().tolist()
+    values = [float(text) for text in table["Score of the selection"] if text != "–"]
     assert values[:-1] == sorted(values[:-1], reverse=True)
     assert any("Score of the selection" in each.value for each in app.caption)
 
 
 def test_hostile_names_stay_text_in_the_table(visit: Visit) -> None:
-    names = set(_table(visit())["submission"])
+    names = set(_table(visit())["Submission"])
     assert set(HOSTILE_NAMES) <= names
 
 
 def test_another_specification_is_another_board(visit: Visit) -> None:
     app = visit()
     app.selectbox(key="spec").set_value("cifar10-mini-1.0 (qualification)").run()
-    assert _table(app)["submission"].tolist() == ["simclr"]
+    assert _table(app)["Submission"].tolist() == ["simclr"]
     assert any("Qualification tier" in each.value for each in app.caption)
 
 
@@ -245,12 +246,13 @@ def test_methods_quotes_the_metrics_own_words(visit: Visit) -> None:
 
 def test_forgotten_images_can_be_opened_one_by_one(visit: Visit) -> None:
     app = visit("examples", submission="simclr")
-    assert any("PIEs" in each.value for each in app.caption)
+    assert any("simclr forgets " in each.value for each in app.text)
     assert not app.info
-    second = [each for each in app.button if (each.key or "").startswith("open")][1]
-    second.click().run()
+    second = app.selectbox(key="example").options[1]
+    app.query_params["example"] = second
+    app.run()
     assert not app.exception
-    assert app.selectbox(key="example").value == int((second.key or "").removeprefix("open"))
+    assert app.selectbox(key="example").value == int(second)
     assert any("other submissions" in each.value for each in app.text)
     everything = len(app.selectbox(key="example").options)
     label = app.selectbox(key="class").options[1]
@@ -294,7 +296,7 @@ def test_shipped_records_are_shown_unless_the_same_evaluation_is_at_home(
     monkeypatch.setenv("FMN_RESULTS", str(results))
     shelve(results, evaluation(Knobs("both")), evaluation(Knobs("shipped")))
     shelve(home, evaluation(Knobs("both")))
-    table = _table(visit(home=home))
-    assert dict(zip(table["submission"], table["isolation"], strict=True)) == {
+    table = _table(visit(home=home, columns="isolation"))
+    assert dict(zip(table["Submission"], table["Isolation"], strict=True)) == {
         "both": "none", "shipped": "none, shipped"
     }  # fmt: skip

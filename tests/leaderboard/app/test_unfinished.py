@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from benchmark.recording.status import EvaluationStatus, Unfinished
 from leaderboard.app.unfinished import INTERRUPTED, progress
+from tests.leaderboard.html_tables import served_ranking
 from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve
 from tests.recording.test_status import FACTS, at_work, keep
 
@@ -27,7 +28,7 @@ def visit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Visit:
         app.query_params.update(query)
         app.run()
         if page != "ranking":
-            app.switch_page(f"pages/{page}.py").run()
+            app.switch_page(f"views/{page}.py").run()
         assert not app.exception, app.exception
         return app
 
@@ -62,7 +63,7 @@ def test_a_running_and_an_interrupted_evaluation_are_shown_unranked_with_their_n
         assert f"{hostile} on [x](javascript:1)" in shown
         elsewhere = [each.value for each in (*app.markdown, *app.caption, *app.subheader, *app.title)]
         assert not any(hostile in text for text in elsewhere)
-        assert app.dataframe(key="table").value["submission"].tolist() == ["simclr"]
+        assert served_ranking(app)["Submission"].tolist() == ["simclr"]
 
 
 def test_without_anything_in_progress_nothing_is_said(visit: Visit, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from benchmark.recording.record import EvaluationRecord, Failure
 from benchmark.scoring.score_math import area_over_compression
 from benchmark.scoring.statistics.models_and_images import difference_of
 from leaderboard.board.board import Board, assemble, condense
-from leaderboard.board.claims import Claim, areas, claim_frame, claims
+from leaderboard.board.claims import Claim, areas, claims
 from leaderboard.board.inference.evidence import Evidence, evidence_of
+from leaderboard.text.claim_table import claim_frame
 from tests.leaderboard.records import SIGNER, SPARSITIES, Knobs, evaluation
 
 KNOBS = (
@@ -74,6 +76,10 @@ def test_every_planned_test_is_there_once_with_the_p_value_of_scipy_and_of_holm(
             sides = [[naive_area(record, side, seed) for seed in range(len(score[name]))] for side in (a, b)]
             expected[kind, name, a, b] = ttest_rel(*sides).pvalue  # pyright: ignore
     assert {(c.kind, c.path, c.first, c.second): c.p for c in found} == pytest.approx(expected, rel=1e-6)
+    tested: Any = ttest_ind(score["simclr"], score["supcon"], equal_var=False)
+    bounds = tested.confidence_interval(0.95)
+    pair = next(c for c in found if (c.first, c.second) == ("simclr", "supcon"))
+    assert (pair.difference - pair.margin, pair.difference + pair.margin) == pytest.approx(tuple(bounds), rel=1e-6)
     weights = [0.8 / 3 if kind == "submissions" else 0.2 / 12 for kind, *_ in expected]
     holm = dict(zip(expected, naive_holm(list(expected.values()), weights), strict=True))
     assert {(c.kind, c.path, c.first, c.second): c.p_holm for c in found} == pytest.approx(holm, rel=1e-6)
@@ -82,10 +88,15 @@ def test_every_planned_test_is_there_once_with_the_p_value_of_scipy_and_of_holm(
 
 
 def test_a_claim_names_the_more_robust_side_only_where_it_holds() -> None:
-    claim = Claim("submissions", "a", "supcon", "simclr", 0.02, 0.01, 0.04, 3)
-    assert claim_frame([claim], {"a": "first"}, 0.05)["verdict"].tolist() == ["supcon is more robust"]
+    claim = Claim("submissions", "a", "supcon", "simclr", 0.02, 0.01, 0.04, 3, margin=0.015)
+    seen = ["better", "worse", "difference", "interval", "verdict"]
+    assert claim_frame([claim], {"a": "first"}, 0.05)[seen].to_numpy().tolist() == [
+        ["supcon", "simclr", 0.02, "+0.0050 to +0.0350", "holds"]
+    ]
     turned = replace(claim, difference=-0.02)
-    assert claim_frame([turned], {"a": "first"}, 0.05)["verdict"].tolist() == ["simclr is more robust"]
+    assert claim_frame([turned], {"a": "first"}, 0.05)[seen].to_numpy().tolist() == [
+        ["simclr", "supcon", 0.02, "+0.0050 to +0.0350", "holds"]
+    ]
     assert claim_frame([claim], {"a": "first"}, 0.03)["verdict"].tolist() == ["not separated"]
 
 
@@ -95,6 +106,17 @@ def test_models_that_do_not_vary_give_no_claim() -> None:
     found = run_claims(board_of(*map(evaluation, (first, same, other))))
     between = {(claim.first, claim.second): claim.p for claim in found if claim.kind == "submissions"}
     assert between == {("a", "b"): 1.0, ("a", "c"): 1.0, ("b", "c"): 1.0}
+
+
+def test_the_interval_of_a_claim_over_models_and_images_is_that_of_the_comparison() -> None:
+    """What Claims says of a pair is what Compare says of it."""
+    rng = np.random.default_rng(0)
+    board = board_of(*(evaluation(Knobs(name=name)) for name in ("a", "b")))
+    evidence = dict(zip(board.entries, (evidence_for(rng, 0.5), evidence_for(rng, 0.52)), strict=True))
+    [pair] = (c for c in run_claims(replace(board, evidence=evidence)) if c.kind == "submissions")
+    first, second = (each.score for each in evidence.values())
+    low, high = difference_of(first, second).interval(0.95)
+    assert (pair.difference - pair.margin, pair.difference + pair.margin) == pytest.approx((low, high), rel=1e-9)
 
 
 def evidence_for(rng: np.random.Generator, mean: float, images: int = 300) -> Evidence:

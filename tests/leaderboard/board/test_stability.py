@@ -36,7 +36,9 @@ def test_the_stability_table_names_everybody_not_separated_from_the_best() -> No
     ranking = rows(groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
     columns = columns_of([row.entry for row in ranking])
     found = leaders(ranking, {"robustness/dense": columns["robustness/dense"]}, ROBUSTNESS_SCORE)
-    assert found.to_dict("records") == [{"by": "Dense accuracy ↑", "leaders": "a, b", "agreement": pytest.approx(1)}]
+    assert found.to_dict("records") == [
+        {"by": "Dense accuracy (chance-corrected) ↑", "leaders": "a, b", "agreement": pytest.approx(1)}
+    ]
 
 
 READINGS = ["robustness score", "penalty 0.0001", "penalty 0.01", "kNN in place of the probe", "early alone",
@@ -121,3 +123,9 @@ def test_two_submissions_are_laid_side_by_side_reading_by_reading() -> None:
     assert dict(zip(frame["reading"], frame["ahead"], strict=True)) == {
         name: "not measured" if name.startswith(("penalty", "kNN", "score per")) else "y" for name in READINGS
     }
+
+
+def test_nobody_is_ahead_where_both_are_exactly_zero() -> None:
+    """The second was named as ahead."""
+    frame = reading_frame(("a", {"score": 0.0, "kNN": 0.2}), ("b", {"score": 0.0, "kNN": 0.1}))
+    assert dict(zip(frame["reading"], frame["ahead"], strict=True)) == {"score": "neither", "kNN": "a"}

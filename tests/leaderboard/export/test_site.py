@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import judge
 from leaderboard.export.published_board import PUBLISHER
 from leaderboard.export.site import NothingToShow, Written, export
-from tests.leaderboard.html_tables import PageReader, Shown, read_page
+from tests.leaderboard.html_tables import PageReader, Shown, read_page, served_ranking
 from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve
 
 APP = Path(__file__).resolve().parents[3] / "leaderboard" / "app" / "main.py"
@@ -53,10 +52,10 @@ def pages(site: Path) -> dict[str, PageReader]:
 def _served(store: Path, label: str, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, AppTest]:
     monkeypatch.setenv("FMN_HOME", str(store))
     app = AppTest.from_file(str(APP), default_timeout=60)
-    app.query_params.update({"spec": label, "intervals": "true"})
+    app.query_params.update({"spec": label})
     app.run()
     assert not app.exception
-    return app.dataframe(key="table").value, app
+    return served_ranking(app), app
 
 
 def _exported(pages: dict[str, PageReader], label: str) -> list[list[Shown]]:
@@ -71,29 +70,18 @@ def _exported(pages: dict[str, PageReader], label: str) -> list[list[Shown]]:
 def test_the_exported_table_is_the_served_one_row_by_row(
     store: Path, pages: dict[str, PageReader], label: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rank intervals, tie groups, order, every number and every interval, as shown."""
+    """Places, tie groups, order, every number and every interval, as shown."""
     served, _ = _served(store, label, monkeypatch)
-    metrics = [name for name in served.columns if f"{name} interval" in served.columns]
     rows = _exported(pages, label)
-    assert len(rows) == len(served)
-    expectations: list[dict[str, Any]] = served.to_dict("records")  # pyright: ignore[reportAssignmentType]
-    for row, expected in zip(rows, expectations, strict=True):
-        rank, name, score, _, *others = row
-        assert rank.text == expected["rank"]
-        assert rank.below.removeprefix("ties ") == expected["ties"]
-        assert name.text == expected["submission"]
-        assert name.below.removeprefix("not ranked: ") == expected["note"]
-        assert len(others) == len(metrics) - 1 + 4
-        for cell, metric in zip([score, *others], metrics, strict=False):
-            value = expected[metric]
-            digits = 2 if metric.startswith("cost/") else 3
-            assert cell.text == ("–" if math.isnan(value) else f"{value:.{digits}f}")
-            assert cell.below == expected[f"{metric} interval"]
-        models, isolation, signed, date = others[-4:]
-        assert (models.text, isolation.text, date.text) == (
-            str(expected["models"]), expected["isolation"], expected["date"]
-        )  # fmt: skip
-        assert (signed.text, expected["signed"]) == (PUBLISHER, "this machine")
+    assert len(served.columns) == 2 * 8
+    assert [[cell.text for cell in row] for row in rows] == served.iloc[:, :8].to_numpy().tolist()
+    assert [[cell.below for cell in row] for row in rows] == served.iloc[:, 8:].to_numpy().tolist()
+
+
+def test_the_larger_table_of_an_export_says_who_signed(pages: dict[str, PageReader]) -> None:
+    rows = pages["index.html"].tables["More columns, digits-1.0 (smoke)"]
+    signed = [cell.text for cell in rows[0]].index("Signed by")
+    assert {row[signed].text for row in rows[1:]} == {PUBLISHER}
 
 
 @pytest.mark.parametrize("label", ARENAS)
@@ -104,13 +92,12 @@ def test_the_exported_data_have_the_served_numbers_to_the_last_digit(
     document = json.loads((site / "data/ranking.json").read_text())
     (arena,) = (each for each in document["arenas"] if each["label"] == label)
     rows: list[dict[str, Any]] = [row for track in arena["tracks"].values() for row in track]
-    assert [row["submission"] for row in rows] == served["submission"].tolist()
-    for metric in (name for name in served.columns if f"{name} interval" in served.columns):
-        got = [row["numbers"].get(metric, {}).get("value", math.nan) for row in rows]
-        assert got == pytest.approx(served[metric].astype(float).tolist(), rel=0, abs=0, nan_ok=True)
-    assert [row["ties"] for row in rows] == served["ties"].tolist()
+    assert [row["submission"] for row in rows] == served["Submission"].tolist()
+    got = [row["numbers"].get("robustness/score", {}).get("value") for row in rows]
+    assert ["–" if value is None else f"{value:.3f}" for value in got] == served.iloc[:, 2].tolist()
+    assert [f"ties {row['ties']}" if row["ties"] else "" for row in rows] == served["Rank below"].tolist()
     texts = [f"{row['best']}" if row["best"] == row["worst"] else f"{row['best']}–{row['worst']}" for row in rows]
-    assert [text if text != "None" else "–" for text in texts] == served["rank"].tolist()
+    assert [text if text != "None" else "–" for text in texts] == served["Rank"].tolist()
     said = next(each.value for each in app.caption if each.value.startswith("Ranked by"))
     assert arena["intervals_resample"] in said
     assert f"{arena['better']} is better" in said
@@ -135,7 +122,7 @@ def test_the_page_of_a_submission_has_every_number_of_every_cell(pages: dict[str
     page = pages[next(row["page"] for row in digits if row["submission"] == "simclr")]
     (cells,) = (rows for label, rows in page.tables.items() if label.startswith("Every number of every cell"))
     assert len(cells) - 1 == len(record.cells)
-    accuracy = [cell.text for cell in cells[0]].index("Linear-probe accuracy\u00a0↑")
+    accuracy = [cell.text for cell in cells[0]].index("Linear-probe accuracy (raw)\u00a0↑")
     for row, cell in zip(cells[1:], record.cells, strict=True):
         estimate = cell.metrics["linear/accuracy"]
         assert estimate.value is not None
@@ -157,8 +144,8 @@ def test_every_page_runs_nothing_asks_nobody_and_shows_names_literally(pages: di
     allowed = {
         "a", "body", "code", "details", "div", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "head",
         "header", "html", "li", "line", "link", "main", "meta", "nav", "p", "path", "polygon", "polyline", "pre",
-        "section", "small", "span", "strong", "style", "summary", "svg", "table", "tbody", "td", "text", "th", "thead",
-        "title", "tr", "ul",
+        "circle", "section", "small", "span", "strong", "style", "summary", "svg", "table", "tbody", "td", "text", "th",
+        "thead", "title", "tr", "ul",
     }  # fmt: skip
     for name, page in pages.items():
         assert {tag for tag, _ in page.tags} <= allowed, name

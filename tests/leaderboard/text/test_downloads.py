@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from dataclasses import replace
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.board import assemble, condense
+from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.standings import Row, arenas, columns_of, competitors, rows, summary_scores
 from leaderboard.text.downloads import as_bibtex, as_csv, as_json
 from tests.leaderboard.records import HOSTILE_NAMES, SIGNER, Knobs, evaluation
@@ -41,3 +44,22 @@ def test_bibtex_entries_stay_balanced_whatever_the_name() -> None:
     assert unescaped.count("{") == unescaped.count("}")
     assert text.count("@misc{") == len(HOSTILE_NAMES) + 2
     assert "\n@article" not in text
+
+
+def test_a_number_without_an_interval_downloads_without_one() -> None:
+    """It was written as an interval of width zero: a certainty that nobody measured."""
+    (row,) = _ranking("a")
+    exact = replace(row, scores={**row.scores, "cost/device_time": IntervalEstimate(0.5, 0.5, 0.5)})
+    (line,) = csv.DictReader(io.StringIO(as_csv([exact], ["cost/device_time"])))
+    assert [line[f"cost/device_time{part}"] for part in ("", " low", " high")] == ["0.5", "", ""]
+    (found,) = json.loads(as_json([exact], columns_of([exact.entry])))["rows"]
+    assert found["numbers"]["cost/device_time"] == {"value": 0.5, "low": None, "high": None}
+
+
+def test_a_citation_key_stays_when_ranks_change_and_the_benchmark_has_an_entry() -> None:
+    def keys(text: str) -> list[str]:
+        return re.findall(r"@[a-z]+{([^,]*),", text)
+
+    ranking = _ranking("b", "a")
+    assert keys(as_bibtex(ranking[::-1])) == ["forget-me-not", *keys(as_bibtex(ranking))[:0:-1]]
+    assert len(set(keys(as_bibtex(ranking)))) == 3

@@ -14,21 +14,23 @@ from markupsafe import Markup
 
 @dataclass(frozen=True)
 class Heading:
-    """Of a column; `about` explains it."""
+    """Of a column; `about` explains it, and a wide one is left out where the screen is narrow."""
 
     text: str
     about: str = ""
     is_number: bool = False
+    is_wide: bool = False
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: a text, a smaller line below it, an address within the site, or a drawing instead of the text."""
+    """One cell: a text, a drawing, a smaller line below them, an address, and the name that a box in it picks."""
 
     text: str = ""
     below: str = ""
     href: str = ""
     drawing: Markup | None = None
+    pick: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
+from leaderboard.app.address import link_parameters
 from leaderboard.app.attachments import warn_of_altered_files
 from leaderboard.app.column_config import cell_columns
 from leaderboard.app.controls import Scene, name_rejected, open_scene, pick_submission
+from leaderboard.app.drawing import draw
 from leaderboard.app.forgetting_views import show_classes, show_map
 from leaderboard.app.legend import show_legend
 from leaderboard.app.mlflow_link import whereabouts
@@ -22,7 +26,10 @@ from leaderboard.figures.lines import levels, lines_of_submission
 from leaderboard.text.facts import (
     ABOUT_HEADLINES,
     HEADLINES,
+    MEANINGS,
     cell_frame,
+    cost_sentence,
+    data_sentence,
     evaluation_label,
     facts_frame,
     headline_note,
@@ -50,7 +57,6 @@ def show_head(scene: Scene, entry: Entry) -> None:
     ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
                    evidence=scene.snapshot.board.evidence)
     standing = next((row.standing for row in ranking if row.entry.path == entry.path), None)
-    st.text(one_line(entry.description, 1000) or "No description.")
     if address := web_address(entry.paper):
         st.link_button("Paper", address, icon=":material/article:")
     mention_unfinished(entry.submission)
@@ -64,22 +70,28 @@ def show_head(scene: Scene, entry: Entry) -> None:
         if standing and standing.rank:
             ranked = sum(row.standing.rank is not None for row in ranking if row.entry.supervision == entry.supervision)
             st.metric("Rank in its track", standing.rank_text, f"of {ranked}", delta_color="off", delta_arrow="off",
-                      border=True, width=168)  # fmt: skip
+                      border=True, width=190)  # fmt: skip
         for name in HEADLINES:
             score, column = mine.get(name, {}).get(entry.path), describe(name, columns)
             if score and column:
                 low_high = headline_note(name, score, entry.num_models)
                 st.metric(inert(heading(column)), f"{score.value:.3f}", low_high, delta_color="off", delta_arrow="off",
-                          border=True, width=168)  # fmt: skip
+                          border=True, width=190, help=f"{MEANINGS[name]}.")  # fmt: skip
     st.caption(ABOUT_HEADLINES)
 
 
 def show_reproduction(entry: Entry, record: EvaluationRecord) -> None:
-    """Show the command and the digest that must match, and where the record and its MLflow run are."""
-    st.subheader("Reproduce")
-    st.text("Train and score it again, from nothing, and compare with this record; or evaluate it as your own:")
-    st.code(f"{repeat_command(entry.path)}\n{reproduce_command(record)}", language="bash", wrap_lines=True)
-    st.text(f"Code digest {entry.digest}\nEvaluation  {entry.evaluation_key}\nRecord      {entry.path}\n"
+    """Say what it cost and which data it needs, with the commands that measure it again."""
+    with st.container(border=True, key="reproduce"):
+        st.text(f"{cost_sentence(record)} {data_sentence(record)}", wrap=True)
+        st.caption("Train and score it again, from nothing, and compare with this record; or evaluate it as your own:")
+        st.code(f"{repeat_command(entry.path)}\n{reproduce_command(record)}", language="bash", wrap_lines=True)
+
+
+def show_identity(entry: Entry) -> None:
+    """Show the digests that must match, who signed them, and where its MLflow run is."""
+    st.text(f"Code digest {entry.digest}\nEvaluation  {entry.evaluation_key}\n"
+            f"Record      {one_line('/'.join(Path(entry.path).parts[-2:]))}\n"
             f"Signed by   {one_line(entry.signed_by, 60)}, key {entry.key_id}; check it with: fmn verify", wrap=True)
     show_mlflow(entry)
 
@@ -107,8 +119,8 @@ def show_numbers(scene: Scene, entry: Entry, record: EvaluationRecord, task: str
     if accuracy and lines:
         references = levels([entry], task)
         show_legend(lines)
-        st.altair_chart(curves(lines, references, heading(accuracy), limits(lines, references)), key="its_curves",
-                        alt="Accuracy against sparsity by schedule")  # fmt: skip
+        draw(curves(lines, references, heading(accuracy), limits(lines, references)), "its_curves",
+             "Accuracy against sparsity by schedule")  # fmt: skip
     st.text("Every number of the whole submission")
     number = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(summary_frame(record, columns), hide_index=True, key="summary", alt="Numbers of the whole submission",
@@ -137,7 +149,7 @@ def show_training(record: EvaluationRecord) -> None:
     """Draw the training loss of every cell, as the record holds it."""
     if any(run.loss_curve for run in record.runs):
         st.caption("Mean training loss per epoch over the models of a cell; dense, and the sparsest cell per schedule.")
-        st.altair_chart(training_curves(record.runs), key="training", alt="Training loss by epoch")
+        draw(training_curves(record.runs), "training", "Training loss by epoch")
     else:
         st.caption("This record holds no training curve.")
 
@@ -160,11 +172,13 @@ def page() -> None:
     """Lay out the page."""
     scene = open_scene("Submission", "Everything that was measured, what it cost, and how to measure it again.")
     entry = choose(scene)
-    show_head(scene, entry)
     record = full_record(entry.path, entry.created)
     if record is None:
         st.info("The record of this evaluation is gone. Reload the page.", icon=":material/refresh:")
         return
+    st.text(one_line(entry.description, 1000) or "No description.", wrap=True)
+    show_reproduction(entry, record)
+    show_head(scene, entry)
     warn_of_altered_files(entry)
     task = entry.tasks[0]
     if len(entry.tasks) > 1:
@@ -179,7 +193,8 @@ def page() -> None:
         show_map(entry, record, task)
     with classes:
         show_classes(entry, record, task)
-        st.page_link("pages/examples.py", label="The images that it forgets", icon=":material/image_search:")
+        st.page_link("views/examples.py", label="The images that it forgets", icon=":material/image_search:",
+                     query_params=link_parameters(submission=entry.name))  # fmt: skip
     with runs:
         show_runs(record)
     with training:
@@ -195,7 +210,7 @@ def page() -> None:
         st.code(pretty(record.environment), language="json")
         st.text("Specification")
         st.code(pretty(record.spec), language="json", height=300)
-    show_reproduction(entry, record)
+    show_identity(entry)
     name_rejected(scene.snapshot)
 
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from leaderboard.export.svg import curve_panel, ticks
 from leaderboard.figures.charts import Level, Line, limits
+from leaderboard.markup.svg import curve_panel, ticks
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,31 @@ from __future__ import annotations
 import streamlit as st
 
 from benchmark.datasets.image_set import ImageSet
+from benchmark.printable import counted
 from benchmark.recording.record import EvaluationRecord
 from benchmark.shipped import command_words
+from leaderboard.app.address import kept
 from leaderboard.app.attachments import outcomes_of, pictures_of, readings_of, warn_of_altered_files
-from leaderboard.app.controls import URL, Scene, open_scene, pick_submission
-from leaderboard.app.forgetting_views import NO_OUTCOMES, chart, class_names
+from leaderboard.app.controls import Scene, open_scene, pick_submission
+from leaderboard.app.drawing import draw
+from leaderboard.app.forgetting_views import NO_OUTCOMES, class_names
 from leaderboard.app.open_board import full_record
+from leaderboard.app.picture_gallery import EXAMPLE, show_gallery
 from leaderboard.board.board import DENSE, Entry
-from leaderboard.board.exemplars import Exemplar, also_forgotten_by, exemplars, reading_rows, tied_share, votes
+from leaderboard.board.exemplars import (
+    PIE_FLOOR,
+    Exemplar,
+    also_forgotten_by,
+    exemplars,
+    reading_rows,
+    tied_share,
+    votes,
+)
 from leaderboard.board.predictions import CellKey, Predictions
-from leaderboard.board.wording import inert, one_line, percent
+from leaderboard.board.standings import cell_value
+from leaderboard.board.wording import one_line, percent
 from leaderboard.figures.class_figures import vote_bars
+from leaderboard.markup.gallery import gallery_html
 from leaderboard.reading.pictures import enlarge
 
 MAX_SHOWN = 48
@@ -36,39 +50,24 @@ def choose_cell(entry: Entry, outcomes: dict[CellKey, Predictions]) -> CellKey |
     schedules = [s for s in (*entry.schedules, *entry.controls) if any(key[:2] == (task, s) for key in outcomes)]
     if not schedules:
         return None
-    schedule = st.selectbox("Schedule", schedules, key="schedule", bind=URL, width=200) or schedules[0]
+    schedule = st.selectbox("Schedule", schedules, width=200, **kept("schedule", schedules, schedules[0]))
+    schedule = schedule or schedules[0]
     levels = sorted(key[2] for key in outcomes if key[:2] == (task, schedule))
-    sparsity = st.selectbox("Sparsity", levels, index=len(levels) - 1, key="sparsity", bind=URL, format_func=percent,
-                            width=130)  # fmt: skip
+    sparsity = st.selectbox("Sparsity", levels, format_func=percent, width=130,
+                            **kept("sparsity", levels, levels[-1], percent))  # fmt: skip
     return task, schedule, sparsity or levels[-1]
 
 
 def choose_class(found: list[Exemplar], names: dict[str, str]) -> list[Exemplar]:
     """Let people look at the images of one true class only."""
     present = sorted({each.label for each in found})
-    label = st.selectbox("True class", [ALL, *map(str, present)], key="class", bind=URL, width=160,
-                         format_func=lambda each: names.get(str(each), str(each)))  # fmt: skip
+    options = [ALL, *map(str, present)]
+
+    def named(label: str) -> str:
+        return names.get(label, label)
+
+    label = st.selectbox("True class", options, width=160, format_func=named, **kept("class", options, ALL, named))
     return found if label in (None, ALL) else [each for each in found if str(each.label) == label]
-
-
-def _open(example: int) -> None:
-    st.session_state["example"] = example
-
-
-def show_gallery(found: list[Exemplar], pictures: ImageSet | None, names: dict[str, str]) -> None:
-    """Show the forgotten images, the most strongly forgotten first; each has a button that opens it."""
-    shown = found[:MAX_SHOWN]
-    with st.container(horizontal=True, gap="small"):
-        for each in shown:
-            with st.container(width=104, gap=None):
-                if pictures is not None:
-                    st.image(enlarge(pictures.images[each.example], 96), width=96)
-                before, after = (names.get(str(label), str(label)) for label in (each.dense, each.pruned))
-                st.button(f"{inert(one_line(before, 8))} → {inert(one_line(after, 8))}", key=f"open{each.example}",
-                          on_click=_open, args=(each.example,), width=96,
-                          help=f"Test image {each.example}: strength {each.strength:+.2f}")  # fmt: skip
-    if len(found) > MAX_SHOWN:
-        st.caption(f"The {MAX_SHOWN} most strongly forgotten of {len(found)}; choose a class to see others.")
 
 
 def show_one(
@@ -77,22 +76,17 @@ def show_one(
 ) -> None:  # fmt: skip
     """Enlarge one image and show what both populations say of it."""
     by_place = {each.example: each for each in found}
-    if st.session_state.get("example") not in by_place:
-        st.session_state.pop("example", None)
-    example = st.selectbox("Test image", list(by_place), key="example", bind=URL, width=160)
-    each = by_place.get(example, found[0])
+    places = list(by_place)
+    each = by_place[st.selectbox("Test image", places, width=160, **kept(EXAMPLE, places, places[0])) or places[0]]
     label, before, after = (names.get(str(c), str(c)) for c in (each.label, each.dense, each.pruned))
-    picture, numbers = st.columns([1, 2])
-    with picture:
-        if pictures is not None:
-            st.image(enlarge(pictures.images[each.example], 320), width=280)
-        st.text(f"True class {label}. Dense models say {before}, pruned ones {after}.")
-        if each.label != each.dense:
-            st.text("The dense models were wrong about it, too.")
-    with numbers:
-        chart(vote_bars(votes(*cells, each.example, names)), "votes", "What the models say, dense beside pruned")
-        show_readings(entry, key, each.example)
-        show_others(scene, entry, key, each.example, cells[0])
+    st.text(f"True class {label}. Dense models say {before}, pruned ones {after}.", wrap=True)
+    if each.label != each.dense:
+        st.text("The dense models were wrong about it, too.")
+    if pictures is not None:
+        st.image(enlarge(pictures.images[each.example], 220), width=220)
+    draw(vote_bars(votes(*cells, each.example, names)), "votes", "What the models say, dense beside pruned")
+    show_others(scene, entry, key, each.example, cells[0])
+    show_readings(entry, key, each.example)
 
 
 def show_readings(entry: Entry, key: CellKey, example: int) -> None:
@@ -130,6 +124,25 @@ def _pictures(record: EvaluationRecord | None, task: str, dense: Predictions) ->
     return pictures
 
 
+def show_share(
+    scene: Scene, entry: Entry, key: CellKey, cells: tuple[Predictions, Predictions], count: int
+) -> None:
+    """Say how many images are forgotten, beside the share that changes without any pruning."""
+    total, models = len(cells[0].label_N), len(cells[1].predicted_KN)
+    floor = cell_value(scene.snapshot.board, entry, key, PIE_FLOOR)
+    st.text(f"{one_line(entry.name, 60)} forgets {count} of {counted(total, 'test image')} ({count / total:.1%}) when "
+            f"pruned to {percent(key[2])} ({one_line(key[1], 40)}){_beside(floor)}.", wrap=True)  # fmt: skip
+    st.caption(
+        f"Forgotten (a PIE): the modal prediction of {models} pruned models differs from that of the dense ones. Ties "
+        f"go to the lowest class; {tied_share(*cells):.1%} of the images have one, so that another rule would name "
+        "others. Below each: what the dense models say → what the pruned ones say. Click a picture."
+    )
+
+
+def _beside(floor: float | None) -> str:
+    return "" if floor is None else f"; two halves of the dense models differ on {floor:.1%} without any pruning"
+
+
 def page() -> None:
     """Lay out the page."""
     scene = open_scene("Examples", "The images that pruning forgets, the most strongly forgotten first.")
@@ -145,22 +158,20 @@ def page() -> None:
         names = class_names(record, key[0]) if record else {}
         every = exemplars(*cells)
         found = choose_class(every, names)
-    total = len(cells[0].label_N)
-    st.caption(
-        f"{len(every)} of {total} test images ({len(every) / total:.1%}) are PIEs: the modal prediction of "
-        f"{len(cells[1].predicted_KN)} models pruned to {percent(key[2])} differs from that of the dense ones. Ties go "
-        f"to the lowest class; {tied_share(*cells):.1%} of the images have one, so that another rule would name other "
-        "PIEs. Written below each: what the dense models say → what the pruned ones say."
-    )
+    show_share(scene, entry, key, cells, len(every))
     if not found:
         st.info("No image is forgotten here. A larger sparsity forgets more.", icon=":material/check_circle:")
         return
     pictures = _pictures(record, key[0], cells[0])
-    detail, gallery = st.container(border=True), st.container()
-    with gallery:
-        show_gallery(found, pictures, names)
-    with detail:
+    left, right = st.columns([3, 2])
+    with right, st.container(border=True):
         show_one(scene, entry, key, found, cells, pictures, names)
+    with left:
+        chosen = st.session_state.get(EXAMPLE)
+        images = None if pictures is None else pictures.images
+        show_gallery(gallery_html(found[:MAX_SHOWN], images, names, chosen=chosen))
+        if len(found) > MAX_SHOWN:
+            st.caption(f"The {MAX_SHOWN} most strongly forgotten of {len(found)}; choose a class to see others.")
 
 
 page()

@@ -7,15 +7,21 @@ from dataclasses import dataclass
 import streamlit as st
 
 from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
-from leaderboard.app.controls import URL, Scene, open_scene, pick_submissions
+from leaderboard.app import address
+from leaderboard.app.address import kept
+from leaderboard.app.controls import Scene, open_scene, pick_submissions
+from leaderboard.app.drawing import draw
 from leaderboard.app.legend import show_legend
 from leaderboard.board.board import Entry
 from leaderboard.board.standings import columns_of, describe, rows, summary_scores
 from leaderboard.board.wording import heading, inert, one_line
 from leaderboard.figures.charts import Level, Line, curves, limits
 from leaderboard.figures.lines import curve_metrics, levels, lines_of_schedule, lines_of_submission
+from leaderboard.figures.palette import looks
 
 PANELS_PER_ROW = 3
+USUAL, MAX_DRAWN = 6, 12
+"""How many submissions are drawn at first, and at most: as many as there are colours."""
 VIEWS = {"schedules": "One panel per schedule", "submissions": "One panel per submission"}
 
 
@@ -37,19 +43,24 @@ def choose(scene: Scene) -> Choice:
     board, everybody = scene.snapshot.board, list(scene.entries.values())
     scores = summary_scores(board, [entry.path for entry in everybody])
     ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
-    names = pick_submissions([row.entry.name for row in ranking], default=6)
+    ordered = [row.entry.name for row in ranking]
+    picked = [name for name in address.picks() if name in scene.entries]
+    names = pick_submissions(ordered, list(dict.fromkeys([*picked, *ordered]))[: max(USUAL, len(picked))], MAX_DRAWN)
     described = columns_of(everybody)
     metrics = {name: column for name in curve_metrics(board, everybody) if (column := describe(name, described))}
     tasks = sorted({task for entry in everybody for task in entry.tasks})
+    titles = {name: heading(column) for name, column in metrics.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        metric = st.selectbox("Metric", list(metrics), format_func=lambda name: heading(metrics[name]), key="metric",
-                              bind=URL, width=300)  # fmt: skip
-        task = st.selectbox("Task", tasks, key="task", bind=URL, width=220) if len(tasks) > 1 else tasks[0]
-        view = st.segmented_control("View", list(VIEWS), default="schedules", required=True, key="view", bind=URL,
-                                    format_func=VIEWS.__getitem__)  # fmt: skip
+        metric = st.selectbox(
+            "Metric", list(metrics), format_func=titles.__getitem__, width=300,
+            **kept("metric", list(metrics), next(iter(metrics), None), titles.__getitem__),
+        )  # fmt: skip
+        task = st.selectbox("Task", tasks, width=220, **kept("task", tasks, tasks[0])) if len(tasks) > 1 else tasks[0]
+        view = st.segmented_control("View", list(VIEWS), required=True, format_func=VIEWS.__getitem__,
+                                    **kept("view", list(VIEWS), "schedules", VIEWS.__getitem__))  # fmt: skip
     with st.container(horizontal=True):
-        controls = st.toggle("Random-pruning control (dashed)", value=True, key="controls", bind=URL)
-        references = st.toggle("Raw pixels and untrained encoders", value=True, key="references", bind=URL)
+        controls = st.toggle("Random-pruning control (dashed)", **kept("controls", [True, False], True))
+        references = st.toggle("Raw pixels and untrained encoders", **kept("references", [True, False], True))
     st.caption(f"{inert(metrics[metric].description)} Bands: intervals as recorded. Sparsity is spaced by log2 of the "
                "compression ratio, as the robustness score weighs it.")  # fmt: skip
     return Choice([scene.entries[name] for name in names], task or tasks[0], metric, heading(metrics[metric]),
@@ -58,7 +69,7 @@ def choose(scene: Scene) -> Choice:
 
 def panels(scene: Scene, choice: Choice) -> dict[str, list[Line]]:
     """Make the lines of every panel, by title."""
-    board, looks = scene.snapshot.board, scene.looks
+    board, shown = scene.snapshot.board, looks([entry.name for entry in choice.entries])
     if choice.view == "submissions":
         made = {
             one_line(entry.name, 60): lines_of_submission(board, entry, choice.task, choice.metric, choice.controls)
@@ -70,7 +81,7 @@ def panels(scene: Scene, choice: Choice) -> dict[str, list[Line]]:
         schedules = list(dict.fromkeys([*ranked, *alone]))
         made = {
             schedule: lines_of_schedule(
-                board, choice.entries, looks, choice.task, schedule, choice.metric, choice.controls
+                board, choice.entries, shown, choice.task, schedule, choice.metric, choice.controls
             )
             for schedule in schedules
         }
@@ -89,8 +100,8 @@ def show(choice: Choice, made: dict[str, list[Line]]) -> None:
         for place, title in zip(places, titles[start : start + PANELS_PER_ROW], strict=False):
             with place:
                 st.text(title)
-                st.altair_chart(curves(made[title], references, choice.title, low_high), key=f"panel-{title}",
-                                alt=f"{choice.title} against sparsity, {title}")  # fmt: skip
+                draw(curves(made[title], references, choice.title, low_high), f"panel-{title}",
+                     f"{choice.title} against sparsity, {title}")  # fmt: skip
 
 
 def page() -> None:

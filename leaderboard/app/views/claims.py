@@ -6,19 +6,15 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from leaderboard.app.controls import URL, Scene, open_scene
-from leaderboard.board.claims import SECTIONS, Claim, Kind, claim_frame, claims
-from leaderboard.board.stability import SENSITIVITY, neighbouring_orders, order_frame
-from leaderboard.board.standings import competitors
+from leaderboard.app.address import kept
+from leaderboard.app.controls import Scene, open_scene
+from leaderboard.app.planned_tests import claims_of, orders_of
+from leaderboard.board.claims import SECTIONS, Claim, Kind
+from leaderboard.board.stability import SENSITIVITY, order_frame
+from leaderboard.text.claim_table import claim_frame
+from leaderboard.text.headline import verdict_sentence
 
 MAX_ROWS = 500
-
-
-@st.cache_data(max_entries=8, show_spinner="Testing ...")
-def _claims(_scene: Scene, label: str, stamp: int) -> list[Claim]:
-    del label, stamp  # they are the key
-    everybody = competitors(_scene.snapshot.board, _scene.arena, "all")
-    return claims(_scene.snapshot.board, [entries[0] for entries in everybody.values()])
 
 
 def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], level: float) -> None:
@@ -28,17 +24,18 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
     if not mine:
         return
     st.subheader(title)
-    holding = sum(claim.p_holm <= level for claim in mine)
-    st.caption(f"{how} {holding} of {len(mine)} differences hold after Holm's correction.")
+    st.text(verdict_sentence(kind, mine, level), wrap=True)
+    st.caption(f"{how} Who is ahead stands first. A heading sorts: by difference, the closest pairs come first.")
     frame = claim_frame(mine[:MAX_ROWS], names, level)
     if kind == "submissions":
         frame = frame.drop(columns="submission")
     st.dataframe(
         frame, hide_index=True, key=f"claims_{kind}", alt=title,
         column_config={
-            "submission": "Submission", "first": "First", "second": "Second", "verdict": "Verdict",
+            "submission": "Submission", "better": "Keeps more", "worse": "Keeps less", "verdict": "Verdict",
+            "interval": st.column_config.TextColumn("Interval", help="Of this difference alone."),
             "over": st.column_config.TextColumn("About", help="What the test takes as a sample."),
-            "difference": st.column_config.NumberColumn("First - second", format="%+.4f", help="In robustness score."),
+            "difference": st.column_config.NumberColumn("Difference", format="%.4f", help="In robustness score."),
             "p_holm": st.column_config.NumberColumn("p (Holm)", format="%.2g",
                                                     help=f"Adjusted for all {mine[0].family} tests of this board."),
             "p": st.column_config.NumberColumn("p alone", format="%.2g", help="As if it were the only test."),
@@ -50,8 +47,7 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
 
 def show_orders(scene: Scene) -> None:
     """Say of neighbours in the ranking whether their order survives other readings."""
-    everybody = competitors(scene.snapshot.board, scene.arena, "all")
-    found = neighbouring_orders(scene.snapshot.board, [entries[0] for entries in everybody.values()])
+    found = orders_of(scene)
     if not found:
         return
     st.subheader("Does the order survive other readings?")
@@ -65,7 +61,7 @@ def show_orders(scene: Scene) -> None:
 def page() -> None:
     """Lay out the page."""
     scene = open_scene("Claims", "Every planned test of this board, under one multiplicity plan.")
-    found = _claims(scene, scene.label, len(scene.snapshot.board.seeds))
+    found = claims_of(scene)
     if not found:
         st.info("A test takes two models per population and a complete grid.", icon=":material/balance:")
         return
@@ -78,9 +74,10 @@ def page() -> None:
         "A claim is about models and test images of this kind; where the areas per image are not at hand it is about "
         "models only, and says so."
     )
-    chosen = st.multiselect("Submissions", sorted(scene.groups), key="submissions", bind=URL, placeholder="All")
+    chosen = st.multiselect("Submissions", sorted(scene.groups), placeholder="All",
+                            **kept("submissions", sorted(scene.groups), [], many=True))
     shown = set(chosen or scene.groups)
-    kept = [
+    mine = [
         claim
         for claim in found
         if ({claim.first, claim.second} if claim.kind == "submissions" else {entries[claim.path].name}) <= shown
@@ -88,7 +85,7 @@ def page() -> None:
     ]
     names = {path: entry.name for path, entry in entries.items()}
     for kind in SECTIONS:
-        show_section(kind, kept, names, level)
+        show_section(kind, mine, names, level)
     show_orders(scene)
 
 

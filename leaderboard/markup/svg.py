@@ -1,4 +1,4 @@
-"""The figures of an exported site, as inline SVG in the theme's text colour. It knows no record and no page.
+"""Figures of tables and pages, as inline SVG in the text colour of the page. It knows no record and no page.
 
 Made as a tree of elements, so that foreign text stays text. Altair draws the same figures on the served board, with
 the same colours and markers; there a browser needs scripts for it, here it needs nothing.
@@ -42,6 +42,18 @@ def interval_bar(interval: IntervalEstimate, limits: Range, look: Look, label: s
     place = _add(svg, "svg", x=_share(interval.value, limits), y="12", overflow="visible", class_="place")
     _add(place, "path", d=_MARKS[look.marker], stroke=look.colour, stroke_width="2",
          **({"fill": look.colour} if ranked else {"class_": "hollow"}))  # fmt: skip
+    return _markup(svg)
+
+
+def interval_in_row(interval: IntervalEstimate, limits: Range, label: str) -> Markup:
+    """Draw a value with its interval for a cell of a table, on a scale that all rows share."""
+    svg = _svg(label, viewBox="0 0 92 12", width="92", height="12", class_="score")
+    bounds = interval.low, interval.value, interval.high
+    low, place, high = (f"{4 + 84 * _fraction(each, limits):.1f}" for each in bounds)
+    _add(svg, "line", x1="0", x2="92", y1="6", y2="6", class_="grid")
+    _add(svg, "line", x1=low, x2=high, y1="6", y2="6", stroke="currentColor", stroke_width="3", stroke_linecap="round",
+         stroke_opacity="0.55")  # fmt: skip
+    _add(svg, "circle", cx=place, cy="6", r="3.5", fill="currentColor")
     return _markup(svg)
 
 

@@ -6,16 +6,18 @@ import streamlit as st
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.scoring.statistics.power import MAX_MODELS
+from leaderboard.app.address import kept
 from leaderboard.app.attachments import outcomes_of, warn_of_altered_files
-from leaderboard.app.controls import URL, Scene, open_scene
+from leaderboard.app.controls import Scene, open_scene
+from leaderboard.app.drawing import draw
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.comparison import Comparison, compare, device_hours
 from leaderboard.board.inference.sensitivity import BY_SCORE, NOT_MEASURED, survival
 from leaderboard.board.stability import SENSITIVITY, reading_frame, readings_of
 from leaderboard.board.standings import competitors, rows, summary_scores
-from leaderboard.board.wording import duration, one_line, percent
+from leaderboard.board.wording import duration, one_line, p_value, percent
 from leaderboard.figures.charts import Level, Line, curves, limits
-from leaderboard.figures.palette import OKABE_ITO
+from leaderboard.figures.palette import COLOURS
 
 
 @st.cache_data(max_entries=64, show_spinner="Comparing ...")
@@ -36,8 +38,8 @@ def choose(scene: Scene) -> tuple[Entry, Entry] | None:
         st.info("Comparing takes two submissions under this specification.", icon=":material/compare_arrows:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first = st.selectbox("First", names, index=0, key="first", bind=URL, width=250)
-        second = st.selectbox("Second", names, index=1, key="second", bind=URL, width=250)
+        first = st.selectbox("First", names, width=250, **kept("first", names, names[0]))
+        second = st.selectbox("Second", names, width=250, **kept("second", names, names[1]))
     if first == second:
         st.info("Choose two different submissions.", icon=":material/compare_arrows:")
         return None
@@ -57,6 +59,8 @@ def show_verdict(first: Entry, second: Entry, comparison: Comparison) -> None:
             st.text(f"{better} is more robust than {worse}.")
         else:
             st.text(f"{names[0]} and {names[1]} are not separated.")
+        p = "" if comparison.p is None else f"p {_equals(p_value(comparison.p))} for this pair alone"
+        st.text("; ".join(filter(None, (p, _together(comparison), _shared(comparison)))) + ".", wrap=True)
         st.metric("Difference in robustness score (first - second)", f"{score.value:+.4f}",
                   f"{score.low:+.4f} to {score.high:+.4f}", delta_color="off", delta_arrow="off")  # fmt: skip
     about = (
@@ -71,6 +75,26 @@ def show_verdict(first: Entry, second: Entry, comparison: Comparison) -> None:
         show_power(first, second, comparison)
     elif not separated:
         st.caption("The difference could be nothing, so nobody can say how many models would separate them.")
+
+
+def _equals(text: str) -> str:
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _together(comparison: Comparison) -> str:
+    holds = "holds" if comparison.holds else "does not hold"
+    return f"with every pair of the board sharing one error it {holds}"
+
+
+def _shared(comparison: Comparison) -> str:
+    """Say of the sparsest cells how much both forget in common, beside what chance would give."""
+    if not comparison.overlaps:
+        return ""
+    key = max(comparison.overlaps, key=lambda each: each[2])
+    found = comparison.overlaps[key]
+    chance = "" if found.jaccard_by_chance is None else f" ({found.jaccard_by_chance:.2f} by chance)"
+    overlap = "none" if found.jaccard is None else f"{found.jaccard:.2f}{chance}"
+    return f"of what either forgets at {percent(key[2])} ({one_line(key[1], 40)}), both forget {overlap}"
 
 
 def show_power(first: Entry, second: Entry, comparison: Comparison) -> None:
@@ -119,7 +143,7 @@ def show_differences(comparison: Comparison, ranked: tuple[str, ...]) -> None:
             (key[2], d) for key, d in comparison.cells.items() if key[0] == task and key[1] in (DENSE, schedule)
         )
         points = [(sparsity, d.value, d.low, d.high) for sparsity, d in cells]
-        lines.append(Line(one_line(schedule, 40), OKABE_ITO[place % len(OKABE_ITO)], "circle", points))
+        lines.append(Line(one_line(schedule, 40), COLOURS[place % len(COLOURS)], "circle", points))
     levels = [Level("no difference", 0.0)]
     low_high = limits(lines, levels)
     for start in range(0, len(lines), 3):
@@ -127,7 +151,7 @@ def show_differences(comparison: Comparison, ranked: tuple[str, ...]) -> None:
             with place:
                 st.text(line.name)
                 chart = curves([line], levels, "Accuracy, first - second", low_high, height=260)
-                st.altair_chart(chart, key=f"difference-{line.name}", alt=f"Difference by sparsity, {line.name}")
+                draw(chart, f"difference-{line.name}", f"Difference by sparsity, {line.name}")
     st.caption("Bands hold at each point alone, not for a whole curve: with many cells a few exclude zero by chance.")
 
 

@@ -1,0 +1,47 @@
+"""The planned tests of a board and the orders of its neighbours, computed once for all visitors."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from leaderboard.app.controls import Scene
+from leaderboard.board.board import Entry
+from leaderboard.board.claims import Claim, claims
+from leaderboard.board.inference.sensitivity import Survival
+from leaderboard.board.stability import neighbouring_orders
+from leaderboard.board.standings import competitors
+
+Key = tuple[tuple[str, str, str], ...]
+
+
+def claims_of(scene: Scene) -> list[Claim]:
+    """Return every planned test of the board, most certain first."""
+    return _claims(scene, _key(scene))
+
+
+def orders_of(scene: Scene) -> list[Survival]:
+    """Return whether the order of every two neighbours survives other readings."""
+    return _orders(scene, _key(scene))
+
+
+def _key(scene: Scene) -> Key:
+    """Name the evaluations that a board holds; another record, or another signature of it, is another key."""
+    everybody = competitors(scene.snapshot.board, scene.arena)
+    return tuple((entry.path, entry.created, entry.signed_at) for group in everybody.values() for entry in group)
+
+
+@st.cache_data(max_entries=8, show_spinner="Testing ...")
+def _claims(_scene: Scene, key: Key) -> list[Claim]:
+    del key
+    return claims(_scene.snapshot.board, _counting(_scene))
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading in other ways ...")
+def _orders(_scene: Scene, key: Key) -> list[Survival]:
+    del key
+    return neighbouring_orders(_scene.snapshot.board, _counting(_scene))
+
+
+def _counting(scene: Scene) -> list[Entry]:
+    """Return the evaluations that count, of all tracks."""
+    return [group[0] for group in competitors(scene.snapshot.board, scene.arena).values()]

@@ -1,0 +1,44 @@
+"""Claims as a table for people: who is ahead comes first, the effect is positive and has its interval. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from leaderboard.board.claims import Claim
+from leaderboard.board.wording import one_line
+
+HOLDS, OPEN = "holds", "not separated"
+
+
+def claim_frame(found: Sequence[Claim], names: Mapping[str, str], level: float) -> pd.DataFrame:
+    """Tabulate claims, those of one submission together, and within it the most certain first.
+
+    Args:
+        found: the claims, most certain first.
+        names: name of the submission by path.
+        level: a claim holds where its adjusted p-value is at most this.
+
+    Returns:
+        submission (empty for a pair of submissions), better, worse, difference (at least 0), interval (text),
+        p_holm, p, over, verdict.
+    """
+    whose = {claim.path: one_line(names[claim.path], 60) for claim in found}
+    columns = ["submission", "better", "worse", "difference", "interval", "p_holm", "p", "over", "verdict"]
+    rows = [
+        {"submission": "" if claim.kind == "submissions" else whose[claim.path], "better": one_line(claim.winner, 60),
+         "worse": one_line(claim.loser, 60), "difference": abs(claim.difference), "interval": _interval(claim),
+         "p_holm": claim.p_holm, "p": claim.p, "over": claim.over,
+         "verdict": HOLDS if claim.p_holm <= level else OPEN}
+        for claim in found
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns).sort_values("submission", kind="stable", ignore_index=True)
+
+
+def _interval(claim: Claim) -> str:
+    if math.isnan(claim.margin):
+        return ""
+    effect = abs(claim.difference)
+    return f"{effect - claim.margin:+.4f} to {effect + claim.margin:+.4f}"
