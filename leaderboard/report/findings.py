@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,14 @@ from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.predictions import CellKey, Predictions, cell_key
 from leaderboard.report.effects import Cell, SharedMistakes, kept_influence, shared_mistakes
 from leaderboard.report.verdicts import Judged, Test, Verdict, all_effects, any_effect, judge, of_board
+
+CLAIMS = {
+    "a": "At high sparsity, contrastive learning loses more than cross-entropy",
+    "b": "Misclassified examples are largely unique to a method and schedule",
+    "c": "The schedule of pruning matters",
+    "d": "Early pruning hurts most",
+}
+"""The founding study's claims (Corti et al. 2022, arXiv 2207.00200), in this report's words."""
 
 REFERENCE = "supervised"
 """The submission that trains by cross-entropy."""
@@ -48,12 +57,16 @@ class Method:
     Attributes:
         entry: its facts.
         outcomes: predictions of every cell.
-        floor: per task, accuracy of untrained encoders; () where the record does not say it.
+        floor: per task, accuracy of untrained encoders; nothing where the record does not say it.
+        spec: the specification, as the record holds it.
+        num_train: per task, number of training images.
     """
 
     entry: Entry
     outcomes: Outcomes
     floor: Mapping[str, float]
+    spec: Mapping[str, Any]
+    num_train: Mapping[str, int]
 
     def correct(self, task: str, schedule: str, sparsity: float) -> Doubles:
         """Return who got which test image right, float64 (K, N)."""
@@ -87,6 +100,15 @@ class Method:
              for task in self.entry.tasks], axis=1,
         )  # fmt: skip
 
+    def learned(self) -> float | None:
+        """Return what training added to chance-corrected accuracy, mean over tasks; None where no floor is known."""
+        if any(task not in self.floor for task in self.entry.tasks):
+            return None
+        return float(np.mean([
+            (self.correct(task, DENSE, 0.0).mean() - self.floor[task]) / (1 - self.entry.chance[task])
+            for task in self.entry.tasks
+        ]))  # fmt: skip
+
     def is_complete(self) -> bool:
         """Whether every cell has predictions of every model."""
         cells = [(DENSE, 0.0), *((name, s) for name in self.entry.schedules for s in self.entry.sparsities)]
@@ -115,6 +137,11 @@ class Findings:
     judged: tuple[Judged, ...]
     shared: Mapping[float, SharedMistakes] = field(default_factory=dict[float, SharedMistakes])
     kept: Mapping[tuple[str, str, float], TwoWayMean] = field(default_factory=dict[tuple[str, str, float], TwoWayMean])
+
+    @property
+    def num_train(self) -> int:
+        """Number of training images of all tasks."""
+        return sum(self.methods[0].num_train.values())
 
     def of_claim(self, claim: str, method: str = "") -> list[Judged]:
         """Return the tests of a claim, all or those of one method."""

@@ -97,7 +97,7 @@ def any_effect(judged: Iterable[Judged]) -> Verdict:
 
 
 def all_effects(judged: Iterable[Judged]) -> Verdict:
-    """Return the verdict of a claim that needs every one of its tests: each has to be seen, one against it denies it."""
+    """Return the verdict of a claim that needs each of its tests to be seen, and that one against it denies."""
     verdicts = [each.verdict for each in judged]
     if verdicts and all(each == "seen" for each in verdicts):
         return "seen"
