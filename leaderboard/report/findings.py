@@ -21,7 +21,7 @@ from benchmark.scoring.statistics.models_and_images import TwoWayMean, differenc
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.predictions import CellKey, Predictions, cell_key
 from leaderboard.report.effects import Cell, SharedMistakes, kept_influence, shared_mistakes
-from leaderboard.report.verdicts import Judged, Test, Verdict, all_effects, any_effect, judge, of_board
+from leaderboard.report.verdicts import Judged, PlannedTest, Verdict, all_effects, any_effect, judge, of_board
 
 CLAIMS = {
     "a": "At high sparsity, contrastive learning loses more than cross-entropy",
@@ -168,7 +168,7 @@ def find(label: str, methods: Sequence[Method], level: float) -> Findings:
         methods: all evaluations of the board that count; incomplete and untrained ones are left out.
         level: the error that all tests of the board may make together.
     """
-    mine = tuple(each for each in methods if each.entry.name != UNTRAINED and each.is_complete())
+    mine = tuple(each for each in methods if each.entry.submission != UNTRAINED and each.is_complete())
     if not mine:
         return Findings(label, (), 0.0, ())
     sparsities = mine[0].entry.sparsities
@@ -178,35 +178,35 @@ def find(label: str, methods: Sequence[Method], level: float) -> Findings:
     return Findings(label, mine, worst, tuple(judge(tests, level)), shared, _kept(mine))
 
 
-def _of_methods(methods: Sequence[Method], sparsity: float) -> Iterator[Test]:
+def _of_methods(methods: Sequence[Method], sparsity: float) -> Iterator[PlannedTest]:
     """Plan one test per contrastive method: how much less of what it learned it keeps than cross-entropy."""
-    reference = next((each for each in methods if each.entry.name == REFERENCE), None)
+    reference = next((each for each in methods if each.entry.submission == REFERENCE), None)
     baseline = reference and reference.kept(reference.entry.schedules, sparsity)
     if reference is None or baseline is None:
         return
     for each in methods:
-        kept = each.kept(each.entry.schedules, sparsity) if each.entry.name in CONTRASTIVE else None
+        kept = each.kept(each.entry.schedules, sparsity) if each.entry.submission in CONTRASTIVE else None
         if kept is not None and [part.shape[1] for part in kept] == [part.shape[1] for part in baseline]:
             effect = difference_of(population_of(baseline), population_of(kept))
             records = (reference.entry.path, each.entry.path)
-            yield Test("a", each.entry.name, effect, KEPT_MARGIN, records)
+            yield PlannedTest("a", each.entry.name, effect, KEPT_MARGIN, records)
 
 
-def _of_mistakes(methods: Sequence[Method], shared: SharedMistakes | None) -> Iterator[Test]:
+def _of_mistakes(methods: Sequence[Method], shared: SharedMistakes | None) -> Iterator[PlannedTest]:
     if shared is not None:
         above = replace(shared.unique, value=shared.unique.value - LARGELY)
         records = tuple(method.entry.path for method in methods)
-        yield Test("b", "all methods and schedules", above, UNIQUE_MARGIN, records)
+        yield PlannedTest("b", "all methods and schedules", above, UNIQUE_MARGIN, records)
 
 
-def _of_schedules(methods: Sequence[Method]) -> Iterator[Test]:
+def _of_schedules(methods: Sequence[Method]) -> Iterator[PlannedTest]:
     """Plan every pair of ranked schedules of a method: first minus second in area, models with the same seed paired."""
     for each in methods:
         areas = {name: each.areas(name) for name in each.entry.schedules}
         for first, second in combinations(each.entry.schedules, 2):
             gap = population_of([one - two for one, two in zip(areas[first], areas[second], strict=True)]).estimate
             name = f"{each.entry.name}: {first} - {second}"
-            yield Test("c", name, gap, AREA_MARGIN, (each.entry.path,))
+            yield PlannedTest("c", name, gap, AREA_MARGIN, (each.entry.path,))
 
 
 def _is_about_early(judged: Judged) -> bool:

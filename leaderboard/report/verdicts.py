@@ -20,7 +20,7 @@ Verdict = Literal["seen", "not seen", "undecided"]
 
 
 @dataclass(frozen=True)
-class Test:
+class PlannedTest:
     """One planned test.
 
     Attributes:
@@ -49,7 +49,7 @@ class Judged:
         family: how many tests there are.
     """
 
-    test: Test
+    test: PlannedTest
     p_holm: float
     level: float
     family: int
@@ -75,7 +75,7 @@ class Judged:
         return -self.test.margin <= low and high <= self.test.margin
 
 
-def judge(tests: Sequence[Test], level: float) -> list[Judged]:
+def judge(tests: Sequence[PlannedTest], level: float) -> list[Judged]:
     """Adjust all tests of a board together.
 
     Args:

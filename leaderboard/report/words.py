@@ -6,6 +6,7 @@ It owns the sentences and what stands beside what. It tests nothing: `findings.p
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from benchmark.scoring.metric_names import EXCESS_PIE, PROBE_ACCURACY, ROBUSTNESS_RETENTION
 from benchmark.scoring.statistics.models_and_images import TwoWayMean
@@ -49,13 +50,17 @@ def report(board: Board, findings: Sequence[Findings], looks: Mapping[str, Look]
         looks: how submissions are drawn.
         level: the error that all tests of a board make together.
     """
+    if not findings:
+        return [said("No board has a complete evaluation of a method that trains, with its outcomes beside it.")]
     blocks: list[Block] = [
         said(
             "All tests of a board were planned before looking and are adjusted together (Holm, level "
-            f"{level:.2g}). *Seen*: the effect is there, with the sign of the claim. *Not seen*: there is an effect of "
-            "the other sign, or it is too small to matter. *Undecided*: neither. Every number links to the records "
-            "that it comes from. Intervals are at 95 %, about models and test images, each for itself. A board is "
-            "*seen* where a method is and none is *not seen*, and the other way round."
+            f"{level:.2g}). Seen: the effect is there, with the sign of the claim. Not seen: there is an effect of "
+            "the other sign, or it is known to be too small to matter. Undecided: neither. A board says seen where a "
+            "method does and none says not seen, and the other way round. Every number links to the records that it "
+            "comes from. Intervals are at 95 %, about models and test images, each for itself; accuracies of "
+            "untrained encoders are taken as known. What the figures and tables of (b) count as forgotten, and "
+            "knowledge kept, come from the outcomes beside the records."
         ),
         Heading(2, "Verdicts"), _verdicts(findings), _boards(findings),
     ]  # fmt: skip
@@ -76,18 +81,22 @@ def _boards(findings: Sequence[Findings]) -> Block:
     rows: list[list[str | Text]] = []
     for each in findings:
         spec, entry = each.methods[0].spec, each.methods[0].entry
-        tasks = spec["tasks"]
+        tasks: list[Mapping[str, Any]] = list(spec.get("tasks", ()))
         mine = tuple(method.entry.path for method in each.methods)
         rows.append([
             each.label, ", ".join(method.entry.name for method in each.methods),
-            Text(", ".join(str(task["encoder"]["name"]) for task in tasks), mine[:1]),
-            ", ".join(str(task["dataset"].get("size", "8")) for task in tasks),
+            Text(_said_of(tasks, "encoder", "name"), mine[:1]), _said_of(tasks, "dataset", "size"),
             ", ".join(f"{each.methods[0].num_train[name]:,}" for name in entry.tasks),
-            ", ".join(str(task["training"]["epochs"]) for task in tasks),
+            _said_of(tasks, "training", "epochs"),
             percent(each.sparsity), str(entry.num_models),
         ])  # fmt: skip
     headings = ("Board", "Methods", "Network", "Pixels", "Training images", "Epochs", "Highest sparsity", "Models")
     return table(headings, rows)
+
+
+def _said_of(tasks: Sequence[Mapping[str, Any]], part: str, name: str) -> str:
+    """Write what a specification says of its tasks; a dash where it does not, as of the size of published images."""
+    return one_line(", ".join(str(task.get(part, {}).get(name, "-")) for task in tasks), 60)
 
 
 def _claim_a(board: Board, found: Findings, looks: Mapping[str, Look]) -> Iterator[Block]:

@@ -29,7 +29,7 @@ from tests.executors.submissions import write_submission
 from tests.executors.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
 
 VERBS = ["cancel", "check", "derive", "doctor", "evaluate", "export", "gc", "keys", "leaderboard", "new", "plan",
-         "rebuild-mlflow", "reproduce", "rescore", "ship", "status", "verify"]  # fmt: skip
+         "rebuild-mlflow", "report", "reproduce", "rescore", "ship", "status", "verify"]  # fmt: skip
 
 
 @dataclass(frozen=True)
