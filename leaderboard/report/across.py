@@ -33,7 +33,7 @@ def disagreement(findings: Sequence[Findings]) -> Iterator[Block]:
         for each in findings for name, sparsity, gap, records in _gaps(each)
     ]  # fmt: skip
     if rows:
-        yield said("The trend with sparsity: knowledge that cross-entropy keeps less that of the contrastive method, "
+        yield said("The trend with sparsity: knowledge that cross-entropy keeps minus that of the contrastive one, "
                    "mean of schedules. The intervals take both as unrelated, which makes them too wide.")  # fmt: skip
         yield table(("Board", "Method", "Sparsity", "Cross-entropy keeps more by"), rows)
 

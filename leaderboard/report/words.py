@@ -26,7 +26,7 @@ from leaderboard.report.verdicts import Judged
 HOW = {
     "a": "Tested on knowledge kept at the highest sparsity, averaged over schedules: (accuracy - floor) / (dense "
     "accuracy - floor), where the floor is the accuracy of untrained encoders through the same probe. The effect is "
-    "that of cross-entropy less that of the contrastive method, over models and test images. Too small to matter: "
+    "that of cross-entropy minus that of the contrastive method, over models and test images. Too small to matter: "
     ".05.",
     "b": "A model forgets an image that its dense parent gets right and it gets wrong. Of the images that one of two "
     f"models forgot, a share is forgotten by both. The effect is `unique` - {LARGELY}, where `unique` = 1 - (share of "
@@ -152,7 +152,7 @@ def _claim_b(board: Board, found: Findings, looks: Mapping[str, Look]) -> Iterat
     num_above = sum(1 - each.between > LARGELY for each in found.shared.values())
     for judged in found.of_claim("b"):
         size, p, verdict = effect(judged)
-        yield said(f"At {percent(found.sparsity)}, unique less {LARGELY}: ", size, " (p (Holm) ", p, f"): {verdict}. "
+        yield said(f"At {percent(found.sparsity)}, unique minus {LARGELY}: ", size, " (p (Holm) ", p, f"): {verdict}. "
                    f"As the study counts, without the floor, more than {LARGELY} is not shared at {num_above} of "
                    f"{len(found.shared)} sparsities.")  # fmt: skip
     shares = {

@@ -1,4 +1,4 @@
-"""What repeating a shipped record needs is said first, and what is not here ends in one sentence before any training."""
+"""What repeating a shipped record needs is said first; what is not here ends in one sentence before any training."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def test_the_needs_of_the_studys_record_are_its_pictures_its_gpu_and_its_own_set
         "  data      image_folder cifar10-jpeg, 50,000 training and 10,000 test images",
         "  device    GPU: NVIDIA H200",
         "  time      about 9 minutes on that device: 90,084 updates, and scoring",
-        "  settings  augmentation 0.5, learning_rate 0.3, projection_dim 32, temperature 0.5, weight_decay 0.0001 (of the "
-        "record, whatever the manifest says today)",
+        "  settings  augmentation 0.5, learning_rate 0.3, projection_dim 32, temperature 0.5, weight_decay 0.0001 "
+        "(of the record, whatever the manifest says today)",
         "  bits      the same where the environment and the training code, version 2, are; else within its intervals",
     ]
 

@@ -64,6 +64,18 @@ def test_the_studys_main_finding_is_seen_at_its_scale_and_early_pruning_is_not_t
     assert [row[place].text for row in verdicts.rows] == ["seen", "not seen", "seen", "not seen"]
 
 
+def test_the_first_sentence_of_results_in_the_readme_has_the_numbers_of_the_report(blocks: list[Block]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    kept = next(block for block in blocks if isinstance(block, Table) and "Cross-entropy keeps more by" in block.headings)
+    place = kept.headings.index("Mean")
+    means = {row[0].text: row[place].text.partition(" ")[0].removeprefix("0") for row in kept.rows}
+    assert f"cross-entropy keeps {means['supervised']} of what training added" in readme
+    assert f"(SupCon) {means['supcon']}**" in readme
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", readme)
+    assert pictures[0] == "docs/report/corti2022-mini-jpeg-1-0-kept.svg"
+    assert (ROOT / pictures[0]).is_file()
+
+
 def test_the_report_is_a_page_of_the_site_with_links_to_its_records(blocks: list[Block]) -> None:
     html = str(page_parts(blocks, lambda path: f"records/<{Path(path).stem}>.json"))
     assert html.count("<svg") >= 3
