@@ -10,7 +10,7 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate rescore reproduce submit receive plan check tune new image serve leaderboard export verify rebuild-mlflow docs bench test lint help clean
+.PHONY: evaluate rescore reproduce submit receive plan check tune new image serve leaderboard export report verify rebuild-mlflow docs bench test lint help clean
 
 evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
@@ -54,15 +54,19 @@ leaderboard: $(INSTALLED)  ## serve the leaderboard on localhost
 export: $(INSTALLED)  ## write the leaderboard as a static site that any web server can host: [OUT=site]
 	@$(BIN)/fmn export "$(or $(OUT),site)"
 
+report: $(INSTALLED)  ## test the founding study's claims on every board, from the records that ship: docs/report.md
+	@$(BIN)/python -m leaderboard.export.report_page docs/report.md
+
 verify: $(INSTALLED)  ## check who signed the records and that nothing was changed since: [RECORDS="FILE or FOLDER ..."] [RECOMPUTE=1]
 	@$(BIN)/fmn verify $(RECORDS) $(if $(RECOMPUTE),--recompute)
 
 rebuild-mlflow: $(INSTALLED)  ## project every record into MLflow again
 	@$(BIN)/fmn rebuild-mlflow
 
-docs: $(INSTALLED)  ## write docs/metrics.md from the metrics' docstrings, and the tables of docs/results.md from records
+docs: $(INSTALLED)  ## write docs/metrics.md from the metrics' docstrings, and the tables of docs/results.md and the report from records
 	@$(BIN)/python -m benchmark.scoring.describe docs/metrics.md
 	@$(BIN)/python -m leaderboard.export.results_page docs/results.md
+	@$(BIN)/python -m leaderboard.export.report_page docs/report.md
 
 bench: $(INSTALLED)  ## measure speed against a naive peer, about ten minutes on a quiet machine; BENCH=--help for options
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench $(BENCH)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -47,6 +47,11 @@ class Admitted:
     def under(self, specification_name: str) -> Admitted:
         """Return this submission with the hyperparameters that hold under one specification."""
         return replace(self, manifest=self.manifest.under(specification_name))
+
+    def with_hyperparameters(self, values: Mapping[str, bool | int | float | str]) -> Admitted:
+        """Return this submission with the hyperparameters of an evaluation in place of its manifest's, everywhere."""
+        changed = {"hyperparameters": dict(values), "overrides": {}, "specification_overrides": {}}
+        return replace(self, manifest=self.manifest.model_copy(update=changed))
 
 
 def admit(directory: Path, into: Path) -> Admitted:

@@ -188,6 +188,30 @@ def export(
     print(f"open {written.folder / 'index.html'}, or copy {written.folder} to any web server")
 
 
+@app.command(epilog="Examples:  fmn report   |   fmn report docs/report.md")
+def report(
+    page: Annotated[Path, typer.Argument(help="Page to write (Markdown); figures go into a folder beside it.")] = Path(
+        "report.md"
+    ),
+    trusted_keys: TrustedKeys = None,
+) -> None:
+    """Test the founding study's claims on every board, and write what comes out."""
+    from benchmark.recording.trust import load_trust
+    from benchmark.spec import UserError
+    from leaderboard.export.published_board import read_published_board
+    from leaderboard.export.report_page import write_report
+
+    trust = load_trust(trusted_keys)
+    if trust.problems:
+        raise UserError(trust.problems)
+    try:
+        num_figures = len(list(write_report(read_published_board(trust), page))) - 1
+    except OSError as error:
+        print(f"not written: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    print(f"{page}, {num_figures} figures beside it")
+
+
 @app.command(name="rebuild-mlflow", epilog="Example:  fmn rebuild-mlflow")
 def rebuild_mlflow() -> None:
     """Project every record into MLflow again."""

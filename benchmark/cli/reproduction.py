@@ -1,8 +1,13 @@
-"""`fmn reproduce`: repeats the evaluation of a record in a home of its own, and shows how far both agree."""
+"""`fmn reproduce`: repeats the evaluation of a record in a home of its own, and shows how far both agree.
+
+It says first what that needs (pictures, device, hours) and refuses in one sentence where something is not here. What is
+trained comes from the record: its specification, and its hyperparameters in place of what the manifest says today.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -11,10 +16,13 @@ from rich.text import Text
 
 from benchmark.cli.live_progress import make_reporter
 from benchmark.cli.session import Session
+from benchmark.datasets.image_folder import BY_CONTENT
+from benchmark.evaluation.preparation import Prepared
 from benchmark.executors.base import ExecutorChoice
 from benchmark.recording.agreement import Agreement, compare
 from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
+from benchmark.scoring.definitions import is_comparable
 from benchmark.spec import BenchmarkSpec, ImageFolder, Problem, UserError
 from benchmark.spec.documents.validation import parse_document
 from benchmark.store.layout import Home
@@ -33,15 +41,72 @@ def reproduce(
     record = _read(path)
     spec = parse_document(BenchmarkSpec, record.spec)
     home = Home(Home.from_environment().root / "reproduced" / record.evaluation_key[:16])
+    Console().print("\n".join(needs(record, spec)), markup=False, highlight=False, soft_wrap=True)
+    placed = _with_pictures(spec, pictures)
+    _demand_pictures(placed, home)
     with Session(executor, device, home) as session:
-        prepared = session.prepare(_with_pictures(spec, pictures), submission or record.submission.name)
+        _demand_device(record, device, session.device)
+        hyperparameters = record.submission.hyperparameters
+        prepared = session.prepare(placed, submission or record.submission.name, hyperparameters=hyperparameters)
         _demand_same_pictures(spec, prepared.spec)
+        _demand_same_data(record, prepared)
         _demand_same_code(record, prepared.admitted.code_digest)
         with make_reporter(Console()) as reporter:
             repeated, _ = session.run(prepared, reporter, train=True)
-    agreement = compare(record, repeated)
+    agreement = compare(record, repeated, partial(is_comparable, is_bound=True, made_under=record.definitions))
     Console().print(agreement_table(record, agreement))
     return agreement.holds
+
+
+def needs(record: EvaluationRecord, spec: BenchmarkSpec) -> Iterator[str]:
+    """Say what repeating an evaluation takes: data, device, and time as the record measured it."""
+    yield f"to repeat {record.submission.name} on {record.spec_identity}:"
+    for task in spec.tasks:
+        dataset = task.dataset
+        place = f" {dataset.path[:23]}" if isinstance(dataset, ImageFolder) else ""
+        counts = [facts for facts in record.datasets.values() if facts.get("name") == dataset.name]
+        said = f", {counts[0]['num_train']:,} training and {counts[0]['num_test']:,} test images" if counts else ""
+        yield f"  data      {dataset.name}{place}{said}"
+    yield f"  device    {_device(record)}"
+    cost, minutes = record.cost, (record.cost.train_s + record.cost.scoring_s) / 60
+    time = f"{minutes / 60:.1f} hours" if minutes >= 60 else f"{max(minutes, 1):.0f} minutes"
+    yield f"  time      about {time} on that device: {cost.num_updates:,} updates, and scoring"
+    settings = ", ".join(f"{name} {value}" for name, value in sorted(record.submission.hyperparameters.items()))
+    yield f"  settings  {settings or 'none'} (of the record, whatever the manifest says today)"
+    version = (record.definitions or {}).get("keys")
+    said = f"version {version}" if version else "of a version that the record does not state"
+    yield f"  bits      the same where the environment and the training code, {said}, are; else within its intervals"
+
+
+def _device(record: EvaluationRecord) -> str:
+    kind = "GPU" if record.environment.get("device") == "cuda" else "processor"
+    return f"{kind}: {record.environment.get('device_model', 'unknown')}"
+
+
+def _demand_pictures(spec: BenchmarkSpec, home: Home) -> None:
+    """Refuse before anything is imported or built where a folder of pictures is not there."""
+    for task in spec.tasks:
+        if isinstance(task.dataset, ImageFolder) and not task.dataset.path.startswith(BY_CONTENT):
+            place = home.folders.downloads / task.dataset.path
+            if not place.exists():
+                expected = f"the pictures {task.dataset.path} in FMN_DATA, or their place as --pictures PATH"
+                raise UserError([Problem("pictures", expected, f"nothing at {place}")])
+
+
+def _demand_device(record: EvaluationRecord, asked: str, got: str) -> None:
+    if record.environment.get("device") == "cuda" and got != "cuda" and asked == "auto":
+        expected = f"a GPU, as the record had ({record.environment.get('device_model', 'unknown')})"
+        raise UserError([Problem("device", expected, "none; --device cpu takes the processor, much longer")])
+
+
+def _demand_same_data(record: EvaluationRecord, prepared: Prepared) -> None:
+    for task, facts in record.datasets.items():
+        found = prepared.data[task].dataset if task in prepared.data else None
+        for split, digest in (("training", "train_digest"), ("test", "test_digest")):
+            here = "" if found is None else (found.train if split == "training" else found.test).digest
+            if found is not None and digest in facts and facts[digest] != here:
+                expected = f"the {split} images {str(facts[digest])[:16]} of the record"
+                raise UserError([Problem(f"data of {task}", expected, f"others, {here[:16]}")])
 
 
 def _read(path: Path) -> EvaluationRecord:
@@ -69,7 +134,7 @@ def _demand_same_pictures(recorded: BenchmarkSpec, here: BenchmarkSpec) -> None:
     for task, found in zip(recorded.tasks, here.tasks, strict=True):
         if isinstance(task.dataset, ImageFolder) and isinstance(found.dataset, ImageFolder):
             asked, got = task.dataset.path, found.dataset.path
-            if asked.startswith("sha256:") and asked != got:
+            if asked.startswith(BY_CONTENT) and asked != got:
                 raise UserError([Problem("--pictures", f"the pictures {asked[:23]} of the record", got[:23])])
 
 
@@ -105,4 +170,5 @@ def _words(agreement: Agreement) -> Iterator[str]:
     for name, (there, here) in agreement.environment.items():
         yield f"{name}: recorded {there}, here {here}"
     where = "and all lie within" if agreement.holds else "but some lie OUTSIDE"
-    yield f"another environment than recorded: other last digits are expected, {where} the recorded intervals"
+    yield "another environment or training code than recorded: other last digits are expected, " \
+        f"{where} the recorded intervals"

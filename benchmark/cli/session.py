@@ -6,9 +6,10 @@ import logging
 import shlex
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from benchmark.executors.base import ExecutorChoice
 from benchmark.executors.errors import ExecutorError
@@ -91,13 +92,19 @@ class Session:
     ) -> None:
         self.executor.close()
 
-    def prepare(self, spec: BenchmarkSpec, submission: str, *, download: bool = True) -> Prepared:
+    def prepare(
+        self, spec: BenchmarkSpec, submission: str, *, download: bool = True,
+        hyperparameters: Mapping[str, Any] | None = None,
+    ) -> Prepared:  # fmt: skip
         """Admit, load and plan; whatever is wrong is said in plain sentences."""
         from benchmark.evaluation.preparation import prepare
 
         directory = submission_directory(submission)
         try:
-            return prepare(spec, directory, self.home, self.executor, self.device, download=download)
+            return prepare(
+                spec, directory, self.home, self.executor, self.device, download=download,
+                hyperparameters=hyperparameters,
+            )  # fmt: skip
         except UserError:
             raise
         except ValueError as error:

@@ -66,7 +66,7 @@ class Prepared:
 
 def prepare(
     spec: BenchmarkSpec, submission: Path, home: Home, executor: Executor, device: Literal["cpu", "cuda"], *,
-    download: bool = True,
+    download: bool = True, hyperparameters: Mapping[str, Any] | None = None,
 ) -> Prepared:  # fmt: skip
     """Admit a submission, load the data and plan.
 
@@ -77,12 +77,15 @@ def prepare(
         executor: where it will run.
         device: on what.
         download: whether missing data are fetched. Without, a published dataset is planned with its published counts.
+        hyperparameters: those of an earlier evaluation, in place of what the manifest says today.
 
     Raises:
         UserError: the submission or the data are refused, with every problem.
         ValueError: the plan is impossible.
     """
     admitted = admit_a_copy(submission, home).under(spec.name)
+    if hyperparameters is not None:
+        admitted = admitted.with_hyperparameters(hyperparameters)
     tasks = {task_name(spec, index): task for index, task in enumerate(spec.tasks)}
     data: dict[str, TaskData] = {}
     facts: dict[str, DatasetFacts] = {}

@@ -5,7 +5,7 @@ Pure: two records in, an `Agreement` out. It refuses to decide which of the two 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,9 +32,10 @@ class Agreement:
 
     Attributes:
         headlines: what a board shows first.
-        on_equal_terms: whether both were made under the same environment, where every bit is promised to be the same.
+        on_equal_terms: whether both were made under the same environment and by the same version of the training code,
+            where every bit is promised to be the same.
         environment: per fact that differs, its recorded and its present value.
-        num_numbers: how many numbers of runs, cells and the summary were compared.
+        num_numbers: how many recorded numbers of runs, cells and the summary were compared.
         num_differing: how many of these are not equal in every bit.
     """
 
@@ -52,17 +53,25 @@ class Agreement:
         return all(line.verdict != "outside" for line in self.headlines)
 
 
-def compare(recorded: EvaluationRecord, repeated: EvaluationRecord) -> Agreement:
-    """Compare a record with a repetition of its evaluation."""
+def compare(
+    recorded: EvaluationRecord, repeated: EvaluationRecord, is_defined_alike: Callable[[str], bool] = lambda _: True
+) -> Agreement:
+    """Compare a record with a repetition of its evaluation.
+
+    Args:
+        recorded: the record.
+        repeated: the same again; numbers that only it has are not compared.
+        is_defined_alike: whether a number of the record means today what it meant then; others are not compared.
+    """
     first, second = dict(_numbers(recorded)), dict(_numbers(repeated))
-    names = first.keys() | second.keys()
+    names = [place for place in first if is_defined_alike(str(place[-1]))]
     missing = object()
     return Agreement(
         headlines=tuple(_headline(name, recorded, repeated) for name in HEADLINES if name in recorded.summary),
-        on_equal_terms=recorded.environment == repeated.environment,
+        on_equal_terms=recorded.environment == repeated.environment and _states(recorded) == _states(repeated),
         environment=_differences(recorded, repeated),
         num_numbers=len(names),
-        num_differing=sum(first.get(name, missing) != second.get(name, missing) for name in names),
+        num_differing=sum(first[name] != second.get(name, missing) for name in names),
     )
 
 
@@ -87,7 +96,19 @@ def _headline(name: str, recorded: EvaluationRecord, repeated: EvaluationRecord)
     return Headline(name, there, value, "within" if there.low <= value <= there.high else "outside")
 
 
+def _states(record: EvaluationRecord) -> dict[tuple[object, ...], str]:
+    """Name every trained state: version of the training code, data, hyperparameters and environment are in its name."""
+    return {(run.task, run.schedule, run.sparsity, run.seed): run.state_key for run in record.runs}
+
+
+def _key_version(record: EvaluationRecord) -> str:
+    return (record.definitions or {}).get("keys", "not stated")
+
+
 def _differences(recorded: EvaluationRecord, repeated: EvaluationRecord) -> dict[str, tuple[str, str]]:
     names = sorted(recorded.environment.keys() | repeated.environment.keys())
     pairs = {name: (recorded.environment.get(name), repeated.environment.get(name)) for name in names}
-    return {name: (str(there), str(here)) for name, (there, here) in pairs.items() if there != here}
+    found = {name: (str(there), str(here)) for name, (there, here) in pairs.items() if there != here}
+    if not found and _states(recorded) != _states(repeated):
+        found["version of the training code"] = (_key_version(recorded), _key_version(repeated))
+    return found

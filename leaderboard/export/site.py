@@ -16,8 +16,9 @@ from leaderboard.export.index_page import rejected_table, section
 from leaderboard.export.page_renderer import PageRenderer
 from leaderboard.export.published_board import read_published_board
 from leaderboard.export.record_copies import copy_record, keys_document
+from leaderboard.export.report_page import page_parts, report_blocks
 from leaderboard.export.site_folder import check_replaceable, replaced_site
-from leaderboard.export.site_paths import INDEX, KEYS, METHODS, RANKING, EntryPaths, entry_paths, stems
+from leaderboard.export.site_paths import INDEX, KEYS, METHODS, RANKING, REPORT, EntryPaths, entry_paths, stems
 from leaderboard.export.submission_page import submission_view
 from leaderboard.markup.tables import from_frame
 from leaderboard.reading.board_loader import BoardSnapshot
@@ -85,7 +86,8 @@ def export(out: Path, trust: Trust) -> Written:
     ranked = tuple((rank_arena(snapshot.board, arena, label), names[arena]) for label, arena in labels.items())
     with replaced_site(out) as folder:
         site = _Site(folder, snapshot, ranked, entry_paths(snapshot.board.entries.values()), PageRenderer())
-        num_pages = sum(1 for _ in _write_submissions(site)) + _write_methods(site) + _write_index(site)
+        num_pages = sum(1 for _ in _write_submissions(site)) + _write_methods(site)
+        num_pages += _write_index(site) + _write_report(site)
         _write_data(site)
         num_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return Written(out.resolve(), num_pages, len(snapshot.board.entries), num_bytes, (*left_out, *site.altered))
@@ -127,6 +129,12 @@ def _write_methods(site: _Site) -> int:
         "methods.html.j2", root="", rules=RULES, numbers=table, metrics=metric_docs(), submitting=SUBMITTING,
         commands=COMMANDS,
     ))  # fmt: skip
+    return 1
+
+
+def _write_report(site: _Site) -> int:
+    parts = page_parts(report_blocks(site.snapshot), lambda path: site.paths[path].record)
+    site.write(REPORT, site.pages.render("report.html.j2", root="", report=parts))
     return 1
 
 

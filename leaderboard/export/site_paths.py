@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from leaderboard.board.board import Entry
 from leaderboard.board.standings import Arena
 
-INDEX, METHODS = "index.html", "methods.html"
+INDEX, METHODS, REPORT = "index.html", "methods.html", "report.html"
 RANKING, KEYS = "data/ranking.json", "data/trusted_keys.yaml"
 _MAX_SLUG = 48
 

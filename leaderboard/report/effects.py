@@ -2,14 +2,14 @@
 
 Two effects are ratios, which no mean over models and images gives directly:
 
-- *Knowledge kept*, `kept = (a_s - f) / (a_0 - f)` with the accuracies of pruned and dense models and of untrained encoders
-  `f`. Its influence on model k and image i is `kept + (s_ki - f - kept (d_ki - f)) / (a_0 - f)`, where `s_ki` and `d_ki` say
-  whether the pruned and the dense model are right; the mean of that is `kept`, and to first order its variance is that
-  of `kept`. `f` is taken as known.
+- *Knowledge kept*, `kept = (a_s - f) / (a_0 - f)` with the accuracies of pruned and dense models and of untrained
+  encoders `f`. The influence of model k and image i on it is `kept + (s_ki - f - kept (d_ki - f)) / (a_0 - f)`, where
+  `s_ki` and `d_ki` say whether the pruned and the dense model are right. Its mean is `kept`, and to first order the
+  variance of its mean is that of `kept` (the delta method). `f` is taken as known.
 - *Shared mistakes*: of the images that one of two models forgot, the share that both did. A model forgets an image that
   its dense parent gets right and it gets wrong. `within` is over pairs of models of one cell, `between` over pairs of
-  models of two cells; `unique = 1 - between / within` is 0 where another cell shares as much as another seed, and 1 where
-  it shares nothing.
+  models of two cells. `unique = 1 - between / within` is 0 where another cell shares as much as another seed, and 1
+  where it shares nothing.
 
 Shapes: K models, N test images, C cells, M methods.
 """
@@ -136,7 +136,7 @@ def _pairs_of_one(flags_KN: Flags) -> tuple[float, float]:
 
 
 def _pairs_of_two(first_KN: Flags, second_LN: Flags, *, of_one_method: bool) -> tuple[float, float]:
-    """Return the same for models of two cells; models of one method with the same seed share a trunk and are no pair."""
+    """Return the same for models of two cells; models with the same seed of one method share a trunk: no pair."""
     first_N, second_N = (flags.sum(axis=0, dtype=np.float64) for flags in (first_KN, second_LN))
     both, num_pairs = float(first_N @ second_N), len(first_KN) * len(second_LN)
     if of_one_method:

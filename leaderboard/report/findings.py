@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,15 @@ from benchmark.scoring.statistics.models_and_images import TwoWayMean, differenc
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.predictions import CellKey, Predictions, cell_key
 from leaderboard.report.effects import Cell, SharedMistakes, kept_influence, shared_mistakes
-from leaderboard.report.verdicts import Judged, Test, Verdict, all_effects, any_effect, judge, of_board
+from leaderboard.report.verdicts import Judged, PlannedTest, Verdict, all_effects, any_effect, judge, of_board
+
+CLAIMS = {
+    "a": "At high sparsity, contrastive learning loses more than cross-entropy",
+    "b": "Misclassified examples are largely unique to a method and schedule",
+    "c": "The schedule of pruning matters",
+    "d": "Early pruning hurts most",
+}
+"""The founding study's claims (Corti et al. 2022, arXiv 2207.00200), in this report's words."""
 
 REFERENCE = "supervised"
 """The submission that trains by cross-entropy."""
@@ -48,12 +57,16 @@ class Method:
     Attributes:
         entry: its facts.
         outcomes: predictions of every cell.
-        floor: per task, accuracy of untrained encoders; () where the record does not say it.
+        floor: per task, accuracy of untrained encoders; nothing where the record does not say it.
+        spec: the specification, as the record holds it.
+        num_train: per task, number of training images.
     """
 
     entry: Entry
     outcomes: Outcomes
     floor: Mapping[str, float]
+    spec: Mapping[str, Any]
+    num_train: Mapping[str, int]
 
     def correct(self, task: str, schedule: str, sparsity: float) -> Doubles:
         """Return who got which test image right, float64 (K, N)."""
@@ -87,6 +100,15 @@ class Method:
              for task in self.entry.tasks], axis=1,
         )  # fmt: skip
 
+    def learned(self) -> float | None:
+        """Return what training added to chance-corrected accuracy, mean over tasks; None where no floor is known."""
+        if any(task not in self.floor for task in self.entry.tasks):
+            return None
+        return float(np.mean([
+            (self.correct(task, DENSE, 0.0).mean() - self.floor[task]) / (1 - self.entry.chance[task])
+            for task in self.entry.tasks
+        ]))  # fmt: skip
+
     def is_complete(self) -> bool:
         """Whether every cell has predictions of every model."""
         cells = [(DENSE, 0.0), *((name, s) for name in self.entry.schedules for s in self.entry.sparsities)]
@@ -116,6 +138,11 @@ class Findings:
     shared: Mapping[float, SharedMistakes] = field(default_factory=dict[float, SharedMistakes])
     kept: Mapping[tuple[str, str, float], TwoWayMean] = field(default_factory=dict[tuple[str, str, float], TwoWayMean])
 
+    @property
+    def num_train(self) -> int:
+        """Number of training images of all tasks."""
+        return sum(self.methods[0].num_train.values())
+
     def of_claim(self, claim: str, method: str = "") -> list[Judged]:
         """Return the tests of a claim, all or those of one method."""
         kind = "c" if claim == "d" else claim
@@ -141,7 +168,7 @@ def find(label: str, methods: Sequence[Method], level: float) -> Findings:
         methods: all evaluations of the board that count; incomplete and untrained ones are left out.
         level: the error that all tests of the board may make together.
     """
-    mine = tuple(each for each in methods if each.entry.name != UNTRAINED and each.is_complete())
+    mine = tuple(each for each in methods if each.entry.submission != UNTRAINED and each.is_complete())
     if not mine:
         return Findings(label, (), 0.0, ())
     sparsities = mine[0].entry.sparsities
@@ -151,35 +178,35 @@ def find(label: str, methods: Sequence[Method], level: float) -> Findings:
     return Findings(label, mine, worst, tuple(judge(tests, level)), shared, _kept(mine))
 
 
-def _of_methods(methods: Sequence[Method], sparsity: float) -> Iterator[Test]:
+def _of_methods(methods: Sequence[Method], sparsity: float) -> Iterator[PlannedTest]:
     """Plan one test per contrastive method: how much less of what it learned it keeps than cross-entropy."""
-    reference = next((each for each in methods if each.entry.name == REFERENCE), None)
+    reference = next((each for each in methods if each.entry.submission == REFERENCE), None)
     baseline = reference and reference.kept(reference.entry.schedules, sparsity)
     if reference is None or baseline is None:
         return
     for each in methods:
-        kept = each.kept(each.entry.schedules, sparsity) if each.entry.name in CONTRASTIVE else None
+        kept = each.kept(each.entry.schedules, sparsity) if each.entry.submission in CONTRASTIVE else None
         if kept is not None and [part.shape[1] for part in kept] == [part.shape[1] for part in baseline]:
             effect = difference_of(population_of(baseline), population_of(kept))
             records = (reference.entry.path, each.entry.path)
-            yield Test("a", each.entry.name, effect, KEPT_MARGIN, records)
+            yield PlannedTest("a", each.entry.name, effect, KEPT_MARGIN, records)
 
 
-def _of_mistakes(methods: Sequence[Method], shared: SharedMistakes | None) -> Iterator[Test]:
+def _of_mistakes(methods: Sequence[Method], shared: SharedMistakes | None) -> Iterator[PlannedTest]:
     if shared is not None:
         above = replace(shared.unique, value=shared.unique.value - LARGELY)
         records = tuple(method.entry.path for method in methods)
-        yield Test("b", "all methods and schedules", above, UNIQUE_MARGIN, records)
+        yield PlannedTest("b", "all methods and schedules", above, UNIQUE_MARGIN, records)
 
 
-def _of_schedules(methods: Sequence[Method]) -> Iterator[Test]:
+def _of_schedules(methods: Sequence[Method]) -> Iterator[PlannedTest]:
     """Plan every pair of ranked schedules of a method: first minus second in area, models with the same seed paired."""
     for each in methods:
         areas = {name: each.areas(name) for name in each.entry.schedules}
         for first, second in combinations(each.entry.schedules, 2):
             gap = population_of([one - two for one, two in zip(areas[first], areas[second], strict=True)]).estimate
             name = f"{each.entry.name}: {first} - {second}"
-            yield Test("c", name, gap, AREA_MARGIN, (each.entry.path,))
+            yield PlannedTest("c", name, gap, AREA_MARGIN, (each.entry.path,))
 
 
 def _is_about_early(judged: Judged) -> bool:

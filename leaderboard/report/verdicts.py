@@ -20,7 +20,7 @@ Verdict = Literal["seen", "not seen", "undecided"]
 
 
 @dataclass(frozen=True)
-class Test:
+class PlannedTest:
     """One planned test.
 
     Attributes:
@@ -49,7 +49,7 @@ class Judged:
         family: how many tests there are.
     """
 
-    test: Test
+    test: PlannedTest
     p_holm: float
     level: float
     family: int
@@ -75,7 +75,7 @@ class Judged:
         return -self.test.margin <= low and high <= self.test.margin
 
 
-def judge(tests: Sequence[Test], level: float) -> list[Judged]:
+def judge(tests: Sequence[PlannedTest], level: float) -> list[Judged]:
     """Adjust all tests of a board together.
 
     Args:
@@ -97,7 +97,7 @@ def any_effect(judged: Iterable[Judged]) -> Verdict:
 
 
 def all_effects(judged: Iterable[Judged]) -> Verdict:
-    """Return the verdict of a claim that needs every one of its tests: each has to be seen, one against it denies it."""
+    """Return the verdict of a claim that needs each of its tests to be seen, and that one against it denies."""
     verdicts = [each.verdict for each in judged]
     if verdicts and all(each == "seen" for each in verdicts):
         return "seen"

@@ -29,7 +29,8 @@ from tests.executors.submissions import write_submission
 from tests.executors.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
 
 VERBS = ["cancel", "check", "derive", "doctor", "evaluate", "export", "gc", "keys", "leaderboard", "new", "plan",
-         "rebuild-mlflow", "receive", "reproduce", "rescore", "ship", "status", "submit", "tune", "verify"]  # fmt: skip
+         "rebuild-mlflow", "receive", "report", "reproduce", "rescore", "ship", "status", "submit", "tune",
+         "verify"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -238,11 +239,16 @@ def test_failed_runs_are_told_with_their_reason_and_the_command_exits_with_one(
     assert all("Traceback" in run.failure.log for run in record.runs if run.failure)
 
 
-def test_a_record_is_reproduced_bit_by_bit_from_nothing(
-    fmn: Fmn, home: Path, evaluated: Evaluated, plain: Path
+def test_a_record_is_reproduced_bit_by_bit_from_nothing_whatever_the_manifest_says_today(
+    fmn: Fmn, home: Path, evaluated: Evaluated, tmp_path: Path
 ) -> None:
-    ended = fmn("reproduce", evaluated.path, "--submission", plain)
+    """The learning rate of a shipped record was not that of its manifest any more: another one was trained."""
+    tuned = {"learning_rate": 0.7, "weight_decay": 0.0}
+    today = write_submission(tmp_path / "plain", hyperparameters=tuned, overrides={"digits": {"learning_rate": 0.9}})
+    ended = fmn("reproduce", evaluated.path, "--submission", today)
     assert ended.code == 0, ended.err
+    assert "settings  learning_rate 0.1, weight_decay 0.0005 (of the record" in ended.out
+    assert ended.out.index("to repeat plain on tiny-1.0:") < ended.out.index("same environment")
     assert "same environment as recorded: every bit should be and is" in ended.out
     assert not (home / "records").exists()
     (again,) = (home / "reproduced").glob("*/records/*/*.json")

@@ -43,6 +43,24 @@ def test_one_other_bit_breaks_what_is_promised_in_the_same_environment() -> None
     assert (agreement.num_differing, agreement.holds) == (1, False)
 
 
+def test_bits_are_promised_only_where_the_training_code_is_of_the_recorded_version() -> None:
+    """The names of states hold the version of the training code, the data and the hyperparameters."""
+    runs = tuple(run.model_copy(update={"state_key": f"3{run.state_key[1:]}"}) for run in RECORD.runs)
+    agreement = compare(RECORD, RECORD.model_copy(update={"runs": runs, "definitions": {"keys": "3"}}))
+    assert not agreement.on_equal_terms
+    assert agreement.environment == {"version of the training code": ("not stated", "3")}
+    assert agreement.holds
+
+
+def test_numbers_of_other_definitions_and_new_ones_are_not_compared() -> None:
+    more = {**RECORD.summary, "later/number": Estimate(value=1.0)}
+    newer = RECORD.model_copy(update={"summary": {name: each for name, each in more.items() if name != SCORE}})
+    assert compare(RECORD, newer).num_differing == 1
+    agreement = compare(RECORD, newer, lambda name: name != SCORE)
+    assert (agreement.num_differing, agreement.holds) == (0, True)
+    assert agreement.num_numbers == compare(RECORD, RECORD).num_numbers - 1
+
+
 def test_elsewhere_the_recorded_interval_decides() -> None:
     elsewhere = {**RECORD.environment, "device_model": "another"}
     bounds = RECORD.summary[SCORE]
