@@ -20,6 +20,7 @@ from benchmark.executors.docker.limits import (
     gpu_request,
     host_config,
 )
+from benchmark.executors.docker.podman import podman_config
 from benchmark.executors.docker.watchdog import Watchdog
 from benchmark.executors.programs import MAX_ANSWER_BYTES, MAX_SHOWN_BYTES
 from benchmark.spec.canonical import digest
@@ -71,6 +72,8 @@ class Containers:
             device_requests=[gpu_request(self._info, self._gpu)] if device == "cuda" else [],
             has_own_init=role == "trainer",
         )  # fmt: skip
+        if self._engine.is_podman:
+            config = podman_config(config, self._home.root)
         labels = {**self.labels, ROLE_LABEL: role, DEADLINE_LABEL: str(time.time() + limit_s)}
         return self._engine.start(image, command, config, labels)
 

@@ -22,6 +22,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_host
 
 from benchmark.executors.docker.limits import DEADLINE_LABEL, ENVIRONMENT, NOBODY, ROLE_LABEL
+from benchmark.executors.docker.podman import is_podman
 from benchmark.executors.errors import EngineError
 from benchmark.printable import on_one_line, spelled_out_bytes
 from benchmark.settings import read_settings
@@ -131,7 +132,11 @@ class Container:
 
 
 class Engine:
-    """A Docker engine on this machine."""
+    """A Docker engine on this machine, or Podman's service, which speaks the same API.
+
+    Attributes:
+        is_podman: whether it is Podman's.
+    """
 
     def __init__(self) -> None:
         """Connect.
@@ -146,6 +151,7 @@ class Engine:
         try:
             _demand_listener(address.removeprefix("http+unix://"))
             self._client = docker.from_env(version="auto", timeout=60)
+            self.is_podman = is_podman(self._client.version())
         except _ENGINE_ERRORS as error:
             problem = f"no Docker engine answers ({_one_line(error)}); is it running, and may you use it?"
             raise EngineError(problem) from error

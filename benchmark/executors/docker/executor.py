@@ -54,7 +54,7 @@ _CLEAR_S = 60.0
 
 
 class DockerExecutor:
-    """Runs jobs in containers of a local engine.
+    """Runs jobs in containers of a local engine, Docker's or Podman's; its name and its isolation say which.
 
     Args:
         home: whose jobs; containers of other homes are left alone.
@@ -66,12 +66,11 @@ class DockerExecutor:
         ImageError: the images are missing, or hold other code than this.
     """
 
-    name = "docker"
-    isolation: Isolation = "docker"
-
     def __init__(self, home: Home, *, gpu: str = "0", limits: Limits | None = None) -> None:
         self._home, self._gpu = home, gpu
         self._engine = Engine()
+        self.isolation: Isolation = "podman" if self._engine.is_podman else "docker"
+        self.name: str = self.isolation
         try:
             info = self._engine.info()
             self._version = str(info.get("ServerVersion"))
@@ -109,7 +108,7 @@ class DockerExecutor:
     def provenance(self, device: str) -> dict[str, Any]:
         """Return the engine's version, the ids of the images' contents, and the release of Python in them."""
         return {
-            "docker_engine": self._version,
+            f"{self.name}_engine": self._version,
             "trainer_image": self._trainer.id,
             "scorer_image": self._scorer.id,
             "python": self._describe(device).python,

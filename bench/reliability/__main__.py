@@ -1,0 +1,114 @@
+"""What survives faults: kills, full disks, flipped bits, clock jumps, several dispatchers; counted over many trials.
+
+    python -m bench.reliability [--trials 200] [--only NAME] [--until 15:45] [--write docs/reliability.md]
+
+A trial is a fault in an evaluation of 20 runs, after which the same command is called until it says that all is done.
+The seed gives every trial its moment; how busy the machine is decides what is going on at that moment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.reliability.evaluation import SUBMISSIONS, Reference, Site, refer_to
+from bench.reliability.page import page, table
+from bench.reliability.systems import can_mount, clock_jumps, faketime_library, filled, read_only
+from bench.reliability.trials import Outcome, Setting, bits_flipped, killed, many_dispatchers
+
+Trial = Callable[[Setting], Outcome]
+
+KILLS: dict[str, Trial] = {
+    "dispatcher": killed("dispatcher"), "trainer": killed("trainer"), "scorer": killed("scorer"),
+    "at-once": killed("at once"),
+}  # fmt: skip
+OTHERS: dict[str, Trial] = {
+    "disk-full": filled("bytes"), "no-inodes": filled("inodes"), "read-only": read_only, "bit-flips": bits_flipped,
+    "clock": clock_jumps, "two": many_dispatchers(2), "five": many_dispatchers(5),
+}  # fmt: skip
+FAULTS = KILLS | OTHERS
+
+
+def possible() -> dict[str, Trial]:
+    """Return the faults that can be made here, by name."""
+    missing = {"disk-full", "no-inodes", "read-only"} if not can_mount() else set[str]()
+    missing |= {"clock"} if faketime_library() is None else set()
+    return {name: trial for name, trial in FAULTS.items() if name not in missing}
+
+
+def order(names: list[str], trials: int) -> list[str]:
+    """Return which fault comes when: two kills, then one of the others, so that any end leaves a fair mixture."""
+    kills, others = [name for name in names if name in KILLS], [name for name in names if name in OTHERS]
+    chosen: list[str] = []
+    for number in range(trials):
+        kind = others if others and (number % 3 == 2 or not kills) else kills
+        place = number // 3 if kind is others and kills else number - (number + 1) // 3 if others else number
+        chosen.append(kind[place % len(kind)])
+    return chosen
+
+
+def run_trial(name: str, number: int, seed: int, site: Site, references: dict[str, Reference]) -> Outcome:
+    """Run one trial; its moments are drawn from the seed, its kind and its number."""
+    return FAULTS[name](Setting(site, references, random.Random(f"{seed} {name} {number}")))
+
+
+def main(
+    trials: Annotated[int, typer.Option(min=1, help="How many faults are injected.")] = 200,
+    seed: Annotated[int, typer.Option(help="Gives every trial its moment.")] = 2026,
+    only: Annotated[str, typer.Option(help=f"One fault alone: {', '.join(FAULTS)}.")] = "",
+    until: Annotated[str, typer.Option(help="Time of the day, as 15:45, after which no trial begins.")] = "",
+    keep: Annotated[Path | None, typer.Option(help="File of outcomes, a line each; others are added.")] = None,
+    write: Annotated[Path | None, typer.Option(help="Page that is written from all outcomes.")] = None,
+) -> None:
+    """Inject faults, and print what became of every one and a table."""
+    if only and only not in FAULTS:
+        raise SystemExit(f"--only: expected one of {', '.join(FAULTS)}, got {only!r}")
+    names = [name for name in possible() if only in ("", name)]
+    outcomes = read_outcomes(keep)
+    folder = Path(tempfile.mkdtemp(prefix="fmn-reliability-"))
+    try:
+        site = Site(folder)
+        site.prepare()
+        references = {name: refer_to(site, name) for name in SUBMISSIONS}
+        print(f"without a fault: {references[SUBMISSIONS[0]].wall_s:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
+        first = len(outcomes)
+        for number, name in enumerate(order(names, trials), first):
+            if until and datetime.now().strftime("%H:%M") >= until:
+                break
+            started = time.monotonic()
+            outcome = run_trial(name, number, seed, site, references)
+            outcomes.append(outcome)
+            print(f"{number} {time.monotonic() - started:.1f} s {outcome}", flush=True)
+            if keep is not None:
+                with keep.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(outcome)) + "\n")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(table(outcomes))
+    if write is not None:
+        write.write_text(page(outcomes), encoding="utf-8")
+
+
+def read_outcomes(kept: Path | None) -> list[Outcome]:
+    """Read the outcomes of earlier calls."""
+    from bench.reliability.evaluation import Verdict
+
+    if kept is None or not kept.exists():
+        return []
+    lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
+    return [Outcome(**{**line, "verdict": Verdict(**line["verdict"])}) for line in lines]
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,68 @@
+"""The table of outcomes, and docs/reliability.md around it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from bench.reliability.trials import Outcome
+from benchmark.machine import available_cores, cpu_model
+from benchmark.settings import read_settings
+
+_HEAD = """\
+# What survives faults
+
+Written by `python -m bench.reliability --write docs/reliability.md`; do not edit.
+
+A trial is a fault in an evaluation of 20 runs (two seeds; a dense model and three schedules at three sparsities), from
+an empty home, at a moment drawn from a seed. Then the same command is called until it says that everything is done. The
+record is compared with that of an evaluation that nothing has interrupted: every number, every byte of the trained
+weights, the signature, and the runs that MLflow shows. Dispatchers, trainers and scorers are real processes; to save
+their imports they are forks of one that has everything imported. Trainers save a state every 0.1 s, not every 30 s.
+"""
+
+_MEANINGS = """\
+* **lost**: runs that the final record or MLflow lacks. **duplicated**: runs that one of them has twice. **wrong**: runs
+  of which a number or a weight differs. **left**: files of interrupted calls that the last one did not remove.
+* **tracebacks**: calls that ended in one, where people are to read a sentence.
+* **repeated**: updates that were trained again after the fault, the median and the most, of {updates} in all.
+* **resumed**: the median and the most seconds from the start of the next command to its first update, or to the start
+  of its scoring; imports aside.
+* A fault that came after what it was meant for had ended is no trial and not counted: {late} of {all} here.
+"""
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Return one row per kind of fault, and one over all."""
+    counted = [each for each in outcomes if not each.is_late]
+    kinds = dict.fromkeys(each.kind for each in counted)
+    rows = [_row(kind, [each for each in counted if each.kind == kind]) for kind in kinds]
+    kills = [each for each in counted if each.kind.startswith("SIGKILL")]
+    head = "| fault | n | lost | duplicated | wrong | left | tracebacks | repeated | resumed |"
+    return "\n".join([head, "|---" * 9 + "|", *rows, _row("**all kills**", kills), _row("**all**", counted)])
+
+
+def _row(kind: str, outcomes: Sequence[Outcome]) -> str:
+    verdicts = [each.verdict for each in outcomes]
+    sums = [sum(getattr(each, name) for each in verdicts) for name in ("lost", "duplicated", "wrong", "left_behind")]
+    repeated = [each.repeated for each in outcomes if each.repeated is not None]
+    resumed = [each.resume_s for each in outcomes if each.resume_s is not None]
+    cells = [
+        kind, len(outcomes), *sums, sum(each.num_unexplained for each in outcomes),
+        f"{statistics.median(repeated):.0f}, {max(repeated)}" if repeated else "-",
+        f"{statistics.median(resumed):.1f} s, {max(resumed):.1f} s" if resumed else "-",
+    ]  # fmt: skip
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def page(outcomes: Sequence[Outcome], updates: int = 0) -> str:
+    """Return docs/reliability.md."""
+    read_settings()
+    late = sum(each.is_late for each in outcomes)
+    where = f"{available_cores()} cores of {cpu_model()}, {platform.system()}, Python {platform.python_version()}"
+    made = f"{datetime.now(UTC):%Y-%m-%d}, {where}, load {os.getloadavg()[0]:.1f} at the end"
+    meanings = _MEANINGS.format(updates=updates, late=late, all=len(outcomes))
+    return f"{_HEAD}\nMeasured {made}.\n\n{table(outcomes)}\n\n{meanings}"

@@ -1,0 +1,254 @@
+"""One fault each: something is killed or a bit is flipped, and the same command is run until all is done.
+
+Every trial begins in an empty home, takes its moment from a generator of its own, and ends with a comparison of what is
+in the home with an evaluation that nothing has interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.reliability.commands import Command
+from bench.reliability.evaluation import (
+    PATIENCE_S,
+    SUBMISSIONS,
+    Reference,
+    Site,
+    Verdict,
+    alive,
+    family,
+    judge_home,
+    updates_asked,
+    updates_done,
+)
+
+MOST_CALLS = 5
+"""Calls of the same command after a fault, before a trial counts as lost."""
+
+
+@dataclass
+class Outcome:
+    """What came of a trial.
+
+    Attributes:
+        kind: of the fault.
+        is_late: the fault came when what it was meant for had ended; such a trial is not counted.
+        verdict: what is wrong in the end.
+        calls: how often the command was called after the fault.
+        num_unexplained: calls that ended in a traceback.
+        repeated: updates that were trained a second time; None where that cannot be told.
+        resume_s: seconds from the start of the next call to its first update, or to the start of its scoring.
+        note: what happened, for people.
+    """
+
+    kind: str
+    is_late: bool = False
+    verdict: Verdict = field(default_factory=Verdict)
+    calls: int = 0
+    num_unexplained: int = 0
+    repeated: int | None = None
+    resume_s: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What trials are made of: the site, evaluations without a fault by submission, and the trial's own randomness."""
+
+    site: Site
+    references: Mapping[str, Reference]
+    rng: random.Random
+
+    @property
+    def reference(self) -> Reference:
+        """The evaluation of the submission that most trials use."""
+        return self.references[SUBMISSIONS[0]]
+
+    def only(self) -> dict[str, Reference]:
+        """Return what is expected where one submission is evaluated."""
+        return {SUBMISSIONS[0]: self.reference}
+
+
+def sleep_within(command: Command, seconds: float) -> bool:
+    """Sleep, and return whether the command still runs."""
+    deadline = time.monotonic() + seconds
+    while command.code is None and time.monotonic() < deadline:
+        time.sleep(min(0.01, max(0.0, deadline - time.monotonic())))
+    return command.code is None
+
+
+def kill(pids: list[int]) -> bool:
+    """Send SIGKILL to processes at once; return whether any was there."""
+    hit = False
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+            hit = True
+        except ProcessLookupError:
+            continue
+    return hit
+
+
+def ended_family(command: Command, others: list[int]) -> None:
+    """Wait until a killed command and its processes are gone."""
+    command.wait()
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}/cwd").exists() for pid in others) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def resume(setting: Setting, home: Path, outcome: Outcome, before: Command, done: int) -> None:
+    """Call the same command until it says that everything is done, and look at what came of it.
+
+    Args:
+        setting: of the trial.
+        home: where.
+        outcome: takes what is found.
+        before: the command that met the fault.
+        done: updates that its trainers had made.
+    """
+    asked = updates_asked(before.printed())
+    for _ in range(MOST_CALLS):
+        command = setting.site.start(home)
+        outcome.calls += 1
+        resumed_s = first_work_s(command, home)
+        code = wait_or_end(command)
+        if outcome.resume_s is None:
+            outcome.resume_s = resumed_s
+            again = updates_asked(command.printed())
+            if asked is not None and again is not None:
+                outcome.repeated = max(0, done - (asked - again))
+        note_traceback(outcome, command)
+        if code == 0:
+            break
+    outcome.verdict = judge_home(home, setting.only())
+
+
+def first_work_s(command: Command, home: Path) -> float:
+    """Wait until a command trains or scores, or has ended; return the seconds that took."""
+    known = updates_done(home)  # what an interrupted call has left
+    while command.code is None:
+        if alive(command, home, "scorer"):
+            break
+        if alive(command, home, "trainer") and updates_done(home) not in (0, known):
+            break
+        time.sleep(0.005)
+    return time.monotonic() - command.started
+
+
+def wait_or_end(command: Command) -> int:
+    """Wait for a command, but not for ever."""
+    sleep_within(command, PATIENCE_S)
+    if command.code is None:
+        kill([*family(command.pid), command.pid])
+    return command.wait()
+
+
+def note_traceback(outcome: Outcome, command: Command) -> None:
+    """Count a call that ended in a traceback, which users are never to see."""
+    printed = command.printed()
+    if "Traceback (most recent call last)" in printed:
+        outcome.num_unexplained += 1
+        outcome.note += printed[printed.index("Traceback") :][-1500:]
+
+
+def killed(victim: str) -> Callable[[Setting], Outcome]:
+    """Return the trial that kills a `dispatcher`, `trainer`, `scorer`, or everything `at once`."""
+
+    def trial(setting: Setting) -> Outcome:
+        outcome, home = Outcome(f"SIGKILL, {victim}"), setting.site.new_home()
+        command = setting.site.start(home)
+        reference = setting.reference
+        role = victim if victim in reference.phases_s else ""
+        while role and command.code is None and not alive(command, home, role):
+            time.sleep(0.005)
+        span_s = reference.phases_s[role] / (2 if role == "trainer" else 1) if role else reference.wall_s
+        running = sleep_within(command, setting.rng.uniform(0, span_s))
+        children, done = family(command.pid), updates_done(home)
+        if role:
+            those = alive(command, home, role)
+            victims = [setting.rng.choice(those)] if those else []
+        else:
+            victims = [command.pid] if victim == "dispatcher" else [*children, command.pid]
+        outcome.is_late = not running or not kill(victims)
+        if role:
+            wait_or_end(command)
+        else:
+            ended_family(command, children)
+        note_traceback(outcome, command)
+        if not outcome.is_late:
+            resume(setting, home, outcome, command, max(done, 0 if role else updates_done(home)))
+        shutil.rmtree(home, ignore_errors=True)
+        return outcome
+
+    return trial
+
+
+def many_dispatchers(count: int) -> Callable[[Setting], Outcome]:
+    """Return the trial with several commands in one home, of which one is killed; five are of two submissions."""
+
+    def trial(setting: Setting) -> Outcome:
+        outcome, home = Outcome(f"{count} dispatchers, one killed"), setting.site.new_home()
+        names = [SUBMISSIONS[place % 2 if count > 2 else 0] for place in range(count)]
+        commands = [setting.site.start(home, name) for name in names]
+        killed_one = setting.rng.choice(commands)
+        time.sleep(setting.rng.uniform(0, setting.reference.wall_s * len(set(names))))
+        outcome.is_late = killed_one.code is not None or not kill([killed_one.pid])
+        for command in commands:
+            wait_or_end(command)
+            note_traceback(outcome, command)
+        for name in sorted(set(names)):
+            command = setting.site.start(home, name)
+            outcome.calls += 1
+            wait_or_end(command)
+            note_traceback(outcome, command)
+        outcome.verdict = judge_home(home, {name: setting.references[name] for name in names})
+        shutil.rmtree(home, ignore_errors=True)
+        return outcome
+
+    return trial
+
+
+def bits_flipped(setting: Setting) -> Outcome:
+    """Kill everything at a random moment, flip a bit in each of five stored files, and go on."""
+    outcome, home = Outcome("5 bits flipped"), setting.site.new_home()
+    command = setting.site.start(home)
+    sleep_within(command, setting.rng.uniform(0.3, 1.1) * setting.reference.wall_s)
+    children = family(command.pid)
+    kill([command.pid])
+    ended_family(command, children)
+    files = [path for path in sorted(home.rglob("*")) if path.is_file() and is_judged(path.relative_to(home))]
+    outcome.is_late = not files
+    for path in setting.rng.sample(files, min(5, len(files))):
+        flip(path, setting.rng)
+        outcome.note += f"{path.relative_to(home)}\n"
+    if files:
+        resume(setting, home, outcome, command, 0)
+        outcome.repeated = None  # states that were damaged are trained again, as they must be
+    shutil.rmtree(home, ignore_errors=True)
+    return outcome
+
+
+KEPT = ("segments", "outcomes", "answers", "records", "data", "submissions", "projected", "jobs")
+"""Folders of a home on which results can depend."""
+
+
+def is_judged(path: Path) -> bool:
+    """Return whether a file of a home bears on results: no log, no lock, no copy for people."""
+    return path.parts[0] in KEPT
+
+
+def flip(path: Path, rng: random.Random) -> None:
+    """Flip one bit of a file."""
+    content = bytearray(path.read_bytes())
+    if content:
+        bit = rng.randrange(8 * len(content))
+        content[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
