@@ -19,7 +19,7 @@ from benchmark.recording.trust import load_trust
 from leaderboard.board.board import Entry
 from leaderboard.board.standings import arenas, competitors
 from leaderboard.export.site_paths import slug
-from leaderboard.export.svg import curve_panel, mark
+from leaderboard.markup.svg import curve_panel, mark
 from leaderboard.figures.charts import limits
 from leaderboard.figures.palette import Look, looks
 from leaderboard.reading.board_loader import BoardSnapshot, read_board

@@ -16,7 +16,7 @@ from leaderboard.board.stability import readings_of
 from leaderboard.board.wording import one_line, p_value, percent
 from leaderboard.figures.charts import Line
 from leaderboard.figures.lines import levels, lines_of_submission
-from leaderboard.figures.palette import OKABE_ITO, Look
+from leaderboard.figures.palette import COLOURS, Look
 from leaderboard.report.across import definitions, disagreement, simclr
 from leaderboard.report.blocks import Block, Figure, Heading, Text, said, table
 from leaderboard.report.findings import CLAIMS, CONTRASTIVE, EARLY, LARGELY, REFERENCE, Findings
@@ -159,7 +159,7 @@ def _claim_b(board: Board, found: Findings, looks: Mapping[str, Look]) -> Iterat
         "two seeds of one cell": [(s, each.within, None, None) for s, each in found.shared.items()],
         "different cells": [(s, each.between, None, None) for s, each in found.shared.items()],
     }
-    lines = [Line(name, OKABE_ITO[place], "circle", points) for place, (name, points) in enumerate(shares.items())]
+    lines = [Line(name, COLOURS[place], "circle", points) for place, (name, points) in enumerate(shares.items())]
     yield Figure("shared", "Share of mistakes in common against sparsity", tuple(lines))
 
 
@@ -221,7 +221,7 @@ def _line(
     name: str, kept: Mapping[tuple[str, str, float], TwoWayMean], looks: Mapping[str, Look], schedule: str
 ) -> Line:
     points = [
-        (sparsity, each.value, *each.interval(0.95)) for (who, which, sparsity), each in kept.items()
+        (sparsity, each.value, each.interval(0.95).low, each.interval(0.95).high) for (who, which, sparsity), each in kept.items()
         if (who, which) == (name, schedule)
     ]  # fmt: skip
     return Line(name, looks[name].colour, looks[name].marker, points)

@@ -78,6 +78,11 @@ def end_of(executor: Executor, job: PreparedJob, home: Home) -> JobResult:
     return ended
 
 
+def last_lines(ended: JobResult) -> set[str]:
+    """Return the last line of every traceback that the trainer reported."""
+    return {failure.error.strip().splitlines()[-1] for failure in ended.failures.values()}
+
+
 def attacked(tmp_path: Path, statement: str) -> Path:
     return write_submission(tmp_path / "submission", statement)
 
@@ -103,7 +108,7 @@ def test_an_honest_trainer_delivers_every_state_and_ends_with_zero(
     prepared, job = job_of(executor, home, tiny_spec, plain)
     ended = end_of(executor, job, home)
     assert ended.evidence == Evidence(exit_code=0)
-    assert ended.errors == {}
+    assert ended.failures == {}
     runs = [run for run in prepared.plan.runs if run.seed == 0]
     assert all(Store(home.segments).has(run.state_key) for run in runs)
 
@@ -178,7 +183,7 @@ def test_an_exception_of_the_submission_comes_back_with_its_text(
     _, job = job_of(executor, home, tiny_spec, submission)
     ended = end_of(executor, job, home)
     assert decide(ended.evidence)[0] == "submission"
-    assert {error.strip().splitlines()[-1] for error in ended.errors.values()} == {"KeyError: 'my own mistake'"}
+    assert last_lines(ended) == {"KeyError: 'my own mistake'"}
 
 
 # 4. A killed trainer ends, with everything that it has started.
@@ -247,7 +252,7 @@ def test_secrets_of_the_dispatcher_are_not_passed_on(
     submission = attacked(tmp_path, 'raise KeyError(sorted(name for name in os.environ if "FMN" in name))')
     home = Home(tmp_path / "home")
     _, job = job_of(executor, home, tiny_spec, submission)
-    assert {error.strip().splitlines()[-1] for error in end_of(executor, job, home).errors.values()} == {"KeyError: []"}
+    assert last_lines(end_of(executor, job, home)) == {"KeyError: []"}
 
 
 # 7. What is printed is kept, bounded, and safe to show.
