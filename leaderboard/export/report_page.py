@@ -19,9 +19,9 @@ from benchmark.recording.trust import load_trust
 from leaderboard.board.board import Entry
 from leaderboard.board.standings import arenas, competitors
 from leaderboard.export.site_paths import slug
-from leaderboard.markup.svg import curve_panel, mark
 from leaderboard.figures.charts import limits
 from leaderboard.figures.palette import Look, looks
+from leaderboard.markup.svg import curve_panel, mark
 from leaderboard.reading.board_loader import BoardSnapshot, read_board
 from leaderboard.reading.outcomes import read_outcomes
 from leaderboard.reading.record_store import SHIPPED

@@ -221,7 +221,8 @@ def _line(
     name: str, kept: Mapping[tuple[str, str, float], TwoWayMean], looks: Mapping[str, Look], schedule: str
 ) -> Line:
     points = [
-        (sparsity, each.value, each.interval(0.95).low, each.interval(0.95).high) for (who, which, sparsity), each in kept.items()
+        (sparsity, each.value, each.interval(0.95).low, each.interval(0.95).high)
+        for (who, which, sparsity), each in kept.items()
         if (who, which) == (name, schedule)
-    ]  # fmt: skip
+    ]
     return Line(name, looks[name].colour, looks[name].marker, points)
