@@ -10,7 +10,7 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 NEEDS_SUBMISSION = $(if $(SUBMISSION),,$(error SUBMISSION is missing, for instance: make $@ SUBMISSION=simclr))
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate rescore reproduce submit receive plan check tune new image serve leaderboard export report verify rebuild-mlflow docs bench test lint help clean
+.PHONY: evaluate rescore reproduce submit receive plan check tune new image serve leaderboard export report verify rebuild-mlflow docs guide bench test lint help clean
 
 evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simclr [SPEC=digits] [EXECUTOR=auto] [DEVICE=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn evaluate "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
@@ -63,10 +63,15 @@ verify: $(INSTALLED)  ## check who signed the records and that nothing was chang
 rebuild-mlflow: $(INSTALLED)  ## project every record into MLflow again
 	@$(BIN)/fmn rebuild-mlflow
 
-docs: $(INSTALLED)  ## write docs/metrics.md from the metrics' docstrings, and the tables of docs/results.md and the report from records
+docs: $(INSTALLED)  ## write docs/metrics.md and docs/fields.md from docstrings, and the tables of docs/results.md and the report from records
 	@$(BIN)/python -m benchmark.scoring.describe docs/metrics.md
 	@$(BIN)/python -m leaderboard.export.results_page docs/results.md
 	@$(BIN)/python -m leaderboard.export.report_page docs/report.md
+	@$(BIN)/python -m benchmark.spec.documents.field_page docs/fields.md
+
+guide: $(DEV_INSTALLED)  ## build the guide as a site of static pages, and check every link in it: [OUT=guide-site]
+	@$(BIN)/python -m sphinx -q -W --keep-going -n -E docs "$(or $(OUT),guide-site)"
+	@echo "open $(or $(OUT),guide-site)/guide/index.html"
 
 bench: $(INSTALLED)  ## measure speed against a naive peer, about ten minutes on a quiet machine; BENCH=--help for options
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench $(BENCH)
