@@ -30,8 +30,8 @@ receive: $(INSTALLED)  ## judge a bundle, compute its numbers again, add its rec
 plan: $(INSTALLED)  ## show runs, shared updates and cost, train nothing: [SUBMISSION=supervised] [SPEC=digits]
 	@$(BIN)/fmn plan "$(or $(SUBMISSION),supervised)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
 
-check: $(INSTALLED)  ## validate a submission in seconds, every problem at once: SUBMISSION=my_method [SPEC=digits] [EXECUTOR=auto]
-	$(NEEDS_SUBMISSION)@$(BIN)/fmn check "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR)
+check: $(INSTALLED)  ## validate a submission in seconds, every problem at once: SUBMISSION=my_method (or ALL=1) [SPEC=digits] [EXECUTOR=auto]
+	$(if $(ALL),,$(NEEDS_SUBMISSION))@$(BIN)/fmn check $(if $(ALL),--all,"$(SUBMISSION)") --spec "$(SPEC)" --executor $(EXECUTOR)
 
 tune: $(INSTALLED)  ## search hyperparameters on validation images: SUBMISSION=my_method [SPEC=digits] [TRIALS=16] [WRITE=1] [EXECUTOR=auto]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn tune "$(SUBMISSION)" --spec "$(SPEC)" --trials $(or $(TRIALS),16) $(if $(WRITE),--write) --executor $(EXECUTOR) --device $(DEVICE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -103,19 +104,38 @@ def submit(
         raise typer.Exit(130) from None
 
 
-@app.command(epilog="Example:  fmn check my_method")
-def check(submission: Submission, spec: Spec = "digits", executor: ExecutorName = "auto") -> None:
-    """Validate a submission in seconds, before any compute: every problem at once, with file and line."""
-    from benchmark.cli.session import Session, submission_directory
-    from benchmark.evaluation.check import check_submission
+@app.command(epilog="Examples:  fmn check my_method   |   fmn check --all --spec corti2022")
+def check(
+    submissions: Annotated[
+        list[str] | None, typer.Argument(help="Names under submissions/, or paths of any submissions' directories.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Check every submission under submissions/.")] = False,
+    spec: Spec = "digits",
+    executor: ExecutorName = "auto",
+) -> None:
+    """Validate submissions in seconds, before any compute: every problem at once, with file and line."""
+    from benchmark.cli.session import Session, known_submissions, submission_directory
+    from benchmark.evaluation.check import check_submissions
+    from benchmark.spec import Problem, UserError
     from benchmark.spec.documents.loading import load_spec
 
     document = load_spec(spec)
+    names = [*dict.fromkeys([*(submissions or ()), *(known_submissions() if everything else ())])]
+    if not names:
+        raise UserError([Problem("SUBMISSION", "the name of a submission, or --all", "nothing")])
+    directories = [submission_directory(name) for name in names]
     with Session(executor, "cpu") as session:
-        sentences = check_submission(submission_directory(submission), document, session.executor)
-    for sentence in sentences:
-        print(sentence)
-    print(f"{submission}: nothing wrong found")
+        found = check_submissions(directories, document, session.executor)
+    problems: list[Problem] = []
+    for name, checked in zip(names, found, strict=True):
+        before = f"{name}: " if len(names) > 1 else ""
+        for sentence in checked.notes if not checked.problems else ():
+            print(f"{before}{sentence}")
+        if not checked.problems:
+            print(f"{name}: nothing wrong found")
+        problems += [replace(each, where=f"{before}{each.where}") for each in checked.problems]
+    if problems:
+        raise UserError(problems)
 
 
 @app.command(epilog="Example:  fmn tune simclr --spec digits --trials 16 --write")

@@ -33,16 +33,21 @@ def submission_directory(name_or_path: str) -> Path:
     Raises:
         UserError: there is no such directory; says which names there are.
     """
-    places = (Path("submissions"), shipped("submissions"))
     if "/" not in name_or_path and Path("submissions", name_or_path).is_dir():
         return Path("submissions", name_or_path)
     if Path(name_or_path).is_dir():
         return Path(name_or_path)
-    if "/" not in name_or_path and (places[1] / name_or_path).is_dir():
-        return places[1] / name_or_path
-    known = sorted({path.parent.name for place in places for path in place.glob("[!_]*/submission.yaml")})
+    if "/" not in name_or_path and (shipped("submissions") / name_or_path).is_dir():
+        return shipped("submissions") / name_or_path
+    known = known_submissions()
     expected = f"a directory, or one of {', '.join(known)}" if known else "a directory"
     raise UserError([Problem("SUBMISSION", expected, repr(name_or_path))])
+
+
+def known_submissions() -> list[str]:
+    """List the names of all submissions here and of those that ship."""
+    places = (Path("submissions"), shipped("submissions"))
+    return sorted({path.parent.name for place in places for path in place.glob("[!_]*/submission.yaml")})
 
 
 def _if_there(path: Path | None) -> Path | None:

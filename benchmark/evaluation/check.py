@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from benchmark.admission.gate import Admitted, admit
 from benchmark.datasets.dataset import DatasetFacts, declared_facts, load_dataset
-from benchmark.executors.base import Executor
+from benchmark.evaluation.scheduling.concurrency import default_workers
+from benchmark.executors.base import Executor, ManyTrialsExecutor, ProgramResult, Trial
 from benchmark.spec import BenchmarkSpec, Problem, Task, UserError
 from benchmark.store.layout import Home
 from benchmark.training.training_job import TrainingJob
@@ -51,6 +54,19 @@ class TrialError(RuntimeError):
     """A trial gave no answer; the message says why, for people."""
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What the check of one submission has found.
+
+    Attributes:
+        problems: everything that is wrong, each with its file and, where there is one, its line.
+        notes: what a reviewer should look at, and what was passed over among the pictures; a sentence each.
+    """
+
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
+
+
 def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) -> tuple[str, ...]:
     """Check a submission against a specification.
 
@@ -61,16 +77,55 @@ def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) 
         UserError: with every problem, each with its file and, where there is one, its line.
         ExecutorError: it could not be tried where it was asked for.
     """
+    (checked,) = check_submissions([submission], spec, executor)
+    if checked.problems:
+        raise UserError(checked.problems)
+    return checked.notes
+
+
+def check_submissions(submissions: Sequence[Path], spec: BenchmarkSpec, executor: Executor) -> list[Checked]:
+    """Check submissions against a specification, each by itself, several at a time where the executor can do that.
+
+    Raises:
+        UserError: the pictures of the specification are refused.
+        ExecutorError: they could not be tried where it was asked for.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        admitted = admit(submission, Path(folder) / "submission").under(spec.name)
-        problems, notes = list[Problem](), list[str]()
-        for task in spec.tasks:
-            facts, noted = _facts(task)
-            notes += [f"pictures: {note}" for note in noted]
-            problems += _rehearse(admitted, task, facts, executor)
-    if problems:
-        raise UserError(problems)
-    return (*(f"for review: {warning}" for warning in admitted.warnings), *dict.fromkeys(notes))
+        admitted = [_admitted(each, Path(folder) / str(number), spec) for number, each in enumerate(submissions)]
+        is_wanted = any(isinstance(each, Admitted) for each in admitted)
+        facts = [_facts(task) for task in spec.tasks] if is_wanted else []
+        noted = tuple(dict.fromkeys(f"pictures: {note}" for _, notes in facts for note in notes))
+        rehearsals = [
+            (number, _trial("rehearsal", each, task, facts[index][0], "cpu", Path(folder) / f"{number}-{index}"))
+            for number, each in enumerate(admitted) if isinstance(each, Admitted)
+            for index, task in enumerate(spec.tasks)
+        ]  # fmt: skip
+        ended = _run([trial for _, trial in rehearsals], executor)
+    found: list[list[Problem]] = [[] for _ in submissions]
+    for (number, _), result in zip(rehearsals, ended, strict=True):
+        found[number] += _rehearsed(result)
+    return [
+        Checked(tuple(problems), (*(f"for review: {warning}" for warning in each.warnings), *noted))
+        if isinstance(each, Admitted) else Checked(each)
+        for each, problems in zip(admitted, found, strict=True)
+    ]  # fmt: skip
+
+
+def _admitted(submission: Path, into: Path, spec: BenchmarkSpec) -> Admitted | tuple[Problem, ...]:
+    try:
+        return admit(submission, into).under(spec.name)
+    except UserError as error:
+        return error.problems
+
+
+def _run(trials: Sequence[Trial], executor: Executor) -> list[ProgramResult]:
+    """Run trials on the processor. A single one needs no process to be forked from."""
+    if len(trials) > 1 and isinstance(executor, ManyTrialsExecutor):
+        return executor.run_trials(trials, default_workers())
+    return [
+        executor.run_trial(each.name, each.job_file, each.submission, each.arguments, "cpu", each.limit_s)
+        for each in trials
+    ]
 
 
 def _facts(task: Task) -> tuple[DatasetFacts, tuple[str, ...]]:
@@ -81,9 +136,10 @@ def _facts(task: Task) -> tuple[DatasetFacts, tuple[str, ...]]:
     return dataset.facts, dataset.notes
 
 
-def _rehearse(admitted: Admitted, task: Task, facts: DatasetFacts, executor: Executor) -> list[Problem]:
+def _rehearsed(ended: ProgramResult) -> list[Problem]:
+    """Return what a rehearsal has found: text that the submission may have made up."""
     try:
-        found = _FINDINGS.validate_python(_try("rehearsal", admitted, task, facts, "cpu", executor))
+        found = _FINDINGS.validate_python(_answer(ended))
     except ValidationError:
         return [Problem("method.py", "a rehearsal that answers for itself", "an answer of another form")]
     except TrialError as failed:
@@ -100,17 +156,21 @@ def try_updates_of(
         TrialError: it did not work; says why.
         ExecutorError: it could not be tried where it was asked for.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        trial = _trial("timing", admitted, task, facts, device, Path(folder) / "job")
+        ended = executor.run_trial(
+            trial.name, trial.job_file, trial.submission, trial.arguments, device, trial.limit_s
+        )
     try:
-        return TrialCost.model_validate(_try("timing", admitted, task, facts, device, executor))
+        return TrialCost.model_validate(_answer(ended))
     except ValidationError:
         raise TrialError("an answer of another form") from None
 
 
-def _try(
-    module: str, admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"],
-    executor: Executor,
-) -> object:  # fmt: skip
-    """Run a trial, and give the JSON that it answers with: text that the submission may have made up."""
+def _trial(
+    module: str, admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"], folder: Path
+) -> Trial:
+    """Write the job of a trial into a folder of its own, which is made here."""
     total_steps = max(1, facts.num_train // task.training.batch_size) * task.training.epochs
     job = TrainingJob(
         root="rehearsal", seed=0, encoder=task.encoder, dataset=task.dataset.name, flip=facts.flip, device=device,
@@ -119,11 +179,19 @@ def _try(
         checkpoint_interval=1, checkpoint_every_s=60, capturable=admitted.manifest.capturable,
         hyperparameters=dict(admitted.manifest.resolved(task.dataset.name)),
     )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        job_file = Path(folder) / "job.json"
-        job_file.write_text(job.model_dump_json(), encoding="utf-8")
-        shape = ["--image-shape", *map(str, facts.image_shape)]
-        ended = executor.run_trial(module, job_file, admitted.directory, shape, device, REHEARSAL_LIMIT_S)
+    folder.mkdir()
+    job_file = folder / "job.json"
+    job_file.write_text(job.model_dump_json(), encoding="utf-8")
+    shape = ("--image-shape", *map(str, facts.image_shape))
+    return Trial(module, job_file, admitted.directory, shape, REHEARSAL_LIMIT_S)
+
+
+def _answer(ended: ProgramResult) -> object:
+    """Return the JSON that a trial has answered with: text that the submission may have made up.
+
+    Raises:
+        TrialError: it gave none; says why.
+    """
     if ended.exit_code is None:
         raise TrialError("no end")
     try:

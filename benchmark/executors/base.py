@@ -15,7 +15,7 @@ from benchmark.executors.failure import Evidence
 from benchmark.recording.isolation import Isolation
 from benchmark.training.training_job import TrainingJob
 
-__all__ = ["Executor", "ExecutorChoice", "PreparedJob", "ProgramResult", "Trainer"]
+__all__ = ["Executor", "ExecutorChoice", "PreparedJob", "ProgramResult", "Trainer", "Trial"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,25 @@ class ProgramResult:
     exit_code: int | None
     stdout: str
     stderr: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A module of `benchmark.training.trials` to be run on a submission.
+
+    Attributes:
+        name: of the module.
+        job_file: the task as JSON; its folder is the trial's own.
+        submission: private copy of the submitted code.
+        arguments: more of its command line.
+        limit_s: its time limit in seconds.
+    """
+
+    name: str
+    job_file: Path
+    submission: Path
+    arguments: tuple[str, ...]
+    limit_s: float
 
 
 class Trainer(Protocol):
@@ -156,6 +175,19 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Release everything that the executor holds; it starts nothing afterwards."""
+
+
+@runtime_checkable
+class ManyTrialsExecutor(Protocol):
+    """What an executor has besides that runs many trials in less time than one after another."""
+
+    def run_trials(self, trials: Sequence[Trial], at_once: int) -> list[ProgramResult]:
+        """Run trials on the processor as `run_trial` does, some at a time; return how they ended, in their order.
+
+        Raises:
+            ExecutorError: they could not be started.
+        """
+        ...
 
 
 @runtime_checkable

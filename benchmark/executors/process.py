@@ -6,10 +6,11 @@ import json
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmark.executors.base import PreparedJob, ProgramResult
+from benchmark.executors.base import PreparedJob, ProgramResult, Trial
 from benchmark.executors.child_process import ChildProcess
 from benchmark.executors.described_machine import may_have_gpu, remembered_environment
 from benchmark.executors.errors import ExecutorError
@@ -22,9 +23,11 @@ from benchmark.executors.programs import (
     describe_program,
     scorer_program,
     trainer_program,
+    trial_arguments,
     trial_program,
 )
 from benchmark.executors.scorer_end import scorer_failure
+from benchmark.executors.trial_server import OUTPUTS, RESULTS_FILE, TrialRequest
 from benchmark.printable import spelled_out_bytes
 from benchmark.recording.isolation import Isolation
 
@@ -105,6 +108,39 @@ class ProcessExecutor:
         finally:
             child.kill()
         return ProgramResult(code, spelled_out_bytes(stdout.content), spelled_out_bytes(stderr.content))
+
+    def run_trials(self, trials: Sequence[Trial], at_once: int) -> list[ProgramResult]:
+        """Run trials as forks of one child process that has imported torch.
+
+        Raises:
+            ExecutorError: that process ended without results.
+        """
+        requests = [
+            TrialRequest(
+                name=each.name, folder=str(each.job_file.parent), limit_s=each.limit_s,
+                arguments=tuple(
+                    trial_arguments(job=each.job_file, submission=each.submission, arguments=each.arguments)
+                ),
+            )
+            for each in trials
+        ]  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            file, said = Path(folder) / "requests.json", Tail(MAX_SHOWN_BYTES)
+            file.write_text(json.dumps({"requests": [asdict(each) for each in requests], "at_once": at_once}))
+            child = ChildProcess(["benchmark.executors.trial_server", str(file)], file.parent, said)
+            try:
+                code = child.join(sum(each.limit_s for each in trials) + DESCRIBE_S)
+                results = json.loads((file.parent / RESULTS_FILE).read_bytes())
+            except (OSError, ValueError) as error:
+                end = spelled_out_bytes(said.content).strip()[-500:] or "nothing"
+                raise ExecutorError(f"trials do not work on this machine: they ended after: {end}") from error
+            finally:
+                child.kill()
+        assert code == 0
+        return [
+            ProgramResult(each["exit_code"], *(spelled_out_bytes(bytes.fromhex(each[name])) for name in OUTPUTS))
+            for each in results
+        ]
 
     def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer in isolated mode: it can import neither the working directory nor a submission."""

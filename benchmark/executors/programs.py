@@ -25,6 +25,10 @@ MAX_SHOWN_BYTES = 4000
 """How much of the end of an output an error shows."""
 
 
+TRIALS = "benchmark.training.trials"
+"""The package whose modules are trials."""
+
+
 def trainer_program(
     *, job: Path | str, submission: Path | str, data: Path | str, parents: Path | str, outbox: Path | str
 ) -> list[str]:
@@ -35,7 +39,12 @@ def trainer_program(
 
 def trial_program(name: str, *, job: Path | str, submission: Path | str, arguments: Sequence[str]) -> list[str]:
     """Return a module of `benchmark.training.trials`, which runs a submission for a few updates."""
-    return [f"benchmark.training.trials.{name}", "--job", str(job), "--submission", str(submission), *arguments]
+    return [f"{TRIALS}.{name}", *trial_arguments(job=job, submission=submission, arguments=arguments)]
+
+
+def trial_arguments(*, job: Path | str, submission: Path | str, arguments: Sequence[str]) -> list[str]:
+    """Return what such a module is called with."""
+    return ["--job", str(job), "--submission", str(submission), *arguments]
 
 
 def describe_program(device: str) -> list[str]:

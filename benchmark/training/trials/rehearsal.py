@@ -193,5 +193,10 @@ def _answer(job: TrainingJob, submission: Path, image_shape: ImageShape) -> list
     return [[each.where, each.expected, each.got] for each in rehearse(job, submission, image_shape)]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the trial that the command line asks for, and print its answer."""
     run_trial("rehearsal", __doc__, _answer)
+
+
+if __name__ == "__main__":
+    main()
