@@ -65,8 +65,9 @@ def test_an_extension_read_back_from_its_record_needs_no_base(here: Path) -> Non
     assert BenchmarkSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
-def test_the_shipped_jpeg_document_differs_from_its_base_by_its_images_alone() -> None:
-    jpeg, base = load_spec("cifar10-mini-jpeg"), load_spec("cifar10-mini")
+@pytest.mark.parametrize("name", ["cifar10-mini", "corti2022-mini"])
+def test_the_shipped_jpeg_document_differs_from_the_official_one_by_its_images_alone(name: str) -> None:
+    jpeg, base = load_spec(f"{name}-jpeg"), load_spec(name)
     assert jpeg.tasks[0].model_copy(update={"dataset": base.tasks[0].dataset}) == base.tasks[0]
     assert without_names(jpeg) | {"tasks": ()} == without_names(base) | {"tasks": ()}
     assert isinstance(jpeg.tasks[0].dataset, ImageFolder)
