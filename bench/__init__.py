@@ -1,4 +1,5 @@
 """Measurements that anybody can run again: the speeds and error rates that the documentation states.
 
-`python -m bench` measures speed; `bench.interval_coverage` and `bench.board_opening` are programs of their own.
+`python -m bench` measures speed; `bench.interval_coverage`, `bench.board_opening` and `bench.reliability`, which
+injects faults, are programs of their own.
 """

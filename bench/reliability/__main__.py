@@ -14,7 +14,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Annotated
 
 import typer
 
-from bench.reliability.evaluation import SUBMISSIONS, Reference, Site, refer_to
+from bench.reliability.evaluation import SUBMISSIONS, Reference, Site, Verdict, refer_to
 from bench.reliability.page import page, table
 from bench.reliability.systems import can_mount, clock_jumps, faketime_library, filled, read_only
 from bench.reliability.trials import Outcome, Setting, bits_flipped, killed, many_dispatchers
@@ -64,7 +64,7 @@ def run_trial(name: str, number: int, seed: int, site: Site, references: dict[st
 
 
 def main(
-    trials: Annotated[int, typer.Option(min=1, help="How many faults are injected.")] = 200,
+    trials: Annotated[int, typer.Option(min=0, help="How many faults are injected.")] = 200,
     seed: Annotated[int, typer.Option(help="Gives every trial its moment.")] = 2026,
     only: Annotated[str, typer.Option(help=f"One fault alone: {', '.join(FAULTS)}.")] = "",
     until: Annotated[str, typer.Option(help="Time of the day, as 15:45, after which no trial begins.")] = "",
@@ -76,34 +76,37 @@ def main(
         raise SystemExit(f"--only: expected one of {', '.join(FAULTS)}, got {only!r}")
     names = [name for name in possible() if only in ("", name)]
     outcomes = read_outcomes(keep)
+    if trials:
+        outcomes += list(inject(order(names, trials), len(outcomes), seed, until, keep))
+    print(table(outcomes))
+    if write is not None:
+        write.write_text(page(outcomes), encoding="utf-8")
+
+
+def inject(names: list[str], first: int, seed: int, until: str, keep: Path | None) -> Iterator[Outcome]:
+    """Run trials one after the other; each outcome is printed, and kept if a file is named."""
     folder = Path(tempfile.mkdtemp(prefix="fmn-reliability-"))
     try:
         site = Site(folder)
         site.prepare()
         references = {name: refer_to(site, name) for name in SUBMISSIONS}
         print(f"without a fault: {references[SUBMISSIONS[0]].wall_s:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
-        first = len(outcomes)
-        for number, name in enumerate(order(names, trials), first):
+        for number, name in enumerate(names, first):
             if until and datetime.now().strftime("%H:%M") >= until:
                 break
             started = time.monotonic()
             outcome = run_trial(name, number, seed, site, references)
-            outcomes.append(outcome)
             print(f"{number} {time.monotonic() - started:.1f} s {outcome}", flush=True)
             if keep is not None:
                 with keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(outcome)) + "\n")
+            yield outcome
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(table(outcomes))
-    if write is not None:
-        write.write_text(page(outcomes), encoding="utf-8")
 
 
 def read_outcomes(kept: Path | None) -> list[Outcome]:
     """Read the outcomes of earlier calls."""
-    from bench.reliability.evaluation import Verdict
-
     if kept is None or not kept.exists():
         return []
     lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]

@@ -72,7 +72,8 @@ def start(words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Co
     """Start `fmn` with these words, its environment changed by these variables."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
-    process = context.Process(target=run_command, args=(list(words), str(log), dict(environment)))
+    ours = {name: value for name, value in os.environ.items() if name.startswith("FMN_")}  # the server may be older
+    process = context.Process(target=run_command, args=(list(words), str(log), ours | dict(environment)))
     started = time.monotonic()
     process.start()
     return Command(process, log, started)
@@ -90,6 +91,7 @@ def run_command(words: list[str], log: str, environment: Mapping[str, str]) -> N
     os.setsid()
     _end_with_parent(os.getppid())
     os.environ.update(environment)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
     _print_into(log)
     _arrange()
     from benchmark.cli import main

@@ -40,6 +40,9 @@ evaluation: {linear: {l2: 1.0e-2, tolerance: 1.0e-3}, bootstrap: {draws: 100}}
 """
 """20 runs: a dense model and three schedules at three sparsities, for two seeds."""
 
+NUM_UPDATES = 244
+"""Updates of its plan; training every run alone would take 440."""
+
 SUBMISSIONS = ("supervised", "label_smoothing")
 """Shipped submissions that learn quickly; the second one is for dispatchers of different submissions."""
 
@@ -54,12 +57,14 @@ class Reference:
     Attributes:
         facts: its record without when, where and at which cost it was made.
         encoders: bytes of the trained weights, by state.
+        num_updates: how many updates its trainers made.
         wall_s: seconds from the start of the command to its end.
         phases_s: seconds for which a trainer, and the scorer, were alive.
     """
 
     facts: dict[str, Any]
     encoders: dict[str, bytes]
+    num_updates: int
     wall_s: float
     phases_s: dict[str, float]
 
@@ -161,7 +166,7 @@ def refer_to(site: Site, submission: str) -> Reference:
         raise SystemExit(f"the evaluation without faults failed:\n{command.printed()[-3000:]}")
     wall_s = time.monotonic() - command.started
     ((record, _),), _ = find_records(home / "records")
-    made = Reference(facts_of(record), encoders_of(record, home), wall_s, dict(phases_s))
+    made = Reference(facts_of(record), encoders_of(record, home), record.cost.num_updates, wall_s, dict(phases_s))
     shutil.rmtree(home)
     return made
 

@@ -8,9 +8,9 @@ import statistics
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from bench.reliability.evaluation import NUM_UPDATES
 from bench.reliability.trials import Outcome
 from benchmark.machine import available_cores, cpu_model
-from benchmark.settings import read_settings
 
 _HEAD = """\
 # What survives faults
@@ -58,11 +58,10 @@ def _row(kind: str, outcomes: Sequence[Outcome]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def page(outcomes: Sequence[Outcome], updates: int = 0) -> str:
+def page(outcomes: Sequence[Outcome]) -> str:
     """Return docs/reliability.md."""
-    read_settings()
     late = sum(each.is_late for each in outcomes)
     where = f"{available_cores()} cores of {cpu_model()}, {platform.system()}, Python {platform.python_version()}"
     made = f"{datetime.now(UTC):%Y-%m-%d}, {where}, load {os.getloadavg()[0]:.1f} at the end"
-    meanings = _MEANINGS.format(updates=updates, late=late, all=len(outcomes))
+    meanings = _MEANINGS.format(updates=NUM_UPDATES, late=late, all=len(outcomes))
     return f"{_HEAD}\nMeasured {made}.\n\n{table(outcomes)}\n\n{meanings}"

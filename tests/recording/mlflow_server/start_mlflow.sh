@@ -43,21 +43,37 @@ if [ ! -s "$folder/address" ]; then
     echo "http://127.0.0.1:$port" >"$folder/address"
 fi
 address=$(cat "$folder/address")
-if ! "$python" -c "import urllib.request as u; u.urlopen('$address/health', timeout=3)" 2>/dev/null; then
-    (
-        cd "$folder"
-        export MLFLOW_DISABLE_TELEMETRY=true MLFLOW_BACKEND_STORE_URI="postgresql+psycopg2://postgres@/mlflow?host=$folder/socket"
-        setsid nohup "$python" -m mlflow server --host=127.0.0.1 --port="${address##*:}" --workers=2 --serve-artifacts \
-            --artifacts-destination="$folder/artifacts" >>"$folder/mlflow.log" 2>&1 &
-        echo $! >"$folder/mlflow.pid"
-    )
+
+answers() { # whether the server answers within so many seconds
+    "$python" -I -S - "$address" "$1" <<'PYTHON'
+import sys, time, urllib.request
+deadline = time.monotonic() + float(sys.argv[2])
+while True:
+    try:
+        urllib.request.urlopen(f"{sys.argv[1]}/health", timeout=10)
+        sys.exit(0)
+    except OSError:
+        if time.monotonic() > deadline:
+            sys.exit(1)
+        time.sleep(0.5)
+PYTHON
+}
+
+if answers 0; then
+    exit 0
 fi
-for _ in $(seq 600); do
-    if "$python" -c "import urllib.request as u; u.urlopen('$address/health', timeout=3)" 2>/dev/null; then
-        exit 0
-    fi
-    sleep 0.5
-done
+(
+    cd "$folder"
+    # Without jobs of its own: they are five further processes, which outlive a server that is killed.
+    export MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
+    export MLFLOW_BACKEND_STORE_URI="postgresql+psycopg2://postgres@/mlflow?host=$folder/socket"
+    setsid nohup "$python" -m mlflow server --host=127.0.0.1 --port="${address##*:}" --workers=1 --serve-artifacts \
+        --artifacts-destination="$folder/artifacts" >>"$folder/mlflow.log" 2>&1 &
+    echo $! >"$folder/mlflow.pid"
+)
+if answers 300; then
+    exit 0
+fi
 echo "no MLflow server has come up; what it said:" >&2
 tail -n 20 "$folder/mlflow.log" >&2
 exit 1

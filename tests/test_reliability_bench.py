@@ -1,0 +1,73 @@
+"""The short form of `python -m bench.reliability`: a fault of each kind that needs no cluster, and what it counts."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from bench.reliability.__main__ import FAULTS, KILLS, OTHERS, order, possible
+from bench.reliability.evaluation import NUM_UPDATES, SUBMISSIONS, Reference, Site, Verdict, refer_to, updates_asked
+from bench.reliability.page import page, table
+from bench.reliability.trials import Outcome, Setting
+
+SHORT = ("dispatcher", "trainer", "scorer", "disk-full", "bit-flips")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    before = dict(os.environ)
+    made = Site(tmp_path_factory.mktemp("reliability"))
+    made.prepare()
+    yield made
+    os.environ.clear()
+    os.environ.update(before)
+    shutil.rmtree(made.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def references(site: Site) -> dict[str, Reference]:
+    made = refer_to(site, SUBMISSIONS[0])
+    assert made.num_updates == NUM_UPDATES
+    return {SUBMISSIONS[0]: made}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_after_a_fault_the_same_command_ends_in_the_same_record_with_every_run_once(
+    name: str, site: Site, references: dict[str, Reference]
+) -> None:
+    if name not in possible():
+        pytest.skip("a tmpfs can be mounted by root alone")
+    outcome = FAULTS[name](Setting(site, references, random.Random(f"short {name}")))
+    assert outcome.verdict == Verdict(), outcome.note
+    assert outcome.num_unexplained == 0, outcome.note
+
+
+def test_any_beginning_of_the_trials_has_two_kills_for_one_other_fault() -> None:
+    names = order([*KILLS, *OTHERS], 3 * len(KILLS) * len(OTHERS))
+    assert all(sum(name in KILLS for name in names[start : start + 3]) == 2 for start in range(0, len(names), 3))
+    assert {name: names.count(name) for name in KILLS} == dict.fromkeys(KILLS, 2 * len(OTHERS))
+    assert {name: names.count(name) for name in OTHERS} == dict.fromkeys(OTHERS, len(KILLS))
+
+
+def test_a_table_counts_what_was_lost_and_leaves_out_faults_that_came_too_late() -> None:
+    outcomes = [
+        Outcome("SIGKILL, trainer", verdict=Verdict(lost=2, wrong=1), repeated=7, resume_s=1.5),
+        Outcome("SIGKILL, trainer", repeated=3, resume_s=0.5),
+        Outcome("SIGKILL, trainer", is_late=True),
+        Outcome("disk full", num_unexplained=1),
+    ]
+    rows = table(outcomes).splitlines()
+    assert "| SIGKILL, trainer | 2 | 2 | 0 | 1 | 0 | 0 | 5, 7 | 1.0 s, 1.5 s |" in rows
+    assert "| disk full | 1 | 0 | 0 | 0 | 0 | 1 | - | - |" in rows
+    assert "| **all** | 3 | 2 | 0 | 1 | 0 | 1 | 5, 7 | 1.0 s, 1.5 s |" in rows
+    assert "1 of 4 here" in page(outcomes)
+
+
+def test_what_a_command_set_out_to_train_is_read_from_what_it_printed() -> None:
+    assert updates_asked("note: ...\ntraining 2 seeds, 1,244 updates\nruns 0/20") == 1244
+    assert updates_asked("everything is trained already\nscoring") == 0
+    assert updates_asked("waiting: another evaluation is at work") is None
