@@ -97,7 +97,7 @@ def _empty(snapshot: BoardSnapshot) -> None:
         st.info("There are records, but none that this board may show: see below.", icon=":material/inbox:")
     else:
         st.info("No records yet. Evaluate a first submission, then reload this page:", icon=":material/inbox:")
-        st.code(EVALUATE, language="bash")
+        st.code(EVALUATE, language=None)
         st.text("It trains and prunes a small population on handwritten digits: minutes on two CPU cores, no download.")
     show_unfinished()
     st.caption("Records are looked for in the folder that FMN_HOME names (default: runs) and in the shipped results.")
@@ -121,4 +121,4 @@ def name_rejected(snapshot: BoardSnapshot, *, expanded: bool = False) -> None:
         if unsigned:
             st.text("Records that this machine made before there were signatures are signed by evaluating again, which "
                     "trains nothing twice:")  # fmt: skip
-            st.code(EVALUATE, language="bash")
+            st.code(EVALUATE, language=None)
