@@ -115,7 +115,8 @@ def name_rejected(snapshot: BoardSnapshot, *, expanded: bool = False) -> None:
     label = f"{count} record{'s are' if count > 1 else ' is'} not shown, for the reason named beside each"
     with st.expander(label, icon=":material/report:", expanded=expanded):
         st.dataframe(
-            rejected_frame(snapshot.rejected[:500]), hide_index=True, key="rejected", alt="Records that are not shown",
+            rejected_frame(snapshot.rejected[:500]).drop(columns="Place"), hide_index=True, key="rejected",
+            alt="Records that are not shown",
             column_config={"Why": st.column_config.TextColumn("Why", width=740)},
         )  # fmt: skip
         if unsigned:
