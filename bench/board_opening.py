@@ -96,7 +96,7 @@ def report(what: str, found: list[Spent]) -> None:
 
 def visit() -> AppTest:
     """Open the first page as a new visitor."""
-    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app = AppTest.from_file(str(APP), default_timeout=600).run()
     assert not app.exception, app.exception
     assert app.get("bidi_component"), "expected the ranked tables"
     return app

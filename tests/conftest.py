@@ -26,7 +26,10 @@ if str(ROOT) not in sys.path:
 
 MARKED = {
     "engine": ("hostile", "executors/docker/test_docker.py"),
-    "browser": ("leaderboard/app/test_browser.py", "leaderboard/export/test_site_browser.py"),
+    "browser": (
+        "leaderboard/app/test_browser.py", "leaderboard/app/test_many_methods.py",
+        "leaderboard/export/test_site_browser.py",
+    ),
     "slow": ("test_installed.py",),
     "slurm": ("executors/slurm/test_jobs.py",),
 }

@@ -97,7 +97,7 @@ def _empty(snapshot: BoardSnapshot) -> None:
         st.info("There are records, but none that this board may show: see below.", icon=":material/inbox:")
     else:
         st.info("No records yet. Evaluate a first submission, then reload this page:", icon=":material/inbox:")
-        st.code(EVALUATE, language="bash")
+        st.code(EVALUATE, language=None)
         st.text("It trains and prunes a small population on handwritten digits: minutes on two CPU cores, no download.")
     show_unfinished()
     st.caption("Records are looked for in the folder that FMN_HOME names (default: runs) and in the shipped results.")
@@ -115,10 +115,11 @@ def name_rejected(snapshot: BoardSnapshot, *, expanded: bool = False) -> None:
     label = f"{count} record{'s are' if count > 1 else ' is'} not shown, for the reason named beside each"
     with st.expander(label, icon=":material/report:", expanded=expanded):
         st.dataframe(
-            rejected_frame(snapshot.rejected[:500]), hide_index=True, key="rejected", alt="Records that are not shown",
+            rejected_frame(snapshot.rejected[:500]).drop(columns="Place"), hide_index=True, key="rejected",
+            alt="Records that are not shown",
             column_config={"Why": st.column_config.TextColumn("Why", width=740)},
         )  # fmt: skip
         if unsigned:
             st.text("Records that this machine made before there were signatures are signed by evaluating again, which "
                     "trains nothing twice:")  # fmt: skip
-            st.code(EVALUATE, language="bash")
+            st.code(EVALUATE, language=None)

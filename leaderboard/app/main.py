@@ -20,6 +20,20 @@ from leaderboard.app.address import link_parameters  # noqa: E402
 
 st.set_page_config(page_title="Forget-Me-Not", page_icon=str(Path(__file__).parents[1] / "favicon.svg"), layout="wide")
 
+STYLE = """
+[data-testid=stCaptionContainer], [data-testid=stCaptionContainer] * { color: inherit; }
+[data-testid=stCaptionContainer] { opacity: .8; }
+[data-testid=stMultiSelectTagsContainer] [data-tag] { background-color: #0B5A8A !important; color: #FFFFFF !important; }
+@media print {
+  [data-testid=stHeader], [data-testid=stExpander], .stButton, .stDownloadButton, .st-key-pages {
+    display: none !important;
+  }
+  [data-testid=stMain], [data-testid=stAppViewContainer], [data-testid=stApp] {
+    position: static !important; overflow: visible !important;
+  }
+}
+"""
+"""What Streamlit's theme cannot say: captions and chosen names that read (4.5:1, WCAG AA), and a printed form."""
 PAGES = [
     st.Page("views/ranking.py", title="Leaderboard", icon=":material/leaderboard:", default=True,
             help="Which representation stays most robust when its network is pruned."),
@@ -37,9 +51,7 @@ PAGES = [
             help="What every number means, how ranking works, how to submit."),
 ]  # fmt: skip
 
-# Streamlit's captions are too pale for small text (WCAG AA asks for 4.5:1).
-st.html("<style>[data-testid='stCaptionContainer'], [data-testid='stCaptionContainer'] * "
-        "{ color: inherit; } [data-testid='stCaptionContainer'] { opacity: .8; }</style>")  # fmt: skip
+st.html(f"<style>{STYLE}</style>")
 here = st.navigation(PAGES, position="hidden")
 with st.container(horizontal=True, gap="small", key="pages"):
     for each in PAGES:

@@ -1,4 +1,4 @@
-"""The planned tests of a board and the orders of its neighbours, computed once for all visitors."""
+"""The planned tests of a board and the orders of its neighbours, computed once; all visitors share them, unchanged."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def _key(scene: Scene) -> Key:
     return tuple((entry.path, entry.created, entry.signed_at) for group in everybody.values() for entry in group)
 
 
-@st.cache_data(max_entries=8, show_spinner="Testing ...")
+@st.cache_resource(max_entries=8, show_spinner="Testing ...")
 def _claims(_scene: Scene, key: Key) -> list[Claim]:
     del key
     return claims(_scene.snapshot.board, _counting(_scene))
 
 
-@st.cache_data(max_entries=8, show_spinner="Reading in other ways ...")
+@st.cache_resource(max_entries=8, show_spinner="Reading in other ways ...")
 def _orders(_scene: Scene, key: Key) -> list[Survival]:
     del key
     return neighbouring_orders(_scene.snapshot.board, _counting(_scene))

@@ -63,6 +63,11 @@ class Section:
     failures: Table | None
     downloads: tuple[tuple[str, str], ...]
 
+    @property
+    def figures(self) -> str:
+        """How the places of its figures begin."""
+        return f"figures/{self.name}"
+
 
 def section(
     snapshot: BoardSnapshot, ranked: ArenaRanking, name: str, paths: Mapping[str, EntryPaths],

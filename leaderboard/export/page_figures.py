@@ -16,6 +16,7 @@ from leaderboard.figures.charts import MAX_BARS, Level, Line, limits
 from leaderboard.figures.lines import levels, lines_of_schedule, lines_of_submission
 from leaderboard.figures.palette import Look
 from leaderboard.markup.svg import curve_panel, interval_axis, interval_bar, mark
+from leaderboard.text.downloads import curves_csv
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,12 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Curves:
-    """Panels side by side on a common value axis: (title, figure) each, and (name, mark) of their legend."""
+    """Panels side by side on a common value axis: (title, figure) each, (name, mark) of their legend, points as CSV."""
 
     task: str
     panels: tuple[tuple[str, Markup], ...]
     legend: tuple[tuple[str, Markup], ...]
+    data: str
 
 
 def interval_plot(ranking: Sequence[Row], by: str, looks: Mapping[str, Look]) -> Intervals | None:
@@ -80,7 +82,8 @@ def _curves(task: str, drawn: Mapping[str, Sequence[Line]], references: Sequence
         for title, panel in drawn.items()
     )
     names = {line.name: Look(line.colour, line.marker) for line in reversed(lines)}
-    return Curves(task, panels, tuple((name, mark(look)) for name, look in reversed(names.items())))
+    legend = tuple((name, mark(look)) for name, look in reversed(names.items()))
+    return Curves(task, panels, legend, curves_csv(drawn))
 
 
 def _with_air(scores: Sequence[IntervalEstimate]) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from leaderboard.export.report_page import page_parts, report_blocks
 from leaderboard.export.site_folder import check_replaceable, replaced_site
 from leaderboard.export.site_paths import INDEX, KEYS, METHODS, RANKING, REPORT, EntryPaths, entry_paths, stems
 from leaderboard.export.submission_page import submission_view
+from leaderboard.markup.svg import as_file
 from leaderboard.markup.tables import from_frame
 from leaderboard.reading.board_loader import BoardSnapshot
 from leaderboard.text.board_frames import number_frame
@@ -112,6 +113,11 @@ def _write_index(site: _Site) -> int:
     sections = [
         section(site.snapshot, ranked, stem, site.paths, _downloads(stem)) for ranked, stem in site.arenas
     ]  # fmt: skip
+    for each in sections:
+        for place, figure in enumerate(each.curves, start=1):
+            site.write(f"{each.figures}-{place}.csv", figure.data)
+            for panel, (_, drawing) in enumerate(figure.panels, start=1):
+                site.write(f"{each.figures}-{place}-{panel}.svg", as_file(drawing))
     rejected = site.snapshot.rejected
     newest = max(entry.created for entry in site.snapshot.board.entries.values())
     site.write(INDEX, site.pages.render(

@@ -157,7 +157,7 @@ def limits(lines: Sequence[Line], levels: Sequence[Level]) -> tuple[float, float
 
 def _line_frame(lines: Sequence[Line]) -> pd.DataFrame:
     made: list[dict[str, Any]] = [
-        {"line": f"{position}", "name": line.name, "kind": _kind(line),
+        {"line": f"{position}", "name": line.name, "kind": kind_of(line),
          "compression": log2_compression(sparsity), "sparsity": percent(sparsity), "value": value,
          "low": value if low is None else low, "high": value if high is None else high}
         for position, line in enumerate(lines)
@@ -167,7 +167,8 @@ def _line_frame(lines: Sequence[Line]) -> pd.DataFrame:
     return pd.DataFrame(made, columns=fields)
 
 
-def _kind(line: Line) -> str:
+def kind_of(line: Line) -> str:
+    """Return what a curve is: `ranked`, `control` or `untrained`."""
     return "control" if line.dashed else "untrained" if line.label else "ranked"
 
 

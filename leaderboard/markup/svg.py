@@ -104,6 +104,16 @@ def curve_panel(lines: Sequence[Line], levels: Sequence[Level], low_high: Range,
     return _markup(svg)
 
 
+_FILE_STYLE = """text { font-family: system-ui, sans-serif; fill: #1a2027; } .grid { stroke: #d4dae0; stroke-width: 1; }
+.tick { font-size: 12px; fill: #59636e; } .level { font-size: 11px; fill: #59636e; }"""
+
+
+def as_file(drawing: Markup) -> str:
+    """Return a figure as an SVG file: with its name space, its own style, and ink on white as paper has it."""
+    head, _, rest = str(drawing).partition(">")  # attributes hold no such mark: it is escaped there
+    return f'{head} xmlns="http://www.w3.org/2000/svg"><style>{_FILE_STYLE}</style>{rest}'
+
+
 def ticks(low: float, high: float, about: int = 6) -> list[float]:
     """Choose round numbers within a range, roughly `about` of them.
 

@@ -13,6 +13,7 @@ from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.standings import Row
+from leaderboard.figures.charts import Line, kind_of
 
 BENCHMARK_ENTRY = """@software{forget-me-not,
   title = {Forget-Me-Not: what does a representation forget when its network is pruned?},
@@ -46,6 +47,21 @@ def as_csv(ranking: Sequence[Row], metrics: Sequence[str]) -> str:
             score = row.scores.get(metric)
             cells += [score.value, *_bounds(score)] if score else ["", "", ""]
         writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in cells])
+    return out.getvalue()
+
+
+def curves_csv(panels: Mapping[str, Sequence[Line]]) -> str:
+    """Write the points of curves, one per line: panel, name, kind (such as `control`), sparsity, value and bounds.
+
+    A text that a spreadsheet would take for a formula gets a leading apostrophe.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["panel", "name", "kind", "sparsity", "value", "low", "high"])
+    for panel, lines in panels.items():
+        for line in lines:
+            texts = [_no_formula(panel), _no_formula(line.name), kind_of(line)]
+            writer.writerows([*texts, *("" if each is None else each for each in point)] for point in line.points)
     return out.getvalue()
 
 

@@ -18,6 +18,7 @@ from leaderboard.board.wording import heading, inert, one_line
 from leaderboard.figures.charts import Level, Line, curves, limits
 from leaderboard.figures.lines import curve_metrics, levels, lines_of_schedule, lines_of_submission
 from leaderboard.figures.palette import looks
+from leaderboard.text.downloads import curves_csv
 
 PANELS_PER_ROW = 3
 USUAL, MAX_DRAWN = 6, 12
@@ -113,6 +114,9 @@ def page() -> None:
         st.info("Choose at least one submission that has this metric.", icon=":material/show_chart:")
         return
     show(choice, made)
+    st.caption("The menu of a figure saves it as SVG or PNG.")
+    st.download_button("Data of these curves (CSV)", lambda: curves_csv(made), "forget-me-not-curves.csv", "text/csv",
+                       icon=":material/download:")  # fmt: skip
 
 
 page()

@@ -46,7 +46,7 @@ def page() -> None:
         show_metric(metric)
     st.subheader("How to submit")
     st.text(SUBMITTING)
-    st.code(COMMANDS, language="bash")
+    st.code(COMMANDS, language=None)
 
 
 page()

@@ -85,7 +85,7 @@ def show_reproduction(entry: Entry, record: EvaluationRecord) -> None:
     with st.container(border=True, key="reproduce"):
         st.text(f"{cost_sentence(record)} {data_sentence(record)}", wrap=True)
         st.caption("Train and score it again, from nothing, and compare with this record; or evaluate it as your own:")
-        st.code(f"{repeat_command(entry.path)}\n{reproduce_command(record)}", language="bash", wrap_lines=True)
+        st.code(f"{repeat_command(entry.path)}\n{reproduce_command(record)}", language=None, wrap_lines=True)
 
 
 def show_identity(entry: Entry) -> None:
@@ -103,7 +103,7 @@ def show_mlflow(entry: Entry) -> None:
     answer = whereabouts(entry)
     st.text(answer.sentence, wrap=True)
     if answer.command:
-        st.code(answer.command, language="bash", wrap_lines=True)
+        st.code(answer.command, language=None, wrap_lines=True)
     with st.container(horizontal=True):
         if answer.run:
             st.link_button("Its run in MLflow", answer.run, icon=":material/monitoring:")
@@ -205,11 +205,11 @@ def page() -> None:
         st.dataframe(facts_frame(record, entry), hide_index=True, key="facts", alt="Facts and cost", row_height=30)
     with settings:
         st.text("Hyperparameters")
-        st.code(pretty(record.submission.hyperparameters), language="json")
+        st.code(pretty(record.submission.hyperparameters), language=None)
         st.text("Environment (can change bits)")
-        st.code(pretty(record.environment), language="json")
+        st.code(pretty(record.environment), language=None)
         st.text("Specification")
-        st.code(pretty(record.spec), language="json", height=300)
+        st.code(pretty(record.spec), language=None, height=300)
     show_identity(entry)
     name_rejected(scene.snapshot)
 

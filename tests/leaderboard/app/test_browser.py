@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,16 +32,24 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright  # 
 from playwright.sync_api import Error as PlaywrightError  # noqa: E402
 from playwright.sync_api import TimeoutError as PlaywrightTimeout  # noqa: E402
 
+CONTRAST = Path(__file__).with_name("contrast.js").read_text().split("\n", 1)[1]
 DESK, PHONE = ViewportSize(width=1360, height=900), ViewportSize(width=390, height=844)
 
 
 @pytest.fixture(scope="module")
 def address(store: Path) -> Iterator[str]:
+    with served(store) as found:
+        yield found
+
+
+@contextmanager
+def served(home: Path) -> Generator[str]:
+    """Serve a store and return the address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "leaderboard/app/main.py", "--server.port", str(port)]
-    environment = os.environ | {"FMN_HOME": str(store), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"FMN_HOME": str(home), "OMP_NUM_THREADS": "1"}
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
@@ -77,7 +86,7 @@ def desk(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
-def _open(page: Page, url: str) -> None:
+def open_page(page: Page, url: str) -> None:
     """Open an address and wait until everything is loaded; again where the machine's network changed meanwhile.
 
     Chromium aborts requests in flight, even to localhost, when any network interface of the machine comes or goes
@@ -90,7 +99,7 @@ def _open(page: Page, url: str) -> None:
         interrupted.clear()
         try:
             page.goto(url)
-            _settle(page)
+            settle(page)
             page.wait_for_load_state("networkidle")
         except PlaywrightError:
             if "net::ERR_NETWORK_CHANGED" not in interrupted:
@@ -99,7 +108,7 @@ def _open(page: Page, url: str) -> None:
             return
 
 
-def _settle(page: Page) -> None:
+def settle(page: Page) -> None:
     page.wait_for_selector("h1")
     page.wait_for_timeout(300)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
@@ -114,14 +123,14 @@ def _select(page: Page, label: str, option: str) -> None:
             break
         except PlaywrightTimeout:
             continue
-    _settle(page)
+    settle(page)
 
 
 def test_ranking_by_another_number_is_part_of_the_address(desk: Page, address: str) -> None:
-    _open(desk, f"{address}/?{SPEC}")
+    open_page(desk, f"{address}/?{SPEC}")
     desk.get_by_text("Together", exact=True).click()
     desk.wait_for_url("**track=all**")
-    _settle(desk)
+    settle(desk)
     desk.get_by_text("Columns, other numbers").click()
     _select(desk, "Rank by", "Dense accuracy (chance-corrected) ↑")
     desk.get_by_text("Ranked by Dense accuracy").wait_for()
@@ -129,32 +138,32 @@ def test_ranking_by_another_number_is_part_of_the_address(desk: Page, address: s
     assert query["track"] == ["all"]
     assert query["by"] == ["robustness/dense"]
     shared = desk.url
-    _open(desk, shared)
+    open_page(desk, shared)
     desk.get_by_text("Ranked by Dense accuracy").wait_for()
-    _open(desk, f"{address}/?{SPEC}&track=Together")  # as links were written before
+    open_page(desk, f"{address}/?{SPEC}&track=Together")  # as links were written before
     desk.get_by_role("columnheader", name="Track").wait_for()
 
 
 def test_a_name_leads_to_its_submission_and_the_board_stays(desk: Page, address: str) -> None:
-    _open(desk, f"{address}/?{SPEC}&track=all")
+    open_page(desk, f"{address}/?{SPEC}&track=all")
     desk.get_by_role("link", name="supcon", exact=True).click()
     desk.wait_for_url("**/submission?spec=digits-1.0+%28smoke%29&track=all&submission=supcon")
     desk.get_by_text("make evaluate SUBMISSION=supcon SPEC=digits").wait_for()
     for page in ("Curves", "Claims", "Leaderboard"):  # a shared link used to lose its board at the next click
         desk.get_by_role("link", name=page, exact=True).click()
         desk.wait_for_url("**spec=digits-1.0+%28smoke%29&track=all&submission=supcon")
-        _settle(desk)
+        settle(desk)
 
 
 def test_back_undoes_one_choice_after_another(desk: Page, address: str) -> None:
-    _open(desk, f"{address}/?{SPEC}")
+    open_page(desk, f"{address}/?{SPEC}")
     desk.get_by_text("Together", exact=True).click()
     desk.wait_for_url("**track=all")
-    _settle(desk)
+    settle(desk)
     for name in ("supcon", "simclr"):
         desk.get_by_label(f"Pick {name}", exact=True).check()
         desk.wait_for_url(f"**pick={name}")
-        _settle(desk)
+        settle(desk)
     assert desk.get_by_label("Pick supcon", exact=True).is_checked()
     desk.get_by_text("Picked: supcon, simclr").wait_for()
     desk.go_back()
@@ -167,17 +176,49 @@ def test_back_undoes_one_choice_after_another(desk: Page, address: str) -> None:
 
 
 def test_picked_rows_go_to_compare_and_to_curves(desk: Page, address: str) -> None:
-    _open(desk, f"{address}/?{SPEC}&pick=supervised&pick=simclr")
+    open_page(desk, f"{address}/?{SPEC}&pick=supervised&pick=simclr")
     desk.get_by_role("link", name="Compare the first two").click()
     desk.get_by_text("simclr is more robust than supervised.").wait_for()
-    _open(desk, f"{address}/?{SPEC}&pick=supervised&pick=simclr")
+    open_page(desk, f"{address}/?{SPEC}&pick=supervised&pick=simclr")
     desk.get_by_role("link", name="Draw their curves").click()
     desk.wait_for_url("**submissions=supervised&submissions=simclr")
 
 
+SIX_QUESTIONS = {
+    "Which method is most robust?": ("", "Labels: supcon is more robust than supervised."),
+    "Is the difference real?": ("Is a difference real?", "supcon and simclr are not separated."),
+    "Does early pruning hurt more?": ("", "Early pruning keeps more than late for 7 of 10 methods"),
+    "Which images are forgotten?": ("Which images are forgotten?", "supcon forgets "),
+    "What did it cost?": ("What did it cost, how do I reproduce it?", "It cost "),
+    "How do I reproduce it?": ("What did it cost, how do I reproduce it?", "make evaluate SUBMISSION=supcon"),
+}
+"""Each with the link that is clicked on the first page, if any, and how the sentence begins that answers it."""
+
+
+def test_six_questions_take_one_click_at_most(desk: Page, address: str) -> None:
+    for link, answer in SIX_QUESTIONS.values():
+        open_page(desk, f"{address}/?{SPEC}")
+        if link:
+            desk.get_by_role("link", name=link).click()
+        desk.get_by_text(answer).first.wait_for()
+
+
+def test_a_clicked_picture_answers_where_it_is_seen(desk: Page, address: str) -> None:
+    """The answer was written 1,000 pixels above, out of sight, and the picture itself was no button."""
+    open_page(desk, f"{address}/examples?{SPEC}&submission=simclr")
+    picture = desk.locator(".gallery button").nth(2)
+    picture.locator("img").click()
+    desk.wait_for_url("**example=*")
+    settle(desk)
+    sentence = desk.get_by_text("True class 7.").bounding_box()
+    assert picture.get_attribute("aria-pressed") == "true"
+    assert sentence is not None
+    assert 0 < sentence["y"] < DESK["height"]
+
+
 def test_a_part_of_the_grid_is_always_named_and_one_click_clears_it(desk: Page, address: str) -> None:
     """It used to stay active unseen in a closed expander."""
-    _open(desk, f"{address}/?{SPEC}&schedules=early")
+    open_page(desk, f"{address}/?{SPEC}&schedules=early")
     desk.get_by_text("Only a part of the grid is ranked: early").wait_for()
     desk.get_by_role("button", name="Rank the whole grid").click()
     desk.get_by_text("Only a part of the grid").wait_for(state="detached")
@@ -185,7 +226,7 @@ def test_a_part_of_the_grid_is_always_named_and_one_click_clears_it(desk: Page, 
 
 
 def test_the_ranking_downloads_as_csv(desk: Page, address: str) -> None:
-    _open(desk, f"{address}/?{SPEC}")
+    open_page(desk, f"{address}/?{SPEC}")
     with desk.expect_download() as waiting:
         desk.get_by_role("button", name="CSV", exact=True).click()
     text = waiting.value.path().read_text()
@@ -194,17 +235,17 @@ def test_the_ranking_downloads_as_csv(desk: Page, address: str) -> None:
 
 
 def test_two_submissions_can_be_compared_by_address(desk: Page, address: str) -> None:
-    _open(desk, f"{address}/compare?{SPEC}&first=supcon&second=supervised")
+    open_page(desk, f"{address}/compare?{SPEC}&first=supcon&second=supervised")
     desk.get_by_text("supcon is more robust than supervised.").wait_for()
 
 
 def test_a_forgotten_image_opens_by_click_and_by_address(desk: Page, address: str) -> None:
-    _open(desk, f"{address}/examples?{SPEC}&submission=simclr")
+    open_page(desk, f"{address}/examples?{SPEC}&submission=simclr")
     desk.locator(".gallery button").nth(1).click()
     desk.wait_for_url("**example=*")
-    _settle(desk)
+    settle(desk)
     sentence = desk.get_by_text("Dense models say").last.inner_text()
-    _open(desk, desk.url)
+    open_page(desk, desk.url)
     assert desk.get_by_text("Dense models say").last.inner_text() == sentence
 
 
@@ -214,7 +255,7 @@ def test_hostile_names_run_nothing_and_load_nothing(browser: Browser, address: s
     page = browser.new_page(viewport=DESK)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    _open(page, f"{address}/{path}?{SPEC}&track=Together")
+    open_page(page, f"{address}/{path}?{SPEC}&track=Together")
     for label in {"submission": ["Submission"], "compare": ["First"]}.get(path, []):
         for name in HOSTILE_NAMES[:3]:
             _select(page, label, name)
@@ -229,11 +270,11 @@ def test_hostile_names_run_nothing_and_load_nothing(browser: Browser, address: s
 
 
 @pytest.mark.parametrize("path", ["", "curves", "submission", "examples", "compare", "claims", "methods"])
-def test_no_page_scrolls_sideways_on_a_phone_in_either_colour_scheme(
+def test_every_page_fits_a_phone_and_reads_in_both_colour_schemes(
     browser: Browser, address: str, path: str
 ) -> None:
     page = browser.new_page(viewport=PHONE, color_scheme="light")
-    _open(page, f"{address}/{path}?{SPEC}")
+    open_page(page, f"{address}/{path}?{SPEC}")
     for scheme, background in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(18, 22, 27)")):
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")  # one visit: the page follows at once
         page.wait_for_timeout(1000)  # what is still to be drawn could widen the page
@@ -246,6 +287,7 @@ def test_no_page_scrolls_sideways_on_a_phone_in_either_colour_scheme(
             "colour => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor === colour",
             arg=background,
         )
+        assert page.evaluate(CONTRAST) == []
     page.close()
 
 
@@ -257,7 +299,7 @@ def test_progress_moves_without_a_reload_and_an_interruption_is_noticed(
     page = browser.new_page(viewport=size)
     try:
         with at_work(store, keep(store, submission=hostile, heard=time.time(), updates=1200)):
-            _open(page, f"{address}/?{SPEC}")
+            open_page(page, f"{address}/?{SPEC}")
             page.get_by_text("1,200 of 9,000 updates").wait_for()
             page.get_by_text(f"{hostile} on digits-1.0", exact=True).wait_for()
             keep(store, submission=hostile, heard=time.time(), updates=4500)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urlsplit
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -176,6 +178,19 @@ def test_every_link_leads_to_a_file_of_the_site_or_to_a_paper(pages: dict[str, P
             if anchor:
                 ids = {g.get("id") for _, g in pages[target.resolve().relative_to(site).as_posix()].tags}
                 assert anchor in ids
+
+
+def test_figures_are_files_too_with_the_points_that_they_draw(site: Path) -> None:
+    drawn = sorted(path.name for path in (site / "figures").glob("digits-1.0-smoke-1-*.svg"))
+    assert len(drawn) == 3
+    for name in drawn:
+        root = ElementTree.parse(site / "figures" / name).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert root.findall("{http://www.w3.org/2000/svg}polyline")
+    points = list(csv.DictReader((site / "figures/digits-1.0-smoke-1.csv").read_text().splitlines()))
+    assert {point["panel"] for point in points} == {"early", "late", "one-shot"}
+    assert all(not point["name"].startswith("=") for point in points)
+    assert all(0 <= float(point["value"]) <= 1 for point in points)
 
 
 def test_nothing_on_the_site_says_where_it_was_made(site: Path, store: Path) -> None:

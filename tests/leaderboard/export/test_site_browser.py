@@ -24,6 +24,7 @@ if not Path(CHROMIUM).exists():
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright  # noqa: E402
 
+CONTRAST = (Path(__file__).parents[1] / "app" / "contrast.js").read_text().split("\n", 1)[1]
 DESK, PHONE = ViewportSize(width=1360, height=900), ViewportSize(width=390, height=844)
 GROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 27)"}
 
@@ -72,7 +73,7 @@ def _page_paths(site: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_scrolls_sideways_on_a_phone_and_all_follow_the_scheme(
+def test_every_page_fits_a_phone_and_reads_in_both_colour_schemes(
     browser: Browser, site: Path, address: str, scheme: str
 ) -> None:
     page = browser.new_page(viewport=PHONE, color_scheme="dark" if scheme == "dark" else "light")
@@ -83,6 +84,7 @@ def test_no_page_scrolls_sideways_on_a_phone_and_all_follow_the_scheme(
         assert width == [390, 390, 390], path
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == GROUND[scheme], path
+        assert page.evaluate(CONTRAST) == [], path
     page.close()
 
 
