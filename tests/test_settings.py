@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 NAMES = [variable.name for variable in VARIABLES]
 PASSES_ON = {
     "benchmark/executors/child_process.py", "benchmark/executors/docker/watchdog.py", "benchmark/cli/serve.py",
-    "benchmark/recording/mlflow_store.py",
+    "benchmark/recording/tracking/store.py",
 }  # fmt: skip
 """Files that hand a part of the environment to a child process or to a library; they look at no value."""
 

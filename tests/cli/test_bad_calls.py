@@ -108,17 +108,31 @@ FLAGS = [
     Case("rebuild-mlflow", "{here}"),
     Case("rebuild-mlflow more", "more"),
     Case("keys more", "more"),
+    Case("submit", "submission"),
+    Case("submit {plain} --spec {tiny} --executor ship", "--executor"),
+    Case("receive", "bundle"),
+    Case("receive {here}/none.bundle", "none.bundle"),
+    Case("receive {here}", "{here}"),
+    Case("receive {tiny}", "tiny.yaml"),
+    Case("receive /dev/null", "/dev/null"),
+    Case("receive {tiny} --trusted-keys {here}/none.yaml", "none.yaml"),
+    Case("report /dev/null/report.md", "/dev/null"),
+    Case("report {here}", "{here}"),
+    Case("report --trusted-keys {here}/none.yaml", "none.yaml"),
+    Case("tune {plain} --trials 0", "--trials"),
+    Case("tune {plain} --trials many", "--trials"),
+    Case("tune {plain} --spec {tiny} --executor process", "search_space"),
 ]
 
 NAMES = [
     Case(f"{verb} {name} --spec {{tiny}} --executor process", says)
-    for verb in ("evaluate", "rescore", "plan", "check")
+    for verb in ("evaluate", "rescore", "plan", "check", "submit", "tune")
     for name, says in (
         ("nobody", "nobody"), ("{here}/none", "none"), ("{tiny}", "tiny.yaml"), ("{here}", "submission.yaml"),
     )
 ] + [
     Case(f"{verb} {{plain}} --spec {spec} --executor process", says)
-    for verb in ("evaluate", "plan", "check")
+    for verb in ("evaluate", "plan", "check", "submit", "tune")
     for spec, says in (
         ("nobody", "nobody"), ("{here}/none.yaml", "none.yaml"), ("{here}", "{here}"), ("/dev/null", "/dev/null"),
     )
@@ -243,7 +257,7 @@ def name_of(case: Case) -> str:
 
 
 def test_there_are_many_cases_over_all_doors() -> None:
-    assert len(CASES) >= 120
+    assert len(CASES) >= 150
     verbs = {case.words.partition(" ")[0] for case in CASES}
     command = typer.main.get_command(app.app)
     assert isinstance(command, TyperGroup)
