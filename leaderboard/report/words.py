@@ -141,6 +141,9 @@ def _readings(board: Board, found: Findings) -> Iterator[Block]:
 
 def _claim_b(board: Board, found: Findings, looks: Mapping[str, Look]) -> Iterator[Block]:
     del board, looks
+    if not found.shared:
+        yield said("Not measured: it needs predictions of three models per cell and 50 images, and mistakes in common.")
+        return
     records = tuple(method.entry.path for method in found.methods)
     rows = [
         [percent(sparsity), Text(decimal(each.between), records), Text(decimal(each.within), records),
