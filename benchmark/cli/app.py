@@ -6,7 +6,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from benchmark.cli.operation import operation
 from benchmark.cli.records import TrustedKeys, record_verbs
 from benchmark.cli.signals import ending_like_ctrl_c
 from benchmark.executors.choices import ExecutorChoice
+from benchmark.executors.gpus import named_gpus
 
 app = typer.Typer(
     name="fmn", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
@@ -28,7 +29,22 @@ app.add_typer(record_verbs)
 Submission = Annotated[str, typer.Argument(help="Name under submissions/, or the path of any submission's directory.")]
 Spec = Annotated[str, typer.Option(help="Name of a shipped specification, or the path of a YAML file.")]
 ExecutorName = Annotated[ExecutorChoice, typer.Option(help="Where submitted code runs; auto: docker if it answers.")]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="What they train on.")]
+
+
+def _device(choice: str) -> str:
+    try:
+        named_gpus(choice)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return choice
+
+
+Device = Annotated[
+    str, typer.Option(
+        help="What they train on; cuda: all GPUs of the machine, cuda:0,2: two of them.",
+        metavar="auto|cpu|cuda|cuda:N,M", callback=_device,
+    ),
+]  # fmt: skip
 
 
 @app.command(epilog="Examples:  fmn evaluate simclr   |   fmn evaluate ./my_method --spec ./my_spec.yaml")

@@ -117,10 +117,10 @@ class Executor(Protocol):
     isolation: Isolation
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
-        """Resolve `auto`, `cpu` or `cuda` to the device that trainers and the scorer will have.
+        """Resolve `auto`, `cpu`, `cuda` or `cuda:0,2` to the device that trainers and the scorer will have.
 
         Raises:
-            ValueError: `cuda` was asked for and they cannot have one, in one sentence.
+            ValueError: a GPU was asked for and they cannot have it, in one sentence.
         """
         ...
 
@@ -204,6 +204,18 @@ class QueueExecutor(Protocol):
 
     @property
     def scoring_workers(self) -> int: ...
+
+
+@runtime_checkable
+class SpreadingExecutor(Protocol):
+    """What an executor has besides that spreads trainers over several GPUs of this machine.
+
+    Attributes:
+        gpus: ids of the GPUs that `pick_device` has chosen; empty on a CPU. A trainer sees one, the scorer all of them.
+    """
+
+    @property
+    def gpus(self) -> tuple[str, ...]: ...
 
 
 @runtime_checkable

@@ -19,7 +19,10 @@ from benchmark.executors.programs import ONE_THREAD
 
 logger = logging.getLogger(__name__)
 
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT")
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+"""Names the GPUs that a process sees, by their numbers or ids."""
+
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", VISIBLE_GPUS, "SYSTEMROOT")
 """Environment variables that a child may see; everything else stays with the dispatcher."""
 
 _OUTPUT_COMPLETE_S = 5.0
@@ -36,13 +39,18 @@ class ChildProcess:
         folder: its working directory.
         output: where its output goes.
         errors: where its standard error goes, if not there as well.
+        gpus: ids of the GPUs that it sees, the first of which is `cuda`; None for those that this process sees.
     """
 
-    def __init__(self, program: Sequence[str], folder: Path, output: Sink, errors: Sink | None = None) -> None:
+    def __init__(
+        self, program: Sequence[str], folder: Path, output: Sink, errors: Sink | None = None,
+        gpus: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
+        environment = child_environment() | ({} if gpus is None else {VISIBLE_GPUS: ",".join(gpus)})
         command = [sys.executable, "-I", "-m", "benchmark.executors.parent_death", str(os.getpid()), *program]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if errors else subprocess.STDOUT, env=child_environment(), cwd=folder,
+            stderr=subprocess.PIPE if errors else subprocess.STDOUT, env=environment, cwd=folder,
             start_new_session=True,
         )  # fmt: skip
         pipes = ((self._process.stdout, output), (self._process.stderr, errors))

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmark.executors.base import PreparedJob, ProgramResult, Trial
-from benchmark.executors.child_process import ChildProcess
+from benchmark.executors.child_process import VISIBLE_GPUS, ChildProcess, child_environment
 from benchmark.executors.described_machine import may_have_gpu, remembered_environment
 from benchmark.executors.errors import ExecutorError
 from benchmark.executors.failure import Evidence
+from benchmark.executors.gpus import GpuPool, chosen_gpus, demand_one_model, named_gpus
 from benchmark.executors.output_log import Head, LogFile, Tail
 from benchmark.executors.programs import (
     DESCRIBE_S,
@@ -33,10 +34,15 @@ from benchmark.recording.isolation import Isolation
 
 
 class ProcessTrainer:
-    """A trainer in a child process."""
+    """A trainer in a child process.
 
-    def __init__(self, child: ChildProcess) -> None:
-        self._child = child
+    Args:
+        child: the process.
+        on_end: called once when it has ended.
+    """
+
+    def __init__(self, child: ChildProcess, on_end: Callable[[], None] = lambda: None) -> None:
+        self._child, self._on_end = child, on_end
 
     @property
     def pid(self) -> int:
@@ -46,26 +52,51 @@ class ProcessTrainer:
     def poll(self) -> Evidence | None:
         """Return how it ended, or None while it runs."""
         code = self._child.poll()
-        return None if code is None else Evidence(exit_code=code)
+        if code is None:
+            return None
+        self._has_ended()
+        return Evidence(exit_code=code)
 
     def kill(self) -> None:
         """End it and everything that it has started, and wait until it is gone."""
         self._child.kill()
+        self._has_ended()
+
+    def _has_ended(self) -> None:
+        on_end, self._on_end = self._on_end, lambda: None
+        on_end()
 
 
 class ProcessExecutor:
-    """Runs jobs as child processes, one thread each."""
+    """Runs jobs as child processes, one thread each; a trainer sees one GPU, the scorer all that were chosen."""
 
     name = "process"
     isolation: Isolation = "none"
 
+    def __init__(self) -> None:
+        self._pool: GpuPool | None = None
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """Ids of the GPUs that `pick_device` has chosen."""
+        return () if self._pool is None else self._pool.ids
+
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
-        """Resolve `auto`, `cpu` or `cuda` by what torch sees here; it is not asked where no driver of a GPU is."""
+        """Resolve `auto`, `cpu`, `cuda` or `cuda:0,2` by what torch sees here; without a driver it is not asked."""
+        named = named_gpus(choice)
         if choice == "cpu" or (choice == "auto" and not may_have_gpu()):
             return "cpu"
-        from benchmark.training.environment import pick_device  # imports torch, which takes seconds
+        from benchmark.training.environment import gpu_models, pick_device  # imports torch, which takes seconds
 
-        return "cuda" if pick_device(choice).type == "cuda" else "cpu"
+        if pick_device("cuda" if named else choice).type != "cuda":
+            return "cpu"
+        models = gpu_models()
+        ids = child_environment().get(VISIBLE_GPUS, "").split(",")
+        visible = ids if len(ids) == len(models) and all(ids) else [str(number) for number in range(len(models))]
+        chosen = chosen_gpus(choice, visible)
+        demand_one_model([models[visible.index(gpu)] for gpu in chosen])
+        self._pool = GpuPool(chosen)
+        return "cuda"
 
     def environment(self, device: str) -> dict[str, Any]:
         """Describe this Python installation and machine."""
@@ -94,7 +125,16 @@ class ProcessExecutor:
             job=prepared.job_file, submission=prepared.submission, data=prepared.data, parents=prepared.parents,
             outbox=prepared.outbox,
         )  # fmt: skip
-        return ProcessTrainer(ChildProcess(program, prepared.outbox, LogFile(prepared.log)))
+        log, pool = LogFile(prepared.log), self._pool
+        if prepared.job.device == "cpu" or pool is None:
+            return ProcessTrainer(ChildProcess(program, prepared.outbox, log))
+        gpu = pool.take()
+        try:
+            child = ChildProcess(program, prepared.outbox, log, gpus=[gpu])
+        except BaseException:
+            pool.give_back(gpu)
+            raise
+        return ProcessTrainer(child, lambda: pool.give_back(gpu))
 
     def run_trial(
         self, name: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
@@ -102,7 +142,7 @@ class ProcessExecutor:
         """Run a trial as a child process."""
         program = trial_program(name, job=job_file, submission=submission, arguments=arguments)
         stdout, stderr = Head(MAX_ANSWER_BYTES), Tail(MAX_SHOWN_BYTES)
-        child = ChildProcess(program, job_file.parent, stdout, stderr)
+        child = ChildProcess(program, job_file.parent, stdout, stderr, gpus=self.gpus[:1] or None)
         try:
             code = child.join(limit_s)
         finally:
@@ -145,7 +185,7 @@ class ProcessExecutor:
     def score(self, job_file: Path, out: Path, log: Path, on_wait: Callable[[], None]) -> None:
         """Run the scorer in isolated mode: it can import neither the working directory nor a submission."""
         log.unlink(missing_ok=True)
-        child = ChildProcess(scorer_program(job=job_file, out=out), out, LogFile(log))
+        child = ChildProcess(scorer_program(job=job_file, out=out), out, LogFile(log), gpus=self.gpus or None)
         try:
             while (code := child.join(0.2)) is None:
                 on_wait()

@@ -85,6 +85,11 @@ def has_native_bfloat16(device: torch.device) -> bool:
     return machine.bfloat16_wins()
 
 
+def gpu_models() -> list[str]:
+    """Return the names of the models of all visible GPUs, by their numbers."""
+    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+
+
 def pick_device(choice: str) -> torch.device:
     """Return the device for `auto`, `cpu` or `cuda`; `auto` takes a GPU where there is one.
 

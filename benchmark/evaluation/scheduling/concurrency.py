@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
-from benchmark.executors.base import Executor, QueueExecutor
+from benchmark.executors.base import Executor, QueueExecutor, SpreadingExecutor
 from benchmark.machine import available_cores
 
 TRAINERS_SHARING_A_GPU = 4
@@ -38,12 +39,20 @@ def trainers_at_once(
         return executor.jobs_at_once
     if device == "cpu":
         return workers
-    return 1 if update_flops >= FILLS_A_GPU_FLOPS else min(workers, TRAINERS_SHARING_A_GPU)
+    each = 1 if update_flops >= FILLS_A_GPU_FLOPS else TRAINERS_SHARING_A_GPU
+    return min(workers, num_gpus(executor) * each)
+
+
+def num_gpus(executor: Executor | None) -> int:
+    """Return over how many GPUs of this machine trainers are spread, at least one."""
+    return max(1, len(executor.gpus)) if isinstance(executor, SpreadingExecutor) else 1
 
 
 def trainers_per_device(device: Literal["cpu", "cuda"], at_once: int, executor: Executor | None = None) -> int:
     """Return how many of the trainers that run at once share one device.
 
-    A core is never shared, and the one GPU of a machine always. A queue gives every job a GPU of its own.
+    A core is never shared. Trainers are spread over the GPUs of a machine. A queue gives every job a GPU of its own.
     """
-    return at_once if device == "cuda" and not isinstance(executor, QueueExecutor) else 1
+    if device == "cpu" or isinstance(executor, QueueExecutor):
+        return 1
+    return math.ceil(at_once / num_gpus(executor))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,23 +42,22 @@ class Containers:
         engine: where they run.
         info: what the engine reports about itself.
         home: whose jobs they do; its name is on their labels, and the watchdog's log in its folder.
-        gpu: id of the one GPU that a container gets which asks for `cuda`.
         limits: sizes of all containers that may run submitted code.
         scorer_limits: sizes of the scorer's.
     """
 
     def __init__(
-        self, engine: Engine, info: Mapping[str, Any], home: Home, gpu: str, limits: Limits, scorer_limits: Limits
+        self, engine: Engine, info: Mapping[str, Any], home: Home, limits: Limits, scorer_limits: Limits
     ) -> None:
-        self._engine, self._info, self._home, self._gpu = engine, info, home, gpu
+        self._engine, self._info, self._home = engine, info, home
         self._limits, self._scorer_limits = limits, scorer_limits
         self.labels = {HOME_LABEL: home_label(home), DISPATCHER_LABEL: uuid.uuid4().hex}
         self._watchdog: Watchdog | None = None
 
     def start(
-        self, role: Role, image: Image, command: list[str], mounts: Mounts, *, limit_s: float, device: str = "cpu"
+        self, role: Role, image: Image, command: list[str], mounts: Mounts, *, limit_s: float, gpus: Sequence[str] = ()
     ) -> Container:
-        """Start a container.
+        """Start a container that sees the GPUs of these ids.
 
         Raises:
             EngineError: the engine refuses.
@@ -69,7 +68,7 @@ class Containers:
         is_scorer = role == "scorer"
         config = host_config(
             self._scorer_limits if is_scorer else self._limits, mounts, num_cpus=None if is_scorer else 1,
-            device_requests=[gpu_request(self._info, self._gpu)] if device == "cuda" else [],
+            device_requests=[gpu_request(self._info, *gpus)] if gpus else [],
             has_own_init=role == "trainer",
         )  # fmt: skip
         if self._engine.is_podman:
@@ -78,10 +77,10 @@ class Containers:
         return self._engine.start(image, command, config, labels)
 
     def run(
-        self, role: Role, image: Image, command: list[str], mounts: Mounts, *, limit_s: float, device: str = "cpu"
+        self, role: Role, image: Image, command: list[str], mounts: Mounts, *, limit_s: float, gpus: Sequence[str] = ()
     ) -> ProgramResult:
         """Run a container to its end, at most `limit_s` seconds, and remove it; errors as those of `start`."""
-        container = self.start(role, image, command, mounts, limit_s=limit_s, device=device)
+        container = self.start(role, image, command, mounts, limit_s=limit_s, gpus=gpus)
         try:
             ended = container.join(limit_s) or Exit(None)
             if ended.lost is not None:

@@ -27,11 +27,13 @@ from benchmark.executors.docker.limits import (
     PARENTS_AT,
     SUBMISSION_AT,
     Limits,
+    known_gpus,
 )
 from benchmark.executors.docker.scorer_mounts import ScorerMounts
 from benchmark.executors.docker.staging import Staging
 from benchmark.executors.docker.trainer import DockerTrainer, NotStarted
 from benchmark.executors.errors import ExecutorError
+from benchmark.executors.gpus import GpuPool, demand_one_model, named_gpus
 from benchmark.executors.output_log import LogFile
 from benchmark.executors.programs import (
     DESCRIBE_S,
@@ -58,7 +60,7 @@ class DockerExecutor:
 
     Args:
         home: whose jobs; containers of other homes are left alone.
-        gpu: id of the one GPU that trainers and the scorer get with DEVICE=cuda.
+        gpu: id of the GPU that trainers and the scorer get before `pick_device` has chosen.
         limits: sizes of trainers.
 
     Raises:
@@ -67,24 +69,24 @@ class DockerExecutor:
     """
 
     def __init__(self, home: Home, *, gpu: str = "0", limits: Limits | None = None) -> None:
-        self._home, self._gpu = home, gpu
+        self._home, self._pool = home, GpuPool([gpu])
         self._engine = Engine()
         self.isolation: Isolation = "podman" if self._engine.is_podman else "docker"
         self.name: str = self.isolation
         try:
-            info = self._engine.info()
+            self._info = info = self._engine.info()
             self._version = str(info.get("ServerVersion"))
             memory = int(info["MemTotal"]) * 9 // 10
             # More than the machine has would be no limit at all.
             self._limits = limits or replace(Limits(), memory=min(Limits().memory, memory))
             scorer_limits = Limits(memory=memory, pids=1024, file=8 << 30, open_files=4096)
-            self._containers = Containers(self._engine, info, home, gpu, self._limits, scorer_limits)
+            self._containers = Containers(self._engine, info, home, self._limits, scorer_limits)
             self._trainer, self._scorer = (self._current_image(tag) for tag in (TRAINER_IMAGE, SCORER_IMAGE))
         except BaseException:
             self._engine.close()
             raise
         self._staging = Staging(home)
-        self._descriptions: dict[str, MachineDescription] = {}
+        self._descriptions: dict[tuple[str, tuple[str, ...]], MachineDescription] = {}
 
     @property
     def labels(self) -> dict[str, str]:
@@ -124,21 +126,29 @@ class DockerExecutor:
         return num_removed
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
-        """Resolve `auto`, `cpu` or `cuda` by what the engine can pass through and torch sees inside.
+        """Resolve `auto`, `cpu`, `cuda` or `cuda:0,2` by what the engine can pass through and torch sees inside.
 
         Raises:
             ValueError: `cuda` was asked for and no GPU reaches the inside, in one sentence.
         """
         if choice == "cpu":
             return "cpu"
+        self._pool = GpuPool([str(number) for number in named_gpus(choice)] or known_gpus(self._info))
         try:
             self.environment("cuda")
+            seen = [self._describe("cuda", gpu).environment or {} for gpu in self.gpus]
+            demand_one_model([str(each.get("device_model", "none")) for each in seen])
         except ValueError as problem:
-            if choice == "cuda":
+            if choice != "auto":
                 raise
             logger.debug("DEVICE=auto is cpu: %s", problem)
             return "cpu"
         return "cuda"
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """Ids of the GPUs over which trainers are spread."""
+        return self._pool.ids
 
     def environment(self, device: str) -> dict[str, Any]:
         """Describe what trainers see, from inside a container.
@@ -150,22 +160,23 @@ class DockerExecutor:
         environment = self._describe(device).environment
         if environment is None:
             raise ValueError(
-                f"DEVICE=cuda: GPU {self._gpu} was passed to the container, but torch sees none inside; "
+                f"DEVICE=cuda: GPU {self.gpus[0]} was passed to the container, but torch sees none inside; "
                 "is the trainer image a CPU build (TORCH_INDEX), or the driver too old?"
             )
         return environment
 
-    def _describe(self, device: str) -> MachineDescription:
+    def _describe(self, device: str, gpu: str | None = None) -> MachineDescription:
         """Return what the trainer image sees of this machine, asked once: it does not change while we run."""
-        if device not in self._descriptions:
+        gpus = () if device == "cpu" else (gpu or self.gpus[0],)
+        if (device, gpus) not in self._descriptions:
             command = ["python", "-I", "-m", *describe_program(device)]
-            ended = self._containers.run("probe", self._trainer, command, {}, device=device, limit_s=DESCRIBE_S)
+            ended = self._containers.run("probe", self._trainer, command, {}, gpus=gpus, limit_s=DESCRIBE_S)
             try:
-                self._descriptions[device] = MachineDescription.model_validate_json(ended.stdout)
+                self._descriptions[device, gpus] = MachineDescription.model_validate_json(ended.stdout)
             except ValidationError as error:
                 printed = f"{ended.stdout}{ended.stderr}".strip()[-500:]
                 raise EngineError(f"the trainer image does not work on this machine: {printed}") from error
-        return self._descriptions[device]
+        return self._descriptions[device, gpus]
 
     def start(self, prepared: PreparedJob) -> DockerTrainer | NotStarted:
         """Start a trainer; one that the engine refuses says so when it is polled."""
@@ -182,13 +193,20 @@ class DockerExecutor:
         )
         limit_s = self._limits.deadline_s(sum(segment.num_steps for segment in prepared.job.segments))
         deadline = time.time() + limit_s
+        pool, gpus = self._pool, () if prepared.job.device == "cpu" else (self._pool.take(),)
+
+        def give_back() -> None:
+            for gpu in gpus:
+                pool.give_back(gpu)
+
         try:
             container = self._containers.start(
-                "trainer", self._trainer, _reporting(program), mounts, device=prepared.job.device, limit_s=limit_s
+                "trainer", self._trainer, _reporting(program), mounts, gpus=gpus, limit_s=limit_s
             )
         except (EngineError, ValueError) as problem:
+            give_back()
             return NotStarted(str(problem))
-        return DockerTrainer(container, prepared, self._limits, deadline, self._containers.check_watchdog)
+        return DockerTrainer(container, prepared, self._limits, deadline, self._containers.check_watchdog, give_back)
 
     def run_trial(
         self, name: str, job_file: Path, submission: Path, arguments: Sequence[str], device: str, limit_s: float
@@ -199,7 +217,8 @@ class DockerExecutor:
         program = trial_program(name, job=JOB_AT, submission=SUBMISSION_AT, arguments=arguments)
         command = ["python", "-I", "-m", *program]
         try:
-            return self._containers.run("trial", self._trainer, command, mounts, device=device, limit_s=limit_s)
+            gpus = () if device == "cpu" else self.gpus[:1]
+            return self._containers.run("trial", self._trainer, command, mounts, gpus=gpus, limit_s=limit_s)
         finally:
             self._staging.remove(job)
 
@@ -209,7 +228,8 @@ class DockerExecutor:
         with ScorerMounts(self._home, job_file, out) as scorer:
             command = _open_to_all(scorer_program(job=scorer.job_inside, out=scorer.out_inside))
             container = self._containers.start(
-                "scorer", self._scorer, command, scorer.mounts, device=scorer.job.device, limit_s=_SCORING_S
+                "scorer", self._scorer, command, scorer.mounts, limit_s=_SCORING_S,
+                gpus=() if scorer.job.device == "cpu" else self.gpus,
             )
             try:
                 while (ended := container.join(0.2)) is None:

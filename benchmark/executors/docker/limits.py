@@ -32,6 +32,9 @@ SUBMISSION_AT, DATA_AT, PARENTS_AT, JOB_AT, OUTBOX_AT = (
 )  # fmt: skip
 """Where a trainer finds what it may see."""
 
+_CDI = "nvidia.com/gpu="
+"""Before the id of a GPU in the container device interface."""
+
 FIRST_PROCESS_AT = "/opt/code/benchmark/training/first_process.py"
 """Path in the trainer's image of the program that starts it."""
 
@@ -117,23 +120,31 @@ def host_config(
     }  # fmt: skip
 
 
-def gpu_request(info: Mapping[str, Any], gpu: str) -> dict[str, Any]:
-    """Return the request for one GPU by its id, in the form that this engine understands.
+def known_gpus(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the ids of all GPUs that an engine names: those of CDI. NVIDIA's runtime names none; its first is 0."""
+    discovered = (str(device.get("ID", "")) for device in info.get("DiscoveredDevices") or ())
+    ids = {each.removeprefix(_CDI) for each in discovered if each.startswith(_CDI)}
+    return tuple(sorted((each for each in ids if each.isdecimal()), key=int)) or ("0",)
+
+
+def gpu_request(info: Mapping[str, Any], *gpus: str) -> dict[str, Any]:
+    """Return the request for GPUs by their ids, in the form that this engine understands.
 
     Args:
         info: what the engine reports about itself (`GET /info`).
-        gpu: index or UUID of the GPU; never "all".
+        gpus: index or UUID of each GPU; never "all".
 
     Raises:
         ValueError: the engine cannot pass a GPU through, in one plain sentence.
     """
-    if not gpu or gpu == "all" or "," in gpu:
-        raise ValueError(f"GPU: expected the id of one GPU, for instance 0, got {gpu!r}")
+    for gpu in gpus:
+        if not gpu or gpu == "all" or "," in gpu:
+            raise ValueError(f"GPU: expected the id of one GPU, for instance 0, got {gpu!r}")
     discovered = [str(device.get("ID", "")) for device in info.get("DiscoveredDevices") or ()]
-    if any(device.startswith("nvidia.com/gpu=") for device in discovered):
-        return {"Driver": "cdi", "DeviceIDs": [f"nvidia.com/gpu={gpu}"]}
+    if any(device.startswith(_CDI) for device in discovered):
+        return {"Driver": "cdi", "DeviceIDs": [f"{_CDI}{gpu}" for gpu in gpus]}
     if "nvidia" in (info.get("Runtimes") or {}):
-        return {"Driver": "nvidia", "DeviceIDs": [gpu], "Capabilities": [["gpu"]]}
+        return {"Driver": "nvidia", "DeviceIDs": list(gpus), "Capabilities": [["gpu"]]}
     raise ValueError(
         "this Docker engine cannot pass a GPU through (it knows no NVIDIA runtime and no CDI device): "
         "install the NVIDIA Container Toolkit and restart the engine, or use DEVICE=cpu"

@@ -44,14 +44,15 @@ class DockerTrainer:
         limits: its sizes.
         deadline: when its time is over, in seconds since 1970.
         check_watchdog: called every second; raises when nothing watches containers any longer.
+        on_end: called once when it has ended.
     """
 
     def __init__(
         self, container: Container, prepared: PreparedJob, limits: Limits, deadline: float,
-        check_watchdog: Callable[[], None],
+        check_watchdog: Callable[[], None], on_end: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._container, self._prepared, self._limits, self._deadline = container, prepared, limits, deadline
-        self._check_watchdog = check_watchdog
+        self._check_watchdog, self._on_end = check_watchdog, on_end
         self._next_look = 0.0
         self._evidence: Evidence | None = None
 
@@ -108,3 +109,4 @@ class DockerTrainer:
         LogFile(self._prepared.log, self._limits.log).write(printed.encode())
         remove_depths(self._prepared.outbox)
         self._evidence = evidence
+        self._on_end()

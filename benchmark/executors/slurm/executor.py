@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from benchmark.executors.base import PreparedJob, ProgramResult
 from benchmark.executors.docker.trainer import NotStarted
 from benchmark.executors.failure import Evidence
+from benchmark.executors.gpus import named_gpus
 from benchmark.executors.programs import DESCRIBE_S, describe_program, scorer_program, trainer_program, trial_program
 from benchmark.executors.scorer_end import scorer_failure
 from benchmark.executors.slurm.left_jobs import left_jobs, remove_folder, take_states
@@ -87,10 +88,11 @@ class SlurmExecutor:
         """Resolve `auto`, `cpu` or `cuda`: `auto` takes a GPU where `gres` asks for one.
 
         Raises:
-            ValueError: `cuda` was asked for, and a job sees no GPU; one sentence.
+            ValueError: `cuda` was asked for, and a job sees no GPU, or one by its number; one sentence.
         """
-        wants_gpu = choice == "cuda" or (choice == "auto" and "gpu" in (self._options.gres or ""))
-        if not wants_gpu:
+        if named_gpus(choice):
+            raise ValueError(f"DEVICE: expected auto, cpu or cuda, because Slurm gives a job its GPU, got {choice!r}")
+        if choice == "cpu" or (choice == "auto" and "gpu" not in (self._options.gres or "")):
             return "cpu"
         self.environment("cuda")
         return "cuda"

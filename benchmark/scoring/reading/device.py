@@ -40,6 +40,11 @@ def configure(device: Device) -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
+def use_gpu(number: int) -> None:
+    """Make one of the visible GPUs this process's `cuda`: the first, the second and so on, and round again."""
+    torch.cuda.set_device(number % torch.cuda.device_count())
+
+
 def facts_that_change_bits(compute: Compute) -> dict[str, str | int]:
     """Return what the key of a number says of where it was computed: nothing on a CPU, in pieces of usual size."""
     facts: dict[str, str | int] = {}
@@ -57,7 +62,9 @@ def release(compute: Compute) -> None:
 
 
 def processes_that_fit(compute: Compute, wanted: int, num_largest: int) -> int:
-    """Return how many processes may read at the same time: as many as wanted, fewer where a GPU's memory is too small.
+    """Return how many processes may read at the same time: as many as wanted, fewer where GPUs have too little memory.
+
+    All visible GPUs are taken to be like the first, which is asked for its free memory.
 
     Args:
         compute: where they read.
@@ -69,4 +76,5 @@ def processes_that_fit(compute: Compute, wanted: int, num_largest: int) -> int:
     free_bytes, _ = torch.cuda.mem_get_info()
     features_bytes = num_largest * (4 + 8 + 8)  # as they arrive, in float64, and the squares of these
     each = CONTEXT_BYTES + CHUNKS_AT_ONCE * compute.chunk_bytes + features_bytes
-    return max(1, min(wanted, MOST_PROCESSES, free_bytes // each))
+    num_gpus = max(1, torch.cuda.device_count())
+    return max(1, min(wanted, num_gpus * min(MOST_PROCESSES, free_bytes // each)))

@@ -14,12 +14,13 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing.sharedctypes import Synchronized
 
 import torch
 
 from benchmark.scoring.compute import Device
 from benchmark.scoring.invalid_output import InvalidOutput
-from benchmark.scoring.reading.device import configure, processes_that_fit
+from benchmark.scoring.reading.device import configure, processes_that_fit, use_gpu
 from benchmark.scoring.reading.floor_reader import read_floors_of
 from benchmark.scoring.reading.maps import draw_maps
 from benchmark.scoring.reading.model_reader import TaskReader
@@ -57,9 +58,8 @@ def fill_cache(job: ScoringJob) -> None:
     work += [partial(_read_floor, partial(reader_of, job, task), seed) for task in busy for seed in seeds]
     for task in busy:
         work += [partial(_read, partial(reader_of, job, task), runs) for runs in deal(unknown[task.name], workers)]
-    with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), start_reading, (job.device,)
-    ) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, start_reading, (job.device, spawn.Value("i", 0))) as pool:
         try:
             for future in [pool.submit(each) for each in work]:
                 future.result()
@@ -75,13 +75,21 @@ def deal(runs: Runs, workers: int) -> list[Runs]:
     return [ordered[start:end] for start, end in itertools.pairwise(ends) if end > start]
 
 
-def start_reading(device: Device = "cpu") -> None:
+def start_reading(device: Device = "cpu", started: Synchronized[int] | None = None) -> None:
     """Prepare a process of a pool: one thread, the mode of its device, and an end when the scorer ends.
 
     Without that end it would wait for work for ever.
+
+    Args:
+        device: where it reads.
+        started: counts the processes of the pool, which take the GPUs of this machine in turn.
     """
     torch.set_num_threads(1)
     configure(device)
+    if device == "cuda" and started is not None:
+        with started.get_lock():
+            number, started.value = started.value, started.value + 1
+        use_gpu(number)
     scorer = multiprocessing.parent_process()
     assert scorer is not None
     threading.Thread(target=lambda: (scorer.join(), os._exit(1)), daemon=True).start()
