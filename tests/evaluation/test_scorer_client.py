@@ -92,7 +92,7 @@ def test_the_scorers_container_has_the_gpu_that_its_job_asks_for(
 
     image = SimpleNamespace(id="image", labels={docker_executor.CODE_LABEL: docker_executor.code_digest()})
     info = {"Runtimes": {"nvidia": {}}, "MemTotal": 8 << 30}
-    engine = SimpleNamespace(start=start, info=lambda: info, image=lambda tag: image)
+    engine = SimpleNamespace(start=start, info=lambda: info, image=lambda tag: image, is_podman=False)
     monkeypatch.setattr(docker_executor, "Engine", lambda: engine)
     monkeypatch.setattr(containers, "Watchdog", lambda dispatcher, log: None)
     executor = DockerExecutor(home, gpu="3")

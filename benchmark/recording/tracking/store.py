@@ -18,6 +18,7 @@ from urllib.parse import quote
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.db import utils as database_tools
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -52,6 +53,7 @@ def open_client(home: Path) -> tuple[MlflowClient, bool]:
     if is_replaced:
         _move_aside(path)
         _create(path)
+        _forget_connections(uri)
     return MlflowClient(uri), is_replaced
 
 
@@ -115,6 +117,13 @@ def _opens(path: Path) -> bool:
         logger.warning("the database %s cannot be used: %s", path, error)
         return False
     return True
+
+
+def _forget_connections(uri: str) -> None:
+    """Close what this process has kept open of a database, so that nothing is read of the file that was moved away."""
+    engine = SqlAlchemyStore._engine_map.get(uri)  # pyright: ignore[reportPrivateUsage] - no public way
+    if engine is not None:
+        engine.dispose()
 
 
 def _move_aside(path: Path) -> None:
