@@ -6,10 +6,11 @@ import streamlit as st
 
 from leaderboard.app.controls import Scene
 from leaderboard.board.board import Entry
-from leaderboard.board.claims import Claim, claims
+from leaderboard.board.claims import Claim, Kind, claims
 from leaderboard.board.inference.sensitivity import Survival
 from leaderboard.board.stability import neighbouring_orders
 from leaderboard.board.standings import competitors
+from leaderboard.text.headline import verdict_sentence
 
 Key = tuple[tuple[str, str, str], ...]
 
@@ -17,6 +18,11 @@ Key = tuple[tuple[str, str, str], ...]
 def claims_of(scene: Scene) -> list[Claim]:
     """Return every planned test of the board, most certain first."""
     return _claims(scene, _key(scene))
+
+
+def verdict_of(scene: Scene, kind: Kind, level: float) -> str:
+    """Answer the question of one kind of test, over all tests of the board."""
+    return _verdict(scene, _key(scene), kind, level)
 
 
 def orders_of(scene: Scene) -> list[Survival]:
@@ -34,6 +40,11 @@ def _key(scene: Scene) -> Key:
 def _claims(_scene: Scene, key: Key) -> list[Claim]:
     del key
     return claims(_scene.snapshot.board, _counting(_scene))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _verdict(_scene: Scene, key: Key, kind: Kind, level: float) -> str:
+    return verdict_sentence(kind, _claims(_scene, key), level)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading in other ways ...")

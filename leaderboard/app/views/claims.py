@@ -8,7 +8,7 @@ import streamlit as st
 
 from leaderboard.app.address import kept
 from leaderboard.app.controls import Scene, open_scene
-from leaderboard.app.planned_tests import claims_of, orders_of
+from leaderboard.app.planned_tests import claims_of, orders_of, verdict_of
 from leaderboard.board.claims import SECTIONS, Claim, Kind
 from leaderboard.board.stability import SENSITIVITY, order_frame
 from leaderboard.text.claim_table import claim_frame
@@ -17,14 +17,14 @@ from leaderboard.text.headline import verdict_sentence
 MAX_ROWS = 500
 
 
-def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], level: float) -> None:
+def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], level: float, verdict: str) -> None:
     """Show the tests of one kind."""
     title, how = SECTIONS[kind]
     mine = [claim for claim in found if claim.kind == kind]
     if not mine:
         return
     st.subheader(title)
-    st.text(verdict_sentence(kind, mine, level), wrap=True)
+    st.text(verdict or verdict_sentence(kind, mine, level), wrap=True)
     st.caption(f"{how} Who is ahead stands first. A heading sorts: by difference, the closest pairs come first.")
     frame = claim_frame(mine[:MAX_ROWS], names, level)
     if kind == "submissions":
@@ -85,7 +85,7 @@ def page() -> None:
     ]
     names = {path: entry.name for path, entry in entries.items()}
     for kind in SECTIONS:
-        show_section(kind, mine, names, level)
+        show_section(kind, mine, names, level, "" if chosen else verdict_of(scene, kind, level))
     show_orders(scene)
 
 
