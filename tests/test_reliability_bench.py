@@ -14,7 +14,7 @@ from bench.reliability.evaluation import NUM_UPDATES, SUBMISSIONS, Reference, Si
 from bench.reliability.page import page, table
 from bench.reliability.trials import Outcome, Setting
 
-SHORT = ("dispatcher", "trainer", "scorer", "disk-full", "bit-flips")
+SHORT = ("dispatcher", "scorer", "disk-full")
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter
 
-from bench.reliability.evaluation import SUBMISSIONS, Reference, Site, Verdict, refer_to
+from bench.reliability.evaluation import SUBMISSIONS, Reference, Site, refer_to
 from bench.reliability.page import page, table
 from bench.reliability.systems import can_mount, clock_jumps, faketime_library, filled, read_only
 from bench.reliability.trials import Outcome, Setting, bits_flipped, killed, many_dispatchers
@@ -77,7 +78,8 @@ def main(
     names = [name for name in possible() if only in ("", name)]
     outcomes = read_outcomes(keep)
     if trials:
-        outcomes += list(inject(order(names, trials), len(outcomes), seed, until, keep))
+        first = len(outcomes)
+        outcomes += list(inject(order(names, first + trials)[first:], first, seed, until, keep))
     print(table(outcomes))
     if write is not None:
         write.write_text(page(outcomes), encoding="utf-8")
@@ -109,8 +111,8 @@ def read_outcomes(kept: Path | None) -> list[Outcome]:
     """Read the outcomes of earlier calls."""
     if kept is None or not kept.exists():
         return []
-    lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
-    return [Outcome(**{**line, "verdict": Verdict(**line["verdict"])}) for line in lines]
+    outcome = TypeAdapter(Outcome)
+    return [outcome.validate_json(line) for line in kept.read_text(encoding="utf-8").splitlines()]
 
 
 if __name__ == "__main__":

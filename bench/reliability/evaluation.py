@@ -7,7 +7,7 @@ import re
 import shutil
 import sqlite3
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -155,7 +155,7 @@ def refer_to(site: Site, submission: str) -> Reference:
     """Evaluate once without any fault, and remember what comes out and how long its parts take."""
     home = site.new_home()
     command = site.start(home, submission)
-    phases_s, last = Counter[str](), time.monotonic()
+    phases_s, last = defaultdict[str, float](float), time.monotonic()
     while command.code is None:
         time.sleep(0.01)
         now = time.monotonic()
