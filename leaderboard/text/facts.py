@@ -28,7 +28,7 @@ from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.costs import WORST_SEED, images_in_training
 from leaderboard.board.standings import describe, in_order
 from leaderboard.board.wording import beside, heading, one_line, percent, spread, tied_beside
-from leaderboard.text.host_paths import without_host_paths
+from leaderboard.text.host_paths import ON_SIGNERS_MACHINE, is_of_a_host, without_host_paths
 
 HEADLINES = (
     ROBUSTNESS_SCORE, WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION,
@@ -250,13 +250,21 @@ def data_sentence(record: EvaluationRecord) -> str:
             case {"dataset": {"name": "digits"}}:
                 needs.append("handwritten digits, which need no download")
             case {"dataset": {"name": "image_folder", "path": str(path)}}:
-                needs.append(f"the pictures {one_line(path, 60)} in the folder that FMN_DATA names, which do not ship")
+                needs.append(f"{_pictures(path)}, which do not ship")
             case {"dataset": {"name": str(name)}}:
                 needs.append(f"{one_line(name, 60)}, which is downloaded once")
             case _:
                 continue
     said = "; ".join(dict.fromkeys(needs))
     return f"It needs {said}." if said else "The record does not say which data it needs."
+
+
+def _pictures(path: str) -> str:
+    if is_of_a_host(path):
+        return f"the {ON_SIGNERS_MACHINE}"
+    if path.startswith("sha256:"):
+        return f"the pictures whose content is {one_line(path, 24)}"
+    return f"the pictures {one_line(path, 60)} in the folder that FMN_DATA names"
 
 
 def pretty(value: Mapping[str, Any]) -> str:

@@ -29,9 +29,10 @@ def without_host_paths(value: Any) -> Any:
 
 
 def _shown(path: Any) -> Any:
-    return ON_SIGNERS_MACHINE if isinstance(path, str) and _is_of_a_host(path) else without_host_paths(path)
+    return ON_SIGNERS_MACHINE if isinstance(path, str) and is_of_a_host(path) else without_host_paths(path)
 
 
-def _is_of_a_host(path: str) -> bool:
+def is_of_a_host(path: str) -> bool:
+    """Say whether a path leads out of the folder of shipped data sets."""
     posix, windows = PurePosixPath(path), PureWindowsPath(path)
     return posix.is_absolute() or bool(windows.anchor) or ".." in windows.parts or path.startswith(("~", "file:"))

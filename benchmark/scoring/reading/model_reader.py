@@ -90,7 +90,7 @@ class TaskReader:
         """Build the task's encoder with its initial weights."""
         return build_encoder(self.spec.tasks[self.task.index].encoder, self.test.images.shape[1], seed)
 
-    def read(self, run: RunToScore, metrics: Sequence[ModelMetric] = MODEL_METRICS) -> Outcome:
+    def read(self, run: RunToScore, metrics: Sequence[ModelMetric] | None = None) -> Outcome:
         """Return what metrics give for a run, from the cache where it is there.
 
         Args:
@@ -102,7 +102,7 @@ class TaskReader:
         """
         outcome = Outcome({})
         view: ModelView | None = None
-        for metric in metrics:
+        for metric in MODEL_METRICS if metrics is None else metrics:
             path = self.cache / f"{self._key(run, metric)}.npz"
             found = read_outcome(path)
             if found is None:
