@@ -47,7 +47,9 @@ def schedule_sentence(found: Sequence[Claim], level: float) -> str:
         level: a claim holds where its adjusted p-value is at most this.
     """
     tests = [claim for claim in found if claim.kind == "schedules" and claim.difference]
-    pairs = {_pair(claim): [each for each in tests if _pair(each) == _pair(claim)] for claim in tests}
+    pairs: dict[tuple[str, str], list[Claim]] = defaultdict(list)
+    for claim in tests:
+        pairs[_pair(claim)].append(claim)
     asked = sorted(pairs, key=lambda pair: (pair != (EARLY, LATE), pair))
     said = "; ".join(filter(None, (_compared(pair, pairs[pair], level, pair == asked[0]) for pair in asked)))
     return f"{said[:1].upper()}{said[1:]}." if said else ""
