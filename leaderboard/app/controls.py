@@ -47,6 +47,11 @@ class Scene:
         return {name: entries[0] for name, entries in self.groups.items()}
 
 
+def _without_tier(label: str) -> str:
+    """Shorten the name of a board to that of its specification, as people type it: "digits-1.0 (smoke)"."""
+    return label.partition(" (")[0]
+
+
 def open_scene(title: str, tagline: str) -> Scene:
     """Write the head of a page and its board and track controls; stops the page where there are no records."""
     st.title(title)
@@ -57,7 +62,7 @@ def open_scene(title: str, tagline: str) -> Scene:
     labels = arenas(snapshot.board)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.selectbox("Specification (tier)", list(labels), width=300,
-                             **kept("spec", list(labels), next(iter(labels))))
+                             **kept("spec", list(labels), next(iter(labels)), _without_tier))
         track = st.segmented_control(
             "Supervision track", list(TRACKS), required=True, format_func=TRACKS.__getitem__,
             **kept("track", list(TRACKS), "each", TRACKS.__getitem__),

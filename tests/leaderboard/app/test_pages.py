@@ -61,6 +61,11 @@ def test_every_page_opens_on_an_empty_store_and_says_what_to_do(
         assert app.code[0].value == "make evaluate SUBMISSION=simclr"
 
 
+def test_a_link_may_name_a_board_by_its_specification_alone(visit: Visit) -> None:
+    app = visit(spec="cifar10-mini-1.0")
+    assert app.selectbox(key="spec").value == "cifar10-mini-1.0 (qualification)"
+
+
 def test_the_board_ranks_within_tracks_and_then_together(visit: Visit) -> None:
     app = visit()
     table = _table(app)
