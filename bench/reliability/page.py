@@ -63,5 +63,7 @@ def page(outcomes: Sequence[Outcome]) -> str:
     late = sum(each.is_late for each in outcomes)
     where = f"{available_cores()} cores of {cpu_model()}, {platform.system()}, Python {platform.python_version()}"
     made = f"{datetime.now(UTC):%Y-%m-%d}, {where}, load {os.getloadavg()[0]:.1f} at the end"
+    kills = sum(each.kind.startswith("SIGKILL") and not each.is_late for each in outcomes)
+    aim = f"The aim is 200 kills with nothing lost, duplicated or wrong; {kills} have been counted so far."
     meanings = _MEANINGS.format(updates=NUM_UPDATES, late=late, all=len(outcomes))
-    return f"{_HEAD}\nMeasured {made}.\n\n{table(outcomes)}\n\n{meanings}"
+    return f"{_HEAD}\nMeasured {made}. {aim}\n\n{table(outcomes)}\n\n{meanings}"
