@@ -1,4 +1,4 @@
-"""The verbs about records that exist: who signed them, what they come to again, copies, and this machine's keys."""
+"""The verbs about records: who signed them, what they come to again, copies, MLflow, and the keys of this machine."""
 
 from __future__ import annotations
 
@@ -139,3 +139,32 @@ def keys() -> None:
 
     root = Home.from_environment().root
     print(keys_text({role: signing_key(role, away_from=root).public for role in ROLES}, read_settings().config_folder))
+
+
+@record_verbs.command(name="rebuild-mlflow", epilog="Example:  fmn rebuild-mlflow")
+def rebuild_mlflow() -> None:
+    """Project every record into MLflow again."""
+    from benchmark.printable import counted
+    from benchmark.recording.archive import find_records
+    from benchmark.recording.tracking.address import tracking_uri
+    from benchmark.recording.tracking.projection import MlflowException, rebuild
+    from benchmark.spec import Problem, UserError
+    from benchmark.store.layout import Home
+    from benchmark.store.lock import only_one
+
+    home = Home.from_environment()
+    if not home.records.is_dir():
+        got = f"no records in {home.root}" if home.root.is_dir() else f"{home.root} is not there"
+        raise UserError([Problem("FMN_HOME", "a home in which something was evaluated", got)])
+    records, rejected = find_records(home.records)
+    for bad in rejected:
+        print(f"left out {bad.path}: {bad.why}", file=sys.stderr)
+    try:
+        with only_one(home, "", lambda text: print(text, file=sys.stderr)):
+            rebuilt = rebuild(records, home.root)
+        print(f"in MLflow: {counted(rebuilt.num_records, 'record')}, {rebuilt.num_written} written now")
+    except MlflowException as error:
+        print(f"MLflow does not answer at {tracking_uri(home.root)}: {error.message}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    if rejected:
+        raise typer.Exit(1)

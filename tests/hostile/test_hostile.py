@@ -228,7 +228,7 @@ def files_of(store: Store, run: Run) -> dict[str, bytes]:
 def reason_of(run: Run, ended: JobResult) -> tuple[str, str]:
     """Return reason and message as the record has them."""
     reason, message = decide(ended.evidence)
-    error = ended.errors.get(run.state_key, "")
+    error = ended.failures[run.state_key].error if run.state_key in ended.failures else ""
     if error and reason == "submission":
         last_line = re.sub(r"[^\x20-\x7e]", "?", error.strip().splitlines()[-1])
         message = f"the submission raised: {last_line[:300]}"
