@@ -28,7 +28,7 @@ PROGRESS_EVERY_S = 0.02
 _PRELOADED = [
     "benchmark.training.trainer", "benchmark.scoring.scorer", "benchmark.evaluation.evaluate", "benchmark.cli.session",
     "benchmark.cli.tables", "benchmark.cli.live_progress", "benchmark.executors.process",
-    "benchmark.recording.mlflow_projection", "mlflow", "sklearn.linear_model", "scipy.stats",
+    "benchmark.recording.tracking.projection", "mlflow", "sklearn.linear_model", "scipy.stats",
 ]  # fmt: skip
 _PR_SET_PDEATHSIG = 1
 

@@ -24,7 +24,7 @@ NAMES = ("first", "second", "third", "fourth")
 PROJECT = """
 import pathlib, sys
 from benchmark.recording.archive import read_record
-from benchmark.recording.mlflow_projection import project
+from benchmark.recording.tracking.projection import project
 path = pathlib.Path(sys.argv[1])
 project(read_record(path), path, path.parents[2])
 """
