@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
+from mlflow.exceptions import MlflowException
 
 from benchmark.recording.tracking.address import PROJECTION_VERSION
 from benchmark.recording.tracking.numbers import Point
@@ -17,12 +21,16 @@ from benchmark.recording.tracking.shown import (
     ShownRun,
 )
 
+logger = logging.getLogger(__name__)
+
 ENDED = ("FINISHED", "FAILED")
 """Status of a run that is shown completely."""
 RECORD_FOLDER = "record"
 """Folder of the artifacts for the record and what lies beside it; tables stand outside, where they are seen first."""
 _MAX_METRICS, _MAX_PARAMS = 900, 100
 """Of one call; MLflow permits 100 parameters, and 1,000 values of both kinds."""
+_DATASET_CALLS = 5
+"""Calls that log data sets: each may meet another projection that brings one of them at the same moment."""
 
 
 def show_by_calls(client: MlflowClient, experiment: str, evaluation: ShownEvaluation) -> tuple[str, bool]:
@@ -45,7 +53,7 @@ def show_by_calls(client: MlflowClient, experiment: str, evaluation: ShownEvalua
     for run in [*runs_tagged(client, experiment, PARENT_TAG, evaluation.key), *parents]:
         client.delete_run(run.info.run_id)
     parent = _create(client, experiment, evaluation.parent, {})
-    client.log_inputs(parent, [_input(dataset) for dataset in evaluation.datasets])
+    _log_datasets(client, parent, evaluation.datasets)
     for name, text in evaluation.tables.items():
         client.log_text(parent, text, name)
     for file in evaluation.files:
@@ -57,6 +65,23 @@ def show_by_calls(client: MlflowClient, experiment: str, evaluation: ShownEvalua
     client.set_tag(parent, CONTENT_TAG, evaluation.content)
     client.set_terminated(parent, _status(evaluation.parent), evaluation.parent.end_ms)
     return parent, True
+
+
+def _log_datasets(client: MlflowClient, run_id: str, datasets: Sequence[ShownDataset]) -> None:
+    """Log which data a run used.
+
+    Where several projections bring the same new data set at once, MLflow's database refuses all but one ("duplicate
+    key"). A further call finds the data set there.
+    """
+    inputs = [_input(dataset) for dataset in datasets]
+    for num_left in reversed(range(_DATASET_CALLS)):
+        try:
+            client.log_inputs(run_id, inputs)
+            return
+        except MlflowException as error:
+            if not num_left or error.error_code != "BAD_REQUEST":
+                raise
+            logger.debug("the data of run %s are logged again: %s", run_id, error.message)
 
 
 def runs_tagged(client: MlflowClient, experiment: str, tag: str, value: str) -> list[Run]:
