@@ -54,13 +54,15 @@ def report(board: Board, findings: Sequence[Findings], looks: Mapping[str, Look]
         return [said("No board has a complete evaluation of a method that trains, with its outcomes beside it.")]
     blocks: list[Block] = [
         said(
-            "All tests of a board were planned before looking and are adjusted together (Holm, level "
+            "The same tests are made on every board and adjusted together (Holm, level "
             f"{level:.2g}). Seen: the effect is there, with the sign of the claim. Not seen: there is an effect of "
             "the other sign, or it is known to be too small to matter. Undecided: neither. A board says seen where a "
             "method does and none says not seen, and the other way round. Every number links to the records that it "
             "comes from. Intervals are at 95 %, about models and test images, each for itself; accuracies of "
             "untrained encoders are taken as known. What the figures and tables of (b) count as forgotten, and "
-            "knowledge kept, come from the outcomes beside the records."
+            "knowledge kept, come from the outcomes beside the records. The tests, their margins and the statistic of "
+            "(b) were chosen by us when figures at the study's scale were known: for these records they are no "
+            "prediction, for records to come they are."
         ),
         Heading(2, "Verdicts"), _verdicts(findings), _boards(findings),
     ]  # fmt: skip
