@@ -6,7 +6,6 @@ with the descriptors, the environment, the session and the death signal that rea
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import logging
 import multiprocessing
@@ -21,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from benchmark.executors.parent_death import end_with
+
 CHECKPOINT_EVERY_S = 0.1
 """Seconds of training between two saved states; 30 in real evaluations, which last longer than a second."""
 PROGRESS_EVERY_S = 0.02
@@ -30,7 +31,6 @@ _PRELOADED = [
     "benchmark.cli.tables", "benchmark.cli.live_progress", "benchmark.executors.process",
     "benchmark.recording.tracking.projection", "mlflow", "sklearn.linear_model", "scipy.stats",
 ]  # fmt: skip
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def start_cold(words: Sequence[str], log: Path, environment: Mapping[str, str]) 
 def run_command(words: list[str], log: str, environment: Mapping[str, str]) -> None:
     """Be `fmn` from here on; never returns."""
     os.setsid()
-    _end_with_parent(os.getppid())
+    end_with(os.getppid())
     os.environ.update(environment)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     _print_into(log)
@@ -98,12 +98,6 @@ def run_command(words: list[str], log: str, environment: Mapping[str, str]) -> N
 
     sys.argv = ["fmn", *words]
     os._exit(_exit_code_of(main))
-
-
-def _end_with_parent(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _print_into(log: str) -> None:
@@ -187,7 +181,7 @@ def _be_program(
     code = 1
     try:
         os.setsid()
-        _end_with_parent(parent)
+        end_with(parent)
         logging.getLogger().handlers.clear()
         for name in ("benchmark", "leaderboard"):
             logging.getLogger(name).handlers.clear()

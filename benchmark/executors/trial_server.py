@@ -9,7 +9,6 @@ is what `EXECUTOR=process` promises of a trial in an interpreter of its own, and
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.executors.output_log import Head, Tail
+from benchmark.executors.parent_death import end_with
 from benchmark.executors.programs import MAX_ANSWER_BYTES, MAX_SHOWN_BYTES, TRIALS
 
 RESULTS_FILE = "results.json"
@@ -31,7 +31,6 @@ RESULTS_FILE = "results.json"
 OUTPUTS = ("stdout_hex", "stderr_hex")
 """Names of the fields of a result that hold what a trial has printed."""
 
-_PR_SET_PDEATHSIG = 1
 _POLL_S = 0.02
 _PIECE_BYTES = 1 << 16
 
@@ -113,10 +112,7 @@ def _be_trial(request: TrialRequest, outputs: tuple[int, int], server: int) -> N
     code = 1
     try:
         os.setsid()
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != server:
-                os._exit(1)
+        end_with(server)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for descriptor, number in ((nothing, 0), (outputs[0], 1), (outputs[1], 2)):
             os.dup2(descriptor, number)

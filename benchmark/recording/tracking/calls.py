@@ -9,13 +9,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 
-from benchmark.recording.tracking.address import PROJECTION_VERSION
 from benchmark.recording.tracking.numbers import Point
 from benchmark.recording.tracking.shown import (
     CONTENT_TAG,
     EVALUATION_TAG,
     PARENT_TAG,
-    VERSION_TAG,
+    RECORD_FOLDER,
+    RUN_OF_PARENT_TAG,
     ShownDataset,
     ShownEvaluation,
     ShownRun,
@@ -23,10 +23,6 @@ from benchmark.recording.tracking.shown import (
 
 logger = logging.getLogger(__name__)
 
-ENDED = ("FINISHED", "FAILED")
-"""Status of a run that is shown completely."""
-RECORD_FOLDER = "record"
-"""Folder of the artifacts for the record and what lies beside it; tables stand outside, where they are seen first."""
 _MAX_METRICS, _MAX_PARAMS = 900, 100
 """Of one call; MLflow permits 100 parameters, and 1,000 values of both kinds."""
 _DATASET_CALLS = 5
@@ -48,7 +44,7 @@ def show_by_calls(client: MlflowClient, experiment: str, evaluation: ShownEvalua
         MlflowException: MLflow does not answer.
     """
     parents = runs_tagged(client, experiment, EVALUATION_TAG, evaluation.key)
-    if len(parents) == 1 and _shows(parents[0], evaluation):
+    if len(parents) == 1 and evaluation.is_shown_by(parents[0].info.status, parents[0].data.tags):
         return parents[0].info.run_id, False
     for run in [*runs_tagged(client, experiment, PARENT_TAG, evaluation.key), *parents]:
         client.delete_run(run.info.run_id)
@@ -59,11 +55,11 @@ def show_by_calls(client: MlflowClient, experiment: str, evaluation: ShownEvalua
     for file in evaluation.files:
         client.log_artifact(parent, str(file), RECORD_FOLDER)
     for run in evaluation.children:
-        child = _create(client, experiment, run, {"mlflow.parentRunId": parent})
-        client.set_terminated(child, _status(run), run.end_ms)
+        child = _create(client, experiment, run, {RUN_OF_PARENT_TAG: parent})
+        client.set_terminated(child, run.status, run.end_ms)
     # Last of all, so that a projection that was cut off is recognised and made again.
     client.set_tag(parent, CONTENT_TAG, evaluation.content)
-    client.set_terminated(parent, _status(evaluation.parent), evaluation.parent.end_ms)
+    client.set_terminated(parent, evaluation.parent.status, evaluation.parent.end_ms)
     return parent, True
 
 
@@ -100,11 +96,6 @@ def runs_tagged(client: MlflowClient, experiment: str, tag: str, value: str) -> 
             return found
 
 
-def _shows(parent: Run, evaluation: ShownEvaluation) -> bool:
-    expected = {CONTENT_TAG: evaluation.content, VERSION_TAG: str(PROJECTION_VERSION)}
-    return parent.info.status in ENDED and all(parent.data.tags.get(tag) == text for tag, text in expected.items())
-
-
 def _create(client: MlflowClient, experiment: str, run: ShownRun, more_tags: dict[str, str]) -> str:
     """Create a run with all its numbers and parameters, which is not ended yet."""
     made = client.create_run(experiment, run.start_ms, tags={**run.tags, **more_tags}, run_name=run.name)
@@ -124,7 +115,3 @@ def _metric(point: Point) -> Metric:
 def _input(dataset: ShownDataset) -> DatasetInput:
     entity = Dataset(name=dataset.name, digest=dataset.digest, source_type="local", source=dataset.source)
     return DatasetInput(entity, [InputTag("mlflow.data.context", dataset.context)])
-
-
-def _status(run: ShownRun) -> str:
-    return "FINISHED" if run.is_finished else "FAILED"

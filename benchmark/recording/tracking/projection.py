@@ -6,9 +6,9 @@ metric typed into MLflow by hand changes nothing.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,13 @@ from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from benchmark.files.digests import sha256_of
 from benchmark.recording.archive import find_records
 from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.recording.tracking.address import tracking_uri
 from benchmark.recording.tracking.calls import runs_tagged, show_by_calls
 from benchmark.recording.tracking.rows import show_in_rows
-from benchmark.recording.tracking.shown import EVALUATION_TAG, child_name, seed_digits, shown
+from benchmark.recording.tracking.shown import EVALUATION_TAG, RUN_OF_PARENT_TAG, child_name, seed_digits, shown
 from benchmark.recording.tracking.store import open_client, patience
 from benchmark.settings import read_settings
 
@@ -53,10 +54,7 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
     Raises:
         MlflowException: MLflow does not answer, or its database is locked by another program.
     """
-    with patience(_ANSWER_S):
-        client, is_replaced = open_client(home)
-    with patience(_TRANSFER_S, _RETRIES):
-        display = _Display(client, home)
+    with _opened(home) as (display, is_replaced):
         if is_replaced:
             for other, place in find_records(home / "records")[0]:
                 display.show(other, place)
@@ -82,12 +80,18 @@ def rebuild(records: Iterable[tuple[EvaluationRecord, Path]], home: Path) -> Reb
     Raises:
         MlflowException: MLflow does not answer, or its database is locked by another program.
     """
-    with patience(_ANSWER_S):
-        client, _ = open_client(home)
-    with patience(_TRANSFER_S, _RETRIES):
-        display = _Display(client, home)
+    with _opened(home) as (display, _):
         written = [display.show(record, path)[1] for record, path in records]
     return Rebuilt(len(written), sum(written))
+
+
+@contextmanager
+def _opened(home: Path) -> Generator[tuple[_Display, bool]]:
+    """Open MLflow's store, and tell whether a damaged one was replaced; within, one request may take a while."""
+    with patience(_ANSWER_S):
+        client, is_replaced = open_client(home)
+    with patience(_TRANSFER_S, _RETRIES):
+        yield _Display(client, home), is_replaced
 
 
 def writes_rows(uri: str) -> bool:
@@ -111,7 +115,7 @@ class _Display:
         if experiment is None:
             experiment = _experiment(self._client, record.spec_identity, self._home)
             self._experiments[record.spec_identity] = experiment
-        evaluation = shown(record, path, hashlib.sha256(path.read_bytes()).hexdigest())
+        evaluation = shown(record, path, sha256_of(path))
         if self._store is None:
             return show_by_calls(self._client, experiment.experiment_id, evaluation)
         return show_in_rows(self._store, experiment, evaluation)
@@ -151,7 +155,7 @@ def _find(client: MlflowClient, record: EvaluationRecord) -> Projected | None:
         return None
     parent = max(parents, key=lambda run: run.info.start_time).info.run_id
     seed, wanted = record.runs[0].seed if record.runs else 0, set(_informative_runs(record))
-    its_models = f"tags.`mlflow.parentRunId` = '{parent}' and params.seed = '{seed}'"
+    its_models = f"tags.`{RUN_OF_PARENT_TAG}` = '{parent}' and params.seed = '{seed}'"
     children = client.search_runs([experiment.experiment_id], its_models)
     curves = sorted(run.info.run_id for run in children if run.info.run_name in wanted)
     return Projected(experiment.experiment_id, parent, tuple(curves[:_MAX_CURVES]))

@@ -21,14 +21,13 @@ from mlflow.utils.uri import append_to_uri_path
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from benchmark.recording.tracking.address import PROJECTION_VERSION
-from benchmark.recording.tracking.calls import ENDED, RECORD_FOLDER
 from benchmark.recording.tracking.numbers import Point
 from benchmark.recording.tracking.shown import (
     CONTENT_TAG,
     EVALUATION_TAG,
     PARENT_TAG,
-    VERSION_TAG,
+    RECORD_FOLDER,
+    RUN_OF_PARENT_TAG,
     ShownDataset,
     ShownEvaluation,
     ShownRun,
@@ -61,7 +60,7 @@ def show_in_rows(store: SqlAlchemyStore, experiment: Experiment, evaluation: Sho
         _delete(session, [*_runs_tagged(session, experiment, PARENT_TAG, evaluation.key), *parents])
         parent = uuid.uuid4().hex
         children = [uuid.uuid4().hex for _ in evaluation.children]
-        last, name_of_parent = {CONTENT_TAG: evaluation.content}, {"mlflow.parentRunId": parent}
+        last, name_of_parent = {CONTENT_TAG: evaluation.content}, {RUN_OF_PARENT_TAG: parent}
         runs = [(parent, evaluation.parent, last)]
         runs += [(child, run, name_of_parent) for child, run in zip(children, evaluation.children, strict=True)]
         _log_artifacts(_artifact_uri(experiment, parent), evaluation)
@@ -91,9 +90,8 @@ def _runs_tagged(session: Session, experiment: Experiment, tag: str, value: str)
 def _is_shown(session: Session, run_id: str, evaluation: ShownEvaluation) -> bool:
     tags = select(models.SqlTag.key, models.SqlTag.value).where(models.SqlTag.run_uuid == run_id)
     found = {row.key: row.value for row in session.execute(tags)}
-    expected = {CONTENT_TAG: evaluation.content, VERSION_TAG: str(PROJECTION_VERSION)}
-    status = session.scalar(select(models.SqlRun.status).where(models.SqlRun.run_uuid == run_id))
-    return status in ENDED and expected.items() <= found.items()
+    status = session.scalars(select(models.SqlRun.status).where(models.SqlRun.run_uuid == run_id)).one()
+    return evaluation.is_shown_by(status, found)
 
 
 def _delete(session: Session, run_ids: Sequence[str]) -> None:
@@ -133,7 +131,7 @@ def _run_row(experiment: Experiment, run_id: str, run: ShownRun) -> Row:
         "source_name": "",
         "entry_point_name": "",
         "user_id": "unknown",
-        "status": "FINISHED" if run.is_finished else "FAILED",
+        "status": run.status,
         "start_time": run.start_ms,
         "end_time": run.end_ms,
         "deleted_time": None,

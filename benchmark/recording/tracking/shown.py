@@ -30,6 +30,13 @@ EVALUATION_TAG, PARENT_TAG, CONTENT_TAG = "fmn.evaluation_key", "fmn.parent_eval
 VERSION_TAG = "fmn.projection"
 """`PROJECTION_VERSION` of a parent run; runs from before there were versions have none."""
 
+RECORD_FOLDER = "record"
+"""Folder of the artifacts for the record and what lies beside it; tables stand outside, where they are seen first."""
+RUN_OF_PARENT_TAG = "mlflow.parentRunId"
+"""MLflow's own tag: under which run it shows another one."""
+
+_ENDED = ("FINISHED", "FAILED")
+"""Status of a run that is shown completely."""
 _MAX_PARAM_CHARS = 6000
 _MAX_DATASET_NAME_CHARS, _MAX_DATASET_DIGEST_CHARS = 500, 36
 
@@ -45,6 +52,11 @@ class ShownRun:
     start_ms: int
     end_ms: int
     is_finished: bool
+
+    @property
+    def status(self) -> str:
+        """How it ended, in MLflow's words."""
+        return "FINISHED" if self.is_finished else "FAILED"
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,11 @@ class ShownEvaluation:
     datasets: tuple[ShownDataset, ...]
     tables: Mapping[str, str]
     files: tuple[Path, ...]
+
+    def is_shown_by(self, status: str, tags: Mapping[str, str]) -> bool:
+        """Return whether a parent run with this status and these tags shows all of it, as it is today."""
+        expected = {CONTENT_TAG: self.content, VERSION_TAG: str(PROJECTION_VERSION)}
+        return status in _ENDED and expected.items() <= tags.items()
 
 
 def shown(record: EvaluationRecord, path: Path, content: str) -> ShownEvaluation:

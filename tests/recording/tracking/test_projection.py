@@ -13,7 +13,7 @@ from mlflow.entities import DatasetInput, Run, ViewType
 
 from benchmark.recording.archive import find_records, write_record
 from benchmark.recording.record import EvaluationRecord
-from benchmark.recording.tracking import calls, projection, rows, shown
+from benchmark.recording.tracking import projection, rows, shown
 from benchmark.recording.tracking.address import tracking_uri
 from benchmark.recording.tracking.projection import Rebuilt, project, rebuild
 from tests.executors.warm import exit_code_of
@@ -182,8 +182,7 @@ def test_a_record_shown_by_an_earlier_version_of_the_projection_is_shown_again(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, path = written(home, record())
-    for module in (shown, calls, rows):
-        monkeypatch.setattr(module, "PROJECTION_VERSION", 1)
+    monkeypatch.setattr(shown, "PROJECTION_VERSION", 1)
     old = project(made, path, home)
     monkeypatch.undo()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -242,7 +241,7 @@ def test_killed_calls_are_made_again(home: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(projection, "writes_rows", lambda uri: False)
     made, path = written(home, record())
     with monkeypatch.context() as patch:
-        patch.setattr(calls, "_status", lambda run: os._exit(9))
+        patch.setattr(MlflowClient, "set_terminated", lambda *given: os._exit(9))
         assert exit_code_of(lambda: project(made, path, home)) == 9
     assert {run.info.status for run in runs_in(home)} == {"RUNNING"}
     project(made, path, home)
