@@ -17,6 +17,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmark.admission.tuning import Dimension
+from benchmark.recording.tracking.address import sqlite_uri
 from benchmark.spec import Problem, UserError
 
 Value = bool | int | float | str
@@ -70,7 +71,7 @@ class Search:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._study = optuna.create_study(
-                storage=RDBStorage(f"sqlite:///{path}"), study_name="search", direction="maximize", load_if_exists=True
+                storage=RDBStorage(sqlite_uri(path)), study_name="search", direction="maximize", load_if_exists=True
             )
             self._give_up_half_asked()
             if first is not None and all(each.state == TrialState.FAIL for each in self._study.trials):

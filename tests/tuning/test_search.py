@@ -50,6 +50,12 @@ def test_equal_seeds_ask_for_equal_settings_and_others_for_others(tmp_path: Path
     assert searched(tmp_path / "c", 14, seed=1)[0] != told[0]
 
 
+@pytest.mark.parametrize("name", ["50%25", "what?", "a#b"])
+def test_a_search_is_kept_in_the_file_that_it_is_given_whatever_its_name(tmp_path: Path, name: str) -> None:
+    searched(tmp_path / name / "search.db", 1)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / name / "search.db"]
+
+
 @pytest.mark.parametrize("told_before", range(ROUND))
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path: Path, told_before: int) -> None:
     """Sampler state is not stored: with one seeded sampler, a second call would draw the first settings once more."""
