@@ -236,6 +236,6 @@ def left_behind(home: Path) -> Iterator[Path]:
     """Yield what no finished command may leave: jobs, half-made files, folders of a scorer."""
     yield from home.glob("jobs/*")
     for path in home.rglob(".*"):
-        if path.name != ".lock" and path.parent.parent.name != "submissions" and path.parent.name != "submissions":
+        if path.name != ".lock":
             yield path
 

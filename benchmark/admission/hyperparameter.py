@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
+
+from benchmark.spec.base import Problem
+from benchmark.spec.documents.wording import nearest_word, quoted
 
 
 def one_line(text: str) -> str:
@@ -41,3 +45,19 @@ def kind_of(value: bool | int | float | str) -> str:
     if isinstance(value, bool):
         return "true or false"
     return "text" if isinstance(value, str) else "a number"
+
+
+def unfit(where: str, name: str, kind: str | None, known: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong where a manifest names a hyperparameter again: it does not exist, or has another kind.
+
+    Args:
+        where: place in the manifest.
+        name: the hyperparameter.
+        kind: of the values that stand there, in the words of `kind_of`; None where there are none to judge.
+        known: the hyperparameters of the manifest.
+    """
+    if name not in known:
+        expected = "the name of a hyperparameter that is set under hyperparameters"
+        yield Problem(where, expected, quoted(name), nearest_word(name, known))
+    elif kind is not None and known[name] is not None and kind != kind_of(known[name]):
+        yield Problem(where, f"{kind_of(known[name])}, as under hyperparameters", kind)

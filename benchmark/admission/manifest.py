@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from benchmark.admission.hyperparameter import Hyperparameter, kind_of, one_line
+from benchmark.admission.hyperparameter import Hyperparameter, kind_of, one_line, unfit
 from benchmark.admission.tuning import Dimension, Tuning, unfit_dimensions
 from benchmark.spec.base import Document, Problem
 from benchmark.spec.documents.loading import read_document
-from benchmark.spec.documents.wording import nearest_word, path_to, quoted
+from benchmark.spec.documents.wording import path_to
 
 MAX_MANIFEST_BYTES = 64 << 10
 
@@ -124,11 +124,7 @@ class Manifest(Document):
 def _unfit_overrides(where: str, changed: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield overrides of hyperparameters that do not exist, or by values of another kind."""
     for name, value in changed.items():
-        if name not in known:
-            expected = "the name of a hyperparameter that is set under hyperparameters"
-            yield Problem(path_to(where, name), expected, quoted(name), nearest_word(name, known))
-        elif None not in (value, known[name]) and kind_of(value) != kind_of(known[name]):
-            yield Problem(path_to(where, name), f"{kind_of(known[name])}, as under hyperparameters", kind_of(value))
+        yield from unfit(path_to(where, name), name, None if value is None else kind_of(value), known)
 
 
 def read_manifest(data: bytes, file: str = "submission.yaml") -> Manifest:

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from benchmark.admission.hyperparameter import Hyperparameter, kind_of, one_line
+from benchmark.admission.hyperparameter import Hyperparameter, kind_of, one_line, unfit
 from benchmark.spec.base import Document, Problem
-from benchmark.spec.documents.wording import nearest_word, path_to, quoted
+from benchmark.spec.documents.wording import path_to, quoted
 
 _Bound = Annotated[float, Field(ge=0, le=10**12, allow_inf_nan=False)]
 
@@ -111,11 +111,7 @@ def unfit_dimensions(space: Mapping[str, Any], known: Mapping[str, Any]) -> Iter
         known: its hyperparameters.
     """
     for name, dimension in space.items():
-        where = path_to("search_space", name)
-        if name not in known:
-            expected = "the name of a hyperparameter that is set under hyperparameters"
-            yield Problem(where, expected, quoted(name), nearest_word(name, known))
-        elif isinstance(dimension, Dimension) and known[name] is not None:
+        kind = None
+        if isinstance(dimension, Dimension):
             kind = kind_of(dimension.choices[0]) if dimension.choices else "a number"
-            if kind != kind_of(known[name]):
-                yield Problem(where, f"{kind_of(known[name])}, as under hyperparameters", kind)
+        yield from unfit(path_to("search_space", name), name, kind, known)

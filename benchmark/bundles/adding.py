@@ -12,7 +12,8 @@ from benchmark.bundles.judging import Judged, JudgedRecord
 from benchmark.bundles.packing import MAX_FILE_BYTES
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
-from benchmark.recording.archive import record_path, sha256_of, signature_path
+from benchmark.files.digests import sha256_of
+from benchmark.recording.archive import record_path, with_what_belongs
 from benchmark.store.layout import Home
 from benchmark.store.submission_copies import admit_a_copy
 
@@ -40,9 +41,7 @@ def add(judged: Judged, home: Home) -> list[Path]:
 
 def _add_record(judged: JudgedRecord, home: Home) -> Path:
     path = place_of(judged, home)
-    files = {judged.path.with_suffix(suffix): path.with_suffix(suffix) for suffix in judged.record.attachments}
-    files |= {signature_path(judged.path): signature_path(path), judged.path: path}
-    for source, target in files.items():
+    for source, target in with_what_belongs(judged.path, path, judged.record).items():
         content = read_regular(source, MAX_FILE_BYTES)
         if not (target.is_file() and target.read_bytes() == content):
             write_atomically(target, content)

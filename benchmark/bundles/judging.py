@@ -12,7 +12,9 @@ from benchmark.admission.gate import Admitted, admit
 from benchmark.bundles.packing import BadBundle
 from benchmark.bundles.sealing import Bundle, Evaluation
 from benchmark.files.bounded import read_regular
-from benchmark.recording.archive import MAX_RECORD_BYTES, sha256_of, signature_path
+from benchmark.files.digests import sha256_of
+from benchmark.plan.state_keys import evaluation_key
+from benchmark.recording.archive import MAX_RECORD_BYTES, SIGNATURE_SUFFIX, signature_path
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check
 from benchmark.recording.signing_keys import ROLES
@@ -103,8 +105,8 @@ def judge_contents(record: EvaluationRecord, admitted: Admitted) -> BenchmarkSpe
     settings = manifest.resolved(spec.tasks[0].dataset.name)
     if (facts.supervision, facts.hyperparameters) != (manifest.supervision, settings):
         raise BadBundle("the record was made with other hyperparameters or labels than the manifest says")
-    states = sorted(run.state_key for run in record.runs)
-    if record.evaluation_key != digest({"spec": spec.identity, "submission": facts.name, "states": states}):
+    states = [run.state_key for run in record.runs]
+    if record.evaluation_key != evaluation_key(spec.identity, facts.name, states):
         raise BadBundle("the record's evaluation key is not that of the states it names")
     return spec
 
@@ -177,7 +179,7 @@ def _refuse_others(bundle: Bundle, records: tuple[JudgedRecord, ...]) -> None:
     names = [name for each in bundle.index.evaluations for name in (each.record, each.specification)]
     for said, judged in zip(bundle.index.evaluations, records, strict=True):
         stem = said.record.removesuffix(".json")
-        names += [f"{stem}{suffix}" for suffix in (".sig", *judged.record.attachments)]
+        names += [f"{stem}{suffix}" for suffix in (SIGNATURE_SUFFIX, *judged.record.attachments)]
     named = {*names, *(name for name in bundle.files if name.startswith(f"{CODE}/"))}
     if len({each.record for each in bundle.index.evaluations}) != len(records):
         raise BadBundle("its index names a record twice")

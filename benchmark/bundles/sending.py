@@ -17,7 +17,8 @@ from benchmark.bundles.judging import CODE, evaluation_of, judge_contents
 from benchmark.bundles.packing import MAX_FILE_BYTES
 from benchmark.bundles.sealing import Evaluation, Index, seal
 from benchmark.files.bounded import read_regular
-from benchmark.recording.archive import sha256_of, signature_path
+from benchmark.files.digests import sha256_of
+from benchmark.recording.archive import with_what_belongs
 from benchmark.recording.isolation import role_of, weakest
 from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.trust import Trust
@@ -70,10 +71,8 @@ def make_bundle(submission: Path, records: Sequence[Path], home: Home, trust: Tr
         judge_contents(record, admitted)
         said = evaluation_of(record, sha256_of(path))
         evaluations.append(said)
-        stem = said.record.removesuffix(".json")
-        beside = {f"{stem}{suffix}": path.with_suffix(suffix) for suffix in record.attachments}
-        beside |= {said.record: path, f"{stem}.sig": signature_path(path)}
-        files |= {name: read_regular(file, MAX_FILE_BYTES) for name, file in beside.items()}
+        inside = with_what_belongs(path, Path(said.record), record)
+        files |= {name.as_posix(): read_regular(file, MAX_FILE_BYTES) for file, name in inside.items()}
         files[said.specification] = canonical_json(record.spec)
     index = Index(
         made_by=benchmark.__version__, submission=admitted.name, code_digest=admitted.code_digest,

@@ -13,7 +13,7 @@ import typer
 from benchmark.cli.faults import in_plain_words
 from benchmark.cli.operation import operation
 from benchmark.cli.records import TrustedKeys, record_verbs
-from benchmark.cli.signals import ending_like_ctrl_c
+from benchmark.cli.signals import continued_by_the_same_command, ending_like_ctrl_c
 from benchmark.executors.choices import ExecutorChoice
 from benchmark.executors.gpus import named_gpus
 
@@ -93,11 +93,8 @@ def reproduce(
     """Train and score again what a record tells of, and compare; exits with 1 where both do not agree as promised."""
     from benchmark.cli.reproduction import reproduce as repeat
 
-    try:
+    with continued_by_the_same_command():
         agrees = repeat(record, submission, executor, device, pictures)
-    except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
-        raise typer.Exit(130) from None
     if not agrees:
         raise typer.Exit(1)
 
@@ -113,11 +110,8 @@ def submit(
     """Check a submission, take its records or make them, verify, and write all of it as one signed bundle."""
     from benchmark.cli.bundles.submit import submit as hand_in
 
-    try:
+    with continued_by_the_same_command():
         hand_in(submission, spec, executor, device, out)
-    except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
-        raise typer.Exit(130) from None
 
 
 @app.command(epilog="Examples:  fmn check my_method   |   fmn check --all --spec corti2022")
@@ -168,12 +162,8 @@ def tune(
     from benchmark.spec.documents.loading import load_spec
 
     document, directory = load_spec(spec), submission_directory(submission)
-    try:
-        with Session(executor, device) as session:
-            session.tune(document, directory, trials, write=write)
-    except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
-        raise typer.Exit(130) from None
+    with continued_by_the_same_command(), Session(executor, device) as session:
+        session.tune(document, directory, trials, write=write)
 
 
 @app.command(epilog="Example:  fmn new my_method")
@@ -205,13 +195,10 @@ def export(
 ) -> None:
     """Write the leaderboard as a static site, HTML and JSON, that any web server can host."""
     from benchmark.printable import counted
-    from benchmark.recording.trust import load_trust
-    from benchmark.spec import UserError
+    from benchmark.recording.trust import demand_trust
     from leaderboard.export.site import export as write_site
 
-    trust = load_trust(trusted_keys)
-    if trust.problems:
-        raise UserError(trust.problems)
+    trust = demand_trust(trusted_keys)
     try:
         written = write_site(out, trust)
     except (ValueError, OSError) as error:
@@ -232,14 +219,11 @@ def report(
     trusted_keys: TrustedKeys = None,
 ) -> None:
     """Test the founding study's claims on every board, and write what comes out."""
-    from benchmark.recording.trust import load_trust
-    from benchmark.spec import UserError
+    from benchmark.recording.trust import demand_trust
     from leaderboard.export.published_board import read_published_board
     from leaderboard.export.report_page import write_report
 
-    trust = load_trust(trusted_keys)
-    if trust.problems:
-        raise UserError(trust.problems)
+    trust = demand_trust(trusted_keys)
     try:
         num_figures = len(list(write_report(read_published_board(trust), page))) - 1
     except OSError as error:
@@ -249,16 +233,13 @@ def report(
 
 
 def _evaluate(submission: str, spec: str, executor: ExecutorChoice, device: str, *, train: bool) -> None:
-    try:
+    with continued_by_the_same_command():
         from benchmark.cli.session import Session
         from benchmark.spec.documents.loading import load_spec
 
         document = load_spec(spec)  # before anything that costs seconds
         with Session(executor, device) as session:
             complete = session.evaluate(document, submission, train=train)
-    except KeyboardInterrupt:  # typer would end without a word
-        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
-        raise typer.Exit(130) from None
     if not complete:
         raise typer.Exit(1)
 

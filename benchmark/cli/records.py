@@ -30,14 +30,11 @@ def verify(
     from rich.console import Console
 
     from benchmark.cli.verdicts import record_files, summary, verdict_table
-    from benchmark.recording.trust import load_trust
+    from benchmark.recording.trust import demand_trust
     from benchmark.recording.verify import judge
-    from benchmark.spec import UserError
     from benchmark.store.layout import Home
 
-    trust = load_trust(trusted_keys)
-    if trust.problems:
-        raise UserError(trust.problems)
+    trust = demand_trust(trusted_keys)
     store = Home.from_environment().records
     if not records and not any(store.glob("*/*.json")):
         print(f"no records under {store} yet; `fmn evaluate simclr` makes one")
@@ -75,13 +72,11 @@ def derive(
 ) -> None:
     """Compute what the outcomes of records determine by today's definitions, and sign records of their own with it."""
     from benchmark.evaluation.derived_record import NOTE, derive_record
-    from benchmark.recording.trust import load_trust
+    from benchmark.recording.trust import demand_trust
     from benchmark.recording.verify import in_words
     from benchmark.spec import UserError
 
-    trust = load_trust(trusted_keys)
-    if trust.problems:
-        raise UserError(trust.problems)
+    trust = demand_trust(trusted_keys)
     for path in records:
         try:
             derived = derive_record(

@@ -1,12 +1,18 @@
-"""SIGTERM and SIGHUP end every verb as Ctrl-C does: what it has started ends, and what it wrote aside is removed."""
+"""SIGTERM and SIGHUP end every verb as Ctrl-C does: what it has started ends, and what it wrote aside is removed.
+
+A verb that can be continued says so.
+"""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
+
+import typer
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -44,3 +50,17 @@ def ending_like_ctrl_c() -> Generator[None]:
     finally:
         for number in replaced:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def continued_by_the_same_command() -> Generator[None]:
+    """Say on an interruption how to go on; typer would end without a word.
+
+    Raises:
+        Exit: with 130, where what runs in this context was interrupted.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again to continue", file=sys.stderr)
+        raise typer.Exit(130) from None

@@ -11,6 +11,8 @@ from benchmark.printable import masked
 from benchmark.recording.record import Failure
 from benchmark.training.training_job import SegmentFailure
 
+NEVER_STARTED = Evidence(exit_code=None, start_error="its state was not trained in this evaluation")
+
 
 def failure_of(evidence: Evidence, reported: SegmentFailure | None) -> Failure:
     """Say why a run failed: what the supervisor saw decides, what the trainer reported is shown to people."""

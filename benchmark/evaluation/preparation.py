@@ -13,6 +13,7 @@ from benchmark.executors.base import Executor
 from benchmark.plan import Plan, TaskFacts, make_plan
 from benchmark.plan.encoder_shape import flops_per_view, layer_sizes
 from benchmark.plan.plan import task_name
+from benchmark.plan.state_keys import evaluation_key
 from benchmark.spec import BenchmarkSpec, ImageFolder, Task
 from benchmark.spec.canonical import digest
 from benchmark.store.dataset_files import TaskData, TransferData, write_task_data, write_transfer_data
@@ -47,8 +48,7 @@ class Prepared:
     @property
     def evaluation_key(self) -> str:
         """Name of the evaluation: what is trained (all leaf states) under which specification."""
-        states = sorted(run.state_key for run in self.plan.runs)
-        return digest({"spec": self.spec.identity, "submission": self.admitted.name, "states": states})
+        return evaluation_key(self.spec.identity, self.admitted.name, [run.state_key for run in self.plan.runs])
 
     @property
     def update_flops(self) -> float:

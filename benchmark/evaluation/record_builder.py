@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmark.datasets.dataset import Dataset
-from benchmark.evaluation.failures import failure_of, reported_failures
+from benchmark.evaluation.failures import NEVER_STARTED, failure_of, reported_failures
 from benchmark.evaluation.images_per_update import images_per_update
 from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.provenance import provenance_of
@@ -38,8 +38,6 @@ from benchmark.scoring.scoring_job import ScoredReference, ScoredRun
 from benchmark.scoring.statistics.seeds import worst_seed
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import SegmentFailure, SegmentReport
-
-NEVER_STARTED = Evidence(exit_code=None, start_error="its state was not trained in this evaluation")
 
 
 def build_record(

@@ -1,7 +1,7 @@
 """Files and folders that are absent, old or complete, whatever happens while they are written.
 
 They are written under another name in the same file system, and renamed when they are complete. A process that is
-killed leaves only names that end in `.unfinished` behind.
+killed leaves only names of `files.unfinished` behind.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ import errno
 import logging
 import os
 import shutil
-import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-logger = logging.getLogger(__name__)
+from benchmark.files.unfinished import unfinished_name
 
-UNFINISHED_PATTERN = ".*.unfinished"
-"""What names of unfinished files and folders look like, for `Path.glob`."""
+logger = logging.getLogger(__name__)
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -44,7 +42,7 @@ def replaced_file(path: Path, *, durable: bool = True) -> Generator[Path]:
         OSError: the file cannot be made; what was there before is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = _unfinished(path.parent, path.name)
+    unfinished = path.parent / unfinished_name(path.name)
     try:
         yield unfinished
         if durable:
@@ -77,7 +75,7 @@ def replaced_folder(folder: Path, *, written_in: Path | None = None, durable: bo
 @contextmanager
 def unfinished_folder(parent: Path, name: str) -> Generator[Path]:
     """Give a new, empty folder in `parent` that is removed at the end, unless it was renamed until then."""
-    unfinished = _unfinished(parent, name)
+    unfinished = parent / unfinished_name(name)
     unfinished.mkdir(parents=True)
     try:
         yield unfinished
@@ -96,7 +94,7 @@ def replace_folder(new: Path, folder: Path, *, durable: bool = True) -> None:
     if durable:
         sync_folder(new)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    old = _unfinished(new.parent, folder.name)
+    old = new.parent / unfinished_name(folder.name)
     with suppress(FileNotFoundError):  # there is nothing to replace
         folder.rename(old)
     try:
@@ -118,7 +116,7 @@ def write_once(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    unfinished = _unfinished(path.parent, path.name)
+    unfinished = path.parent / unfinished_name(path.name)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -156,8 +154,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _unfinished(parent: Path, name: str) -> Path:
-    """Return a new name that no other process or thread uses."""
-    return parent / f".{name[:128]}.{uuid.uuid4().hex[:16]}.unfinished"

@@ -69,3 +69,14 @@ def state_key(root: str, applied: Iterable[PruneEvent], step: int) -> str:
 @lru_cache(maxsize=1000)
 def _version_and_root(root: str) -> bytes:
     return b'"key_version":%d,"root":%b,' % (KEY_VERSION, canonical_json(root))
+
+
+def evaluation_key(spec_identity: str, submission: str, states: Iterable[str]) -> str:
+    """Return the name of an evaluation: which states it reads, under which specification, of whom.
+
+    Args:
+        spec_identity: name and version of the specification.
+        submission: its name.
+        states: the key of every run, in any order.
+    """
+    return digest({"spec": spec_identity, "submission": submission, "states": sorted(states)})

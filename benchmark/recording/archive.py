@@ -90,6 +90,18 @@ def signature_path(path: Path) -> Path:
     return path.with_suffix(SIGNATURE_SUFFIX)
 
 
+def with_what_belongs(path: Path, copy: Path, record: EvaluationRecord) -> dict[Path, Path]:
+    """Name the files of a record and where each goes in a copy: attachments, the signature, and last the record.
+
+    Args:
+        path: where the record is.
+        copy: where its copy is to be.
+        record: says which attachments it has.
+    """
+    suffixes = (*record.attachments, SIGNATURE_SUFFIX)
+    return {path.with_suffix(suffix): copy.with_suffix(suffix) for suffix in suffixes} | {path: copy}
+
+
 def read_record(path: Path) -> EvaluationRecord:
     """Read one record, without verifying its signature.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
-from benchmark.recording.archive import MAX_RECORD_BYTES, signature_path
+from benchmark.recording.archive import MAX_RECORD_BYTES, with_what_belongs
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, open_record
@@ -44,13 +44,13 @@ def ship(path: Path, home: Path, results: Path, trust: Trust, max_bytes: int = M
     check_attachments(path, record)
     _refuse_paths(record)
     target = results / record.spec_identity / path.name
-    files = {path.with_suffix(suffix): target.with_suffix(suffix) for suffix in record.attachments}
+    files: dict[Path, Path] = {}
     for facts in record.datasets.values():
         if _DIGEST.fullmatch(digest := str(facts.get("test_digest", ""))):
             images = Path("data") / digest / "labelled.safetensors"
             if (home / images).is_file():
                 files[home / images] = results / images
-    files |= {signature_path(path): signature_path(target), path: target}
+    files |= with_what_belongs(path, target, record)
     total = sum(source.stat().st_size for source in files)
     if total > max_bytes:
         raise ValueError(

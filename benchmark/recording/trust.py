@@ -166,6 +166,18 @@ def load_trust(named: Path | None = None) -> Trust:
     return Trust(signers, tuple(problems))
 
 
+def demand_trust(named: Path | None = None) -> Trust:
+    """Read the keys as `load_trust` does.
+
+    Raises:
+        UserError: the list, or a key of this machine, cannot be used; names every problem.
+    """
+    trust = load_trust(named)
+    if trust.problems:
+        raise UserError(trust.problems)
+    return trust
+
+
 def _is_a_day(text: str) -> bool:
     try:
         date.fromisoformat(text)

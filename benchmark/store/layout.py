@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.datasets.decoded import DataFolders
-from benchmark.files.atomic import UNFINISHED_PATTERN
+from benchmark.files.unfinished import find_unfinished, is_abandoned
 from benchmark.recording.status import LOCK_FILE, STATUS_FOLDER
 from benchmark.settings import read_settings
 
@@ -17,8 +16,6 @@ SCORING_PREFIX = ".scoring-"
 
 DAMAGED_FOLDER = "damaged"
 """Name of the folder of states that were found damaged."""
-
-_OLD_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -113,15 +110,15 @@ class Home:
 
 
 def unfinished(home: Home) -> list[Path]:
-    """List what a killed dispatcher or scorer was writing; it is nobody's only while the lock of the home is held.
+    """List what a killed command was writing; it is nobody's only while the lock of the home is held.
 
-    Data and copies of submissions are written outside of the lock: of these, only what is older than an hour.
+    What is written under the lock is nobody's, whatever its name says. Everything else, as records, data and copies of
+    submissions, may be another command's, which is asked for by the name that it gave.
     """
-    folders = (home.segments, home.outcomes, home.answers, home.status)
-    locked = [path for folder in folders for path in folder.glob(UNFINISHED_PATTERN)]
-    shared = [path for folder in (home.submissions, home.data) for path in folder.rglob(UNFINISHED_PATTERN)]
-    old = [path for path in shared if time.time() - path.lstat().st_mtime > _OLD_S]
-    return [*home.root.glob(f"{SCORING_PREFIX}*"), *locked, *old]
+    locked = {home.segments, home.outcomes, home.answers, home.status}
+    found = find_unfinished(home.root, except_in=(home.jobs, home.folders.downloads))
+    mine = [path for path in found if path.parent in locked or is_abandoned(path)]
+    return [*home.root.glob(f"{SCORING_PREFIX}*"), *mine]
 
 
 def remove_unfinished(home: Home) -> None:

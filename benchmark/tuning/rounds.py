@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from benchmark.evaluation.failures import failure_of, reported_failures
+from benchmark.evaluation.failures import NEVER_STARTED, failure_of, reported_failures
 from benchmark.evaluation.preparation import Prepared, plan_of
-from benchmark.evaluation.record_builder import NEVER_STARTED
 from benchmark.evaluation.scheduling.concurrency import default_workers, trainers_at_once, trainers_per_device
 from benchmark.evaluation.scheduling.eta import JobsProgress
 from benchmark.evaluation.scheduling.jobs import prepare_jobs
@@ -24,9 +23,8 @@ from benchmark.evaluation.trainer_start import demand_a_start
 from benchmark.evaluation.training import STALL_S
 from benchmark.executors.base import Executor, PreparedJob
 from benchmark.executors.errors import ExecutorError
-from benchmark.plan import Plan, Subtree
-from benchmark.plan.plan import DENSE
-from benchmark.plan.tree import build_tree
+from benchmark.plan import Subtree
+from benchmark.recording.record import Failure
 from benchmark.scoring.metric_names import PROBE_ACCURACY
 from benchmark.scoring.scoring_job import RunToScore, ScoringJob, TaskToScore
 from benchmark.spec import BenchmarkSpec, Evaluation, PopulationSpec
@@ -92,14 +90,12 @@ def try_settings(
     trials = [_with_values(prepared, spec, values) for values in settings]
     place.reporter.stage(f"settings {done + 1} to {done + len(settings)} of {most}")
     ended = _train(trials, place, done, most)
-    failures = reported_failures(ended)
-    for evidence, reported in failures.values():
-        failure = failure_of(evidence, reported)
+    failures = {key: failure_of(*each) for key, each in reported_failures(ended).items()}
+    for failure in failures.values():
         if failure.reason == "environment":
             raise ExecutorError(f"a setting could not be trained here; the same command goes on: {failure.message}")
     accuracy = _read(trials, place)
-    return [_result(trial, accuracy, {key: failure_of(*each).message for key, each in failures.items()})
-            for trial in trials]  # fmt: skip
+    return [_result(trial, accuracy, failures) for trial in trials]
 
 
 def _with_values(prepared: Prepared, spec: BenchmarkSpec, values: Values) -> Prepared:
@@ -107,14 +103,9 @@ def _with_values(prepared: Prepared, spec: BenchmarkSpec, values: Values) -> Pre
     manifest = prepared.admitted.manifest
     changed = manifest.model_copy(update={"specification_overrides": {spec.name: dict(values)}}).under(spec.name)
     admitted = replace(prepared.admitted, manifest=changed)
-    plan = plan_of(spec, admitted, prepared.data, prepared.facts, prepared.environment)
-    return replace(prepared, admitted=admitted, plan=Plan(tuple(map(_dense, plan.subtrees))))
-
-
-def _dense(subtree: Subtree) -> Subtree:
-    """Return what is left of a seed's tree where nothing is pruned: one segment."""
-    runs = tuple(run for run in subtree.runs if run.schedule == DENSE)
-    return replace(subtree, runs=runs, segments=build_tree(subtree.root, [()], subtree.total_steps))
+    dense = spec.model_copy(update={"schedules": ()})
+    plan = plan_of(dense, admitted, prepared.data, prepared.facts, prepared.environment)
+    return replace(prepared, admitted=admitted, plan=plan)
 
 
 def _train(trials: Sequence[Prepared], place: Place, done: int, most: int) -> list[JobResult]:
@@ -183,11 +174,12 @@ def _to_read(subtrees: Sequence[Subtree], store: Store, executor: Executor) -> I
             )  # fmt: skip
 
 
-def _result(trial: Prepared, accuracy: Mapping[str, float | str], failures: Mapping[str, str]) -> Result:
+def _result(trial: Prepared, accuracy: Mapping[str, float | str], failures: Mapping[str, Failure]) -> Result:
     found: list[float] = []
     for run in trial.plan.runs:
         each = accuracy.get(run.state_key)
         if each is None or isinstance(each, str):
-            return Result(0.0, each or failures.get(run.state_key) or failure_of(NEVER_STARTED, None).message)
+            failure = failures.get(run.state_key) or failure_of(NEVER_STARTED, None)
+            return Result(0.0, each or failure.message)
         found.append(each)
     return Result(sum(found) / len(found))

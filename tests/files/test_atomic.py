@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from benchmark.files.atomic import (
-    UNFINISHED_PATTERN,
     replace_folder,
     replaced_file,
     replaced_folder,
@@ -19,10 +18,11 @@ from benchmark.files.atomic import (
     write_atomically,
     write_once,
 )
+from benchmark.files.unfinished import find_unfinished
 
 
 def leftovers(folder: Path) -> list[Path]:
-    return list(folder.rglob(UNFINISHED_PATTERN))
+    return list(find_unfinished(folder))
 
 
 @pytest.mark.parametrize("durable", [True, False])

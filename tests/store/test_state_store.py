@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.files.atomic import write_atomically
+from benchmark.files.atomic import replaced_file, write_atomically
 from benchmark.files.bounded import RefusedFile
 from benchmark.recording.isolation import ISOLATION_LEVELS
 from benchmark.store import damaged as damaged_module
@@ -376,6 +376,29 @@ def test_a_full_disk_while_writing_a_file_keeps_the_old_one(tmp_path: Path, monk
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "place", ["records/digits-1.0", "tuning", ".", "data/decoded", "submissions/abc", f"segments/{KEY}"]
+)
+def test_what_a_killed_command_was_writing_is_swept_up_at_once_and_what_another_writes_is_left(
+    place: str, tmp_path: Path
+) -> None:
+    """Names said nothing of who writes: outside of the lock a half-written file stayed for an hour, or for ever."""
+    folder = tmp_path / place
+
+    def die_while_writing() -> None:
+        with replaced_file(folder / "file") as half:
+            half.write_bytes(b"half")
+            os._exit(9)
+
+    assert exit_code_of(die_while_writing) == 9
+    with replaced_file(folder / "file") as mine:
+        mine.write_bytes(b"whole")
+        assert len(list(folder.iterdir())) == 2
+        remove_unfinished(Home(tmp_path))
+        assert list(folder.iterdir()) == [mine]
+    assert (folder / "file").read_bytes() == b"whole"
 
 
 def test_sweeping_leaves_what_others_may_be_writing_now(tmp_path: Path) -> None:

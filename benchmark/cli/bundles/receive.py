@@ -17,7 +17,7 @@ from benchmark.cli.bundles.apart import recompute_apart
 from benchmark.cli.recomputation import recomputation_table
 from benchmark.files.bounded import read_regular
 from benchmark.printable import counted, masked
-from benchmark.recording.trust import Trust, load_trust
+from benchmark.recording.trust import Trust, demand_trust
 from benchmark.recording.verify import in_words
 from benchmark.shipped import command_words
 from benchmark.spec import Problem, UserError
@@ -30,9 +30,7 @@ def receive(path: Path, trusted_keys: Path | None, *, dry_run: bool) -> None:
     Raises:
         UserError: the bundle is refused; says why in one sentence.
     """
-    trust, home = load_trust(trusted_keys), Home.from_environment()
-    if trust.problems:
-        raise UserError(trust.problems)
+    trust, home = demand_trust(trusted_keys), Home.from_environment()
     with tempfile.TemporaryDirectory(prefix="fmn-receive-") as folder:
         packed = _read(path)
         try:

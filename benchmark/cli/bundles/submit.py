@@ -13,7 +13,7 @@ from benchmark.evaluation.check import check_submission
 from benchmark.executors.base import ExecutorChoice
 from benchmark.files.atomic import write_atomically
 from benchmark.printable import counted, masked
-from benchmark.recording.trust import Trust, load_trust
+from benchmark.recording.trust import Trust, demand_trust, load_trust
 from benchmark.shipped import command_words
 from benchmark.spec import Problem, UserError
 from benchmark.spec.documents.loading import load_spec
@@ -26,9 +26,7 @@ def submit(submission: str, spec: str, executor: ExecutorChoice, device: str, ou
     Raises:
         UserError: the submission has problems, a run of it has no score, or a record does not hold.
     """
-    document, directory, trust = load_spec(spec), submission_directory(submission), load_trust()
-    if trust.problems:
-        raise UserError(trust.problems)
+    document, directory, trust = load_spec(spec), submission_directory(submission), demand_trust()
     with Session(executor, device) as session:
         home = session.home
         for sentence in check_submission(directory, document, session.executor):

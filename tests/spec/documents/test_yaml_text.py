@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from decimal import Decimal
 from typing import Any
 
@@ -72,12 +71,11 @@ def test_tags_are_refused_and_nothing_is_constructed(tagged: str) -> None:
     assert problem.expected == "a value without a YAML tag"
 
 
-def test_a_bomb_of_aliases_is_refused_at_once() -> None:
+def test_a_bomb_of_aliases_is_refused_and_not_unfolded() -> None:
+    """Unfolded it has 9 ** 12 values."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-    start = time.monotonic()
     problems = read_yaml("\n".join(lines).encode()).problems
-    assert time.monotonic() - start < 1
     assert problems
     assert all("aliases are not read" in problem.expected or "mistakes" in problem.expected for problem in problems)
 
@@ -121,10 +119,9 @@ def test_what_cannot_be_read_says_the_line(text: bytes, line: int, expected: str
     assert (problem.expected, found.lines[""], found.unread) == (expected, line, {""})
 
 
-def test_a_text_over_the_limit_is_not_looked_at() -> None:
-    start = time.monotonic()
+def test_a_text_over_the_limit_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml, "parse", lambda *_, **__: pytest.fail("it is parsed"))
     (problem,) = read_yaml(b"[" * (MAX_BYTES + 1)).problems
-    assert time.monotonic() - start < 0.1
     assert problem.expected == f"at most {MAX_BYTES} bytes"
 
 

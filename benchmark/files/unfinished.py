@@ -1,0 +1,87 @@
+"""Names of files and folders that are being written: each says by whom, so that what a killed process leaves is known.
+
+A name ends in `.<machine>.<process>.<random>.unfinished`. Process numbers mean something on one machine, under one boot
+and within one container alone; all three stand in the first part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+UNFINISHED_PATTERN = ".*.unfinished"
+"""What the names look like, for `Path.glob`."""
+
+_OLD_S = 3600.0
+_BY = re.compile(r"\.(?P<machine>[0-9a-f]{12})\.(?P<process>[0-9]+)\.[0-9a-f]{16}\.unfinished")
+
+
+def unfinished_name(name: str) -> str:
+    """Return a name for what will be called `name`, that no other process or thread uses."""
+    return f".{name[:128]}.{_machine()}.{os.getpid()}.{uuid.uuid4().hex[:16]}.unfinished"
+
+
+def is_abandoned(path: Path) -> bool:
+    """Return whether an unfinished file or folder is nobody's any more.
+
+    Its writer is looked for where that is possible: on this machine. What was written elsewhere, or by a name that says
+    nothing, is left alone for an hour.
+    """
+    said = _BY.search(path.name)
+    if said is not None and said["machine"] == _machine():
+        return not _is_running(int(said["process"]))
+    try:
+        return time.time() - path.lstat().st_mtime > _OLD_S
+    except FileNotFoundError:
+        return False
+
+
+def find_unfinished(root: Path, *, except_in: Iterable[Path] = ()) -> Iterator[Path]:
+    """Yield every unfinished file and folder below a folder, whoever writes it; none that lies within another.
+
+    Args:
+        root: the folder.
+        except_in: folders that are not looked into.
+    """
+    closed = {str(path) for path in except_in}
+    for parent, folders, files in os.walk(root):
+        here = Path(parent)
+        yield from (here / name for name in [*folders, *files] if _is_unfinished(name))
+        folders[:] = [name for name in folders if not _is_unfinished(name) and str(here / name) not in closed]
+
+
+def _is_unfinished(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".unfinished")
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Return what tells the processes of one machine, boot and container from others of the same numbers."""
+    facts = [platform.node()]
+    for path, read in (("/proc/sys/kernel/random/boot_id", _content), ("/proc/self/ns/pid", os.readlink)):
+        try:
+            facts.append(read(path))
+        except OSError:  # no Linux: the machine's name has to do
+            continue
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
+
+
+def _content(path: str) -> str:
+    return Path(path).read_text(encoding="ascii")
