@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -99,6 +99,32 @@ def _beside(name: str, numbers: Mapping[str, Estimate]) -> str:
         return ""
     interval = IntervalEstimate.of(estimate.value, estimate.low, estimate.high)
     return beside(name, interval, None if ties is None else ties.value)
+
+
+class Headline(NamedTuple):
+    """A number at the head of a page: its title, what it is, what stands below it, and what it means."""
+
+    title: str
+    value: str
+    below: str
+    meaning: str
+
+
+def headlines(
+    entry: Entry, scores: Mapping[str, IntervalEstimate | None], columns: Mapping[str, Column]
+) -> Iterator[Headline]:
+    """Yield the numbers at the head of a submission's page that its record has.
+
+    Args:
+        entry: the evaluation.
+        scores: its numbers by name.
+        columns: what records say about their numbers.
+    """
+    for name in HEADLINES:
+        score, column = scores.get(name), describe(name, columns)
+        if score and column:
+            below = headline_note(name, score, entry.num_models)
+            yield Headline(heading(column), f"{score.value:.3f}", below, MEANINGS[name])
 
 
 def headline_note(name: str, score: IntervalEstimate, num_models: int) -> str:
