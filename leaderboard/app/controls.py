@@ -23,8 +23,6 @@ from leaderboard.figures.palette import Look, looks
 from leaderboard.reading.board_loader import BoardSnapshot
 from leaderboard.text.board_frames import rejected_frame
 
-EVALUATE = command_words("make evaluate SUBMISSION=simclr", "fmn evaluate simclr")
-
 
 @dataclass(frozen=True)
 class Scene:
@@ -97,12 +95,16 @@ def pick_submission(scene: Scene) -> str:
     return st.selectbox("Submission", names, placeholder=best, width=300, **kept("submission", names, None)) or best
 
 
+def _evaluate_command() -> str:
+    return command_words("make evaluate SUBMISSION=simclr", "fmn evaluate simclr")
+
+
 def _empty(snapshot: BoardSnapshot) -> None:
     if snapshot.rejected:
         st.info("There are records, but none that this board may show: see below.", icon=":material/inbox:")
     else:
         st.info("No records yet. Evaluate a first submission, then reload this page:", icon=":material/inbox:")
-        st.code(EVALUATE, language=None)
+        st.code(_evaluate_command(), language=None)
         st.text("It trains and prunes a small population on handwritten digits: minutes on two CPU cores, no download.")
     show_unfinished()
     st.caption("Records are looked for in the folder that FMN_HOME names (default: runs) and in the shipped results.")
@@ -127,4 +129,4 @@ def name_rejected(snapshot: BoardSnapshot, *, expanded: bool = False) -> None:
         if unsigned:
             st.text("Records that this machine made before there were signatures are signed by evaluating again, which "
                     "trains nothing twice:")  # fmt: skip
-            st.code(EVALUATE, language=None)
+            st.code(_evaluate_command(), language=None)

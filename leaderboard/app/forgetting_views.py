@@ -15,8 +15,6 @@ from leaderboard.figures.charts import legend
 from leaderboard.figures.class_figures import class_bars, class_lines, map_figure
 from leaderboard.figures.class_frame import class_frame
 
-_RESCORE = command_words("make rescore", "fmn rescore")
-NO_MAP = f"This record has no map, or the file beside it was altered. `{_RESCORE}` draws it from the stored weights."
 NO_OUTCOMES = "The per-example outcomes lie beside the record (.parquet); without them there is nothing to show here."
 
 
@@ -30,7 +28,9 @@ def show_map(entry: Entry, record: EvaluationRecord, task: str) -> None:
     """Show where one dense model and its sparsest descendant place the same test images."""
     maps = maps_of(entry)
     if maps is None or task not in set(maps["task"]):
-        st.caption(NO_MAP)
+        rescore = command_words("make rescore", "fmn rescore")
+        st.caption("This record has no map, or the file beside it was altered. "
+                   f"`{rescore}` draws it from the stored weights.")  # fmt: skip
         return
     schedules = list(dict.fromkeys(maps.loc[maps["task"] == task, "schedule"]))
     schedule = st.segmented_control("Schedule", schedules, default=schedules[0], required=True, key="map_schedule")

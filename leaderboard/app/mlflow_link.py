@@ -36,7 +36,6 @@ REMEMBERED_S = 60
 USUAL_ADDRESS = "http://127.0.0.1:5000"
 """Where `mlflow ui` answers by default."""
 _FILE = "sqlite:///"
-_REBUILD = f"{command_words('make rebuild-mlflow', 'fmn rebuild-mlflow')} projects the records of this store into it."
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def ask(record: EvaluationRecord, home: Path, tracking_uri: str = "", address: s
     tracking_uri = tracking_uri or sqlite_uri(database_path(home))
     file = database_path(home) if is_default else Path(tracking_uri.removeprefix(_FILE))
     if tracking_uri.startswith(_FILE) and not file.is_file():
-        return Answer(f"MLflow has no log here yet. {_REBUILD}")  # opening it would make an empty one
+        return Answer(f"MLflow has no log here yet. {_how_to_rebuild()}")  # opening it would make an empty one
     server = _public(address or tracking_uri)
     try:
         from benchmark.recording.tracking.projection import find
@@ -95,8 +94,13 @@ def ask(record: EvaluationRecord, home: Path, tracking_uri: str = "", address: s
         logger.warning("MLflow does not answer (%s); the page says so", type(error).__name__)
         return Answer(f"MLflow does not answer{f' at {server}' if server else ''}. The board does not need it.")
     if found is None:
-        return Answer(f"MLflow does not know this evaluation. {_REBUILD}")
+        return Answer(f"MLflow does not know this evaluation. {_how_to_rebuild()}")
     return _answer(record, found, server, tracking_uri)
+
+
+def _how_to_rebuild() -> str:
+    rebuild = command_words("make rebuild-mlflow", "fmn rebuild-mlflow")
+    return f"{rebuild} projects the records of this store into it."
 
 
 def _answer(record: EvaluationRecord, found: Projected, server: str | None, tracking_uri: str) -> Answer:

@@ -15,19 +15,25 @@ from leaderboard.text.headline import verdict_sentence
 Key = tuple[tuple[str, str, str], ...]
 
 
-def claims_of(scene: Scene) -> list[Claim]:
-    """Return every planned test of the board, most certain first."""
-    return _claims(scene, _key(scene))
+class PlannedTests:
+    """The planned tests of a board, for one visit of a page: which evaluations the board holds is looked up once."""
 
+    def __init__(self, scene: Scene) -> None:
+        self._scene, self._key = scene, _key(scene)
 
-def verdict_of(scene: Scene, kind: Kind, level: float) -> str:
-    """Answer the question of one kind of test, over all tests of the board."""
-    return _verdict(scene, _key(scene), kind, level)
+    @property
+    def claims(self) -> list[Claim]:
+        """Every planned test of the board, most certain first."""
+        return _claims(self._scene, self._key)
 
+    @property
+    def orders(self) -> list[Survival]:
+        """Whether the order of every two neighbours survives other readings."""
+        return _orders(self._scene, self._key)
 
-def orders_of(scene: Scene) -> list[Survival]:
-    """Return whether the order of every two neighbours survives other readings."""
-    return _orders(scene, _key(scene))
+    def verdict(self, kind: Kind, level: float) -> str:
+        """Answer the question of one kind of test, over all tests of the board."""
+        return _verdict(self._scene, self._key, kind, level)
 
 
 def _key(scene: Scene) -> Key:

@@ -6,7 +6,7 @@ It does not rank, and it does not know how a table is drawn.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ HELP = {
     "isolation": "Where its code ran; none: no sandbox.",
     "signed": "Who vouches that the record is as it was written. It says nothing about whether the numbers are right.",
 }  # fmt: skip
-"""What a column of the frame means, by its name."""
+"""What a column of the ranking means, by its name."""
 PREFERRED = (ROBUSTNESS_DENSE, ROBUSTNESS_KNOWLEDGE_KEPT, EXCESS_PIE, "cost/device_time")
 """Numbers shown first where they exist, so that a table has eight columns; the others are one click away."""
 FURTHER = (
@@ -54,19 +54,14 @@ MAX_UNKNOWN = 6
 """How many numbers are shown first where none is preferred."""
 
 
-def ranked_frame(
-    rows: Sequence[Row], by: str, metrics: Sequence[str], curves: Mapping[str, Sequence[float]], *, shipped: Path,
-    intervals: bool,
-) -> pd.DataFrame:  # fmt: skip
-    """Lay out the rows of a ranking.
+def ranked_frame(rows: Sequence[Row], by: str, metrics: Sequence[str], *, shipped: Path) -> pd.DataFrame:
+    """Lay out the rows of a ranking; every number has a column with its bounds.
 
     Args:
         rows: best first.
         by: the number ranked by, shown first with its interval.
         metrics: other numbers, in order.
-        curves: per path the accuracy by sparsity, drawn in the cell.
         shipped: folder of the records that ship with the code; theirs are marked.
-        intervals: whether every number gets a column with its bounds.
     """
     table: dict[str, list[Any]] = {
         "rank": [row.standing.rank_text for row in rows],
@@ -75,13 +70,11 @@ def ranked_frame(
         f"{by} interval": [bounds(row.scores.get(by)) for row in rows],
         "track": [TRACKS.get(row.entry.supervision, row.entry.supervision) for row in rows],
         "ties": [row.standing.group_text for row in rows],
-        "curve": [list(curves.get(row.entry.path, ())) for row in rows],
     }
     for metric in metrics:
         table[metric] = [_value(row, metric) for row in rows]
-        if intervals:
-            ties = tied_beside(metric)
-            table[f"{metric} interval"] = [beside(metric, row.scores.get(metric), _value(row, ties)) for row in rows]
+        ties = tied_beside(metric)
+        table[f"{metric} interval"] = [beside(metric, row.scores.get(metric), _value(row, ties)) for row in rows]
     table |= {
         "models": [row.entry.num_models for row in rows],
         "isolation": [_isolation(row.entry.isolation, row.entry.path, f"{shipped}{os.sep}") for row in rows],

@@ -99,6 +99,10 @@ def readings_of(board: Board, entries: Sequence[Entry]) -> dict[str, Readings]:
     }  # fmt: skip
 
 
+ORDER_HEADINGS = {"order": "Order", "holds": "Readings", "against": "Not in", "missing": "Not measured"}
+"""The columns of the table of orders, in their order, with their titles."""
+
+
 def order_frame(found: Sequence[Survival]) -> pd.DataFrame:
     """List orders as texts: `order`, `holds` (such as 9 of 9), `against`, `missing`."""
     return pd.DataFrame(
@@ -107,7 +111,7 @@ def order_frame(found: Sequence[Survival]) -> pd.DataFrame:
              "against": ", ".join(each.against), "missing": ", ".join(each.missing)}
             for each in found
         ],
-        columns=["order", "holds", "against", "missing"],
+        columns=list(ORDER_HEADINGS),
     )  # fmt: skip
 
 

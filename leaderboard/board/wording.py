@@ -68,6 +68,11 @@ def bounds(interval: IntervalEstimate | None) -> str:
     return f"{interval.low:.3f} – {interval.high:.3f}"
 
 
+def track_title(supervision: str) -> str:
+    """Name a supervision track for people."""
+    return TRACKS.get(supervision, one_line(supervision, 40))
+
+
 def is_published_pie(name: str) -> bool:
     """Say whether a number is the share of published PIEs, of a cell or as a mean of pruned cells."""
     return name.removeprefix("pruned:") == PUBLISHED_PIE
@@ -107,6 +112,16 @@ def p_value(value: float) -> str:
     ('0.0303', '< 0.0001')
     """
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def p_equals(value: float) -> str:
+    """Write a p-value as it follows a "p" in a sentence.
+
+    >>> p_equals(0.0303), p_equals(1e-9)
+    ('= 0.0303', '< 0.0001')
+    """
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def percent(sparsity: float) -> str:

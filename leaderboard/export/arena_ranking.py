@@ -12,7 +12,6 @@ from leaderboard.board.board import Board, Entry
 from leaderboard.board.measures import Numbers, collect, direction, middle_sparsity
 from leaderboard.board.ranked_table import FACTS, FURTHER, default_columns
 from leaderboard.board.standings import Arena, Row, competitors, rows
-from leaderboard.board.wording import TRACKS, one_line
 from leaderboard.export.site_paths import EntryPaths
 from leaderboard.figures.palette import Look
 from leaderboard.markup.ranking_table import RankingLayout, accuracy_curves, scale_of
@@ -60,7 +59,7 @@ def rank_arena(board: Board, arena: Arena, label: str) -> ArenaRanking:
     by = numbers.rankable[0]
     ranking = rows(groups, numbers.scores, by, direction(numbers.columns[by]), each_track=True,
                    evidence=board.evidence)  # fmt: skip
-    metrics = tuple(name for name in default_columns(list(numbers.columns), by) if name != by)
+    metrics = tuple(default_columns(list(numbers.columns), by))
     curves = accuracy_curves(board, ranking)
     return ArenaRanking(arena, label, groups, numbers, by, metrics, tuple(ranking), curves)
 
@@ -75,8 +74,3 @@ def ranking_layout(
         columns=ranked.numbers.columns, curves=ranked.curves, looks=looks, scale=scale_of(ranked.ranking, ranked.by),
         link=lambda entry: paths[entry.path].page,
     )  # fmt: skip
-
-
-def track_title(supervision: str) -> str:
-    """Name a supervision track for people."""
-    return TRACKS.get(supervision, one_line(supervision, 40))

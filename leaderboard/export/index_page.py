@@ -8,21 +8,20 @@ from dataclasses import dataclass
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.claims import SECTIONS, Claim, claims
 from leaderboard.board.measures import resampled
-from leaderboard.board.stability import SENSITIVITY, leaders, neighbouring_orders, order_frame
+from leaderboard.board.stability import ORDER_HEADINGS, SENSITIVITY, leaders, neighbouring_orders, order_frame
 from leaderboard.board.standings import rows
-from leaderboard.board.wording import TIERS, heading, one_line, p_value
-from leaderboard.export.arena_ranking import ArenaRanking, ranking_layout, track_title
+from leaderboard.board.wording import TIERS, heading, one_line, p_value, track_title
+from leaderboard.export.arena_ranking import ArenaRanking, ranking_layout
 from leaderboard.export.page_figures import Curves, Intervals, interval_plot, schedule_curves
 from leaderboard.export.site_paths import EntryPaths
-from leaderboard.figures.lines import levels
 from leaderboard.figures.palette import looks
 from leaderboard.markup.ranking_table import ranking_table
 from leaderboard.markup.tables import Table, from_frame, number
 from leaderboard.reading.board_loader import BoardSnapshot
 from leaderboard.reading.record_store import Rejected
 from leaderboard.text.board_frames import failed_run_frame, rejected_frame
-from leaderboard.text.claim_table import claim_frame
-from leaderboard.text.headline import floor_sentence, leading_sentences, schedule_sentence, verdict_sentence
+from leaderboard.text.claim_table import HEADINGS, claim_frame
+from leaderboard.text.headline import headline, verdict_sentence
 
 MAX_CURVES, MAX_CLAIMS, MAX_FAILURES, MAX_REJECTED = 6, 40, 200, 200
 
@@ -95,7 +94,7 @@ def section(
         name=name,
         label=one_line(ranked.label),
         tier=TIERS.get(ranked.arena.tier, ""),
-        headline=_headline(ranked, found, level, tasks),
+        headline=headline(ranked.ranking, found, level),
         sort_key=heading(column),
         better=column.better,
         resampled=resampled(ranked.by, ranked.ranking),
@@ -121,12 +120,6 @@ def section(
     )
 
 
-def _headline(ranked: ArenaRanking, found: Sequence[Claim], level: float, tasks: Sequence[str]) -> str:
-    """Say at a glance what the tests hold, in the sentences of the served board."""
-    floor = floor_sentence(levels(ranked.entries, tasks[0])) if len(tasks) == 1 else ""
-    return " ".join(filter(None, [*leading_sentences(ranked.ranking), schedule_sentence(found, level), floor]))
-
-
 def rejected_table(rejected: Sequence[Rejected]) -> Table:
     """Name the records that are not shown, with what is wrong with each; where they lie on this machine is left out."""
     frame = rejected_frame(rejected[:MAX_REJECTED]).drop(columns="Place")
@@ -142,12 +135,9 @@ def _questions(found: Sequence[Claim], ranked: ArenaRanking, level: float) -> li
             continue
         frame = claim_frame(mine[:MAX_CLAIMS], names, level)
         frame = frame.drop(columns="submission") if kind == "submissions" else frame
-        headings = {"submission": "Submission", "better": "Keeps more", "worse": "Keeps less", "verdict": "Verdict",
-                    "difference": "Difference", "interval": "Interval", "p_holm": "p (Holm)", "p": "p alone",
-                    "over": "About"}  # fmt: skip
         formats = {"difference": lambda value: f"{value:.4f}", "p_holm": p_value, "p": p_value}
         answer = verdict_sentence(kind, mine, level)
-        made.append(Question(title, how, answer, len(mine), from_frame(frame, title, headings, formats)))
+        made.append(Question(title, how, answer, len(mine), from_frame(frame, title, HEADINGS, formats)))
     return made
 
 
@@ -160,8 +150,7 @@ def _stability(ranked: ArenaRanking) -> Table:
 
 def _orders(snapshot: BoardSnapshot, ranked: ArenaRanking) -> Table | None:
     found = neighbouring_orders(snapshot.board, ranked.entries)[:MAX_CLAIMS]
-    headings = {"order": "Order", "holds": "Readings", "against": "Not in", "missing": "Not measured"}
-    return from_frame(order_frame(found), "Orders by every reading", headings) if found else None
+    return from_frame(order_frame(found), "Orders by every reading", ORDER_HEADINGS) if found else None
 
 
 def _failures(ranked: ArenaRanking) -> Table | None:

@@ -43,7 +43,7 @@ class Drawn:
     """A figure: its file's name, what it shows, and the drawing."""
 
     name: str
-    title: str
+    figure: Figure
     svg: Markup
 
 
@@ -85,19 +85,19 @@ def figures(blocks: Sequence[Block]) -> dict[int, Drawn]:
             place = slug(block.text.partition(" ")[0])
         if isinstance(block, Figure) and block.lines:
             svg = curve_panel(block.lines, block.levels, limits(block.lines, block.levels), block.title)
-            drawn[index] = Drawn(f"{place}-{slug(block.name)}".replace(".", "-"), block.title, svg)
+            drawn[index] = Drawn(f"{place}-{slug(block.name)}".replace(".", "-"), block, svg)
     return drawn
 
 
-def markdown(blocks: Sequence[Block], link: Callable[[str], str], folder: str) -> str:
+def markdown(blocks: Sequence[Block], drawn: Mapping[int, Drawn], link: Callable[[str], str], folder: str) -> str:
     """Return a report as Markdown.
 
     Args:
         blocks: the report.
+        drawn: its figures, by the place of their block.
         link: gives the address of a record by its path.
         folder: address of the folder of the figures.
     """
-    drawn = figures(blocks)
     return "\n\n".join(_markdown_of(block, drawn.get(index), link, folder) for index, block in enumerate(blocks)) + "\n"
 
 
@@ -151,22 +151,22 @@ def _html_of(block: Block, drawn: Drawn | None, link: Callable[[str], str]) -> M
             "<tbody>{}</tbody></table></div>"
         ).format(head, rows)
     if isinstance(block, Figure):
-        return _figure(block, drawn) if drawn else Markup("")
+        return _figure(drawn) if drawn else Markup("")
     return Markup("<p>{}</p>").format(Markup("").join(text(part) for part in block.parts))
 
 
-def _figure(block: Figure, drawn: Drawn) -> Markup:
-    seen = {line.name: Look(line.colour, line.marker) for line in block.lines}
+def _figure(drawn: Drawn) -> Markup:
+    seen = {line.name: Look(line.colour, line.marker) for line in drawn.figure.lines}
     items = (Markup("<li>{}<span>{}</span></li>").format(mark(look), name) for name, look in seen.items())
     return Markup(
         '<ul class="legend">{}</ul><div class="panels"><figure><figcaption>{}</figcaption>{}</figure></div>'
-    ).format(Markup("").join(items), drawn.title, drawn.svg)
+    ).format(Markup("").join(items), drawn.figure.title, drawn.svg)
 
 
-def standalone(drawn: Drawn, block: Figure) -> str:
+def standalone(drawn: Drawn) -> str:
     """Return a figure as a file of its own: with its style, its title and a legend below."""
     inner = str(drawn.svg).partition(">")[2].removesuffix("</svg>")
-    lines = {line.name: line.colour for line in block.lines}
+    lines = {line.name: line.colour for line in drawn.figure.lines}
     step = 400 / max(len(lines), 1)
     legend = "".join(
         f'<circle cx="{14 + step * place:.0f}" cy="284" r="5" fill="{escape(colour)}"/>'
@@ -175,7 +175,7 @@ def standalone(drawn: Drawn, block: Figure) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 410 300" width="560" role="img" '
-        f'aria-label="{escape(drawn.title)}"><style>{_STYLE}</style><rect width="410" height="300" fill="#fff"/>'
+        f'aria-label="{escape(drawn.figure.title)}"><style>{_STYLE}</style><rect width="410" height="300" fill="#fff"/>'
         f"{inner}{legend}</svg>\n"
     )
 
@@ -190,10 +190,8 @@ def write_report(snapshot: BoardSnapshot, page: Path) -> Iterator[Path]:
         OSError: something cannot be written.
     """
     blocks, folder = report_blocks(snapshot), page.with_suffix("")
-    wanted: Mapping[str, str] = {
-        f"{drawn.name}.svg": standalone(drawn, block)
-        for index, drawn in figures(blocks).items() if isinstance(block := blocks[index], Figure)
-    }  # fmt: skip
+    drawn = figures(blocks)
+    wanted = {f"{each.name}.svg": standalone(each) for each in drawn.values()}
     for old in folder.glob("*.svg"):
         if old.name not in wanted:
             old.unlink()
@@ -204,7 +202,7 @@ def write_report(snapshot: BoardSnapshot, page: Path) -> Iterator[Path]:
     def link(path: str) -> str:
         return Path(os.path.relpath(path, page.resolve().parent)).as_posix()
 
-    write_atomically(page, (INTRODUCTION + markdown(blocks, link, folder.name)).encode())
+    write_atomically(page, (INTRODUCTION + markdown(blocks, drawn, link, folder.name)).encode())
     yield page
 
 

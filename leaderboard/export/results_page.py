@@ -24,8 +24,8 @@ from leaderboard.board.claims import Claim, claims
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.costs import WORST_SEED
 from leaderboard.board.standings import arenas, cell_scores
-from leaderboard.board.wording import TIERS, one_line, p_value, percent
-from leaderboard.export.arena_ranking import ArenaRanking, rank_arena, track_title
+from leaderboard.board.wording import TIERS, one_line, p_equals, percent, track_title
+from leaderboard.export.arena_ranking import ArenaRanking, rank_arena
 from leaderboard.markup.tables import number
 from leaderboard.reading.board_loader import BoardSnapshot, read_board
 from leaderboard.reading.record_store import SHIPPED
@@ -125,12 +125,9 @@ def _claims(board: Board, entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _sentence(claim: Claim, names: dict[str, str]) -> str:
-    pair = one_line(claim.first, 60), one_line(claim.second, 60)
-    better, worse = pair if claim.difference > 0 else pair[::-1]
+    better, worse = one_line(claim.winner, 60), one_line(claim.loser, 60)
     whose = "" if claim.kind == "submissions" else f"{one_line(names[claim.path], 60)}: "
-    p = p_value(claim.p_holm)
-    equals = "" if p.startswith("<") else "= "
-    return f"{whose}{better} is more robust than {worse} (by {abs(claim.difference):.3f}, p {equals}{p})"
+    return f"{whose}{better} is more robust than {worse} (by {abs(claim.difference):.3f}, p {p_equals(claim.p_holm)})"
 
 
 def _with_bounds(estimate: IntervalEstimate | None) -> str:

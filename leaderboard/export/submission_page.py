@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -10,22 +10,21 @@ from benchmark.recording.record import CellRecord, EvaluationRecord
 from benchmark.scoring.metric import Column
 from leaderboard.board.board import Board, Entry
 from leaderboard.board.standings import columns_of, describe
-from leaderboard.board.wording import heading, one_line, percent, web_address
-from leaderboard.export.arena_ranking import ArenaRanking, track_title
+from leaderboard.board.wording import heading, one_line, percent, track_title, web_address
+from leaderboard.export.arena_ranking import ArenaRanking
 from leaderboard.export.page_figures import Curves, own_curves
 from leaderboard.export.record_copies import Copied
 from leaderboard.export.site_paths import KEYS, EntryPaths
 from leaderboard.markup.tables import Cell, Heading, Table, from_frame, number, unbroken
 from leaderboard.text.facts import (
     ABOUT_HEADLINES,
-    HEADLINES,
-    MEANINGS,
+    Headline,
     cell_frame,
     cost_sentence,
     data_sentence,
     evaluation_label,
     facts_frame,
-    headline_note,
+    headlines,
     pretty,
     reproduce_command,
     summary_frame,
@@ -55,7 +54,7 @@ class SubmissionView:
     track: str
     barred: str
     seed_groups: str
-    headlines: tuple[tuple[str, str, str, str], ...]
+    headlines: tuple[Headline, ...]
     about: str
     cost: str
     reproduce: tuple[str, ...]
@@ -92,7 +91,7 @@ def submission_view(
         track=track_title(entry.supervision),
         barred=entry.barred,
         seed_groups=entry.seed_groups,
-        headlines=_headlines(entry, ranked, columns),
+        headlines=tuple(_head(entry, ranked, columns)),
         about=ABOUT_HEADLINES,
         cost=f"{cost_sentence(record)} {data_sentence(record)}",
         reproduce=(reproduce_command(record), f"make reproduce RESULT={file}"),
@@ -141,20 +140,12 @@ def _cell_name(cell: CellRecord) -> str:
     return f"{one_line(cell.schedule, 40)}, {percent(cell.sparsity)}" if cell.sparsity else percent(cell.sparsity)
 
 
-def _headlines(
-    entry: Entry, ranked: ArenaRanking, columns: Mapping[str, Column]
-) -> tuple[tuple[str, str, str, str], ...]:
+def _head(entry: Entry, ranked: ArenaRanking, columns: Mapping[str, Column]) -> Iterator[Headline]:
     mine = next(row for row in ranked.ranking if row.entry.path == entry.path)
-    made: list[tuple[str, str, str, str]] = []
     if mine.standing.rank is not None:
         ranked_there = sum(row.standing.rank is not None for row in ranked.track(entry.supervision))
-        made.append(("Rank in its track", mine.standing.rank_text, f"of {ranked_there}", ""))
-    for name in HEADLINES:
-        score, column = mine.scores.get(name), describe(name, columns)
-        if score and column:
-            below = headline_note(name, score, entry.num_models)
-            made.append((heading(column), f"{score.value:.3f}", below, MEANINGS[name]))
-    return tuple(made)
+        yield Headline("Rank in its track", mine.standing.rank_text, f"of {ranked_there}", "")
+    yield from headlines(entry, mine.scores, columns)
 
 
 def _failed(record: EvaluationRecord) -> list[FailedRun]:

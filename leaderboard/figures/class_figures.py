@@ -12,8 +12,6 @@ from leaderboard.figures.charts import Line
 from leaderboard.figures.class_frame import HIT
 from leaderboard.figures.palette import COLOURS, NEUTRAL
 
-CLASS_COLOURS = COLOURS
-"""With more than twelve classes colours repeat."""
 RING = "#E6194B"
 
 
@@ -93,4 +91,5 @@ def vote_bars(frame: pd.DataFrame) -> alt.Chart:
 
 def _classes(labels: Sequence[str], names: Mapping[str, str]) -> tuple[list[str], list[str]]:
     order = sorted(set(labels), key=lambda label: (len(label), label))
-    return [names.get(each, each) for each in order], [CLASS_COLOURS[i % len(CLASS_COLOURS)] for i in range(len(order))]
+    # with more classes than colours, colours repeat
+    return [names.get(each, each) for each in order], [COLOURS[i % len(COLOURS)] for i in range(len(order))]

@@ -32,6 +32,11 @@ def _own() -> Environment:
     return environment()
 
 
+def render(template: str, **data: object) -> str:
+    """Fill a template of this room."""
+    return _own().get_template(template).render(**data)
+
+
 def tables_html(tables: Sequence[tuple[str, Table]]) -> str:
     """Write tables one below the other, each below its title; an empty title is left out."""
-    return _own().get_template("tables.html.j2").render(tables=tables)
+    return render("tables.html.j2", tables=tables)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 import numpy as np
-from jinja2 import Template
 from numpy.typing import NDArray
 
 from leaderboard.board.exemplars import Exemplar
 from leaderboard.board.wording import one_line
-from leaderboard.markup.fragments import environment
+from leaderboard.markup.fragments import render
 from leaderboard.reading.pictures import enlarge
 
 MAX_NAME = 10
@@ -40,7 +38,7 @@ def gallery_html(
         }
         for each in found
     ]  # fmt: skip
-    return _template().render(cards=cards)
+    return render("gallery.html.j2", cards=cards)
 
 
 def picture_address(image_CHW: NDArray[np.uint8]) -> str:
@@ -48,8 +46,3 @@ def picture_address(image_CHW: NDArray[np.uint8]) -> str:
     out = io.BytesIO()
     enlarge(image_CHW, 1).save(out, "PNG")
     return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
-
-
-@cache
-def _template() -> Template:
-    return environment().get_template("gallery.html.j2")

@@ -6,7 +6,8 @@ It lays out rows that are ranked already; words and numbers of the cells come fr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -49,12 +50,12 @@ class RankingLayout:
     scale: Range
     link: Callable[[Entry], str]
     is_pickable: bool = False
-    heights: Range = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Find the scale that the curves share."""
+    @cached_property
+    def heights(self) -> Range:
+        """The scale that the curves share."""
         values = [value for curve in self.curves.values() for value in curve]
-        object.__setattr__(self, "heights", (min(values), max(values)) if values else _NOTHING)
+        return (min(values), max(values)) if values else _NOTHING
 
 
 def scale_of(ranking: Sequence[Row], by: str) -> Range:
@@ -70,9 +71,7 @@ def accuracy_curves(board: Board, ranking: Sequence[Row]) -> dict[str, list[floa
 
 def ranking_table(layout: RankingLayout, ranking: Sequence[Row], label: str) -> Table:
     """Lay out some rows of a ranking: every number stands above its interval, that of the number ranked by is drawn."""
-    texts = ranked_frame(
-        ranking, layout.by, layout.metrics, layout.curves, shipped=homes()[1], intervals=True
-    )
+    texts = ranked_frame(ranking, layout.by, layout.metrics, shipped=homes()[1])
     cells = [_row(texts, place, row, layout) for place, row in enumerate(ranking)]
     return Table(label, _headings(layout), tuple(cells), num_pinned=2)
 

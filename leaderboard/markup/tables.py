@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,8 +69,3 @@ def from_frame(
     ]
     rows = tuple(tuple(Cell(text) for text in texts) for texts in zip(*spelled, strict=True))
     return Table(label, tuple(Heading(headings.get(n, n), is_number=n in formats) for n in names), rows)
-
-
-def listing(label: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Make a table of plain texts."""
-    return Table(label, tuple(map(Heading, names)), tuple(tuple(map(Cell, row)) for row in rows))

@@ -55,7 +55,7 @@ def simclr(findings: Sequence[Findings]) -> Iterator[Block]:
                "than cross-entropy and SimCLR does not, contrast alone is not the cause. Where both lose more, labels "
                "are not the cause.")  # fmt: skip
     for each in findings:
-        tests = {judged.test.name: judged for judged in each.of_claim("a")}
+        tests = {judged.test.method: judged for judged in each.of_claim("a")}
         parts: list[str | Text] = [f"{each.label}, cross-entropy keeps more than "]
         for name in ("supcon", "simclr"):
             judged = tests.get(name)

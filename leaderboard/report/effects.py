@@ -118,31 +118,42 @@ def _unique(forgotten: Mapping[Cell, Flags]) -> float:
 
 def _shares(forgotten: Mapping[Cell, Flags]) -> tuple[float, float] | None:
     """Return the shares in common within and between cells; None where no model forgets anything."""
-    within = [_common(*_pairs_of_one(flags_KN)) for flags_KN in forgotten.values()]
+    counted = {
+        cell: _Forgotten(flags_KN, flags_KN.sum(axis=0, dtype=np.float64)) for cell, flags_KN in forgotten.items()
+    }
+    within = [_common(*_pairs_of_one(each)) for each in counted.values()]
     between = [
-        _common(*_pairs_of_two(first_KN, second_LN, of_one_method=first == second))
-        for ((first, _), first_KN), ((second, _), second_LN) in combinations(forgotten.items(), 2)
+        _common(*_pairs_of_two(one, two, of_one_method=first == second))
+        for ((first, _), one), ((second, _), two) in combinations(counted.items(), 2)
     ]
     if any(np.isnan([*within, *between])):
         return None
     return float(np.mean(within)), float(np.mean(between))
 
 
-def _pairs_of_one(flags_KN: Flags) -> tuple[float, float]:
+@dataclass(frozen=True)
+class _Forgotten:
+    """Which images the models of a cell forgot, and how many models forgot each."""
+
+    flags_KN: Flags
+    count_N: Doubles
+
+
+def _pairs_of_one(cell: _Forgotten) -> tuple[float, float]:
     """Return intersection and union of what two different models of a cell forget, summed over images."""
-    num_models, count_N = len(flags_KN), flags_KN.sum(axis=0, dtype=np.float64)
+    num_models, count_N = len(cell.flags_KN), cell.count_N
     both = float((count_N * (count_N - 1)).sum() / (num_models * (num_models - 1)))
     return both, float(2 * count_N.sum() / num_models - both)
 
 
-def _pairs_of_two(first_KN: Flags, second_LN: Flags, *, of_one_method: bool) -> tuple[float, float]:
+def _pairs_of_two(one: _Forgotten, two: _Forgotten, *, of_one_method: bool) -> tuple[float, float]:
     """Return the same for models of two cells; models with the same seed of one method share a trunk: no pair."""
-    first_N, second_N = (flags.sum(axis=0, dtype=np.float64) for flags in (first_KN, second_LN))
-    both, num_pairs = float(first_N @ second_N), len(first_KN) * len(second_LN)
+    num_first, num_second = len(one.flags_KN), len(two.flags_KN)
+    both, num_pairs = float(one.count_N @ two.count_N), num_first * num_second
     if of_one_method:
-        both, num_pairs = both - float((first_KN & second_LN).sum()), num_pairs - len(first_KN)
+        both, num_pairs = both - float((one.flags_KN & two.flags_KN).sum()), num_pairs - num_first
     both /= num_pairs
-    return both, float(first_N.sum() / len(first_KN) + second_N.sum() / len(second_LN) - both)
+    return both, float(one.count_N.sum() / num_first + two.count_N.sum() / num_second - both)
 
 
 def _common(both: float, either: float) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.areas import area_per_image
-from benchmark.scoring.statistics.models_and_images import TwoWayMean, difference_of, population_of
+from benchmark.scoring.statistics.models_and_images import Population, TwoWayMean, difference_of, population_of
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.predictions import CellKey, Predictions, cell_key
 from leaderboard.report.effects import Cell, SharedMistakes, kept_influence, shared_mistakes
@@ -40,7 +41,7 @@ CONTRASTIVE = ("supcon", "simclr", "dcl", "moco_v2", "nnclr", "sdclr")
 UNTRAINED = "random_init"
 """The submission that trains nothing, about which no claim is made."""
 
-EARLY, ONE_SHOT = "early", "one-shot"
+EARLY = "early"
 KEPT_MARGIN, UNIQUE_MARGIN, AREA_MARGIN = 0.05, 0.05, 0.01
 """Effects of at most this size are too small to matter: in knowledge kept, in the share of unique mistakes, in area."""
 LARGELY = 0.5
@@ -48,6 +49,8 @@ LARGELY = 0.5
 
 Doubles = NDArray[np.float64]
 Outcomes = Mapping[CellKey, Predictions]
+_Kept = dict[tuple[str, str, float], Population]
+"""Knowledge kept by name of the method, schedule ("": mean of all) and sparsity."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,22 @@ class Method:
         """Return influences on knowledge kept, per task (K, N); None where it is undefined or no floor is known."""
         found: list[Doubles] = []
         for task in self.entry.tasks:
-            dense_KN = self.correct(task, DENSE, 0.0)
-            if task not in self.floor or population_of([dense_KN]).estimate.interval(0.95).low <= self.floor[task]:
+            if task not in self.floor or self.least_dense[task] <= self.floor[task]:
                 return None
             sparse_KN = np.mean([self.correct(task, name, sparsity) for name in schedules], axis=0)
-            found.append(kept_influence(dense_KN, sparse_KN, self.floor[task]))
+            found.append(kept_influence(self.correct(task, DENSE, 0.0), sparse_KN, self.floor[task]))
         return found
+
+    @cached_property
+    def least_dense(self) -> dict[str, float]:
+        """Per task, the lower bound of the accuracy of dense models, at 95 %."""
+        dense = {task: population_of([self.correct(task, DENSE, 0.0)]) for task in self.entry.tasks}
+        return {task: each.estimate.interval(0.95).low for task, each in dense.items()}
+
+    @property
+    def num_images(self) -> list[int]:
+        """Number of test images per task."""
+        return [self.correct(task, DENSE, 0.0).shape[1] for task in self.entry.tasks]
 
     def areas(self, schedule: str) -> list[Doubles]:
         """Return the chance-corrected area over log2 compression, per task (K, N)."""
@@ -147,8 +160,8 @@ class Findings:
         """Return the tests of a claim, all or those of one method."""
         kind = "c" if claim == "d" else claim
         mine = [each for each in self.judged if each.test.claim == kind]
-        mine = [_early_worse(each) for each in mine if _is_about_early(each)] if claim == "d" else mine
-        return [each for each in mine if not method or each.test.name.startswith(f"{method}: ")]
+        mine = [_early_worse(each) for each in mine if EARLY in (each.test.pair or ())] if claim == "d" else mine
+        return [each for each in mine if method in ("", each.test.method)]
 
     def verdict(self, claim: str) -> Verdict:
         """Return the verdict of the board on a claim."""
@@ -174,22 +187,24 @@ def find(label: str, methods: Sequence[Method], level: float) -> Findings:
     sparsities = mine[0].entry.sparsities
     shared = {s: found for s in sparsities if (found := _shared(mine, s))}
     worst = max(sparsities)
-    tests = [*_of_methods(mine, worst), *_of_mistakes(mine, shared.get(worst)), *_of_schedules(mine)]
-    return Findings(label, mine, worst, tuple(judge(tests, level)), shared, _kept(mine))
+    kept = _kept(mine)
+    tests = [*_of_methods(mine, kept, worst), *_of_mistakes(mine, shared.get(worst)), *_of_schedules(mine)]
+    estimates = {cell: population.estimate for cell, population in kept.items()}
+    return Findings(label, mine, worst, tuple(judge(tests, level)), shared, estimates)
 
 
-def _of_methods(methods: Sequence[Method], sparsity: float) -> Iterator[PlannedTest]:
+def _of_methods(methods: Sequence[Method], kept: _Kept, sparsity: float) -> Iterator[PlannedTest]:
     """Plan one test per contrastive method: how much less of what it learned it keeps than cross-entropy."""
     reference = next((each for each in methods if each.entry.submission == REFERENCE), None)
-    baseline = reference and reference.kept(reference.entry.schedules, sparsity)
+    baseline = reference and kept.get((reference.entry.name, "", sparsity))
     if reference is None or baseline is None:
         return
     for each in methods:
-        kept = each.kept(each.entry.schedules, sparsity) if each.entry.submission in CONTRASTIVE else None
-        if kept is not None and [part.shape[1] for part in kept] == [part.shape[1] for part in baseline]:
-            effect = difference_of(population_of(baseline), population_of(kept))
+        own = kept.get((each.entry.name, "", sparsity)) if each.entry.submission in CONTRASTIVE else None
+        if own is not None and each.num_images == reference.num_images:
             records = (reference.entry.path, each.entry.path)
-            yield PlannedTest("a", each.entry.name, effect, KEPT_MARGIN, records)
+            effect = difference_of(baseline, own)
+            yield PlannedTest("a", each.entry.name, effect, KEPT_MARGIN, records, method=each.entry.name)
 
 
 def _of_mistakes(methods: Sequence[Method], shared: SharedMistakes | None) -> Iterator[PlannedTest]:
@@ -206,21 +221,17 @@ def _of_schedules(methods: Sequence[Method]) -> Iterator[PlannedTest]:
         for first, second in combinations(each.entry.schedules, 2):
             gap = population_of([one - two for one, two in zip(areas[first], areas[second], strict=True)]).estimate
             name = f"{each.entry.name}: {first} - {second}"
-            yield PlannedTest("c", name, gap, AREA_MARGIN, (each.entry.path,))
-
-
-def _is_about_early(judged: Judged) -> bool:
-    return EARLY in judged.test.name.partition(": ")[2].split(" - ")
+            yield PlannedTest("c", name, gap, AREA_MARGIN, (each.entry.path,), each.entry.name, (first, second))
 
 
 def _early_worse(judged: Judged) -> Judged:
     """Turn a test of two schedules so that its effect is above 0 where early pruning keeps less."""
-    test, (method, _, pair) = judged.test, judged.test.name.partition(": ")
-    first, _, second = pair.partition(" - ")
-    other = second if first == EARLY else first
-    sign = -1.0 if first == EARLY else 1.0
-    effect = replace(test.effect, value=sign * test.effect.value)
-    return replace(judged, test=replace(test, claim="d", name=f"{method}: {other} - {EARLY}", effect=effect))
+    test = judged.test
+    assert test.pair is not None
+    first, second = test.pair
+    other, sign = (second, -1.0) if first == EARLY else (first, 1.0)
+    effect, name = replace(test.effect, value=sign * test.effect.value), f"{test.method}: {other} - {EARLY}"
+    return replace(judged, test=replace(test, claim="d", name=name, effect=effect, pair=(other, EARLY)))
 
 
 def _shared(methods: Sequence[Method], sparsity: float) -> SharedMistakes | None:
@@ -230,13 +241,13 @@ def _shared(methods: Sequence[Method], sparsity: float) -> SharedMistakes | None
     return shared_mistakes(cells)
 
 
-def _kept(methods: Sequence[Method]) -> dict[tuple[str, str, float], TwoWayMean]:
+def _kept(methods: Sequence[Method]) -> _Kept:
     """Return knowledge kept per method, schedule and sparsity; under the name "" the mean of all schedules."""
-    found: dict[tuple[str, str, float], TwoWayMean] = {}
+    found: _Kept = {}
     for each in methods:
         groups = {"": each.entry.schedules} | {name: (name,) for name in each.entry.schedules}
         for (name, schedules), sparsity in ((g, s) for g in groups.items() for s in each.entry.sparsities):
             kept = each.kept(schedules, sparsity)
             if kept is not None:
-                found[each.entry.name, name, sparsity] = population_of(kept).estimate
+                found[each.entry.name, name, sparsity] = population_of(kept)
     return found

@@ -29,6 +29,8 @@ class PlannedTest:
         effect: the effect, oriented so that the claim says it is above 0.
         margin: effects of at most this size are too small to matter, above 0.
         records: names of the evaluations that the effect comes from.
+        method: name of the one method that it is about; empty where it is about all.
+        pair: the two schedules that are compared, first minus second; None where it is about all.
     """
 
     claim: str
@@ -36,6 +38,13 @@ class PlannedTest:
     effect: TwoWayMean
     margin: float
     records: tuple[str, ...]
+    method: str = ""
+    pair: tuple[str, str] | None = None
+
+    @property
+    def schedules(self) -> str:
+        """The pair of schedules for people; empty where it is about all."""
+        return " - ".join(self.pair or ())
 
 
 @dataclass(frozen=True)

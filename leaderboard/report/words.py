@@ -102,7 +102,7 @@ def _said_of(tasks: Sequence[Mapping[str, Any]], part: str, name: str) -> str:
 
 
 def _claim_a(board: Board, found: Findings, looks: Mapping[str, Look]) -> Iterator[Block]:
-    tests = {each.test.name: each for each in found.of_claim("a")}
+    tests = {each.test.method: each for each in found.of_claim("a")}
     rows: list[list[str | Text]] = []
     for method in found.methods:
         name, own = method.entry.name, (method.entry.path,)
@@ -122,7 +122,7 @@ def _claim_a(board: Board, found: Findings, looks: Mapping[str, Look]) -> Iterat
          "Points lost", "Excess PIE"), rows,
     )  # fmt: skip
     yield from _readings(board, found)
-    lines = [_line(name, found.kept, looks, "") for name in (method.entry.name for method in found.methods)]
+    lines = [_line(name, found.kept, looks) for name in (method.entry.name for method in found.methods)]
     title = "Knowledge kept against sparsity, mean of schedules"
     yield Figure("kept", title, tuple(line for line in lines if line.points))
 
@@ -172,10 +172,10 @@ def _claim_c(board: Board, found: Findings, looks: Mapping[str, Look]) -> Iterat
     del board, looks
     rows: list[list[str | Text]] = []
     for judged in found.of_claim("c"):
-        method, _, pair = judged.test.name.partition(": ")
         verdict = "differ" if judged.holds else "alike" if judged.negligible else "undecided"
         floor = _of_learned(judged, found)
-        rows.append([one_line(method, 60), pair, *effect(judged)[:2], verdict, Text(floor, judged.test.records)])
+        rows.append([one_line(judged.test.method, 60), judged.test.schedules, *effect(judged)[:2], verdict,
+                     Text(floor, judged.test.records)])  # fmt: skip
     yield table(("Method", "Schedules", "First - second", "p (Holm)", "", "Share of what training added"), rows)
 
 
@@ -200,7 +200,7 @@ def _claim_d(board: Board, found: Findings, looks: Mapping[str, Look]) -> Iterat
     for name, lowest in worst.items():
         judged = found.of_claim("d", name)
         tests = "; ".join(
-            f"{each.test.name.partition(': ')[2]} {each.test.effect.value:+.3f}, p {p_value(each.p_holm)}"
+            f"{each.test.schedules} {each.test.effect.value:+.3f}, p {p_value(each.p_holm)}"
             for each in judged
         )
         yield said(f"{one_line(name, 60)}: early is lowest at {lowest.count(EARLY)} of {len(lowest)} sparsities; over "
@@ -222,12 +222,11 @@ def _of_learned(judged: Judged, found: Findings) -> str:
     return "not measured" if learned is None else f"{100 * judged.test.effect.value / learned:+.1f} %"
 
 
-def _line(
-    name: str, kept: Mapping[tuple[str, str, float], TwoWayMean], looks: Mapping[str, Look], schedule: str
-) -> Line:
+def _line(name: str, kept: Mapping[tuple[str, str, float], TwoWayMean], looks: Mapping[str, Look]) -> Line:
+    """Draw the knowledge that a method keeps, mean of its schedules."""
     points = [
         (sparsity, each.value, each.interval(0.95).low, each.interval(0.95).high)
-        for (who, which, sparsity), each in kept.items()
-        if (who, which) == (name, schedule)
+        for (who, schedule, sparsity), each in kept.items()
+        if (who, schedule) == (name, "")
     ]
     return Line(name, looks[name].colour, looks[name].marker, points)

@@ -11,6 +11,11 @@ from leaderboard.board.claims import Claim
 from leaderboard.board.wording import one_line
 
 HOLDS, OPEN = "holds", "not separated"
+HEADINGS = {
+    "submission": "Submission", "better": "Keeps more", "worse": "Keeps less", "difference": "Difference",
+    "interval": "Interval", "p_holm": "p (Holm)", "p": "p alone", "over": "About", "verdict": "Verdict",
+}  # fmt: skip
+"""The columns of the table, in their order, with their titles."""
 
 
 def claim_frame(found: Sequence[Claim], names: Mapping[str, str], level: float) -> pd.DataFrame:
@@ -26,7 +31,6 @@ def claim_frame(found: Sequence[Claim], names: Mapping[str, str], level: float) 
         p_holm, p, over, verdict.
     """
     whose = {claim.path: one_line(names[claim.path], 60) for claim in found}
-    columns = ["submission", "better", "worse", "difference", "interval", "p_holm", "p", "over", "verdict"]
     rows = [
         {"submission": "" if claim.kind == "submissions" else whose[claim.path], "better": one_line(claim.winner, 60),
          "worse": one_line(claim.loser, 60), "difference": abs(claim.difference), "interval": _interval(claim),
@@ -34,7 +38,7 @@ def claim_frame(found: Sequence[Claim], names: Mapping[str, str], level: float) 
          "verdict": HOLDS if claim.p_holm <= level else OPEN}
         for claim in found
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns).sort_values("submission", kind="stable", ignore_index=True)
+    return pd.DataFrame(rows, columns=list(HEADINGS)).sort_values("submission", kind="stable", ignore_index=True)
 
 
 def _interval(claim: Claim) -> str:

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -51,8 +51,6 @@ ABOUT_HEADLINES = (
 )
 """What the numbers at the head of a page are intervals of."""
 _PROJECT = Path(__file__).resolve().parents[2]
-_FMN = command_words(".venv/bin/fmn", "fmn")
-_HAS_MAKE = command_words("make", "") == "make"
 _HARMLESS = re.compile(r"\w[\w.+/-]*|/[\w.+/-]+", re.ASCII)
 """Words that may be given to make, which runs what is in `$(...)` and quotes nothing; for any other word the command
 calls `fmn` itself."""
@@ -101,6 +99,32 @@ def _beside(name: str, numbers: Mapping[str, Estimate]) -> str:
         return ""
     interval = IntervalEstimate.of(estimate.value, estimate.low, estimate.high)
     return beside(name, interval, None if ties is None else ties.value)
+
+
+class Headline(NamedTuple):
+    """A number at the head of a page: its title, what it is, what stands below it, and what it means."""
+
+    title: str
+    value: str
+    below: str
+    meaning: str
+
+
+def headlines(
+    entry: Entry, scores: Mapping[str, IntervalEstimate | None], columns: Mapping[str, Column]
+) -> Iterator[Headline]:
+    """Yield the numbers at the head of a submission's page that its record has.
+
+    Args:
+        entry: the evaluation.
+        scores: its numbers by name.
+        columns: what records say about their numbers.
+    """
+    for name in HEADLINES:
+        score, column = scores.get(name), describe(name, columns)
+        if score and column:
+            below = headline_note(name, score, entry.num_models)
+            yield Headline(heading(column), f"{score.value:.3f}", below, MEANINGS[name])
 
 
 def headline_note(name: str, score: IntervalEstimate, num_models: int) -> str:
@@ -219,18 +243,21 @@ def evaluation_label(entry: Entry) -> str:
 def reproduce_command(record: EvaluationRecord) -> str:
     """Return the shell command that evaluates the submission again; foreign words are quoted."""
     name, spec = one_line(record.submission.name), one_line(record.spec_identity.rpartition("-")[0])
-    if _HAS_MAKE and _HARMLESS.fullmatch(name) and _HARMLESS.fullmatch(spec):
-        return f"make evaluate SUBMISSION={name} SPEC={spec}"
-    return f"{_FMN} evaluate --spec {shlex.quote(spec)} -- {shlex.quote(name)}"
+    return _command(f"evaluate SUBMISSION={name} SPEC={spec}",
+                    f"evaluate --spec {shlex.quote(spec)} -- {shlex.quote(name)}", name, spec)  # fmt: skip
 
 
 def repeat_command(path: str) -> str:
     """Return the shell command that evaluates a record's submission again and compares, from the project's folder."""
     record = Path(path)
     here = one_line(str(record.relative_to(_PROJECT) if record.is_relative_to(_PROJECT) else record), 1000)
-    if _HAS_MAKE and _HARMLESS.fullmatch(here):
-        return f"make reproduce RESULT={here}"
-    return f"{_FMN} reproduce -- {shlex.quote(here)}"
+    return _command(f"reproduce RESULT={here}", f"reproduce -- {shlex.quote(here)}", here)
+
+
+def _command(make: str, fmn: str, *foreign: str) -> str:
+    """Return the command for where the user is now; foreign words that make would run or misread go past it."""
+    is_harmless = all(_HARMLESS.fullmatch(word) for word in foreign)
+    return command_words(f"make {make}" if is_harmless else f".venv/bin/fmn {fmn}", f"fmn {fmn}")
 
 
 def cost_sentence(record: EvaluationRecord) -> str:

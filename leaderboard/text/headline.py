@@ -11,12 +11,27 @@ from collections.abc import Sequence
 from benchmark.printable import counted
 from leaderboard.board.claims import Claim, Kind
 from leaderboard.board.standings import Row
-from leaderboard.board.wording import TRACKS, one_line
+from leaderboard.board.wording import one_line, track_title
 from leaderboard.figures.charts import Level
+from leaderboard.figures.lines import levels
 
 MAX_NAMES = 3
 EARLY, LATE = "early", "late"
 _UNTRAINED = "untrained"
+
+
+def headline(ranking: Sequence[Row], found: Sequence[Claim], level: float) -> str:
+    """Say at a glance what the tests of a board hold.
+
+    Args:
+        ranking: everybody, ranked by the primary number within each track.
+        found: the claims of the board; nothing where they are not tested.
+        level: a claim holds where its adjusted p-value is at most this.
+    """
+    entries = [row.entry for row in ranking]
+    tasks = sorted({task for entry in entries for task in entry.tasks})
+    floor = floor_sentence(levels(entries, tasks[0])) if len(tasks) == 1 else ""
+    return " ".join(filter(None, [*leading_sentences(ranking), schedule_sentence(found, level), floor]))
 
 
 def leading_sentences(ranking: Sequence[Row]) -> list[str]:
@@ -25,7 +40,7 @@ def leading_sentences(ranking: Sequence[Row]) -> list[str]:
     for row in ranking:
         if row.standing.rank is not None:
             tracks[row.entry.supervision].append(row)
-    return [_leading(TRACKS.get(track, one_line(track, 40)), tracks[track]) for track in sorted(tracks)]
+    return [_leading(track_title(track), tracks[track]) for track in sorted(tracks)]
 
 
 def _leading(track: str, ranked: Sequence[Row]) -> str:

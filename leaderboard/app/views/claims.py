@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from leaderboard.app.address import kept
-from leaderboard.app.controls import Scene, open_scene
-from leaderboard.app.planned_tests import claims_of, orders_of, verdict_of
+from leaderboard.app.controls import open_scene
+from leaderboard.app.planned_tests import PlannedTests
 from leaderboard.board.claims import SECTIONS, Claim, Kind
-from leaderboard.board.stability import SENSITIVITY, order_frame
-from leaderboard.text.claim_table import claim_frame
+from leaderboard.board.inference.sensitivity import Survival
+from leaderboard.board.stability import ORDER_HEADINGS, SENSITIVITY, order_frame
+from leaderboard.text.claim_table import HEADINGS, claim_frame
 from leaderboard.text.headline import verdict_sentence
 
 MAX_ROWS = 500
@@ -26,34 +27,33 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
     st.subheader(title)
     st.text(verdict or verdict_sentence(kind, mine, level), wrap=True)
     st.caption(f"{how} Who is ahead stands first. A heading sorts: by difference, the closest pairs come first.")
-    frame = claim_frame(mine[:MAX_ROWS], names, level)
+    frame, column = claim_frame(mine[:MAX_ROWS], names, level), st.column_config
     if kind == "submissions":
         frame = frame.drop(columns="submission")
     st.dataframe(
         frame, hide_index=True, key=f"claims_{kind}", alt=title,
         column_config={
-            "submission": "Submission", "better": "Keeps more", "worse": "Keeps less", "verdict": "Verdict",
-            "interval": st.column_config.TextColumn("Interval", help="Of this difference alone."),
-            "over": st.column_config.TextColumn("About", help="What the test takes as a sample."),
-            "difference": st.column_config.NumberColumn("Difference", format="%.4f", help="In robustness score."),
-            "p_holm": st.column_config.NumberColumn("p (Holm)", format="%.2g",
-                                                    help=f"Adjusted for all {mine[0].family} tests of this board."),
-            "p": st.column_config.NumberColumn("p alone", format="%.2g", help="As if it were the only test."),
+            **HEADINGS,
+            "interval": column.TextColumn(HEADINGS["interval"], help="Of this difference alone."),
+            "over": column.TextColumn(HEADINGS["over"], help="What the test takes as a sample."),
+            "difference": column.NumberColumn(HEADINGS["difference"], format="%.4f", help="In robustness score."),
+            "p_holm": column.NumberColumn(HEADINGS["p_holm"], format="%.2g",
+                                          help=f"Adjusted for all {mine[0].family} tests of this board."),
+            "p": column.NumberColumn(HEADINGS["p"], format="%.2g", help="As if it were the only test."),
         },
     )  # fmt: skip
     if len(mine) > MAX_ROWS:
         st.caption(f"The {MAX_ROWS} most certain of {len(mine)} are shown.")
 
 
-def show_orders(scene: Scene) -> None:
+def show_orders(found: Sequence[Survival]) -> None:
     """Say of neighbours in the ranking whether their order survives other readings."""
-    found = orders_of(scene)
     if not found:
         return
     st.subheader("Does the order survive other readings?")
     st.dataframe(
         order_frame(found[:MAX_ROWS]), hide_index=True, key="orders", alt="Orders by every reading",
-        column_config={"order": "Order", "holds": "Readings", "against": "Not in", "missing": "Not measured"},
+        column_config={**ORDER_HEADINGS},
     )  # fmt: skip
     st.caption(SENSITIVITY)
 
@@ -61,7 +61,8 @@ def show_orders(scene: Scene) -> None:
 def page() -> None:
     """Lay out the page."""
     scene = open_scene("Claims", "Every planned test of this board, under one multiplicity plan.")
-    found = claims_of(scene)
+    planned = PlannedTests(scene)
+    found = planned.claims
     if not found:
         st.info("A test takes two models per population and a complete grid.", icon=":material/balance:")
         return
@@ -85,8 +86,8 @@ def page() -> None:
     ]
     names = {path: entry.name for path, entry in entries.items()}
     for kind in SECTIONS:
-        show_section(kind, mine, names, level, "" if chosen else verdict_of(scene, kind, level))
-    show_orders(scene)
+        show_section(kind, mine, names, level, "" if chosen else planned.verdict(kind, level))
+    show_orders(planned.orders)
 
 
 page()

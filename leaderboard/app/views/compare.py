@@ -15,7 +15,7 @@ from leaderboard.board.comparison import Comparison, compare, device_hours
 from leaderboard.board.inference.sensitivity import BY_SCORE, NOT_MEASURED, survival
 from leaderboard.board.stability import SENSITIVITY, reading_frame, readings_of
 from leaderboard.board.standings import competitors, rows, summary_scores
-from leaderboard.board.wording import duration, one_line, p_value, percent
+from leaderboard.board.wording import duration, one_line, p_equals, percent
 from leaderboard.figures.charts import Level, Line, curves, limits
 from leaderboard.figures.palette import COLOURS
 
@@ -59,7 +59,7 @@ def show_verdict(first: Entry, second: Entry, comparison: Comparison) -> None:
             st.text(f"{better} is more robust than {worse}.")
         else:
             st.text(f"{names[0]} and {names[1]} are not separated.")
-        p = "" if comparison.p is None else f"p {_equals(p_value(comparison.p))} for this pair alone"
+        p = "" if comparison.p is None else f"p {p_equals(comparison.p)} for this pair alone"
         st.text("; ".join(filter(None, (p, _together(comparison), _shared(comparison)))) + ".", wrap=True)
         st.metric("Difference in robustness score (first - second)", f"{score.value:+.4f}",
                   f"{score.low:+.4f} to {score.high:+.4f}", delta_color="off", delta_arrow="off")  # fmt: skip
@@ -75,10 +75,6 @@ def show_verdict(first: Entry, second: Entry, comparison: Comparison) -> None:
         show_power(first, second, comparison)
     elif not separated:
         st.caption("The difference could be nothing, so nobody can say how many models would separate them.")
-
-
-def _equals(text: str) -> str:
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _together(comparison: Comparison) -> str:

@@ -17,11 +17,11 @@ from leaderboard.board.standings import columns_of, describe, rows, summary_scor
 from leaderboard.board.wording import heading, inert, one_line
 from leaderboard.figures.charts import Level, Line, curves, limits
 from leaderboard.figures.lines import curve_metrics, levels, lines_of_schedule, lines_of_submission
-from leaderboard.figures.palette import looks
+from leaderboard.figures.palette import COLOURS, looks
 from leaderboard.text.downloads import curves_csv
 
 PANELS_PER_ROW = 3
-USUAL, MAX_DRAWN = 6, 12
+USUAL, MAX_DRAWN = 6, len(COLOURS)
 """How many submissions are drawn at first, and at most: as many as there are colours."""
 VIEWS = {"schedules": "One panel per schedule", "submissions": "One panel per submission"}
 

@@ -12,7 +12,7 @@ from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.app import address
 from leaderboard.app.controls import Scene, name_rejected, open_scene
 from leaderboard.app.drawing import draw
-from leaderboard.app.planned_tests import claims_of
+from leaderboard.app.planned_tests import PlannedTests
 from leaderboard.app.ranked_tables import show_ranked_tables
 from leaderboard.app.ranking_controls import ROWS_PER_PAGE, Chosen, choose, found_rows, page_of, show_subset
 from leaderboard.app.unfinished import show_unfinished
@@ -20,13 +20,12 @@ from leaderboard.board.board import Entry
 from leaderboard.board.measures import Numbers, direction, resampled
 from leaderboard.board.stability import leaders
 from leaderboard.board.standings import Row, rows
-from leaderboard.board.wording import TRACKS, heading, inert, one_line
+from leaderboard.board.wording import heading, inert, one_line, track_title
 from leaderboard.figures.charts import MAX_BARS, Bar, interval_plot
-from leaderboard.figures.lines import levels
 from leaderboard.markup.ranking_table import RankingLayout, accuracy_curves, ranking_table, scale_of
 from leaderboard.text.board_frames import failed_run_frame
 from leaderboard.text.downloads import as_bibtex, as_csv, as_json
-from leaderboard.text.headline import floor_sentence, leading_sentences, schedule_sentence
+from leaderboard.text.headline import headline
 
 MAX_TESTED = 100
 """Up to how many submissions the first page runs the planned tests; of more, the page of the claims does."""
@@ -70,7 +69,7 @@ def show_tables(scene: Scene, chosen: Chosen, ranking: Sequence[Row]) -> None:
 
 
 def _title(track: str, ranking: Sequence[Row]) -> str:
-    return f"{TRACKS.get(track, one_line(track, 40))}: {counted(len(ranking), 'method')}" if track else ""
+    return f"{track_title(track)}: {counted(len(ranking), 'method')}" if track else ""
 
 
 def _place(entry: Entry) -> str:
@@ -98,15 +97,9 @@ def show_picks(scene: Scene) -> None:
 def show_headline(scene: Scene, ranking: Sequence[Row]) -> None:
     """Say in plain sentences what the tests of this board hold; made from the primary number, whatever is shown."""
     entries = list(scene.entries.values())
-    tested = claims_of(scene) if len(entries) <= MAX_TESTED else []
-    tasks = sorted({task for entry in entries for task in entry.tasks})
-    said = [
-        *leading_sentences(ranking),
-        schedule_sentence(tested, 1 - entries[0].confidence),
-        floor_sentence(levels(entries, tasks[0])) if len(tasks) == 1 else "",
-    ]
+    tested = PlannedTests(scene).claims if len(entries) <= MAX_TESTED else []
     with st.container(border=True, key="headline"):
-        st.text(" ".join(filter(None, said)), wrap=True)
+        st.text(headline(ranking, tested, 1 - entries[0].confidence), wrap=True)
 
 
 # What people ask next, and the page that answers it: (file, question, icon).

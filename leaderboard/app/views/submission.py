@@ -25,14 +25,12 @@ from leaderboard.figures.charts import curves, limits, training_curves
 from leaderboard.figures.lines import levels, lines_of_submission
 from leaderboard.text.facts import (
     ABOUT_HEADLINES,
-    HEADLINES,
-    MEANINGS,
     cell_frame,
     cost_sentence,
     data_sentence,
     evaluation_label,
     facts_frame,
-    headline_note,
+    headlines,
     layer_frame,
     pretty,
     repeat_command,
@@ -64,19 +62,16 @@ def show_head(scene: Scene, entry: Entry) -> None:
         st.warning(f"Not ranked: {inert(entry.barred)}.", icon=":material/error:")
     if entry.seed_groups:
         st.warning(f"Its {inert(entry.seed_groups)}.", icon=":material/call_split:")
-    columns = columns_of([entry])
-    mine = summary_scores(scene.snapshot.board, [entry.path])
+    own = summary_scores(scene.snapshot.board, [entry.path])
+    mine = {name: by_path.get(entry.path) for name, by_path in own.items()}
     with st.container(horizontal=True):
         if standing and standing.rank:
             ranked = sum(row.standing.rank is not None for row in ranking if row.entry.supervision == entry.supervision)
             st.metric("Rank in its track", standing.rank_text, f"of {ranked}", delta_color="off", delta_arrow="off",
                       border=True, width=190)  # fmt: skip
-        for name in HEADLINES:
-            score, column = mine.get(name, {}).get(entry.path), describe(name, columns)
-            if score and column:
-                low_high = headline_note(name, score, entry.num_models)
-                st.metric(inert(heading(column)), f"{score.value:.3f}", low_high, delta_color="off", delta_arrow="off",
-                          border=True, width=190, help=f"{MEANINGS[name]}.")  # fmt: skip
+        for each in headlines(entry, mine, columns_of([entry])):
+            st.metric(inert(each.title), each.value, each.below, delta_color="off", delta_arrow="off", border=True,
+                      width=190, help=f"{each.meaning}.")  # fmt: skip
     st.caption(ABOUT_HEADLINES)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.leaderboard.app.test_browser import DESK, Page, browser, open_page, served, settle
+from tests.leaderboard.app.test_browser import DESK, Browser, browser, open_page, served, settle
 from tests.leaderboard.records import Knobs, evaluation, shelve
 
 __all__ = ["browser"]
@@ -26,8 +26,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-def test_500_methods_are_paged_searched_and_keep_their_headings(browser: object, address: str) -> None:
-    page: Page = browser.new_page(viewport=DESK)  # pyright: ignore[reportAttributeAccessIssue]
+def test_500_methods_are_paged_searched_and_keep_their_headings(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport=DESK)
     open_page(page, f"{address}/?spec=digits-1.0+(smoke)")
     page.get_by_role("heading", name="No labels: 400 methods").wait_for()
     assert page.get_by_role("region", name="Ranking").count() == 2

@@ -209,5 +209,5 @@ def test_nothing_is_ranked_by_published_pies_and_they_say_how_many_depend_on_the
     assert "pie/published" not in numbers.rankable
     assert "pie/excess" in numbers.rankable
     (row,) = rows(competitors(board, _only_arena(board)), numbers.scores, ROBUSTNESS_SCORE, "higher", each_track=False)
-    frame = ranked_frame([row], ROBUSTNESS_SCORE, ["pie/published"], {}, shipped=Path("elsewhere"), intervals=True)
+    frame = ranked_frame([row], ROBUSTNESS_SCORE, ["pie/published"], shipped=Path("elsewhere"))
     assert frame["pie/published interval"].tolist() == ["17.3 % ties"]

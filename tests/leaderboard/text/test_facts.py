@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,20 @@ def test_a_record_of_the_project_is_repeated_by_its_path_from_there_and_any_othe
     project = Path(__file__).resolve().parents[3]
     assert repeat_command(str(project / "results" / "a-1.0" / "b.json")) == "make reproduce RESULT=results/a-1.0/b.json"
     assert repeat_command("/elsewhere/b.json") == "make reproduce RESULT=/elsewhere/b.json"
+
+
+def test_a_command_is_for_the_folder_where_the_user_is_when_it_is_shown(tmp_path: Path) -> None:
+    """It was decided once, in the folder where the module happened to be imported first."""
+    project = Path(__file__).resolve().parents[3]
+    program = (
+        "import os, sys; from leaderboard.text.facts import repeat_command; "
+        "print(repeat_command('/a/b.json')); os.chdir(sys.argv[1]); print(repeat_command('/a/b.json'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(project)], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(project)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["fmn reproduce -- /a/b.json", "make reproduce RESULT=/a/b.json"]
 
 
 @given(st.text(min_size=1))
