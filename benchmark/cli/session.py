@@ -104,16 +104,10 @@ class Session:
         """Admit, load and plan; whatever is wrong is said in plain sentences."""
         from benchmark.evaluation.preparation import prepare
 
-        directory = submission_directory(submission)
-        try:
-            return prepare(
-                spec, directory, self.home, self.executor, self.device, download=download,
-                hyperparameters=hyperparameters,
-            )  # fmt: skip
-        except UserError:
-            raise
-        except ValueError as error:
-            raise UserError([Problem(spec.identity, "a possible plan", str(error))]) from error
+        return prepare(
+            spec, submission_directory(submission), self.home, self.executor, self.device, download=download,
+            hyperparameters=hyperparameters,
+        )  # fmt: skip
 
     def run(self, prepared: Prepared, reporter: Reporter, *, train: bool) -> tuple[EvaluationRecord, Path]:
         """Evaluate, with what there is to be warned of; gives the record and where it is."""

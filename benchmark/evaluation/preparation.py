@@ -80,8 +80,7 @@ def prepare(
         hyperparameters: those of an earlier evaluation, in place of what the manifest says today.
 
     Raises:
-        UserError: the submission or the data are refused, with every problem.
-        ValueError: the plan is impossible.
+        UserError: the submission, the data or the plan are refused, with every problem.
     """
     admitted = admit_a_copy(submission, home).under(spec.name)
     if hyperparameters is not None:

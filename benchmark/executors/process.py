@@ -169,14 +169,13 @@ class ProcessExecutor:
             file.write_text(json.dumps({"requests": [asdict(each) for each in requests], "at_once": at_once}))
             child = ChildProcess(["benchmark.executors.trial_server", str(file)], file.parent, said)
             try:
-                code = child.join(sum(each.limit_s for each in trials) + DESCRIBE_S)
+                child.join(sum(each.limit_s for each in trials) + DESCRIBE_S)
                 results = json.loads((file.parent / RESULTS_FILE).read_bytes())
             except (OSError, ValueError) as error:
                 end = spelled_out_bytes(said.content).strip()[-500:] or "nothing"
                 raise ExecutorError(f"trials do not work on this machine: they ended after: {end}") from error
             finally:
                 child.kill()
-        assert code == 0
         return [
             ProgramResult(each["exit_code"], *(spelled_out_bytes(bytes.fromhex(each[name])) for name in OUTPUTS))
             for each in results

@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,21 +71,35 @@ class _Child:
             os.close(writing)
             os.set_blocking(reading, False)
             self._selector.register(reading, selectors.EVENT_READ, output)
+        self._status: int | None = None
 
     def result(self) -> TrialResult | None:
         """Take what it has printed; return how it ended, or None while it runs."""
         self._take(_POLL_S)
-        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        ended = self._has_ended()
         if not ended and time.monotonic() < self._deadline:
             return None
-        os.killpg(self.pid, signal.SIGKILL)  # what it has started goes with it
-        _, status = os.waitpid(self.pid, 0)
+        with suppress(ProcessLookupError, PermissionError):  # macOS says so of a group that has ended
+            os.killpg(self.pid, signal.SIGKILL)  # what it has started goes with it
+        status = os.waitpid(self.pid, 0)[1] if self._status is None else self._status
         self._take(0)
         for key in list(self._selector.get_map().values()):
             os.close(key.fd)
         self._selector.close()
         code = os.waitstatus_to_exitcode(status) if ended else None
         return TrialResult(code, *(each.content.hex() for each in self._outputs))
+
+    def _has_ended(self) -> bool:
+        """Return whether it has ended; it is reaped only on macOS, which cannot tell otherwise.
+
+        Until it is reaped, its id, which names its group, cannot become the id of another process.
+        """
+        if sys.platform != "darwin":
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        reaped, status = os.waitpid(self.pid, os.WNOHANG)
+        if reaped:
+            self._status = status
+        return bool(reaped)
 
     def _take(self, timeout_s: float) -> None:
         if not self._selector.get_map():

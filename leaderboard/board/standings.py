@@ -152,7 +152,7 @@ def cell_value(board: Board, entry: Entry, key: CellKey, metric: str) -> float |
     task, schedule, sparsity = key
     cell = (numbers["path"] == entry.path) & (numbers["task"] == task) & (numbers["schedule"] == schedule)
     found = numbers.loc[cell & (numbers["metric"] == metric) & np.isclose(numbers["sparsity"], sparsity), "value"]
-    return float(found.iloc[0]) if len(found) else None
+    return float(found.iloc[0]) if found.notna().any() else None
 
 
 def selection_scores(

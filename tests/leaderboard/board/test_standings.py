@@ -21,6 +21,7 @@ from leaderboard.board.standings import (
     Arena,
     arenas,
     cell_scores,
+    cell_value,
     competitors,
     describe,
     in_order,
@@ -29,7 +30,7 @@ from leaderboard.board.standings import (
     selection_scores,
     summary_scores,
 )
-from tests.leaderboard.records import COLUMNS, SIGNER, SPARSITIES, Knobs, evaluation
+from tests.leaderboard.records import COLUMNS, SIGNER, SPARSITIES, TASK, Knobs, evaluation
 
 
 def _board(*records: EvaluationRecord) -> Board:
@@ -211,3 +212,14 @@ def test_nothing_is_ranked_by_published_pies_and_they_say_how_many_depend_on_the
     (row,) = rows(competitors(board, _only_arena(board)), numbers.scores, ROBUSTNESS_SCORE, "higher", each_track=False)
     frame = ranked_frame([row], ROBUSTNESS_SCORE, ["pie/published"], shipped=Path("elsewhere"))
     assert frame["pie/published interval"].tolist() == ["17.3 % ties"]
+
+
+def test_a_number_that_could_not_be_measured_is_none_and_not_a_share_of_nan_percent() -> None:
+    board = _board(evaluation(Knobs("a")))
+    (path,) = board.entries
+    key = (TASK, "late", 0.9)
+    found = cell_value(board, board.entries[path], key, "pie/excess")
+    assert found is not None
+    assert np.isfinite(found)
+    unmeasured = replace(board, numbers=board.numbers.assign(value=np.nan))
+    assert cell_value(unmeasured, board.entries[path], key, "pie/excess") is None
