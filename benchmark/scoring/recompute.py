@@ -38,10 +38,8 @@ from benchmark.scoring.metric_names import (
     PROBE_ACCURACY,
     PROBE_CONFIDENCE,
     PROBE_PREDICTION,
-    Q_SCORE_2022,
-    Q_SCORE_2024,
 )
-from benchmark.scoring.metrics import calibration
+from benchmark.scoring.metrics import calibration, q_score
 from benchmark.scoring.scoring_job import ScoredCell, TaskToScore
 from benchmark.spec import BenchmarkSpec
 
@@ -131,8 +129,8 @@ def recompute(
 
 def determined(spec: BenchmarkSpec, labels_N: Labels, examples: Examples) -> dict[str, float]:
     """Return the numbers of one model that its outcomes determine, as far as it has them."""
-    predicted_N = examples[PROBE_PREDICTION]
-    found = {PROBE_ACCURACY: float((predicted_N == labels_N).mean())}
+    correct_N = examples[PROBE_PREDICTION] == labels_N
+    found = {PROBE_ACCURACY: float(correct_N.mean()), **q_score.summarise(examples, correct_N)}
     if KNN_PREDICTION in examples:
         found["knn/accuracy"] = float((examples[KNN_PREDICTION] == labels_N).mean())
     if PROBE_CONFIDENCE in examples:
@@ -144,23 +142,12 @@ def determined(spec: BenchmarkSpec, labels_N: Labels, examples: Examples) -> dic
     return found
 
 
-def _q_score_2022(score_N: NDArray[np.float64]) -> dict[str, float]:
-    defined_N = ~np.isnan(score_N)
-    mean = float(score_N[defined_N].mean()) if defined_N.any() else math.nan
-    return {"q_score_2022/mean": mean, "q_score_2022/undefined": float((~defined_N).mean())}
-
-
 _MEANS: Mapping[str, Callable[[NDArray[np.float64]], dict[str, float]]] = {
     DEPTH_TO_PREDICTION: lambda depth_N: {"depth/pred_mean": float(depth_N.mean())},
     DEPTH_TO_LABEL: lambda depth_N: {"depth/true_mean": float(depth_N.mean())},
-    Q_SCORE_2022: _q_score_2022,
-    Q_SCORE_2024: lambda score_N: {"q_score_2024/mean": float(score_N.mean())},
     CORRUPTION_CORRECT: lambda share_N: {"corruption/mean_error": 100 * (1 - float(share_N.mean()))},
 }
-"""By column of the outcomes, the means over test examples that runs report.
-
-The areas under ROC curves of Q-Scores are not among them: outcomes hold float32, in which scores may tie.
-"""
+"""By column of the outcomes, the means over test examples that runs report."""
 
 
 def _view_of_labels(labels_N: Labels) -> ModelView:

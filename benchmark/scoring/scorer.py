@@ -58,6 +58,9 @@ from benchmark.scoring.scoring_job import (
     ScoringResult,
 )
 
+MAX_WORDS = 1024
+"""Up to how many different values the floats of a column are written once each."""
+
 REMEDY = "close what else uses it, choose less with FMN_SCORING_CHUNK_MIB (64, for instance), or use DEVICE=cpu"
 """What helps a scorer whose GPU is full."""
 
@@ -160,9 +163,13 @@ def _table(task: str, run: RunToScore, outcome: Outcome, labels_N: np.ndarray) -
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    """Write parquet small enough to be published: floats, which never repeat, byte by byte, the rest by words."""
-    floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
-    words = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
+    """Write parquet small enough to be published: floats that seldom repeat byte by byte, the rest by words."""
+    floats = [
+        field.name
+        for field in table.schema
+        if pa.types.is_floating(field.type) and len(table[field.name].unique()) > MAX_WORDS
+    ]
+    words = [name for name in table.schema.names if name not in floats]
     pq.write_table(  # names of columns are documented, and not in the stubs
         table, path, compression="zstd", compression_level=9,
         use_dictionary=words, use_byte_stream_split=floats,  # pyright: ignore[reportArgumentType]

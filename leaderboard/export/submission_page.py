@@ -16,6 +16,7 @@ from leaderboard.export.page_figures import Curves, own_curves
 from leaderboard.export.record_copies import Copied
 from leaderboard.export.site_paths import KEYS, EntryPaths
 from leaderboard.markup.tables import Cell, Heading, Table, from_frame, number, unbroken
+from leaderboard.text.commands import reproduce_command
 from leaderboard.text.facts import (
     ABOUT_HEADLINES,
     Headline,
@@ -26,7 +27,6 @@ from leaderboard.text.facts import (
     facts_frame,
     headlines,
     pretty,
-    reproduce_command,
     summary_frame,
 )
 

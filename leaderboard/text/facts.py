@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -22,7 +19,6 @@ from benchmark.scoring.metric_names import (
     ROBUSTNESS_SCORE,
     ROBUSTNESS_SCORE_HIGH,
 )
-from benchmark.shipped import command_words
 from leaderboard.board.board import Entry
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.costs import WORST_SEED, images_in_training
@@ -50,10 +46,6 @@ ABOUT_HEADLINES = (
     "alone. No interval shows seeds that collapse; the worst seed does."
 )
 """What the numbers at the head of a page are intervals of."""
-_PROJECT = Path(__file__).resolve().parents[2]
-_HARMLESS = re.compile(r"\w[\w.+/-]*|/[\w.+/-]+", re.ASCII)
-"""Words that may be given to make, which runs what is in `$(...)` and quotes nothing; for any other word the command
-calls `fmn` itself."""
 
 
 def cell_frame(record: EvaluationRecord, task: str, columns: Mapping[str, Column]) -> pd.DataFrame:
@@ -238,26 +230,6 @@ def evaluation_label(entry: Entry) -> str:
     """Name one of several evaluations of a submission: when, of which code, and whether it is complete."""
     state = "incomplete" if entry.barred else "complete"
     return f"{entry.created[:16].replace('T', ' ')}, code {one_line(entry.digest[:8])}, {state}"
-
-
-def reproduce_command(record: EvaluationRecord) -> str:
-    """Return the shell command that evaluates the submission again; foreign words are quoted."""
-    name, spec = one_line(record.submission.name), one_line(record.spec_identity.rpartition("-")[0])
-    return _command(f"evaluate SUBMISSION={name} SPEC={spec}",
-                    f"evaluate --spec {shlex.quote(spec)} -- {shlex.quote(name)}", name, spec)  # fmt: skip
-
-
-def repeat_command(path: str) -> str:
-    """Return the shell command that evaluates a record's submission again and compares, from the project's folder."""
-    record = Path(path)
-    here = one_line(str(record.relative_to(_PROJECT) if record.is_relative_to(_PROJECT) else record), 1000)
-    return _command(f"reproduce RESULT={here}", f"reproduce -- {shlex.quote(here)}", here)
-
-
-def _command(make: str, fmn: str, *foreign: str) -> str:
-    """Return the command for where the user is now; foreign words that make would run or misread go past it."""
-    is_harmless = all(_HARMLESS.fullmatch(word) for word in foreign)
-    return command_words(f"make {make}" if is_harmless else f".venv/bin/fmn {fmn}", f"fmn {fmn}")
 
 
 def cost_sentence(record: EvaluationRecord) -> str:

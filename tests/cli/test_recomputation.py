@@ -163,6 +163,20 @@ def test_a_floor_that_the_areas_do_not_give_is_named(evaluated: Evaluated, tmp_p
     assert any(each.startswith("floor: ") for each in found.differing)
 
 
+def test_the_area_of_a_q_score_is_computed_again_from_the_scores_that_are_kept(
+    evaluated: Evaluated, tmp_path: Path
+) -> None:
+    """It was the signer's word: it came from float64, and what was kept, in float32, has other ties."""
+    path = tmp_path / evaluated.path.parent.name / evaluated.path.name
+    path.parent.mkdir()
+    for suffix in evaluated.record.attachments:
+        shutil.copyfile(evaluated.path.with_suffix(suffix), path.with_suffix(suffix))
+    first, *others = evaluated.record.runs
+    changed = first.model_copy(update={"metrics": {**first.metrics, "q_score_2022/auroc": 0.123}})
+    write_signed(path, evaluated.record.model_copy(update={"runs": (changed, *others)}))
+    assert any("q_score_2022/auroc: 0.123" in each for each in recompute_record(path, load_trust()).differing)
+
+
 def test_a_metric_with_another_version_today_is_not_compared_and_that_is_said() -> None:
     """Shipped records were made when one changed image hit nine classes: their signature holds, their rule is old."""
     found = recompute_record(SMALL, load_trust())

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from benchmark.scoring.metric import Estimate
 from benchmark.scoring.score_math import (
     Interval,
     area_over_compression,
+    as_kept,
     chance_corrected,
     compression_weights,
     label_histogram,
@@ -118,3 +120,18 @@ def test_what_the_leaderboard_shares_with_the_scorer_needs_neither_torch_nor_at_
     program = f"import sys, {modules}; print([name for name in ('torch', 'scipy', 'pydantic') if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"
+
+
+@given(st.floats(2**-100, 2**100), st.sampled_from([-1.0, 1.0]))
+def test_what_is_kept_per_image_has_eleven_significant_bits(value: float, sign: float) -> None:
+    (kept,) = as_kept([sign * value]).tolist()
+    spacing = Fraction(2) ** (math.frexp(value)[1] - 11)
+    assert kept == sign * float(round(Fraction(value) / spacing) * spacing)
+    assert abs(kept - sign * value) <= 2**-11 * value
+    assert as_kept([kept]).tolist() == [kept]
+
+
+def test_undefined_numbers_stay_so() -> None:
+    kept = as_kept([math.nan, math.inf, 0.0, 1.0])
+    assert kept.dtype == np.float32
+    np.testing.assert_array_equal(kept, [math.nan, math.inf, 0.0, 1.0])

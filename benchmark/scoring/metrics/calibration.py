@@ -56,7 +56,7 @@ def expected_calibration_error(confidence_N: NDArray[Any], correct_N: NDArray[np
 
 
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
-    confidence_N = earlier.examples[PROBE_CONFIDENCE].clip(0, 1)  # float32 may round a certain prediction above 1
+    confidence_N = earlier.examples[PROBE_CONFIDENCE].clip(0, 1)  # older outcomes may hold a certain prediction above 1
     correct_N = earlier.examples[PROBE_PREDICTION] == view.test_labels
     return Outcome(
         {
@@ -68,7 +68,7 @@ def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outco
 
 METRIC = ModelMetric(
     name="calibration",
-    version=1,
+    version=2,
     settings=lambda evaluation: {
         "linear": evaluation.linear.model_dump(mode="json"),
         "calibration": evaluation.calibration.model_dump(mode="json"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from benchmark.scoring.metric import (
 )
 from benchmark.scoring.metric_names import PROBE_PREDICTION, Q_SCORE_2022, Q_SCORE_2024
 from benchmark.scoring.metrics.pie_split import split_by_pie
+from benchmark.scoring.score_math import as_kept
 from benchmark.spec import Evaluation
 
 Doubles = NDArray[np.float64]
@@ -38,6 +39,8 @@ DEVIATIONS = 4.0
 
 ACTIVE_PERCENTILES = (50.0, 95.0)
 """Features count whose share of activations lies between these percentiles over features, both included (2024)."""
+
+FORMS = {"2022": Q_SCORE_2022, "2024": Q_SCORE_2024}
 
 CHUNK_EXAMPLES = 8192
 """Examples in float64 at a time."""
@@ -155,29 +158,39 @@ def _by_chunks(features_ND: Features, score: Callable[[Doubles], Doubles]) -> Do
     return scores_N
 
 
+def summarise(examples: Mapping[str, NDArray[Any]], correct_N: NDArray[np.bool_]) -> dict[str, float]:
+    """Return the numbers of one model that its scores determine, as far as it has them.
+
+    Args:
+        examples: the scores as they are kept, (N,) each, by name.
+        correct_N: which images the linear probe gets right.
+
+    Returns:
+        Mean and AUROC of each form, and the share of images for which the form of 2022 is undefined.
+    """
+    found: dict[str, float] = {}
+    for form, name in FORMS.items():
+        if name in examples:
+            score_N = examples[name].astype(np.float64)
+            defined_N = ~np.isnan(score_N)
+            found[f"q_score_{form}/mean"] = float(score_N[defined_N].mean()) if defined_N.any() else math.nan
+            found[f"q_score_{form}/auroc"] = auroc(score_N, correct_N)
+            if form == "2022":
+                found["q_score_2022/undefined"] = float((~defined_N).mean())
+    return found
+
+
 def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outcome:
     features_ND = view.test[FINAL_FEATURES]
-    correct_N = earlier.examples[PROBE_PREDICTION] == view.test_labels
-    first_N = q_score_2022(features_ND)
-    second_N, empty_N = q_score_2024(features_ND)
-    defined_N = ~np.isnan(first_N)
-    values = {
-        "q_score_2022/mean": float(first_N[defined_N].mean()) if defined_N.any() else math.nan,
-        "q_score_2022/undefined": float((~defined_N).mean()),
-        "q_score_2022/auroc": auroc(first_N, correct_N),
-        "q_score_2024/mean": float(second_N.mean()),
-        "q_score_2024/empty": float(empty_N.mean()),
-        "q_score_2024/auroc": auroc(second_N, correct_N),
-    }
-    return Outcome(
-        values,
-        {Q_SCORE_2022: first_N.astype(np.float32), Q_SCORE_2024: second_N.astype(np.float32)},
-    )
+    scores_N, empty_N = q_score_2024(features_ND)
+    examples = {Q_SCORE_2022: as_kept(q_score_2022(features_ND)), Q_SCORE_2024: as_kept(scores_N)}
+    values = summarise(examples, earlier.examples[PROBE_PREDICTION] == view.test_labels)
+    return Outcome(values | {"q_score_2024/empty": float(empty_N.mean())}, examples)
 
 
 def _measure_cell(cell: CellView, evaluation: Evaluation) -> Mapping[str, Estimate]:
     estimates: dict[str, Estimate] = {}
-    for form, name in (("2022", Q_SCORE_2022), ("2024", Q_SCORE_2024)):
+    for form, name in FORMS.items():
         for part, estimate in split_by_pie(cell, name, evaluation.bootstrap.confidence).items():
             estimates[f"q_score_{form}/{part}"] = estimate
     return estimates
@@ -225,12 +238,12 @@ def _cell_columns(form: str) -> tuple[Column, ...]:
 
 METRIC = ModelMetric(
     name="q_score",
-    version=1,
+    version=2,
     settings=lambda evaluation: evaluation.linear,
     measure=_measure,
     columns=(*_columns("2022"), *_columns("2024")),
 )
 
 CELL_METRIC = CellMetric(
-    name="q_score_pie", measure=_measure_cell, columns=(*_cell_columns("2022"), *_cell_columns("2024"))
+    name="q_score_pie", version=2, measure=_measure_cell, columns=(*_cell_columns("2022"), *_cell_columns("2024"))
 )

@@ -26,6 +26,7 @@ from benchmark.scoring.metric import (
 )
 from benchmark.scoring.metric_names import PROBE_ACCURACY, PROBE_CONFIDENCE, PROBE_PREDICTION, PROBE_TRUE_PROBABILITY
 from benchmark.scoring.probes.cross_entropy import cross_entropy
+from benchmark.scoring.score_math import as_kept
 from benchmark.spec import Evaluation, LinearProbeSpec
 
 Doubles = NDArray[np.float64]
@@ -217,8 +218,8 @@ def _measure(view: ModelView, evaluation: Evaluation, earlier: Outcome) -> Outco
     rows_N = np.arange(len(predicted_N))
     examples: dict[str, NDArray[Any]] = {
         PROBE_PREDICTION: predicted_N.astype(np.min_scalar_type(view.num_classes - 1)),
-        PROBE_CONFIDENCE: probabilities_NC[rows_N, predicted_N].astype(np.float32),
-        PROBE_TRUE_PROBABILITY: probabilities_NC[rows_N, view.test_labels].astype(np.float32),
+        PROBE_CONFIDENCE: as_kept(probabilities_NC[rows_N, predicted_N]),
+        PROBE_TRUE_PROBABILITY: as_kept(probabilities_NC[rows_N, view.test_labels]),
     }
     return Outcome(values, examples)
 

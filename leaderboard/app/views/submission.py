@@ -23,6 +23,7 @@ from leaderboard.board.standings import columns_of, describe, rows, summary_scor
 from leaderboard.board.wording import heading, inert, one_line, percent, web_address
 from leaderboard.figures.charts import curves, limits, training_curves
 from leaderboard.figures.lines import levels, lines_of_submission
+from leaderboard.text.commands import repeat_command, reproduce_command
 from leaderboard.text.facts import (
     ABOUT_HEADLINES,
     cell_frame,
@@ -33,8 +34,6 @@ from leaderboard.text.facts import (
     headlines,
     layer_frame,
     pretty,
-    repeat_command,
-    reproduce_command,
     run_frame,
     summary_frame,
 )

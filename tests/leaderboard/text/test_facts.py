@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from leaderboard.board.board import assemble, condense, entry_of
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.wording import one_line
-from leaderboard.text.facts import facts_frame, headline_note, repeat_command, reproduce_command
+from leaderboard.text.commands import repeat_command, reproduce_command
+from leaderboard.text.facts import facts_frame, headline_note
 from tests.leaderboard.records import SIGNER, Knobs, evaluation
 
 
@@ -30,7 +31,7 @@ def test_a_command_is_for_the_folder_where_the_user_is_when_it_is_shown(tmp_path
     """It was decided once, in the folder where the module happened to be imported first."""
     project = Path(__file__).resolve().parents[3]
     program = (
-        "import os, sys; from leaderboard.text.facts import repeat_command; "
+        "import os, sys; from leaderboard.text.commands import repeat_command; "
         "print(repeat_command('/a/b.json')); os.chdir(sys.argv[1]); print(repeat_command('/a/b.json'))"
     )
     done = subprocess.run(
