@@ -26,7 +26,7 @@ from benchmark.scoring.metric import (
 )
 from benchmark.scoring.metric_names import PROBE_ACCURACY, PROBE_CONFIDENCE, PROBE_PREDICTION, PROBE_TRUE_PROBABILITY
 from benchmark.scoring.probes.cross_entropy import cross_entropy
-from benchmark.scoring.score_math import as_kept
+from benchmark.scoring.score_math import SIGNIFICANT_BITS, as_kept
 from benchmark.spec import Evaluation, LinearProbeSpec
 
 Doubles = NDArray[np.float64]
@@ -233,7 +233,8 @@ def _top_accuracy(logits_NC: Doubles, labels_N: Labels, depth: int) -> float:
 METRIC = ModelMetric(
     name="linear",
     version=1,
-    settings=lambda evaluation: evaluation.linear,
+    # What is kept per image was float32 once: such a cache is read again, though no number of this metric differs.
+    settings=lambda evaluation: {"linear": evaluation.linear.model_dump(mode="json"), "bits": SIGNIFICANT_BITS},
     measure=_measure,
     columns=(
         Column(

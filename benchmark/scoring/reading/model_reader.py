@@ -39,7 +39,6 @@ from benchmark.scoring.reading.mask_derivation import DERIVATION_VERSION, demand
 from benchmark.scoring.reading.outcome_cache import read_outcome, write_outcome
 from benchmark.scoring.reading.weights import load_pruned_weights
 from benchmark.scoring.registry import MODEL_METRICS
-from benchmark.scoring.score_math import SIGNIFICANT_BITS
 from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, OtherDataset, RunToScore, TaskToScore
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.canonical import digest
@@ -156,7 +155,6 @@ class TaskReader:
                 **({"transfer": others} if metric.reads_transfer else {}),
                 "state": run.state_key,
                 "derivation": DERIVATION_VERSION,
-                "bits": SIGNIFICANT_BITS,
                 "dense": dense if metric.reads_dense else None,
                 "probe": [linear_probe.METRIC.version, self.spec.evaluation.linear.model_dump(mode="json")],
                 "metric": metric.name,

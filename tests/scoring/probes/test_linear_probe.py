@@ -238,7 +238,7 @@ def test_top_five_is_reported_above_ten_classes_and_counts_as_a_naive_sort_does(
 
 def test_every_number_of_the_metric_has_a_column() -> None:
     assert {column.name for column in METRIC.columns} == {"linear/accuracy", "linear/top5", "linear/converged"}
-    assert METRIC.settings(Evaluation()) == Evaluation().linear
+    assert METRIC.settings(Evaluation()) == {"linear": Evaluation().linear.model_dump(mode="json"), "bits": 11}
 
 
 def test_a_fit_on_digits_needs_fewer_than_two_hundred_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
