@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmark.scoring.metric import ModelView, Outcome
 from benchmark.scoring.probes import linear_probe
 from benchmark.scoring.probes.linear_probe import METRIC, LinearProbe, fit_linear_probe, probe_of
+from benchmark.scoring.score_math import as_kept
 from benchmark.spec import Evaluation, LinearProbeSpec
 
 L2, TOLERANCE = 1e-2, 1e-7
@@ -211,7 +212,7 @@ def test_the_metric_reports_accuracy_and_the_probabilities_of_each_example() -> 
     for name, columns in (("confidence", prediction_N), ("true_probability", labels_M[150:])):
         expected = [row[column] for row, column in zip(probabilities_NC, columns, strict=True)]
         assert outcome.examples[f"linear/{name}"].dtype == np.float32
-        np.testing.assert_allclose(outcome.examples[f"linear/{name}"], expected, atol=1e-7)
+        np.testing.assert_array_equal(outcome.examples[f"linear/{name}"], as_kept(expected))
 
 
 def test_metrics_of_one_model_share_one_fit() -> None:
