@@ -139,7 +139,7 @@ def test_a_full_disk_while_a_record_is_shown_is_one_sentence_without_the_stateme
         project(*written(tmp_path, record()), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["50% of it", "what?", "number #1", "ünïcode and spaces"])
+@pytest.mark.parametrize("name", ["50% of it", "100%25", "what?", "number #1", "ünïcode and spaces"])
 def test_a_home_of_any_name_keeps_its_database_inside(tmp_path: Path, name: str) -> None:
     """With `%`, `?` or `#` in its path, the database was made elsewhere, or a raw error came."""
     home = tmp_path / name
