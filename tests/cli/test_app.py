@@ -337,7 +337,8 @@ def test_rebuilding_a_locked_mlflow_is_one_sentence(
         other.rollback()
     assert ended.code == 1
     said = f"the database {home}/mlflow.db is locked by another program\n"
-    assert ended.err == f"MLflow does not answer at sqlite:///{home}/mlflow.db: {said}"
+    assert f"MLflow does not answer at sqlite:///{home}/mlflow.db: {said}" in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_rebuilding_mlflow_waits_for_whoever_works_in_the_home(
@@ -357,7 +358,8 @@ def test_rebuilding_mlflow_waits_for_whoever_works_in_the_home(
 
         monkeypatch.setattr(fcntl, "flock", lock_that_becomes_free_when_it_is_waited_for)
         ended = fmn("rebuild-mlflow")
-    assert (ended.code, ended.err) == (0, f"waiting: another evaluation is at work in {home}\n")
+    assert ended.code == 0
+    assert f"waiting: another evaluation is at work in {home}\n" in ended.err
 
 
 @pytest.mark.parametrize(
