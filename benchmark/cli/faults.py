@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 
 _ADVICE = {
     errno.ENOSPC: "make room, then run the same command again to continue",
@@ -25,6 +26,12 @@ _ADVICE = {
 
 OUT_OF_MEMORY = f"out of memory\n{_ADVICE[errno.ENOMEM]}"
 
+_NO_MEMORY = re.compile(
+    r"(failed to map segment from shared object|cannot map zero-fill pages)(: Cannot allocate memory)?$"
+    r"|can't allocate memory: you tried to allocate"
+)
+"""How libraries say it that raise no `MemoryError`: the loader of shared objects, torch."""
+
 
 def in_plain_words(error: Exception) -> str | None:
     """Return what users are told of an exception; None where it is a fault of ours, whose traceback is needed."""
@@ -34,8 +41,10 @@ def in_plain_words(error: Exception) -> str | None:
 
     if isinstance(error, UserError | ExecutorError):
         return str(error)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
         return OUT_OF_MEMORY
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return f"{error}\n{_ADVICE[errno.EAGAIN]}"
     return fault_in_words(error, str(Home.from_environment().root)) if isinstance(error, OSError) else None
 
 

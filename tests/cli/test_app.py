@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -22,6 +27,7 @@ from benchmark.cli.app import app, main
 from benchmark.executors import select as choice
 from benchmark.files import atomic
 from benchmark.recording.archive import read_record
+from benchmark.recording.tracking import store
 from benchmark.recording.tracking.address import tracking_uri
 from benchmark.settings import read_settings
 from tests.conftest import TINY, Evaluated
@@ -303,6 +309,81 @@ def test_rebuilding_mlflow_of_a_home_that_is_not_there_is_refused(fmn: Fmn, home
     ended = fmn("rebuild-mlflow")
     assert ended.code == 2
     assert "expected a home in which something was evaluated" in ended.err
+
+
+def test_rebuilding_mlflow_names_a_record_without_one_of_its_fields(
+    fmn: Fmn, home: Path, evaluated: Evaluated, empty_mlflow_store: Path
+) -> None:
+    """It ended in a raw error."""
+    shutil.copytree(evaluated.root / "records", home / "records")
+    shutil.copyfile(empty_mlflow_store, home / "mlflow.db")
+    fields = {name: value for name, value in json.loads(evaluated.path.read_bytes()).items() if name != "runs"}
+    (home / "records" / "tiny-1.0" / "lacking.json").write_text(json.dumps(fields))
+    ended = fmn("rebuild-mlflow")
+    assert ended.code == 1
+    assert "lacking.json: not a valid record: runs: Field required (1 problem)\n" in ended.err
+    assert ended.out == "in MLflow: 1 record, 1 written now\n"
+
+
+def test_rebuilding_a_locked_mlflow_is_one_sentence(
+    fmn: Fmn, home: Path, evaluated: Evaluated, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(evaluated.root / "records", home / "records")
+    shutil.copyfile(empty_mlflow_store, home / "mlflow.db")
+    monkeypatch.setattr(store, "_BUSY_S", 0.2)
+    with closing(sqlite3.connect(home / "mlflow.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        ended = fmn("rebuild-mlflow")
+        other.rollback()
+    assert ended.code == 1
+    said = f"the database {home}/mlflow.db is locked by another program\n"
+    assert f"MLflow does not answer at sqlite:///{home}/mlflow.db: {said}" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_rebuilding_mlflow_waits_for_whoever_works_in_the_home(
+    fmn: Fmn, home: Path, evaluated: Evaluated, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four at once wrote into one database, and ended in raw errors."""
+    shutil.copytree(evaluated.root / "records", home / "records")
+    shutil.copyfile(empty_mlflow_store, home / "mlflow.db")
+    real = fcntl.flock
+    with (home / ".lock").open("w") as held:
+        real(held, fcntl.LOCK_EX)
+
+        def lock_that_becomes_free_when_it_is_waited_for(descriptor: Any, operation: int) -> None:
+            if operation == fcntl.LOCK_EX:
+                real(held, fcntl.LOCK_UN)
+            real(descriptor, operation)
+
+        monkeypatch.setattr(fcntl, "flock", lock_that_becomes_free_when_it_is_waited_for)
+        ended = fmn("rebuild-mlflow")
+    assert ended.code == 0
+    assert f"waiting: another evaluation is at work in {home}\n" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.ENOLCK, "put FMN_HOME on a local disk"), (errno.EROFS, "remount it")]
+)
+@pytest.mark.parametrize("verb", ["evaluate", "rebuild-mlflow"])
+def test_a_file_system_without_locks_or_that_is_read_only_is_said_with_advice_that_fits(
+    fmn: Fmn, home: Path, plain: Path, tiny_spec_file: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str,
+    verb: str,
+) -> None:  # fmt: skip
+    """It was a traceback, or the advice to make room."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    (home / "records").mkdir(parents=True)
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    ended = fmn(verb, *([plain, "--spec", tiny_spec_file] if verb == "evaluate" else []))
+    assert ended.code == 2
+    what, what_to_do = ended.err.splitlines()[-2:]
+    assert what == f"{os.strerror(number)}: {home}"
+    assert advice in what_to_do
+    assert "make room" not in what_to_do
+    assert "Traceback" not in ended.err
 
 
 def test_what_was_evaluated_verifies_and_an_edited_digit_does_not(fmn: Fmn, home: Path, evaluated: Evaluated) -> None:

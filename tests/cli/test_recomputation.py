@@ -152,15 +152,72 @@ def test_a_new_record_agrees_with_its_outcomes_knowledge_and_floors_included(eva
     assert "robustness/knowledge_kept" in evaluated.record.summary
 
 
+DETERMINED = {
+    "runs": ("linear/accuracy", "knn/accuracy", "depth/pred_mean", "depth/true_mean", "q_score_2022/mean",
+             "q_score_2024/mean"),
+    "cells": ("pie/published", "pie/excess", "class_impact/hit", "class_impact/largest_drop", "label_change/taxicab"),
+    "summary": ("robustness/score", "robustness/knowledge_kept", "pie_overlap/jaccard"),
+}  # fmt: skip
+"""Of every kind that outcomes determine, numbers of a run, a cell and the summary."""
+
+
+def test_every_kind_of_number_that_outcomes_determine_is_named_where_it_differs(
+    evaluated: Evaluated, tmp_path: Path
+) -> None:
+    record = evaluated.record
+    *runs, run = record.runs
+    *cells, cell = record.cells
+    changed = {
+        "runs": (*runs, run.model_copy(update={"metrics": run.metrics | {
+            name: _moved(run.metrics[name]) for name in DETERMINED["runs"]
+        }})),
+        "cells": (*cells, cell.model_copy(update={"metrics": {**cell.metrics, **{
+            name: Estimate(value=_moved(cell.metrics[name].value)) for name in DETERMINED["cells"]
+        }}})),
+        "summary": {**record.summary, **{
+            name: Estimate(value=_moved(record.summary[name].value)) for name in DETERMINED["summary"]
+        }},
+    }  # fmt: skip
+    path = _sign_beside(evaluated, tmp_path, record.model_copy(update=changed))
+    named = " ".join(recompute_record(path, load_trust()).differing)
+    assert [name for names in DETERMINED.values() for name in names if f" {name}: " not in named] == []
+
+
+def _moved(number: float | None) -> float:
+    """Move a number by a little, towards .5, so that it stays possible."""
+    assert number is not None
+    return number - 1e-5 if number > 0.5 else number + 1e-5
+
+
+@pytest.mark.parametrize("shift", [-1e-4, 1e-4])
+def test_an_interval_that_its_outcomes_do_not_give_is_named(shift: float, tmp_path: Path) -> None:
+    """The value is right; the signer only claims to know it better, or worse, than he does."""
+
+    def change(record: EvaluationRecord) -> EvaluationRecord:
+        old = record.summary["robustness/score"]
+        assert old.low is not None
+        new = old.model_copy(update={"low": old.low + shift})
+        return record.model_copy(update={"summary": {**record.summary, "robustness/score": new}})
+
+    found = recompute_record(_sign_changed(tmp_path, change), load_trust())
+    assert [each.split(": ")[1] for each in found.differing] == ["robustness/score (low)"]
+
+
 def test_a_floor_that_the_areas_do_not_give_is_named(evaluated: Evaluated, tmp_path: Path) -> None:
-    path = tmp_path / evaluated.path.parent.name / evaluated.path.name
+    floor = {name: Estimate(value=0.001) for name in evaluated.record.floor or {}}
+    path = _sign_beside(evaluated, tmp_path, evaluated.record.model_copy(update={"floor": floor}))
+    found = recompute_record(path, load_trust())
+    assert any(each.startswith("floor: ") for each in found.differing)
+
+
+def _sign_beside(evaluated: Evaluated, folder: Path, record: EvaluationRecord) -> Path:
+    """Sign a record beside copies of the files of an evaluation."""
+    path = folder / evaluated.path.parent.name / evaluated.path.name
     path.parent.mkdir()
     for suffix in evaluated.record.attachments:
         shutil.copyfile(evaluated.path.with_suffix(suffix), path.with_suffix(suffix))
-    floor = {name: Estimate(value=0.001) for name in evaluated.record.floor or {}}
-    write_signed(path, evaluated.record.model_copy(update={"floor": floor}))
-    found = recompute_record(path, load_trust())
-    assert any(each.startswith("floor: ") for each in found.differing)
+    write_signed(path, record)
+    return path
 
 
 def test_the_area_of_a_q_score_is_computed_again_from_the_scores_that_are_kept(

@@ -24,7 +24,7 @@ from benchmark.evaluation import training as training_step
 from benchmark.executors.base import PreparedJob
 from benchmark.executors.errors import ExecutorError, ScorerError
 from benchmark.executors.failure import Evidence
-from benchmark.recording.record import EvaluationRecord, RunRecord
+from benchmark.recording.record import EvaluationRecord, ImagesPerUpdate, RunRecord
 from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.store.layout import Home
 from benchmark.store.lock import only_one
@@ -81,6 +81,7 @@ def test_the_command_leaves_a_complete_record(evaluated: Evaluated) -> None:
     assert (record.cost.num_updates, record.cost.num_updates_naive) == (176, 14 * 20)
     assert record.spec_identity == "tiny-1.0"
     assert record.isolation == "none"
+    assert record.images_per_update == ImagesPerUpdate(encoder=128.0, copies=0.0)
     assert record.penalties is not None
     assert set(record.penalties) == {"0.1", "0.001"}
     assert all(score["robustness/score"] is not None for score in record.penalties.values())

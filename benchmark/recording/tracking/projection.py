@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy.exc import SQLAlchemyError
 
 from benchmark.files.digests import sha256_of
 from benchmark.recording.archive import find_records
@@ -35,6 +36,9 @@ _LOOK_UP_S = 3
 """Seconds to wait for a server where only a link is wanted."""
 _MAX_CURVES = 16
 
+_OF_DRIVER = re.compile(r"^\([\w.]+\) ")
+"""How the words of a database begin: `(sqlite3.OperationalError) database is locked`."""
+
 _KIND_TAG, _KIND = "mlflow.experimentKind", "custom_model_development"
 """With this tag MLflow opens an experiment in its view of runs, and not in the one for language models."""
 
@@ -52,7 +56,7 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
         so is what an earlier version of the projection showed of it.
 
     Raises:
-        MlflowException: MLflow does not answer, or its database is locked by another program.
+        MlflowException: MLflow does not answer, or its database cannot be made, is locked or cannot be written.
     """
     with _opened(home) as (display, is_replaced):
         if is_replaced:
@@ -78,7 +82,7 @@ def rebuild(records: Iterable[tuple[EvaluationRecord, Path]], home: Path) -> Reb
     """Project every record.
 
     Raises:
-        MlflowException: MLflow does not answer, or its database is locked by another program.
+        MlflowException: MLflow does not answer, or its database cannot be made, is locked or cannot be written.
     """
     with _opened(home) as (display, _):
         written = [display.show(record, path)[1] for record, path in records]
@@ -87,11 +91,24 @@ def rebuild(records: Iterable[tuple[EvaluationRecord, Path]], home: Path) -> Reb
 
 @contextmanager
 def _opened(home: Path) -> Generator[tuple[_Display, bool]]:
-    """Open MLflow's store, and tell whether a damaged one was replaced; within, one request may take a while."""
-    with patience(_ANSWER_S):
-        client, is_replaced = open_client(home)
-    with patience(_TRANSFER_S, _RETRIES):
-        yield _Display(client, home), is_replaced
+    """Open MLflow's store, and tell whether a damaged one was replaced; within, one request may take a while.
+
+    Raises:
+        MlflowException: whatever went wrong with MLflow or its database, in one sentence without the statement.
+    """
+    try:
+        with patience(_ANSWER_S):
+            client, is_replaced = open_client(home)
+        with patience(_TRANSFER_S, _RETRIES):
+            yield _Display(client, home), is_replaced
+    except (MlflowException, SQLAlchemyError) as error:
+        raise MlflowException(_sentence(error)) from error
+
+
+def _sentence(error: MlflowException | SQLAlchemyError) -> str:
+    """Return what went wrong; of a database, without the statement and its parameters, which fill pages."""
+    said = error.message if isinstance(error, MlflowException) else str(error)
+    return _OF_DRIVER.sub("", said.partition("\n[SQL: ")[0]).strip()
 
 
 def writes_rows(uri: str) -> bool:

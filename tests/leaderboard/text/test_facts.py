@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmark.recording.record import ImagesPerUpdate
 from leaderboard.board.board import assemble, condense, entry_of
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.wording import one_line
@@ -57,6 +58,24 @@ def test_a_foreign_word_that_make_would_run_or_misread_goes_past_it(name: str) -
     assert not reproduce_command(evaluation(Knobs(name))).startswith("make")
     assert shlex.split(repeat_command(f"/else where/{name}.json"))[:2] == [".venv/bin/fmn", "reproduce"]
     assert reproduce_command(evaluation(Knobs("my_method-2.1"))).startswith("make evaluate SUBMISSION=my_method-2.1 ")
+
+
+@pytest.mark.parametrize(
+    ("counted", "said"),
+    [
+        (ImagesPerUpdate(encoder=1280.0, copies=0.0), "1,280 per update; "),
+        (ImagesPerUpdate(encoder=128.0, copies=64.0), "128 per update and 64 through copies of it; "),
+        (None, "not measured"),
+    ],
+)
+def test_images_through_the_encoder_are_a_fact_of_every_submission(
+    counted: ImagesPerUpdate | None, said: str
+) -> None:
+    """Ten times the images per update stood in the record as "1,088 updates", as those of everybody."""
+    record = evaluation().model_copy(update={"images_per_update": counted})
+    frame = facts_frame(record, entry_of("x.json", record, SIGNER))
+    (value,) = frame.loc[frame["Fact"].str.startswith("Images"), "Value"]
+    assert value.startswith(said)
 
 
 @pytest.mark.parametrize(

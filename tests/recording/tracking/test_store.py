@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from benchmark.recording.archive import write_record
 from benchmark.recording.record import EvaluationRecord
-from benchmark.recording.tracking import store
+from benchmark.recording.tracking import projection, store
 from benchmark.recording.tracking.address import database_path
 from benchmark.recording.tracking.projection import project
 from benchmark.recording.tracking.store import open_client, patience
@@ -104,7 +106,40 @@ def test_a_database_that_another_program_has_locked_is_left_alone_and_said_so(
     assert not list(tmp_path.glob("mlflow.db.damaged-*"))
 
 
-@pytest.mark.parametrize("name", ["50% of it", "what?", "number #1", "ünïcode and spaces"])
+def test_a_full_disk_while_the_database_is_made_is_one_sentence_and_the_next_call_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk then left a half-made database, which nothing could use again: "duplicate column name"."""
+
+    def half(engine: Engine) -> None:
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE metrics (key VARCHAR(250))"))
+        raise OperationalError("INSERT INTO x", {}, sqlite3.OperationalError("database or disk is full"))
+
+    with monkeypatch.context() as full:
+        full.setattr(store.database_tools, "_initialize_tables", half)
+        with pytest.raises(MlflowException, match=r"^database or disk is full$"):
+            project(*written(tmp_path, record()), tmp_path)
+    assert not list(tmp_path.glob("*mlflow.db*"))
+    project(*written(tmp_path, record()), tmp_path)
+    assert num_runs(tmp_path) == 1 + len(record().runs)
+
+
+def test_a_full_disk_while_a_record_is_shown_is_one_sentence_without_the_statement(
+    tmp_path: Path, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of SQL with all its parameters came instead."""
+
+    def full(*_: object) -> None:
+        raise MlflowException(f"(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT]\n[parameters: {_}]")
+
+    shutil.copyfile(empty_mlflow_store, database_path(tmp_path))
+    monkeypatch.setattr(projection, "show_in_rows", full)
+    with pytest.raises(MlflowException, match=r"^database or disk is full$"):
+        project(*written(tmp_path, record()), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["50% of it", "100%25", "what?", "number #1", "ünïcode and spaces"])
 def test_a_home_of_any_name_keeps_its_database_inside(tmp_path: Path, name: str) -> None:
     """With `%`, `?` or `#` in its path, the database was made elsewhere, or a raw error came."""
     home = tmp_path / name
