@@ -10,6 +10,7 @@ import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -34,6 +35,8 @@ _TRANSFER_S, _RETRIES = 60, 2
 """Seconds that a server which has answered may take for one request, and how often a request is tried again."""
 _LOOK_UP_S = 3
 """Seconds to wait for a server where only a link is wanted."""
+_AT_ONCE = 20
+"""Records in one transaction, which is no longer than other programs wait for the database."""
 _MAX_CURVES = 16
 
 _OF_DRIVER = re.compile(r"^\([\w.]+\) ")
@@ -59,10 +62,9 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
         MlflowException: MLflow does not answer, or its database cannot be made, is locked or cannot be written.
     """
     with _opened(home) as (display, is_replaced):
-        if is_replaced:
-            for other, place in find_records(home / "records")[0]:
-                display.show(other, place)
-        return display.show(record, path)[0]
+        others = find_records(home / "records")[0] if is_replaced else []
+        *_, (run_id, _) = display.show([*others, (record, path)])
+    return run_id
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def rebuild(records: Iterable[tuple[EvaluationRecord, Path]], home: Path) -> Reb
         MlflowException: MLflow does not answer, or its database cannot be made, is locked or cannot be written.
     """
     with _opened(home) as (display, _):
-        written = [display.show(record, path)[1] for record, path in records]
+        written = [is_written for _, is_written in display.show(records)]
     return Rebuilt(len(written), sum(written))
 
 
@@ -126,16 +128,21 @@ class _Display:
         uri = tracking_uri(home)
         self._store = SqlAlchemyStore(uri, (home / "artifacts").absolute().as_uri()) if writes_rows(uri) else None
 
-    def show(self, record: EvaluationRecord, path: Path) -> tuple[str, bool]:
-        """Show a record; returns the id of its parent run, and whether anything was written."""
-        experiment = self._experiments.get(record.spec_identity)
-        if experiment is None:
-            experiment = _experiment(self._client, record.spec_identity, self._home)
-            self._experiments[record.spec_identity] = experiment
-        evaluation = shown(record, path, sha256_of(path))
+    def show(self, records: Iterable[tuple[EvaluationRecord, Path]]) -> Iterator[tuple[str, bool]]:
+        """Show records; yields of each the id of its parent run, and whether anything was written."""
+        left = ((self._experiment(record), shown(record, path, sha256_of(path))) for record, path in records)
         if self._store is None:
-            return show_by_calls(self._client, experiment.experiment_id, evaluation)
-        return show_in_rows(self._store, experiment, evaluation)
+            for experiment, evaluation in left:
+                yield show_by_calls(self._client, experiment.experiment_id, evaluation)
+            return
+        while some := list(islice(left, _AT_ONCE)):
+            yield from show_in_rows(self._store, some)
+
+    def _experiment(self, record: EvaluationRecord) -> Experiment:
+        name = record.spec_identity
+        if name not in self._experiments:
+            self._experiments[name] = _experiment(self._client, name, self._home)
+        return self._experiments[name]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Showing a record in an SQLite database of MLflow, many rows at a time: the same rows that MLflow's own calls write.
 
 MLflow's calls read every run again before each change, and commit each change; this takes most of a second per record.
-Here a record is one transaction: killed in the middle, it leaves what was shown before.
+Here some records are one transaction, so that pages of the database's indices are written once for all of them. Killed
+in the middle, it leaves what was shown before.
 """
 
 from __future__ import annotations
@@ -39,39 +40,46 @@ _MAX_NAMES = 500
 """Of runs in one statement: SQLite permits some thousand values, in old versions 999."""
 
 
-def show_in_rows(store: SqlAlchemyStore, experiment: Experiment, evaluation: ShownEvaluation) -> tuple[str, bool]:
-    """Show a record; what was shown of an earlier state of it is deleted.
+def show_in_rows(
+    store: SqlAlchemyStore, evaluations: Sequence[tuple[Experiment, ShownEvaluation]]
+) -> list[tuple[str, bool]]:
+    """Show records in one transaction; what was shown of an earlier state of one is deleted.
 
     Args:
         store: an SQLite database that is complete.
-        experiment: where the runs belong.
-        evaluation: what to show.
+        evaluations: what to show, and where its runs belong.
 
     Returns:
-        The id of the parent run, and whether anything was written: not where the record is shown as it is.
+        For each the id of the parent run, and whether anything was written: not where it is shown as it is.
 
     Raises:
         MlflowException: the database is locked by another program, or damaged.
     """
     with store.ManagedSessionMaker(read_only=False) as session:
-        parents = _runs_tagged(session, experiment, EVALUATION_TAG, evaluation.key)
-        if len(parents) == 1 and _is_shown(session, parents[0], evaluation):
-            return parents[0], False
-        _delete(session, [*_runs_tagged(session, experiment, PARENT_TAG, evaluation.key), *parents])
-        parent = uuid.uuid4().hex
-        children = [uuid.uuid4().hex for _ in evaluation.children]
-        last, name_of_parent = {CONTENT_TAG: evaluation.content}, {RUN_OF_PARENT_TAG: parent}
-        runs = [(parent, evaluation.parent, last)]
-        runs += [(child, run, name_of_parent) for child, run in zip(children, evaluation.children, strict=True)]
-        _log_artifacts(_artifact_uri(experiment, parent), evaluation)
-        _insert(session, models.SqlRun, [_run_row(experiment, run_id, run) for run_id, run, _ in runs])
-        _insert(session, models.SqlTag, (row for each in runs for row in _tag_rows(*each)))
-        _insert(session, models.SqlParam, (row for run_id, run, _ in runs for row in _param_rows(run_id, run)))
-        points = ((run_id, point) for run_id, run, _ in runs for point in run.points)
-        latest = ((run_id, point) for run_id, run, _ in runs for point in _latest(run.points))
-        _insert(session, models.SqlMetric, (_point_row(store, *each) for each in points))
-        _insert(session, models.SqlLatestMetric, (_point_row(store, *each) for each in latest))
-        _insert_datasets(session, experiment, parent, evaluation.datasets)
+        return [_show(session, store, *each) for each in evaluations]
+
+
+def _show(
+    session: Session, store: SqlAlchemyStore, experiment: Experiment, evaluation: ShownEvaluation
+) -> tuple[str, bool]:
+    parents = _runs_tagged(session, experiment, EVALUATION_TAG, evaluation.key)
+    if len(parents) == 1 and _is_shown(session, parents[0], evaluation):
+        return parents[0], False
+    _delete(session, [*_runs_tagged(session, experiment, PARENT_TAG, evaluation.key), *parents])
+    parent = uuid.uuid4().hex
+    children = [uuid.uuid4().hex for _ in evaluation.children]
+    last, name_of_parent = {CONTENT_TAG: evaluation.content}, {RUN_OF_PARENT_TAG: parent}
+    runs = [(parent, evaluation.parent, last)]
+    runs += [(child, run, name_of_parent) for child, run in zip(children, evaluation.children, strict=True)]
+    _log_artifacts(_artifact_uri(experiment, parent), evaluation)
+    _insert(session, models.SqlRun, [_run_row(experiment, run_id, run) for run_id, run, _ in runs])
+    _insert(session, models.SqlTag, (row for each in runs for row in _tag_rows(*each)))
+    _insert(session, models.SqlParam, (row for run_id, run, _ in runs for row in _param_rows(run_id, run)))
+    points = ((run_id, point) for run_id, run, _ in runs for point in run.points)
+    latest = ((run_id, point) for run_id, run, _ in runs for point in _latest(run.points))
+    _insert(session, models.SqlMetric, (_point_row(store, *each) for each in points))
+    _insert(session, models.SqlLatestMetric, (_point_row(store, *each) for each in latest))
+    _insert_datasets(session, experiment, parent, evaluation.datasets)
     return parent, True
 
 

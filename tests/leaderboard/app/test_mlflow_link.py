@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def server(home: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]
     command += ["--port", str(port), "--workers", "1"]
     quiet = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    process = subprocess.Popen(command, cwd=home, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=home, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               start_new_session=True)  # fmt: skip
     try:
         deadline = time.monotonic() + 300
         while True:
@@ -66,7 +68,7 @@ def server(home: Path) -> Iterator[str]:
                 time.sleep(0.3)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.kill()  # it has nothing to save, and may take minutes to end by itself on a busy machine
+        os.killpg(process.pid, signal.SIGKILL)  # workers too: they may take minutes to end
         process.wait()
 
 
