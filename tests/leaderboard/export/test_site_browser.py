@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.recording.trust import load_trust
-from leaderboard.export.site import export
 from tests.leaderboard.records import HOSTILE_NAMES
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -32,13 +30,6 @@ GROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 27)"}
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that is overridden
         """Print nothing."""
-
-
-@pytest.fixture(scope="module")
-def site(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FMN_HOME", str(store))
-        return export(tmp_path_factory.mktemp("out") / "site", load_trust()).folder
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +60,14 @@ def desk(browser: Browser) -> Iterator[Page]:
 
 
 def _page_paths(site: Path) -> list[str]:
-    return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+    """Return every page, but of the pairs only two with outcomes and two with hostile names."""
+    pairs = sorted(path.relative_to(site) for path in site.glob("compare/*/*.html"))
+    others = sorted(path.relative_to(site) for path in site.rglob("*.html") if path.relative_to(site) not in set(pairs))
+    with_outcomes = [path for path in pairs if path.name.startswith("supcon") and "supervised" in path.name]
+    hostile = [path for path in pairs if "img" in path.name]
+    assert with_outcomes
+    assert hostile
+    return [path.as_posix() for path in (*others, *with_outcomes[:2], *hostile[:2])]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -100,7 +98,10 @@ def test_hostile_names_run_nothing_and_no_page_asks_another_server(
     for path in _page_paths(site):
         desk.goto(f"{root}/{path}")
         assert desk.evaluate("window.hacked") is None, path
-        assert desk.evaluate("getComputedStyle(document.querySelector('table')).borderCollapse") == "separate", path
+        styled = "getComputedStyle(document.querySelector('.lead')).maxWidth"
+        assert desk.evaluate(styled) == "768px", path
+        broken = "[...document.images].filter(each => !each.complete || !each.naturalWidth).length"
+        assert desk.evaluate(broken) == 0, path
     assert [url for url in asked if not url.startswith((root, "data:"))] == []
     assert [text for text in said if "favicon" not in text] == []  # nothing violates the policy
     desk.goto(f"{root}/index.html")
