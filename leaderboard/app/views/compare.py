@@ -79,10 +79,10 @@ def show_sensitivity(scene: Scene, first: Entry, second: Entry) -> None:
     sentence, frame = found
     st.subheader("Does the order survive other readings?")
     st.text(sentence)
-    number = st.column_config.NumberColumn(format="%.4f")
+    ordinals = {name: st.column_config.NumberColumn(name.title(), format="%.4f") for name in ("first", "second")}
     st.dataframe(
         frame, hide_index=True, key="readings", alt="Readings of both", placeholder=NOT_MEASURED,
-        column_config={"reading": "Reading", "first": number, "second": number, "ahead": "Ahead"},
+        column_config={"reading": "Reading", **ordinals, "ahead": "Ahead"},
     )  # fmt: skip
     st.caption(SENSITIVITY)
 
