@@ -109,7 +109,7 @@ def pairs_view(
 ) -> PairsView:
     """Arrange all pairs of a board as a table: the score of the row less the score of the column."""
     entries, label = compared(ranked), one_line(ranked.label)
-    headings = [Heading("Row less column"), *(Heading(one_line(e.name, 60), is_number=True) for e in entries)]
+    headings = [Heading("Row less column"), *(Heading(one_line(e.name, 24), is_number=True) for e in entries)]
     rows = tuple(
         (Cell(one_line(row.name, 60), href=paths[row.path].page),
          *(_cell(row, column, section, found, paths) for column in entries))

@@ -15,17 +15,18 @@ from leaderboard.board.wording import bounds, one_line
 from leaderboard.figures.charts import MAX_BARS, Level, Line, limits
 from leaderboard.figures.lines import levels, lines_of_schedule, lines_of_submission
 from leaderboard.figures.palette import Look
-from leaderboard.markup.svg import curve_panel, interval_axis, interval_bar, mark
+from leaderboard.markup.svg import curve_panel, interval_axis, interval_bar, interval_figure, mark
 from leaderboard.text.downloads import curves_csv
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """An interval plot: (name, bar) per line, the axis below, and how many there would be."""
+    """An interval plot: (name, bar) per line, the axis below, how many there would be, and all of it for a file."""
 
     bars: tuple[tuple[str, Markup], ...]
     axis: Markup
     num_all: int
+    drawing: Markup
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def interval_plot(ranking: Sequence[Row], by: str, looks: Mapping[str, Look]) ->
                       ranked=row.standing.rank is not None))
         for row, score in shown
     )  # fmt: skip
-    return Intervals(bars, interval_axis(low_high), len(found))
+    axis = interval_axis(low_high)
+    return Intervals(bars, axis, len(found), interval_figure(bars, axis, f"Intervals of {one_line(by, 60)}"))
 
 
 def schedule_curves(board: Board, entries: Sequence[Entry], looks: dict[str, Look], task: str) -> Curves | None:

@@ -25,7 +25,7 @@ from leaderboard.export.page_figures import Curves
 from leaderboard.export.page_renderer import PageRenderer
 from leaderboard.export.published_board import read_published_board
 from leaderboard.export.record_copies import Copied, copy_record, keys_document
-from leaderboard.export.report_page import page_parts, report_blocks
+from leaderboard.export.report_page import page_files, page_parts, report_blocks
 from leaderboard.export.site_folder import check_replaceable, replaced_site
 from leaderboard.export.site_paths import INDEX, KEYS, METHODS, RANKING, REPORT, EntryPaths, entry_paths, stems
 from leaderboard.export.submission_page import submission_view
@@ -185,6 +185,8 @@ def _write_index(site: _Site) -> int:
     ]  # fmt: skip
     for each in sections:
         site.write_figures(each.figures, each.curves)
+        if each.intervals:
+            site.write(f"{each.figures}-intervals.svg", as_file(each.intervals.drawing))
     rejected = site.snapshot.rejected
     newest = max(entry.created for entry in site.snapshot.board.entries.values())
     site.write(INDEX, site.pages.render(
@@ -206,7 +208,10 @@ def _write_methods(site: _Site) -> int:
 
 
 def _write_report(site: _Site) -> int:
-    parts = page_parts(report_blocks(site.snapshot), lambda path: site.paths[path].record)
+    blocks = report_blocks(site.snapshot)
+    for place, text in page_files(blocks):
+        site.write(place, text)
+    parts = page_parts(blocks, lambda path: site.paths[path].record)
     site.write(REPORT, site.pages.render("report.html.j2", root="", report=parts))
     return 1
 

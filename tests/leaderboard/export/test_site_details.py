@@ -101,6 +101,18 @@ def test_exported_pictures_are_the_served_ones_in_the_same_order(
     assert next(each.value for each in app.text if "forgets" in each.value) in read_page(page).text
 
 
+def test_every_figure_is_a_file_too(site: Path) -> None:
+    """The interval plot, the curves of a submission and those of a pair had none."""
+    root = ElementTree.parse(site / "figures/digits-1.0-smoke-intervals.svg").getroot()
+    names = [each.text for each in root.findall("{http://www.w3.org/2000/svg}text")]
+    assert len(names) == 11
+    assert "supcon" in names
+    for pattern in ("submissions/supcon-*", "compare/digits-1.0-smoke/supcon-*--supervised-*", "examples/supcon-*"):
+        assert list((site / "figures").glob(f"{pattern}-1-1.svg")), pattern
+        assert list((site / "figures").glob(f"{pattern}-1.csv")), pattern
+    assert {each.suffix for each in (site / "figures/report").iterdir()} == {".svg", ".csv"}
+
+
 def test_maps_are_drawn_and_download_with_their_points(site: Path) -> None:
     page = next(site.glob("examples/simclr-*.html"))
     assert page.read_text().count("<h2>Map: ") == 3
