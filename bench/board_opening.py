@@ -4,11 +4,11 @@ Writes a synthetic store (about 140 MB) into HOME or a temporary folder, which i
 Then it times, in a new process each, as a server does: the first opening ever, which parses every record; the first
 page of a server that finds what an earlier one has parsed (`leaderboard/reading/board_cache.py`), both with importing
 what a page needs, as under `streamlit run`; and the first page of a server that has prepared itself, as
-`fmn leaderboard` does in about two seconds from its start. Then, in one process: the page for the next visitor,
-re-ranking, and the Curves page.
-The reach is an open page in less than 2 s. Without a browser, which takes its own time.
+`fmn leaderboard` does when it starts. Then, in one process: the page for the next visitor, re-ranking, and the Curves
+page. The reach is an open page in less than 2 s. Without a browser, which takes its own time.
 
-Measured 2026-11-28 on two quiet cores (load 0.8 before; otherwise the machine below), wall time:
+Measured 2026-11-28 on two quiet cores of a shared cloud machine (Xeon, CPython 3.11, Streamlit 1.67,
+OMP_NUM_THREADS=1, load 0.8 before), wall time, least to most of n, when the first page still imported scipy.stats:
 
     first opening ever            (n = 3)     5.75 to 5.85 s
     first page of a new server    (n = 5)     2.16 to 2.35 s
@@ -17,23 +17,9 @@ Measured 2026-11-28 on two quiet cores (load 0.8 before; otherwise the machine b
     re-rank                       (n = 5)     0.20 to 0.34 s
     Curves                        (n = 3)     0.33 to 0.43 s
 
-Measured 2026-11-26 on a shared 2-core cloud machine (Xeon, CPython 3.11, Streamlit 1.67, OMP_NUM_THREADS=1), where
-others kept the load at 2 to 4; so seconds of a processor come first; wall time, in brackets, includes the
-waiting. "Before" is the commit without an index.
-
-                                              before                       now
-    first opening ever            (n = 3)     6.4 to 6.9 (12 to 14)        4.0 to 4.2 (6.6 to 8.2)
-    first page of a new server    (n = 5)     6.2 to 7.1 (6.8 to 13.6)     1.5 to 1.6 (1.6 to 2.3)
-    ... that has prepared         (n = 5)     -                            0.38 to 0.41 (0.38 to 0.42)
-    next visitor                  (n = 5)     0.54 to 0.63 (the same)      0.33 to 0.42 (the same)
-    re-rank                       (n = 5)     0.38 to 0.48 (the same)      0.16 to 0.26 (the same)
-    Curves                        (n = 3)     0.29 to 0.42 (the same)      0.30 to 0.38 (the same)
-
-At a load of 1.1, later that day: the first page of a new server in 1.7 to 2.5 s, of one that has prepared in 0.46 to
-0.55 s, wall time.
-
-Of what the next visitor waits for, 0.17 s are the simulated browser's. Of the 1.5 s, 0.9 are imports and 0.4 opening
-the board, most of it reading 130 MB and checking 500 signatures.
+Later versions of the code give other numbers; run the command to have them. What the index saved when it came is in
+`docs/decisions/0010-board-index.md`: the first page of a new server took 6.2 to 7.1 s of processor time without it and
+1.5 to 1.6 s with it (2026-11-26, n = 5, the same machine under others' load).
 """
 
 from __future__ import annotations

@@ -14,14 +14,7 @@ from leaderboard.board.wording import one_line, percent
 from leaderboard.figures.charts import legend
 from leaderboard.figures.class_figures import class_bars, class_lines, map_figure
 from leaderboard.figures.class_frame import class_frame
-
-NO_OUTCOMES = "The per-example outcomes lie beside the record (.parquet); without them there is nothing to show here."
-
-
-def class_names(record: EvaluationRecord, task: str) -> dict[str, str]:
-    """Name every class by its number, as text that is safe to draw."""
-    names = record.datasets.get(task, {}).get("classes", ())
-    return {str(place): one_line(str(name), 30) for place, name in enumerate(names)}
+from leaderboard.text.example_words import NO_OUTCOMES, class_names, map_words
 
 
 def show_map(entry: Entry, record: EvaluationRecord, task: str) -> None:
@@ -45,11 +38,7 @@ def show_map(entry: Entry, record: EvaluationRecord, task: str) -> None:
             st.text(title)
             draw(map_figure(points.loc[points["side"] == side], names), f"map_{side}", f"Map, {title}")
     ringed = int(points.loc[points["side"] == "dense", "forgotten"].sum())
-    st.caption(
-        f"t-SNE of the features of model {int(mine['seed'].iloc[0])} on the same {len(mine)} test images, turned to "
-        f"lie on each other. Ringed: {ringed} images whose modal prediction over all models changes (PIEs). Near "
-        "neighbours mean something; distances between groups and sizes of groups do not."
-    )
+    st.caption(map_words(int(mine["seed"].iloc[0]), len(mine), ringed))
 
 
 def show_classes(entry: Entry, record: EvaluationRecord, task: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.board import Board, Entry
 from leaderboard.board.measures import Numbers, collect, direction, middle_sparsity
 from leaderboard.board.ranked_table import FACTS, FURTHER, default_columns
@@ -44,6 +45,12 @@ class ArenaRanking:
     def track(self, supervision: str) -> list[Row]:
         """Return the rows of one supervision track."""
         return [row for row in self.ranking if row.entry.supervision == supervision]
+
+    def by_score(self) -> list[Entry]:
+        """Return the evaluations that count by robustness score, all tracks together, incomplete ones last."""
+        scores = self.numbers.scores
+        together = rows(self.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
+        return [row.entry for row in together]
 
     @property
     def tracks(self) -> list[str]:

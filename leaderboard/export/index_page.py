@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.claims import SECTIONS, Claim, claims
 from leaderboard.board.measures import resampled
 from leaderboard.board.stability import ORDER_HEADINGS, SENSITIVITY, leaders, neighbouring_orders, order_frame
-from leaderboard.board.standings import rows
 from leaderboard.board.wording import TIERS, heading, one_line, p_value, track_title
 from leaderboard.export.arena_ranking import ArenaRanking, ranking_layout
+from leaderboard.export.comparison_page import pairs_place
 from leaderboard.export.page_figures import Curves, Intervals, interval_plot, schedule_curves
 from leaderboard.export.site_paths import EntryPaths
 from leaderboard.figures.palette import looks
@@ -61,6 +60,7 @@ class Section:
     readings: str
     failures: Table | None
     downloads: tuple[tuple[str, str], ...]
+    compare: str
 
     @property
     def figures(self) -> str:
@@ -82,8 +82,7 @@ def section(
         downloads: title and place of the files of this arena.
     """
     column = ranked.numbers.columns[ranked.by]
-    together = rows(ranked.groups, ranked.numbers.scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
-    drawn = [row.entry for row in together][:MAX_CURVES]
+    drawn = ranked.by_score()[:MAX_CURVES]
     tasks = sorted({task for entry in drawn for task in entry.tasks})
     colours = looks(snapshot.board.names_by_age)
     curves = [schedule_curves(snapshot.board, drawn, colours, task) for task in tasks]
@@ -108,7 +107,7 @@ def section(
         ),
         intervals=interval_plot(ranked.ranking, ranked.by, colours),
         curves=tuple(each for each in curves if each),
-        num_without_curve=len(together) - len(drawn),
+        num_without_curve=len(ranked.groups) - len(drawn),
         questions=tuple(_questions(found, ranked, level)),
         level=f"{level:.2g}",
         family=found[0].family if found else 0,
@@ -117,6 +116,7 @@ def section(
         readings=SENSITIVITY,
         failures=_failures(ranked),
         downloads=tuple(downloads.items()),
+        compare=pairs_place(name) if len(ranked.groups) > 1 else "",
     )
 
 

@@ -15,17 +15,18 @@ from leaderboard.board.wording import bounds, one_line
 from leaderboard.figures.charts import MAX_BARS, Level, Line, limits
 from leaderboard.figures.lines import levels, lines_of_schedule, lines_of_submission
 from leaderboard.figures.palette import Look
-from leaderboard.markup.svg import curve_panel, interval_axis, interval_bar, mark
+from leaderboard.markup.svg import curve_panel, interval_axis, interval_bar, interval_figure, mark
 from leaderboard.text.downloads import curves_csv
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """An interval plot: (name, bar) per line, the axis below, and how many there would be."""
+    """An interval plot: (name, bar) per line, the axis below, how many there would be, and all of it for a file."""
 
     bars: tuple[tuple[str, Markup], ...]
     axis: Markup
     num_all: int
+    drawing: Markup
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def interval_plot(ranking: Sequence[Row], by: str, looks: Mapping[str, Look]) ->
                       ranked=row.standing.rank is not None))
         for row, score in shown
     )  # fmt: skip
-    return Intervals(bars, interval_axis(low_high), len(found))
+    axis = interval_axis(low_high)
+    return Intervals(bars, axis, len(found), interval_figure(bars, axis, f"Intervals of {one_line(by, 60)}"))
 
 
 def schedule_curves(board: Board, entries: Sequence[Entry], looks: dict[str, Look], task: str) -> Curves | None:
@@ -62,27 +64,35 @@ def schedule_curves(board: Board, entries: Sequence[Entry], looks: dict[str, Loo
         one_line(schedule, 40): lines_of_schedule(board, entries, looks, task, schedule, PROBE_ACCURACY, controls=True)
         for schedule in schedules
     }
-    return _curves(task, drawn, levels(entries, task))
+    return side_by_side(task, drawn, levels(entries, task))
 
 
 def own_curves(board: Board, entry: Entry, task: str) -> Curves | None:
     """Draw all schedules of one submission in one panel; colours then tell schedules apart."""
     lines = lines_of_submission(board, entry, task, PROBE_ACCURACY, controls=True)
-    return _curves(task, {"": lines}, levels([entry], task))
+    return side_by_side(task, {"": lines}, levels([entry], task))
 
 
-def _curves(task: str, drawn: Mapping[str, Sequence[Line]], references: Sequence[Level]) -> Curves | None:
+def side_by_side(
+    task: str, drawn: Mapping[str, Sequence[Line]], references: Sequence[Level],
+    about: str = "Accuracy against sparsity",
+) -> Curves | None:  # fmt: skip
+    """Draw panels on a common value axis, by title; None where there is nothing to draw.
+
+    A legend is left out where it would only repeat the titles.
+    """
     drawn = {title: lines for title, lines in drawn.items() if lines}
     lines = [line for panel in drawn.values() for line in panel]
     if not lines:
         return None
     low_high = limits(lines, references)
     panels = tuple(
-        (title, curve_panel(panel, references, low_high, f"Accuracy against sparsity {title}"))
+        (title, curve_panel(panel, references, low_high, f"{about} {title}".strip()))
         for title, panel in drawn.items()
     )
     names = {line.name: Look(line.colour, line.marker) for line in reversed(lines)}
-    legend = tuple((name, mark(look)) for name, look in reversed(names.items()))
+    repeats = all([line.name for line in panel] == [title] for title, panel in drawn.items())
+    legend = () if repeats else tuple((name, mark(look)) for name, look in reversed(names.items()))
     return Curves(task, panels, legend, curves_csv(drawn))
 
 

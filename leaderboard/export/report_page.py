@@ -28,10 +28,13 @@ from leaderboard.reading.record_store import SHIPPED
 from leaderboard.report.blocks import BOARD_LEVEL, Block, Figure, Heading, Table, Text
 from leaderboard.report.findings import Findings, Method, find
 from leaderboard.report.words import report
+from leaderboard.text.downloads import curves_csv
 
 LEVEL = 0.05
 """Error that all tests of a board make together."""
 
+FIGURES = "figures/report"
+"""Where an exported site has the figures of its report."""
 _STYLE = (
     "svg{font:12px system-ui,sans-serif;background:#fff}text{fill:#3a434c}.grid{stroke:#d4dae0}.level{font-size:11px}"
 )
@@ -160,7 +163,16 @@ def _figure(drawn: Drawn) -> Markup:
     items = (Markup("<li>{}<span>{}</span></li>").format(mark(look), name) for name, look in seen.items())
     return Markup(
         '<ul class="legend">{}</ul><div class="panels"><figure><figcaption>{}</figcaption>{}</figure></div>'
-    ).format(Markup("").join(items), drawn.figure.title, drawn.svg)
+        '<p class="note files-line">As files: <a href="{}.svg" download>figure (SVG)</a>, '
+        '<a href="{}.csv" download>data (CSV)</a>.</p>'
+    ).format(Markup("").join(items), drawn.figure.title, drawn.svg, *[f"{FIGURES}/{drawn.name}"] * 2)
+
+
+def page_files(blocks: Sequence[Block]) -> Iterator[tuple[str, str]]:
+    """Yield place and text of every file that the page of a site links to: figures and their points."""
+    for drawn in figures(blocks).values():
+        yield f"{FIGURES}/{drawn.name}.svg", standalone(drawn)
+        yield f"{FIGURES}/{drawn.name}.csv", curves_csv({drawn.figure.title: drawn.figure.lines})
 
 
 def standalone(drawn: Drawn) -> str:

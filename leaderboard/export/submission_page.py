@@ -12,6 +12,7 @@ from leaderboard.board.board import Board, Entry
 from leaderboard.board.standings import columns_of, describe
 from leaderboard.board.wording import heading, one_line, percent, track_title, web_address
 from leaderboard.export.arena_ranking import ArenaRanking
+from leaderboard.export.comparison_page import pairs_place
 from leaderboard.export.page_figures import Curves, own_curves
 from leaderboard.export.record_copies import Copied
 from leaderboard.export.site_paths import KEYS, EntryPaths
@@ -72,12 +73,21 @@ class SubmissionView:
     failures: tuple[FailedRun, ...]
     num_failed: int
     others: tuple[tuple[str, str], ...]
+    place: str
+    examples: str
+    compare: str
+
+    @property
+    def figures(self) -> str:
+        """How the places of its figures begin."""
+        return f"figures/{PurePosixPath(self.place).with_suffix('')}"
 
 
 def submission_view(
-    board: Board, entry: Entry, ranked: ArenaRanking, section: str, copied: Copied, paths: Mapping[str, EntryPaths]
-) -> SubmissionView:
-    """Arrange everything that the site shows of one evaluation."""
+    board: Board, entry: Entry, ranked: ArenaRanking, section: str, copied: Copied, paths: Mapping[str, EntryPaths],
+    examples: str,
+) -> SubmissionView:  # fmt: skip
+    """Arrange everything that the site shows of one evaluation; `examples` is where its images are, if anywhere."""
     record, columns = copied.record, columns_of([entry])
     curves = [own_curves(board, entry, task) for task in entry.tasks]
     folder, file = PurePosixPath(paths[entry.path].record).parent, PurePosixPath(paths[entry.path].record).name
@@ -113,6 +123,9 @@ def submission_view(
         num_failed=len(failed),
         others=tuple((evaluation_label(each), paths[each.path].record)
                      for each in ranked.groups[entry.name] if each.path != entry.path),
+        place=paths[entry.path].page,
+        examples=examples,
+        compare=pairs_place(section) if len(ranked.groups) > 1 else "",
     )  # fmt: skip
 
 

@@ -65,6 +65,23 @@ def interval_axis(limits: Range) -> Markup:
     return _markup(svg)
 
 
+def interval_figure(bars: Sequence[tuple[str, Markup]], axis: Markup, label: str) -> Markup:
+    """Put bars, each beside its name, and their axis into one drawing, for a file."""
+    height = 24 * len(bars) + 20
+    lines = [
+        Markup('<text x="150" y="{}" text-anchor="end" class="level">{}</text>').format(24 * place + 16, name)
+        for place, (name, _) in enumerate(bars)
+    ]
+    drawn = [*(bar for _, bar in bars), axis]
+    placed = [
+        Markup(str(each).replace("<svg ", f'<svg x="165" y="{24 * place}" width="375" ', 1))
+        for place, each in enumerate(drawn)
+    ]
+    return Markup('<svg role="img" aria-label="{}" viewBox="0 0 560 {}" width="560" height="{}">{}</svg>').format(
+        label, height, height, Markup("").join([*lines, *placed])
+    )
+
+
 def sparkline(heights: Sequence[float], limits: Range, colour: str) -> Markup:
     """Draw a curve in a cell of a table, points at equal distances."""
     svg = _svg("Accuracy by sparsity", viewBox="0 0 104 26", width="104", height="26")
@@ -105,7 +122,7 @@ def curve_panel(lines: Sequence[Line], levels: Sequence[Level], low_high: Range,
 
 
 _FILE_STYLE = """text { font-family: system-ui, sans-serif; fill: #1a2027; } .grid { stroke: #d4dae0; stroke-width: 1; }
-.tick { font-size: 12px; fill: #59636e; } .level { font-size: 11px; fill: #59636e; }"""
+.tick { font-size: 12px; fill: #59636e; } .level { font-size: 11px; fill: #59636e; } .hollow { fill: #fff; }"""
 
 
 def as_file(drawing: Markup) -> str:

@@ -33,6 +33,10 @@ class Cell:
     pick: str = ""
 
 
+MAX_PRINTED_COLUMNS = 12
+"""Columns that fit a sheet of paper; a row of more is printed as a list of its cells, each below its row's name."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table; the first `num_pinned` columns stay in sight where it scrolls."""
@@ -41,6 +45,11 @@ class Table:
     headings: tuple[Heading, ...]
     rows: tuple[tuple[Cell, ...], ...]
     num_pinned: int = 0
+
+    @property
+    def is_too_wide_for_paper(self) -> bool:
+        """Whether rows are printed as lists."""
+        return len(self.headings) > MAX_PRINTED_COLUMNS
 
 
 def number(value: object, decimals: int) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from leaderboard.board.claims import Claim
 from leaderboard.board.wording import one_line
 
-HOLDS, OPEN = "holds", "not separated"
+HOLDS, OPEN, EQUAL = "holds", "not separated", "equal"
 HEADINGS = {
     "submission": "Submission", "better": "Keeps more", "worse": "Keeps less", "difference": "Difference",
     "interval": "Interval", "p_holm": "p (Holm)", "p": "p alone", "over": "About", "verdict": "Verdict",
@@ -35,7 +35,7 @@ def claim_frame(found: Sequence[Claim], names: Mapping[str, str], level: float) 
         {"submission": "" if claim.kind == "submissions" else whose[claim.path], "better": one_line(claim.winner, 60),
          "worse": one_line(claim.loser, 60), "difference": abs(claim.difference), "interval": _interval(claim),
          "p_holm": claim.p_holm, "p": claim.p, "over": claim.over,
-         "verdict": HOLDS if claim.p_holm <= level else OPEN}
+         "verdict": HOLDS if claim.p_holm <= level else OPEN if claim.difference else EQUAL}
         for claim in found
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(HEADINGS)).sort_values("submission", kind="stable", ignore_index=True)

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.estimates import IntervalEstimate
@@ -63,6 +65,18 @@ def curves_csv(panels: Mapping[str, Sequence[Line]]) -> str:
             texts = [_no_formula(panel), _no_formula(line.name), kind_of(line)]
             writer.writerows([*texts, *("" if each is None else each for each in point)] for point in line.points)
     return out.getvalue()
+
+
+def map_csv(points: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Write the points of a map, one per line: side, test image, class, both coordinates and whether it is forgotten.
+
+    Args:
+        points: rows with side, example, label (text), x, y and forgotten.
+        names: of every class by its label; one that a spreadsheet would take for a formula gets an apostrophe.
+    """
+    texts = points.assign(label=[_no_formula(names.get(label, label)) for label in points["label"]])
+    fields = {"side": "side", "example": "example", "label": "class", "x": "x", "y": "y", "forgotten": "forgotten"}
+    return texts[list(fields)].rename(columns=fields).to_csv(index=False, float_format="%.4f", lineterminator="\n")
 
 
 def as_json(ranking: Sequence[Row], columns: Mapping[str, Column]) -> str:

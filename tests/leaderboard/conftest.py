@@ -12,6 +12,8 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from benchmark.recording.record import Failure  # noqa: E402
+from benchmark.recording.trust import load_trust  # noqa: E402
+from leaderboard.export.site import Written, export  # noqa: E402
 from tests.leaderboard import records  # noqa: E402
 
 BROKEN = records.Knobs(
@@ -47,3 +49,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     records.keep_pictures(home)
     (home / "records" / "digits-1.0" / "bad.json").write_text('{"schema_version": 1}')
     return home
+
+
+@pytest.fixture(scope="session")
+def written(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The store as a static site, written once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FMN_HOME", str(store))
+        return export(tmp_path_factory.mktemp("out") / "site", load_trust())
+
+
+@pytest.fixture(scope="session")
+def site(written: Written) -> Path:
+    """The folder of that site."""
+    return written.folder

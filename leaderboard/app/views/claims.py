@@ -12,6 +12,7 @@ from leaderboard.app.planned_tests import PlannedTests
 from leaderboard.board.claims import SECTIONS, Claim, Kind
 from leaderboard.board.inference.sensitivity import Survival
 from leaderboard.board.stability import ORDER_HEADINGS, SENSITIVITY, order_frame
+from leaderboard.board.wording import p_value
 from leaderboard.text.claim_table import HEADINGS, claim_frame
 from leaderboard.text.headline import verdict_sentence
 
@@ -30,6 +31,7 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
     frame, column = claim_frame(mine[:MAX_ROWS], names, level), st.column_config
     if kind == "submissions":
         frame = frame.drop(columns="submission")
+    frame = frame.assign(p_holm=frame["p_holm"].map(p_value), p=frame["p"].map(p_value))
     st.dataframe(
         frame, hide_index=True, key=f"claims_{kind}", alt=title,
         column_config={
@@ -37,9 +39,9 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
             "interval": column.TextColumn(HEADINGS["interval"], help="Of this difference alone."),
             "over": column.TextColumn(HEADINGS["over"], help="What the test takes as a sample."),
             "difference": column.NumberColumn(HEADINGS["difference"], format="%.4f", help="In robustness score."),
-            "p_holm": column.NumberColumn(HEADINGS["p_holm"], format="%.2g",
-                                          help=f"Adjusted for all {mine[0].family} tests of this board."),
-            "p": column.NumberColumn(HEADINGS["p"], format="%.2g", help="As if it were the only test."),
+            "p_holm": column.TextColumn(HEADINGS["p_holm"],
+                                        help=f"Adjusted for all {mine[0].family} tests of this board."),
+            "p": column.TextColumn(HEADINGS["p"], help="As if it were the only test."),
         },
     )  # fmt: skip
     if len(mine) > MAX_ROWS:

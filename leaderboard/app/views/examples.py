@@ -5,32 +5,28 @@ from __future__ import annotations
 import streamlit as st
 
 from benchmark.datasets.image_set import ImageSet
-from benchmark.printable import counted
 from benchmark.recording.record import EvaluationRecord
 from benchmark.shipped import command_words
 from leaderboard.app.address import kept
 from leaderboard.app.attachments import outcomes_of, pictures_of, readings_of, warn_of_altered_files
 from leaderboard.app.controls import Scene, open_scene, pick_submission
 from leaderboard.app.drawing import draw
-from leaderboard.app.forgetting_views import NO_OUTCOMES, class_names
 from leaderboard.app.open_board import full_record
 from leaderboard.app.picture_gallery import EXAMPLE, show_gallery
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.exemplars import (
-    PIE_FLOOR,
     Exemplar,
     also_forgotten_by,
     exemplars,
     reading_rows,
-    tied_share,
     votes,
 )
 from leaderboard.board.predictions import CellKey, Predictions
-from leaderboard.board.standings import cell_value
 from leaderboard.board.wording import one_line, percent
 from leaderboard.figures.class_figures import vote_bars
 from leaderboard.markup.gallery import gallery_html
 from leaderboard.reading.pictures import enlarge
+from leaderboard.text.example_words import NO_OUTCOMES, NOTHING_FORGOTTEN, class_names, forgotten_words, share_sentence
 
 MAX_SHOWN = 48
 ALL = "all classes"
@@ -128,19 +124,8 @@ def show_share(
     scene: Scene, entry: Entry, key: CellKey, cells: tuple[Predictions, Predictions], count: int
 ) -> None:
     """Say how many images are forgotten, beside the share that changes without any pruning."""
-    total, models = len(cells[0].label_N), len(cells[1].predicted_KN)
-    floor = cell_value(scene.snapshot.board, entry, key, PIE_FLOOR)
-    st.text(f"{one_line(entry.name, 60)} forgets {count} of {counted(total, 'test image')} ({count / total:.1%}) when "
-            f"pruned to {percent(key[2])} ({one_line(key[1], 40)}){_beside(floor)}.", wrap=True)  # fmt: skip
-    st.caption(
-        f"Forgotten (a PIE): the modal prediction of {models} pruned models differs from that of the dense ones. Ties "
-        f"go to the lowest class; {tied_share(*cells):.1%} of the images have one, so that another rule would name "
-        "others. Below each: what the dense models say → what the pruned ones say. Click a picture."
-    )
-
-
-def _beside(floor: float | None) -> str:
-    return "" if floor is None else f"; two halves of the dense models differ on {floor:.1%} without any pruning"
+    st.text(share_sentence(scene.snapshot.board, entry, key, cells[0], count), wrap=True)
+    st.caption(f"{forgotten_words(*cells)} Click a picture.")
 
 
 def page() -> None:
@@ -160,7 +145,7 @@ def page() -> None:
         found = choose_class(every, names)
     show_share(scene, entry, key, cells, len(every))
     if not found:
-        st.info("No image is forgotten here. A larger sparsity forgets more.", icon=":material/check_circle:")
+        st.info(NOTHING_FORGOTTEN, icon=":material/check_circle:")
         return
     pictures = _pictures(record, key[0], cells[0])
     left, right = st.columns([3, 2])

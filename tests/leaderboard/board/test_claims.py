@@ -98,6 +98,8 @@ def test_a_claim_names_the_more_robust_side_only_where_it_holds() -> None:
         ["simclr", "supcon", 0.02, "+0.0050 to +0.0350", "holds"]
     ]
     assert claim_frame([claim], {"a": "first"}, 0.03)["verdict"].tolist() == ["not separated"]
+    same = replace(claim, difference=0.0, p_holm=1.0)
+    assert claim_frame([same], {"a": "first"}, 0.05)["verdict"].tolist() == ["equal"]
 
 
 def test_models_that_do_not_vary_give_no_claim() -> None:

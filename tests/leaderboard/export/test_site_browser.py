@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
+import io
 import shutil
 import threading
+import unicodedata
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
-from benchmark.recording.trust import load_trust
-from leaderboard.export.site import export
 from tests.leaderboard.records import HOSTILE_NAMES
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -32,13 +33,6 @@ GROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 27)"}
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that is overridden
         """Print nothing."""
-
-
-@pytest.fixture(scope="module")
-def site(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FMN_HOME", str(store))
-        return export(tmp_path_factory.mktemp("out") / "site", load_trust()).folder
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +63,14 @@ def desk(browser: Browser) -> Iterator[Page]:
 
 
 def _page_paths(site: Path) -> list[str]:
-    return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+    """Return every page, but of the pairs only two with outcomes and two with hostile names."""
+    pairs = sorted(path.relative_to(site) for path in site.glob("compare/*/*.html"))
+    others = sorted(path.relative_to(site) for path in site.rglob("*.html") if path.relative_to(site) not in set(pairs))
+    with_outcomes = [path for path in pairs if path.name.startswith("supcon") and "supervised" in path.name]
+    hostile = [path for path in pairs if "img" in path.name]
+    assert with_outcomes
+    assert hostile
+    return [path.as_posix() for path in (*others, *with_outcomes[:2], *hostile[:2])]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -100,7 +101,10 @@ def test_hostile_names_run_nothing_and_no_page_asks_another_server(
     for path in _page_paths(site):
         desk.goto(f"{root}/{path}")
         assert desk.evaluate("window.hacked") is None, path
-        assert desk.evaluate("getComputedStyle(document.querySelector('table')).borderCollapse") == "separate", path
+        styled = "getComputedStyle(document.querySelector('.lead')).maxWidth"
+        assert desk.evaluate(styled) == "768px", path
+        broken = "[...document.images].filter(each => !each.complete || !each.naturalWidth).length"
+        assert desk.evaluate(broken) == 0, path
     assert [url for url in asked if not url.startswith((root, "data:"))] == []
     assert [text for text in said if "favicon" not in text] == []  # nothing violates the policy
     desk.goto(f"{root}/index.html")
@@ -151,3 +155,47 @@ def test_every_figure_is_drawn_within_its_place(desk: Page, address: str) -> Non
     drawn = desk.evaluate(marks)
     assert len(drawn) == 12
     assert all(drawn)
+
+
+PRINTED_WIDTH, PRINTED_HEIGHT = 703, 1017
+"""Of what a sheet of A4 holds within its margins, in CSS pixels."""
+
+
+def _printed(page: Page) -> str:
+    """Print a page as Chromium does and return its text; every sheet has to be A4."""
+    sheets = PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True))).pages
+    assert {(round(each.mediabox.width), round(each.mediabox.height)) for each in sheets} == {(595, 842)}
+    text = unicodedata.normalize("NFKC", " ".join(each.extract_text() for each in sheets))
+    return " ".join(text.split())
+
+
+def test_printed_pages_are_light_have_every_column_and_cut_no_table(browser: Browser, site: Path, address: str) -> None:
+    """A table of 62 numbers was five sheets wide, of which one was printed; dark schemes printed dark."""
+    page = browser.new_page(viewport=ViewportSize(width=PRINTED_WIDTH, height=900), color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    for pattern in ("index.html", "submissions/simclr-*.html", "compare/*/supcon-*--supervised-*.html", "examples/*"):
+        page.goto(f"{address}/{next(site.glob(pattern)).relative_to(site).as_posix()}")
+        assert page.evaluate("document.documentElement.scrollWidth") == PRINTED_WIDTH, pattern
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)", pattern
+        assert page.locator("header:visible, footer:visible, .button:visible").count() == 0, pattern
+        heights = page.evaluate("""() => [...document.querySelectorAll('figure')].map(each =>
+            getComputedStyle(each).breakInside === 'avoid' ? each.getBoundingClientRect().height : Infinity)""")
+        assert all(height < PRINTED_HEIGHT for height in heights), pattern
+    page.close()
+
+
+def test_the_ranking_and_a_submission_print_on_a4_with_every_number(desk: Page, site: Path, address: str) -> None:
+    desk.goto(f"{address}/index.html")
+    rows = desk.get_by_role("region", name="Ranking, digits-1.0 (smoke)").first.locator("tbody tr").all()
+    shown = [text for row in rows for text in row.locator("td").nth(2).all_inner_texts()[0].split("\n") if text]
+    text = _printed(desk)
+    assert len(shown) == 4
+    assert [each for each in [*shown, "supcon", "supervised", "Which differences are real?"] if each not in text] == []
+    assert "BibTeX" not in text
+    assert "As files" not in text
+    desk.goto(f"{address}/{next(site.glob('submissions/simclr-*.html')).relative_to(site).as_posix()}")
+    cells = desk.get_by_role("region", name="Every number of every cell").locator("tbody td").all_inner_texts()
+    text = _printed(desk)
+    values = [value.split("\n")[0] for value in cells]
+    assert len(values) > 100
+    assert [value for value in values if unicodedata.normalize("NFKC", value) not in text] == []
