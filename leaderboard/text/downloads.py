@@ -74,9 +74,9 @@ def map_csv(points: pd.DataFrame, names: Mapping[str, str]) -> str:
         points: rows with side, example, label (text), x, y and forgotten.
         names: of every class by its label; one that a spreadsheet would take for a formula gets an apostrophe.
     """
-    texts = points.assign(label=[_no_formula(names.get(label, label)) for label in points["label"]])
-    fields = {"side": "side", "example": "example", "label": "class", "x": "x", "y": "y", "forgotten": "forgotten"}
-    return texts[list(fields)].rename(columns=fields).to_csv(index=False, float_format="%.4f", lineterminator="\n")
+    texts = points.assign(**{"class": [_no_formula(names.get(label, label)) for label in points["label"]]})
+    fields = ["side", "example", "class", "x", "y", "forgotten"]
+    return texts[fields].to_csv(index=False, float_format="%.4f", lineterminator="\n")
 
 
 def as_json(ranking: Sequence[Row], columns: Mapping[str, Column]) -> str:
