@@ -77,8 +77,8 @@ def _show(
     _insert(session, models.SqlParam, (row for run_id, run, _ in runs for row in _param_rows(run_id, run)))
     points = ((run_id, point) for run_id, run, _ in runs for point in run.points)
     latest = ((run_id, point) for run_id, run, _ in runs for point in _latest(run.points))
-    _insert(session, models.SqlMetric, (_point_row(store, *each) for each in points))
-    _insert(session, models.SqlLatestMetric, (_point_row(store, *each) for each in latest))
+    _insert_points(session, models.SqlMetric, [_point_row(store, *each) for each in points])
+    _insert_points(session, models.SqlLatestMetric, [_point_row(store, *each) for each in latest])
     _insert_datasets(session, experiment, parent, evaluation.datasets)
     return parent, True
 
@@ -116,6 +116,15 @@ def _insert(session: Session, model: Any, rows: Iterable[Row]) -> None:
         session.execute(insert(model.__table__), listed)
 
 
+def _insert_points(session: Session, model: Any, rows: Sequence[Row]) -> None:
+    """Insert points, of which there are a thousand per record, without SQLAlchemy looking at each value of each."""
+    if rows:
+        connection = session.connection()
+        quote = connection.dialect.identifier_preparer.quote
+        columns, values = ", ".join(map(quote, rows[0])), ", ".join(f":{name}" for name in rows[0])
+        connection.exec_driver_sql(f"INSERT INTO {model.__tablename__} ({columns}) VALUES ({values})", list(rows))
+
+
 def _artifact_uri(experiment: Experiment, run_id: str) -> str:
     return append_to_uri_path(experiment.artifact_location, run_id, SqlAlchemyStore.ARTIFACTS_FOLDER_NAME)
 
@@ -124,9 +133,8 @@ def _log_artifacts(uri: str, evaluation: ShownEvaluation) -> None:
     repository = get_artifact_repository(uri)
     with TemporaryDirectory() as folder:
         for name, text in evaluation.tables.items():
-            file = Path(folder, name)
-            file.write_text(text, encoding="utf-8")
-            repository.log_artifact(str(file))
+            Path(folder, name).write_text(text, encoding="utf-8")
+        repository.log_artifacts(folder)
     for file in evaluation.files:
         repository.log_artifact(str(file), RECORD_FOLDER)
 

@@ -62,5 +62,5 @@ def test_every_number_of_the_whole_submission_and_of_every_cell_is_in_a_table() 
     assert len(cells) == sum(len(cell.metrics) for cell in made.cells)
     assert cells[-2] == {
         "task": TASK, "schedule": "late", "sparsity": "0.98", "models": "1", "number": "linear/accuracy",
-        "value": "0.975", "low": "0.95", "high": "1.0",
+        "value": "0.975", "low": "0.95", "high": "1",
     }  # fmt: skip
