@@ -413,7 +413,7 @@ def test_exporting_writes_a_site_again_and_again_and_leaves_a_foreign_folder_alo
         ended = fmn("export", *arguments)
         assert ended.code == 0, ended.err
         assert ended.err.startswith(f"left out {home}/records/tiny-1.0/bad.json: no signature")
-        assert "4 pages and 1 record," in ended.out
+        assert "5 pages and 1 record," in ended.out
         assert f"open {tmp_path / folder / 'index.html'}" in ended.out
         assert "plain" in (tmp_path / folder / "index.html").read_text()
     (tmp_path / "mine").mkdir()
