@@ -57,7 +57,9 @@ class Standing:
 
     @property
     def group_text(self) -> str:
-        """The tie groups as letters: `a`, `a–c`, `a, c`, or empty where unranked."""
+        """The tie groups as letters: `a`, `a–c`, `a, c`, or empty where unranked or separated from everybody."""
+        if self.best == self.worst:
+            return ""
         runs: list[list[int]] = []
         for group in self.groups:
             if runs and group == runs[-1][-1] + 1:
