@@ -79,7 +79,13 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [half_migrated, truncated, no_database, empty])
+def without_a_table(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE latest_metrics")
+        connection.commit()
+
+
+@pytest.mark.parametrize("damage", [half_migrated, truncated, no_database, empty, without_a_table])
 def test_a_default_database_that_cannot_be_opened_is_moved_aside_and_made_again_from_all_records(
     tmp_path: Path, empty_mlflow_store: Path, damage: object
 ) -> None:
