@@ -63,8 +63,9 @@ def is_comparable(name: str, *, is_bound: bool, made_under: Mapping[str, str] | 
 def outdated_lines(made_under: Mapping[str, str] | None) -> Iterator[str]:
     """Yield a sentence per metric whose version a record does not have."""
     for metric, (then, now) in outdated(made_under).items():
-        title = metric.rpartition("/")[2].replace("_", " ")
-        yield f"{title}: made under version {then}; `fmn derive` applies version {now}, what it changes is not compared"
+        group, _, name = metric.rpartition("/")
+        how = f"`fmn derive` applies version {now}" if group else f"version {now} reads the models again"
+        yield f"{name.replace('_', ' ')}: made under version {then}; {how}, what it changes is not compared"
 
 
 @cache

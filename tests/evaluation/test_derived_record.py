@@ -47,7 +47,12 @@ def test_a_derived_record_verifies_agrees_with_its_outcomes_and_names_its_origin
     assert after.summary["robustness/score"].value == pytest.approx(before.summary["robustness/score"].value, abs=1e-6)
     assert judge(path, load_trust()).problem == ""
     found = recompute_record(path, load_trust())
-    assert (found.problem, found.differing, found.skipped) == ("", (), ())
+    assert (found.problem, found.differing) == ("", ())
+    # What was kept per image was not rounded then, and no outcomes give the numbers of today.
+    assert {line.partition(";")[0] for line in found.skipped} == {
+        "q score: made under version 1", "calibration: made under version 1"
+    }  # fmt: skip
+    assert all("version 2 reads the models again" in line for line in found.skipped)
     assert areas_path(path).is_file()
     assert str(path) in read_board([tmp_path / "out"], load_trust()).board.entries
 
