@@ -170,7 +170,7 @@ def test_files_of_700_mib_are_refused_unread_with_both_sizes_and_leave_nothing_o
     assert refused is not None
     assert name in refused
     assert f"got {700 * MIB:,}" in refused
-    assert peak < 4 * MIB
+    assert peak < 64 * MIB  # of 700; other threads of the process count too
     assert list(job.outbox.iterdir()) == []
     assert not any(store.has(segment.key) for segment in job.job.segments)
     assert files(root, store.folder) == before
