@@ -13,11 +13,9 @@ import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-
-UNFINISHED_PATTERN = ".*.unfinished"
-"""What the names look like, for `Path.glob`."""
 
 _OLD_S = 3600.0
 _BY = re.compile(r"\.(?P<machine>[0-9a-f]{12})\.(?P<process>[0-9]+)\.[0-9a-f]{16}\.unfinished")
@@ -63,11 +61,10 @@ def _is_unfinished(name: str) -> bool:
 
 def _is_running(process: int) -> bool:
     try:
-        os.kill(process, 0)
+        with suppress(PermissionError, OverflowError):  # another user's, or no number here
+            os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):
-        return True
     return True
 
 

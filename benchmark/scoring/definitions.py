@@ -8,21 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from benchmark.scoring.metrics import q_score
+from benchmark.scoring.metrics import calibration, q_score
 from benchmark.scoring.registry import CELL_METRICS, GRID_METRICS, MODEL_METRICS, metric_versions
 from benchmark.scoring.statistics.ranges import bare, unprefixed
 
 FIRST = "1"
 """Version of every metric in records that name none."""
 
-_CALIBRATION = frozenset({"calibration/error", "calibration/overconfidence"})
-_Q_SCORES = frozenset({f"q_score_{form}" for form in ("2022/mean", "2022/undefined", "2024/mean", "2024/empty")})
-_Q_SCORES_ON_PIES = frozenset(column.name for column in q_score.CELL_METRIC.columns)
-
 KEPT: Mapping[str, frozenset[str]] = {
-    "calibration": _CALIBRATION,
-    "q_score": _Q_SCORES,
-    "cell/q_score_pie": _Q_SCORES_ON_PIES,
+    "calibration": frozenset(column.name for column in calibration.METRIC.columns),
+    "q_score": frozenset(column.name for column in q_score.METRIC.columns if not column.name.endswith("/auroc")),
+    "cell/q_score_pie": frozenset(column.name for column in q_score.CELL_METRIC.columns),
     "cell/class_impact": frozenset({"class_impact/largest_drop"}),
     "cell/pie": frozenset({"pie/published", "pie/tied", "pie/null", "pie/matched", "pie/excess"}),
     "grid/pie_overlap": frozenset({"pie_overlap/jaccard"}),

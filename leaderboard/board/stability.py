@@ -115,6 +115,10 @@ def order_frame(found: Sequence[Survival]) -> pd.DataFrame:
     )  # fmt: skip
 
 
+READING_HEADINGS = {"reading": "Reading", "first": "First", "second": "Second", "ahead": "Ahead"}
+"""The columns of the table of readings, in their order, with their titles."""
+
+
 def reading_frame(first: tuple[str, Readings], second: tuple[str, Readings]) -> pd.DataFrame:
     """List every reading of two submissions: `reading`, `first`, `second` (numbers or None), `ahead` (text)."""
     order, rows = survival(first, second), list[dict[str, object]]()
@@ -123,4 +127,4 @@ def reading_frame(first: tuple[str, Readings], second: tuple[str, Readings]) -> 
         ahead = NOT_MEASURED if name in order.missing else first[0] if name in order.agreeing else second[0]
         ahead = "neither" if one is not None and one == two else ahead
         rows.append({"reading": name, "first": one, "second": two, "ahead": ahead})
-    return pd.DataFrame(rows, columns=["reading", "first", "second", "ahead"])
+    return pd.DataFrame(rows, columns=list(READING_HEADINGS))

@@ -16,6 +16,7 @@ import pandas as pd
 from leaderboard.board.board import Board, Entry
 from leaderboard.board.comparison import CellPredictions, Comparison, compare
 from leaderboard.board.inference.sensitivity import NOT_MEASURED
+from leaderboard.board.stability import READING_HEADINGS
 from leaderboard.board.wording import one_line
 from leaderboard.export.arena_ranking import ArenaRanking
 from leaderboard.export.page_figures import Curves, side_by_side
@@ -161,8 +162,7 @@ def _differences(comparison: Comparison, task: str, schedules: Sequence[str]) ->
 
 
 def _readings(frame: pd.DataFrame) -> Table:
-    headings = {"reading": "Reading", "first": "First", "second": "Second", "ahead": "Ahead"}
-    return from_frame(frame, "Readings of both", headings, dict.fromkeys(("first", "second"), _measured))
+    return from_frame(frame, "Readings of both", READING_HEADINGS, dict.fromkeys(("first", "second"), _measured))
 
 
 def _measured(value: object) -> str:

@@ -23,7 +23,7 @@ from leaderboard.board.map_points import points_of_panel
 from leaderboard.board.predictions import CellKey, Predictions
 from leaderboard.board.wording import one_line, percent
 from leaderboard.export.page_figures import Curves
-from leaderboard.figures.class_figures import class_lines
+from leaderboard.figures.class_figures import class_lines, in_order
 from leaderboard.figures.palette import Look
 from leaderboard.markup.gallery import gallery_html
 from leaderboard.markup.map_panel import map_panel
@@ -157,7 +157,7 @@ def _map(
     task, schedule = panel
     mine = maps.loc[(maps["task"] == task) & (maps["schedule"] == schedule)]
     points = points_of_panel(maps, task, schedule, outcomes)
-    labels = sorted(set(points["label"].tolist()), key=lambda label: (len(label), label))
+    labels = in_order(points["label"].tolist())
     looks = dict(zip(labels, class_lines(labels, names), strict=True))
     colours = {label: line.colour for label, line in looks.items()}
     sparsity = float(mine["sparsity"].iloc[0])

@@ -127,9 +127,14 @@ _SMALL = "*"
 """What links to the second and further records of a number."""
 
 
-def page_parts(blocks: Sequence[Block], link: Callable[[str], str]) -> Markup:
-    """Return a report as HTML, foreign text escaped; `link` gives the address of a record on the site by its path."""
-    drawn = figures(blocks)
+def page_parts(blocks: Sequence[Block], drawn: Mapping[int, Drawn], link: Callable[[str], str]) -> Markup:
+    """Return a report as HTML, foreign text escaped.
+
+    Args:
+        blocks: the report.
+        drawn: its figures, by the place of their block.
+        link: gives the address of a record on the site by its path.
+    """
     return Markup("\n").join(_html_of(block, drawn.get(index), link) for index, block in enumerate(blocks))
 
 
@@ -168,11 +173,11 @@ def _figure(drawn: Drawn) -> Markup:
     ).format(Markup("").join(items), drawn.figure.title, drawn.svg, *[f"{FIGURES}/{drawn.name}"] * 2)
 
 
-def page_files(blocks: Sequence[Block]) -> Iterator[tuple[str, str]]:
+def page_files(drawn: Mapping[int, Drawn]) -> Iterator[tuple[str, str]]:
     """Yield place and text of every file that the page of a site links to: figures and their points."""
-    for drawn in figures(blocks).values():
-        yield f"{FIGURES}/{drawn.name}.svg", standalone(drawn)
-        yield f"{FIGURES}/{drawn.name}.csv", curves_csv({drawn.figure.title: drawn.figure.lines})
+    for each in drawn.values():
+        yield f"{FIGURES}/{each.name}.svg", standalone(each)
+        yield f"{FIGURES}/{each.name}.csv", curves_csv({each.figure.title: each.figure.lines})
 
 
 def standalone(drawn: Drawn) -> str:

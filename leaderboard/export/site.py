@@ -25,7 +25,7 @@ from leaderboard.export.page_figures import Curves
 from leaderboard.export.page_renderer import PageRenderer
 from leaderboard.export.published_board import read_published_board
 from leaderboard.export.record_copies import Copied, copy_record, keys_document
-from leaderboard.export.report_page import page_files, page_parts, report_blocks
+from leaderboard.export.report_page import figures, page_files, page_parts, report_blocks
 from leaderboard.export.site_folder import check_replaceable, replaced_site
 from leaderboard.export.site_paths import INDEX, KEYS, METHODS, RANKING, REPORT, EntryPaths, entry_paths, stems
 from leaderboard.export.submission_page import submission_view
@@ -209,9 +209,10 @@ def _write_methods(site: _Site) -> int:
 
 def _write_report(site: _Site) -> int:
     blocks = report_blocks(site.snapshot)
-    for place, text in page_files(blocks):
+    drawn = figures(blocks)
+    for place, text in page_files(drawn):
         site.write(place, text)
-    parts = page_parts(blocks, lambda path: site.paths[path].record)
+    parts = page_parts(blocks, drawn, lambda path: site.paths[path].record)
     site.write(REPORT, site.pages.render("report.html.j2", root="", report=parts))
     return 1
 

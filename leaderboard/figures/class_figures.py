@@ -89,7 +89,12 @@ def vote_bars(frame: pd.DataFrame) -> alt.Chart:
     )  # fmt: skip
 
 
+def in_order(labels: Sequence[str]) -> list[str]:
+    """Return every class once, by its number."""
+    return sorted(set(labels), key=lambda label: (len(label), label))
+
+
 def _classes(labels: Sequence[str], names: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    order = sorted(set(labels), key=lambda label: (len(label), label))
+    order = in_order(labels)
     # with more classes than colours, colours repeat
     return [names.get(each, each) for each in order], [COLOURS[i % len(COLOURS)] for i in range(len(order))]

@@ -116,13 +116,13 @@ def _insert(session: Session, model: Any, rows: Iterable[Row]) -> None:
         session.execute(insert(model.__table__), listed)
 
 
-def _insert_points(session: Session, model: Any, rows: Sequence[Row]) -> None:
+def _insert_points(session: Session, model: Any, rows: list[Row]) -> None:
     """Insert points, of which there are a thousand per record, without SQLAlchemy looking at each value of each."""
     if rows:
         connection = session.connection()
         quote = connection.dialect.identifier_preparer.quote
         columns, values = ", ".join(map(quote, rows[0])), ", ".join(f":{name}" for name in rows[0])
-        connection.exec_driver_sql(f"INSERT INTO {model.__tablename__} ({columns}) VALUES ({values})", list(rows))
+        connection.exec_driver_sql(f"INSERT INTO {model.__tablename__} ({columns}) VALUES ({values})", rows)
 
 
 def _artifact_uri(experiment: Experiment, run_id: str) -> str:

@@ -12,7 +12,7 @@ from leaderboard.app.drawing import draw
 from leaderboard.board.board import Entry
 from leaderboard.board.comparison import Comparison, compare
 from leaderboard.board.inference.sensitivity import NOT_MEASURED
-from leaderboard.board.stability import SENSITIVITY
+from leaderboard.board.stability import READING_HEADINGS, SENSITIVITY
 from leaderboard.board.standings import competitors, rows, summary_scores
 from leaderboard.figures.charts import curves, limits
 from leaderboard.text.comparison_words import (
@@ -79,10 +79,12 @@ def show_sensitivity(scene: Scene, first: Entry, second: Entry) -> None:
     sentence, frame = found
     st.subheader("Does the order survive other readings?")
     st.text(sentence)
-    ordinals = {name: st.column_config.NumberColumn(name.title(), format="%.4f") for name in ("first", "second")}
+    ordinals = {
+        name: st.column_config.NumberColumn(READING_HEADINGS[name], format="%.4f") for name in ("first", "second")
+    }
     st.dataframe(
         frame, hide_index=True, key="readings", alt="Readings of both", placeholder=NOT_MEASURED,
-        column_config={"reading": "Reading", **ordinals, "ahead": "Ahead"},
+        column_config={**READING_HEADINGS, **ordinals},
     )  # fmt: skip
     st.caption(SENSITIVITY)
 

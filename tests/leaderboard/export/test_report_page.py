@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.recording.trust import load_trust
-from leaderboard.export.report_page import page_parts, report_blocks, write_report
+from leaderboard.export.report_page import figures, page_parts, report_blocks, write_report
 from leaderboard.reading.board_loader import BoardSnapshot, read_board
 from leaderboard.reading.record_store import SHIPPED
 from leaderboard.report.blocks import Block, Table
@@ -77,7 +77,7 @@ def test_the_first_sentence_of_results_in_the_readme_has_the_numbers_of_the_repo
 
 
 def test_the_report_is_a_page_of_the_site_with_links_to_its_records(blocks: list[Block]) -> None:
-    html = str(page_parts(blocks, lambda path: f"records/<{Path(path).stem}>.json"))
+    html = str(page_parts(blocks, figures(blocks), lambda path: f"records/<{Path(path).stem}>.json"))
     assert html.count("<svg") >= 3
     assert "records/&lt;supervised-c46b29d0d374&gt;.json" in html
     assert "<script" not in html
