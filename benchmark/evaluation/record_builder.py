@@ -173,14 +173,14 @@ def _reports(run: Run, subtree: Subtree, store: Store) -> Iterator[SegmentReport
 
 
 def _loss_curve(reports: Iterable[SegmentReport]) -> tuple[tuple[int, float], ...]:
-    """Mean loss per epoch over a run; epochs in which it was not finite are left out."""
+    """Mean loss per epoch over a run, with six significant digits; epochs in which it was not finite are left out."""
     totals: dict[int, tuple[float, int]] = {}
     for report in reports:
         for epoch, total, count in report.losses:
             before, count_before = totals.get(epoch, (0.0, 0))
             totals[epoch] = (before + total, count_before + count)
     means = ((epoch, total / count) for epoch, (total, count) in sorted(totals.items()))
-    return tuple((epoch, mean) for epoch, mean in means if math.isfinite(mean))
+    return tuple((epoch, float(f"{mean:.6g}")) for epoch, mean in means if math.isfinite(mean))
 
 
 def _all_reports(prepared: Prepared, store: Store) -> list[SegmentReport]:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
+from benchmark.files.small_parquet import write_small
 from benchmark.scoring.aggregate import (
     areas_of_task,
     average_over_tasks,
@@ -47,6 +47,7 @@ from benchmark.scoring.score_math import FEWEST_MODELS
 from benchmark.scoring.scorer_exit import WORKER_KILLED
 from benchmark.scoring.scoring_job import (
     AREAS_FILE,
+    COUNTED,
     MAPS_FILE,
     OUTCOMES_FILE,
     RESULT_FILE,
@@ -57,9 +58,6 @@ from benchmark.scoring.scoring_job import (
     ScoringJob,
     ScoringResult,
 )
-
-MAX_WORDS = 1024
-"""Up to how many different values the floats of a column are written once each."""
 
 REMEDY = "close what else uses it, choose less with FMN_SCORING_CHUNK_MIB (64, for instance), or use DEVICE=cpu"
 """What helps a scorer whose GPU is full."""
@@ -100,8 +98,9 @@ def score(job: ScoringJob, out: Path) -> ScoringResult:
         ]
         if summary := grid_summary(job.spec, task, reader.test.labels, populations, task_cells, floors):
             summaries.append(summary)
-    _write(pa.concat_tables(tables, promote_options="default") if tables else pa.table({}), out / OUTCOMES_FILE)
-    _write(pa.concat_tables(maps), out / MAPS_FILE)
+    outcomes_of_all = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
+    write_small(outcomes_of_all, out / OUTCOMES_FILE, counted=(COUNTED,))
+    write_small(pa.concat_tables(maps), out / MAPS_FILE)
     write_areas(areas, out / AREAS_FILE)
     complete = len(summaries) == len(job.spec.tasks)
     summary = average_over_tasks(summaries) if complete else {}
@@ -162,20 +161,6 @@ def _table(task: str, run: RunToScore, outcome: Outcome, labels_N: np.ndarray) -
     return pa.table(columns | {name: array for name, array in outcome.examples.items() if array.shape == (count,)})
 
 
-def _write(table: pa.Table, path: Path) -> None:
-    """Write parquet small enough to be published: floats that seldom repeat byte by byte, the rest by words."""
-    floats = [
-        field.name
-        for field in table.schema
-        if pa.types.is_floating(field.type) and len(table[field.name].unique()) > MAX_WORDS
-    ]
-    words = [name for name in table.schema.names if name not in floats]
-    pq.write_table(  # names of columns are documented, and not in the stubs
-        table, path, compression="zstd", compression_level=9,
-        use_dictionary=words, use_byte_stream_split=floats,  # pyright: ignore[reportArgumentType]
-    )  # fmt: skip
-
-
 def main() -> None:
     """Score one job."""
     parser = argparse.ArgumentParser(prog="python -I -m benchmark.scoring.scorer", description=__doc__)
@@ -186,7 +171,7 @@ def main() -> None:
     job.cache.mkdir(parents=True, exist_ok=True)
     try:
         result = score_probe_only(job) if job.probe_only else score(job, arguments.out)
-        (arguments.out / RESULT_FILE).write_text(result.model_dump_json(), encoding="utf-8")
+        (arguments.out / RESULT_FILE).write_text(result.rounded().model_dump_json(), encoding="utf-8")
     except torch.OutOfMemoryError as error:
         error.add_note(f"the GPU's memory is too small for pieces of {job.compute.chunk_bytes // MIB} MiB; {REMEDY}")
         raise

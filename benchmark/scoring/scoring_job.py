@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,8 +19,14 @@ AREAS_FILE = "areas.parquet"
 ANSWER_FILES = (RESULT_FILE, OUTCOMES_FILE, MAPS_FILE, AREAS_FILE)
 """The four files that a scorer leaves which was asked for everything."""
 
+COUNTED = "example"
+"""The column of outcomes that counts up in every run: its differences are all alike."""
+
 ENCODER_FILE, MASK_FILE = "encoder.safetensors", "mask.safetensors"
 """What a scorer reads of a state."""
+
+DIGITS = 8
+"""Significant digits of a record's numbers: more than float32 holds, in half the bytes of float64."""
 
 MAX_CHUNK_MIB = 2**16
 """Most that a piece of work may take, in MiB: more than any device has."""
@@ -171,3 +178,21 @@ class ScoringResult(_Part):
     summary: dict[str, Estimate]
     versions: dict[str, str] = {}
     """Of all metrics, as `metric_versions` names them."""
+
+    def rounded(self) -> ScoringResult:
+        """Return the answer with `DIGITS` significant digits of every number, as records keep them.
+
+        Intervals stay intervals, and what is possible stays possible: rounding keeps order.
+        """
+        return ScoringResult.model_validate(_rounded(self.model_dump()))
+
+
+def _rounded(value: object) -> object:
+    """Round all floats in dictionaries, lists and tuples; all else is left as it is."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in cast(dict[str, object], value).items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(each) for each in cast(Sequence[object], value)]
+    return value

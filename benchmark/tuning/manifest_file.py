@@ -17,7 +17,8 @@ from benchmark.files.bounded import read_beginning
 from benchmark.tuning.search import Values
 
 OVERRIDES, TUNING = "specification_overrides", "specification_tuning"
-_WIDTH = 120
+_WIDTH = 10_000
+"""Lines that were there are not wrapped anew."""
 
 
 def write_found(submission: Path, specification: str, values: Values, tuning: Tuning) -> Path:
