@@ -180,20 +180,24 @@ def page_files(drawn: Mapping[int, Drawn]) -> Iterator[tuple[str, str]]:
         yield f"{FIGURES}/{each.name}.csv", curves_csv({each.figure.title: each.figure.lines})
 
 
+_PER_ROW = 3
+"""Names in a row of a legend, so that those of usual length do not touch."""
+
+
 def standalone(drawn: Drawn) -> str:
     """Return a figure as a file of its own: with its style, its title and a legend below."""
     inner = str(drawn.svg).partition(">")[2].removesuffix("</svg>")
     lines = {line.name: line.colour for line in drawn.figure.lines}
-    step = 400 / max(len(lines), 1)
+    places = [(14 + 133 * (each % _PER_ROW), 284 + 18 * (each // _PER_ROW)) for each in range(len(lines))]
     legend = "".join(
-        f'<circle cx="{14 + step * place:.0f}" cy="284" r="5" fill="{escape(colour)}"/>'
-        f'<text x="{24 + step * place:.0f}" y="288">{escape(name)}</text>'
-        for place, (name, colour) in enumerate(lines.items())
+        f'<circle cx="{x}" cy="{y}" r="5" fill="{escape(colour)}"/><text x="{x + 10}" y="{y + 4}">{escape(name)}</text>'
+        for (x, y), (name, colour) in zip(places, lines.items(), strict=True)
     )
+    height = max((y for _, y in places), default=284) + 16
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 410 300" width="560" role="img" '
-        f'aria-label="{escape(drawn.figure.title)}"><style>{_STYLE}</style><rect width="410" height="300" fill="#fff"/>'
-        f"{inner}{legend}</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 410 {height}" width="560" role="img" '
+        f'aria-label="{escape(drawn.figure.title)}"><style>{_STYLE}</style>'
+        f'<rect width="410" height="{height}" fill="#fff"/>{inner}{legend}</svg>\n'
     )
 
 

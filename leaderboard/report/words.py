@@ -122,7 +122,8 @@ def _claim_a(board: Board, found: Findings, looks: Mapping[str, Look]) -> Iterat
          "Points lost", "Excess PIE"), rows,
     )  # fmt: skip
     yield from _readings(board, found)
-    lines = [_line(name, found.kept, looks) for name in (method.entry.name for method in found.methods)]
+    names = [method.entry.name for method in found.methods]
+    lines = [_line(name, found.kept, looks) for name in names if name == REFERENCE or name in CONTRASTIVE]
     title = "Knowledge kept against sparsity, mean of schedules"
     yield Figure("kept", title, tuple(line for line in lines if line.points))
 

@@ -18,17 +18,17 @@ from benchmark.recording.verify import BadSignature, judge
 from leaderboard.reading.board_loader import read_board
 from tests.conftest import ROOT
 
-SHIPPED = min((ROOT / "results" / "digits-1.0").glob("random_init-*.json"))
+OLD = ROOT / "tests" / "golden" / "digits-1.0" / "random_init-84d57f544be1.json"
 
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A shipped record, from before metrics had versions and areas were kept, with all that belongs to it."""
+    """A record that once shipped, from before metrics had versions and areas were kept, with all that belongs to it."""
     folder = tmp_path / "digits-1.0"
     folder.mkdir()
-    for file in SHIPPED.parent.glob(f"{SHIPPED.stem}*"):
+    for file in OLD.parent.glob(f"{OLD.stem}*"):
         shutil.copyfile(file, folder / file.name)
-    return folder / SHIPPED.name
+    return folder / OLD.name
 
 
 def test_a_derived_record_verifies_agrees_with_its_outcomes_and_names_its_original(

@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 from benchmark.recording.trust import load_trust
-from leaderboard.export.report_page import figures, page_parts, report_blocks, write_report
+from leaderboard.export.report_page import Drawn, figures, page_parts, report_blocks, standalone, write_report
+from leaderboard.figures.charts import Line
 from leaderboard.reading.board_loader import BoardSnapshot, read_board
 from leaderboard.reading.record_store import SHIPPED
-from leaderboard.report.blocks import Block, Table
+from leaderboard.report.blocks import Block, Figure, Table
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "report.md"
@@ -42,6 +44,19 @@ def test_the_page_and_its_figures_are_what_make_report_writes(
         assert re.sub(r"\]\([^)]*results/", "](results/", text) == re.sub(r"\]\([^)]*results/", "](results/", there), (
             "run `make report`"
         )
+
+
+@pytest.mark.parametrize("num_lines", [0, 1, 3, 8, 17])
+def test_the_names_of_a_figures_legend_stand_apart_and_within_it(num_lines: int) -> None:
+    lines = tuple(Line(f"label_smoothing{place}", "#123456", "circle", []) for place in range(num_lines))
+    text = standalone(Drawn("kept", Figure("kept", "Knowledge kept", lines), Markup("<svg></svg>")))
+    width, height = map(int, re.findall(r'viewBox="0 0 (\d+) (\d+)"', text)[0])
+    places = [(int(x), int(y)) for x, y in re.findall(r'<text x="(\d+)" y="(\d+)">label', text)]
+    assert len(places) == num_lines
+    for place, (x, y) in enumerate(places):
+        assert x + 100 <= width
+        assert y < height
+        assert not [other for other in places[:place] if other[1] == y and abs(other[0] - x) < 120]
 
 
 def test_every_link_leads_to_a_record_and_every_number_of_a_table_has_one(blocks: list[Block]) -> None:
