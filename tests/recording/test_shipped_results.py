@@ -49,7 +49,7 @@ def test_a_fresh_clone_has_every_submission_on_its_board_with_the_same_budget_of
     )
     budgets = {record.submission.name: record.tuning for record in records}
     assert budgets.pop("random_init") is None
-    assert {None if tuning is None else (tuning.budget, tuning.split) for tuning in budgets.values()} == {
+    assert {None if tuning is None else (tuning["budget"], tuning["split"]) for tuning in budgets.values()} == {
         (8, "validation")
     }
 
