@@ -26,7 +26,7 @@ from benchmark.store.layout import Home, remove_unfinished
 from benchmark.store.lock import only_one
 from benchmark.store.state_store import Store
 from benchmark.tuning.rounds import MODELS, Place, on_validation, try_settings
-from benchmark.tuning.search import Search, Told, Values, lies_in
+from benchmark.tuning.search import RANDOM_SETTINGS, Search, Told, Values, lies_in
 
 SEED = 0
 """Seed of every search: equal budgets are compared, not lucky ones."""
@@ -53,10 +53,11 @@ class Tuned:
     objective: str = OBJECTIVE
 
     def statement(self) -> Tuning:
-        """Return what a manifest says about this search."""
+        """Return what a manifest says about this search: how its settings were drawn, and among which."""
+        drawn = "at random" if len(self.told) <= RANDOM_SETTINGS else "by a tree-structured Parzen estimator"
         space = ", ".join(f"{name} {each.says()}" for name, each in self.manifest.search_space.items())
         return Tuning(
-            budget=len(self.told), search=f"tree-structured Parzen estimator, seed {SEED}, over {space}"[:500],
+            budget=len(self.told), search=f"the manifest's values, then drawn {drawn}, seed {SEED}, over {space}"[:500],
             split="validation", specification=self.spec.identity, objective=self.objective,
             best=round(self.best.result, 6), date=datetime.now(UTC).strftime("%Y-%m-%d"),
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from benchmark.store.layout import Home
 from benchmark.tuning import rounds
 from benchmark.tuning.manifest_file import write_found
 from benchmark.tuning.rounds import MODELS
+from benchmark.tuning.search import RANDOM_SETTINGS
 from benchmark.tuning.tune import Tuned, tune
 from tests.executors.submissions import write_submission
 from tests.executors.warm import Notes, WarmExecutor, request
@@ -104,7 +106,12 @@ def test_what_is_written_stands_in_the_plan_and_the_record_of_that_specification
 ) -> None:
     found, _, _ = tuned
     folder = write_submission(tmp_path / "plain")
-    write_found(folder, tiny_spec.name, found.best.values, found.statement())
+    said = found.statement()
+    assert said.budget == len(found.told) <= RANDOM_SETTINGS
+    assert said.search.startswith("the manifest's values, then drawn at random, seed 0, over ")
+    many = replace(found, told=found.told * RANDOM_SETTINGS).statement()
+    assert many.search.startswith("the manifest's values, then drawn by a tree-structured Parzen estimator, seed 0")
+    write_found(folder, tiny_spec.name, found.best.values, said)
     prepared = request(tiny_spec, folder, tmp_path / "home")
     assert prepared.hyperparameters("digits/resnet8")["learning_rate"] == found.best.values["learning_rate"]
     stated = prepared.admitted.manifest.tuning

@@ -23,7 +23,7 @@ from benchmark.scoring.reading import model_reader as reading
 from benchmark.scoring.reading.features import extract_features
 from benchmark.scoring.reading.model_reader import TaskReader
 from benchmark.scoring.reading.references import reference_lines
-from benchmark.scoring.scoring_job import RunToScore, ScoringJob
+from benchmark.scoring.scoring_job import RunToScore, ScoringJob, ScoringResult
 from benchmark.spec import BenchmarkSpec, Evaluation
 from tests.conftest import Evaluated
 from tests.executors.warm import request, scoring_job
@@ -266,7 +266,8 @@ def test_reference_lines_are_cached_and_a_torn_cache_is_made_again(
     assert reference_lines(reader) == first
     assert reference_lines(reader) == first
     recorded = {line.name: line.accuracy for line in evaluated.record.references}
-    assert {line.name: line.accuracy for line in first} == recorded
+    answer = ScoringResult(columns=(), runs=(), cells=(), references=first, floor={}, summary={}).rounded()
+    assert {line.name: line.accuracy for line in answer.references} == recorded
 
 
 def test_raw_pixels_and_untrained_encoders_are_read_by_the_same_probe(reader: TaskReader, job: ScoringJob) -> None:
