@@ -118,6 +118,29 @@ def close(value: float) -> Any:
     return pytest.approx(value, rel=1e-4)
 
 
+def test_supervised_is_cross_entropy_of_a_linear_head() -> None:
+    case = Case("supervised", num_views=1)
+    logits = vectors(case.through(case.method.head, case.features(case.views[0])))
+    total = sum(cross_entropy(list(row), label) for row, label in zip(logits, LABELS.tolist(), strict=True))
+    assert case.loss() == close(total / B)
+
+
+def test_simclr_is_the_normalised_temperature_scaled_cross_entropy_of_both_views() -> None:
+    case = Case("simclr")
+    assert case.loss() == close(nt_xent(case.joint(case.method.projection), case.method.temperature))
+
+
+def test_supcon_averages_over_all_positives_outside_of_the_logarithm() -> None:
+    """Equation 2 of Khosla et al. 2020; among them the image's own other view."""
+    case = Case("supcon")
+    z, labels, tau, total = case.joint(case.method.projection), LABELS.tolist() * 2, case.method.temperature, 0.0
+    for i in range(2 * B):
+        others = sum(math.exp(cosine(z[i], z[k]) / tau) for k in range(2 * B) if k != i)
+        positives = [p for p in range(2 * B) if p != i and labels[p] == labels[i]]
+        total -= sum(cosine(z[i], z[p]) / tau - math.log(others) for p in positives) / len(positives)
+    assert case.loss() == close(total / (2 * B))
+
+
 def test_dcl_leaves_the_positive_out_of_the_denominator() -> None:
     case = Case("dcl")
     z, total = case.joint(case.method.projection), 0.0
