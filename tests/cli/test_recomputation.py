@@ -22,14 +22,13 @@ from benchmark.scoring.metric import Estimate
 from benchmark.scoring.registry import metric_versions
 from leaderboard.board.board import entry_of
 from leaderboard.reading.areas import areas_of
-from tests.conftest import Evaluated
+from tests.conftest import OLD_RECORD, Evaluated
 from tests.leaderboard.records import SIGNER, write_signed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 SHIPPED = sorted(RESULTS.glob("*/*.json"))
 LARGE = [path for path in SHIPPED if path.parent.name.startswith("corti2022")]
 """Minutes each: `make verify RECORDS=results RECOMPUTE=1` looks at these, and the tests of areas at their scores."""
-SMALL = RESULTS.parent / "tests" / "golden" / "digits-1.0" / "random_init-84d57f544be1.json"
 
 Change = Callable[[EvaluationRecord], EvaluationRecord]
 
@@ -67,11 +66,11 @@ def _without_a_run(record: EvaluationRecord) -> EvaluationRecord:
 
 
 def _sign_changed(folder: Path, change: Change) -> Path:
-    path = folder / "digits-1.0" / SMALL.name
+    path = folder / "digits-1.0" / OLD_RECORD.name
     path.parent.mkdir()
     for suffix in (OUTCOMES_SUFFIX, MAPS_SUFFIX):
-        shutil.copyfile(SMALL.with_suffix(suffix), path.with_suffix(suffix))
-    record = change(read_record(SMALL)).model_copy(update={"isolation": "none"})
+        shutil.copyfile(OLD_RECORD.with_suffix(suffix), path.with_suffix(suffix))
+    record = change(read_record(OLD_RECORD)).model_copy(update={"isolation": "none"})
     write_signed(path, record)
     return path
 
@@ -142,7 +141,7 @@ def test_verify_exits_with_1_only_where_a_record_does_not_agree(tmp_path: Path) 
     told = runner.invoke(app, ["verify", str(path), "--recompute"])
     assert told.exit_code == 1
     assert "linear/accuracy: 0.5" in " ".join(told.output.split())
-    assert runner.invoke(app, ["verify", str(SMALL), "--recompute"]).exit_code == 0
+    assert runner.invoke(app, ["verify", str(OLD_RECORD), "--recompute"]).exit_code == 0
 
 
 def test_a_new_record_agrees_with_its_outcomes_knowledge_and_floors_included(evaluated: Evaluated) -> None:
@@ -236,7 +235,7 @@ def test_the_area_of_a_q_score_is_computed_again_from_the_scores_that_are_kept(
 
 def test_a_metric_with_another_version_today_is_not_compared_and_that_is_said() -> None:
     """Shipped records were made when one changed image hit nine classes: their signature holds, their rule is old."""
-    found = recompute_record(SMALL, load_trust())
+    found = recompute_record(OLD_RECORD, load_trust())
     assert found.holds
     assert any(line.startswith("class impact: made under version 1") for line in found.skipped)
 

@@ -16,19 +16,17 @@ from benchmark.recording.archive import areas_path, read_record, signature_path
 from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import BadSignature, judge
 from leaderboard.reading.board_loader import read_board
-from tests.conftest import ROOT
-
-OLD = ROOT / "tests" / "golden" / "digits-1.0" / "random_init-84d57f544be1.json"
+from tests.conftest import OLD_RECORD
 
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A record that once shipped, from before metrics had versions and areas were kept, with all that belongs to it."""
+    """A copy of the old record, with all that belongs to it."""
     folder = tmp_path / "digits-1.0"
     folder.mkdir()
-    for file in OLD.parent.glob(f"{OLD.stem}*"):
+    for file in OLD_RECORD.parent.glob(f"{OLD_RECORD.stem}*"):
         shutil.copyfile(file, folder / file.name)
-    return folder / OLD.name
+    return folder / OLD_RECORD.name
 
 
 def test_a_derived_record_verifies_agrees_with_its_outcomes_and_names_its_original(

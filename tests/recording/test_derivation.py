@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from decimal import Decimal
-from pathlib import Path
 
 from benchmark.recording.archive import parse_record, read_record, signature_path
 from benchmark.recording.derivation import Original, derive
@@ -13,14 +12,12 @@ from benchmark.recording.possible import impossible
 from benchmark.scoring.metric import Estimate
 from benchmark.scoring.metrics import class_impact
 from benchmark.spec.canonical import canonical_json
-
-PATH = Path(__file__).resolve().parents[1] / "golden" / "digits-1.0" / "random_init-84d57f544be1.json"
-"""From before metrics had versions."""
+from tests.conftest import OLD_RECORD
 
 
 def test_a_derived_record_has_the_given_numbers_and_names_its_original() -> None:
-    original = Original(PATH.read_bytes(), signature_path(PATH).read_text())
-    before = read_record(PATH)
+    original = Original(OLD_RECORD.read_bytes(), signature_path(OLD_RECORD).read_text())
+    before = read_record(OLD_RECORD)
     run, cell = before.runs[-1], before.cells[-1]
     place = run.task, run.schedule, Decimal(repr(run.sparsity))
     after = derive(
@@ -43,8 +40,8 @@ def test_a_derived_record_has_the_given_numbers_and_names_its_original() -> None
 
 def test_a_new_definition_replaces_what_it_retires_and_names_its_version() -> None:
     """`class_impact/paired_bh` counted gains and constants as hits; beside the new count it would be read as true."""
-    original = Original(PATH.read_bytes(), signature_path(PATH).read_text())
-    last = read_record(PATH).cells[-1]
+    original = Original(OLD_RECORD.read_bytes(), signature_path(OLD_RECORD).read_text())
+    last = read_record(OLD_RECORD).cells[-1]
     place = last.task, last.schedule, Decimal(repr(last.sparsity))
     after = derive(
         original, {}, {place: {"class_impact/hit": Estimate(value=1)}}, {"pruned:class_impact/hit": Estimate(value=1)},
