@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from bench.inference.__main__ import BEGIN, END, main
 from bench.inference.boards import Spread, Truth, adjusted, draw
+from bench.inference.places import any_in_tracks
 from benchmark.scoring.statistics.models_and_images import all_differences, population_of
 
 TRUTH = Truth(3, 4, 40, Spread(0.3, 0.5, 1.0))
@@ -50,7 +51,27 @@ def test_the_command_prints_a_row_per_rate_and_refuses_a_part_for_the_page(tmp_p
     page.write_text(f"words\n{BEGIN}old\n{END}more\n", encoding="utf-8")
     found = CliRunner().invoke(app, ["--boards", "3", "--only", "advice", "--jobs", "1"])
     assert found.exit_code == 0, found.output
-    assert found.output.count("| there is advice |") == 3
+    assert found.output.count("| there is advice |") == 6
     refused = CliRunner().invoke(app, ["--boards", "3", "--only", "advice", "--write", str(page)])
     assert refused.exit_code != 0
     assert "old" in page.read_text(encoding="utf-8")
+
+
+def test_the_page_meets_its_reach_in_every_row_on_at_least_2000_boards() -> None:
+    text = (Path(__file__).parents[1] / "docs/inference.md").read_text(encoding="utf-8")
+    table = text.partition(BEGIN)[2].partition(END)[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    asked = [row for row in rows if row[3]]
+    assert len(asked) > 100
+    assert {row[5] for row in asked} == {"yes"}
+    assert min(int(row[6]) for row in asked) >= 2000
+    for needed in ("any false claim", "any false separation in two tracks", "any false class hit", "there is advice",
+                   "a record's interval of knowledge kept covers", "interval of excess PIE covers"):
+        assert any(row[2] == needed for row in asked), needed
+
+
+def test_places_of_two_tracks_share_one_error() -> None:
+    """Holm within each table with its share, written out for one board of four methods: two pairs count, half each."""
+    drawn = next(iter(draw(Truth(4, 6, 445, TRUTH.spread), 400, np.random.default_rng(2))))
+    p_b2 = drawn.pairs.p_M[:, [1, 4]]  # (0, 2) and (1, 3)
+    assert any_in_tracks(drawn, 0.2).tolist() == (p_b2 <= 0.1).any(axis=1).tolist()

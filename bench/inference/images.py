@@ -22,7 +22,13 @@ from scipy.stats import norm
 
 from bench.interval_coverage import DENSE_STRENGTH, SPARSITIES, STRENGTHS_J, holds
 from benchmark.scoring.metric import CellView, GridView, Population
-from benchmark.scoring.metric_names import CLASSES_HIT, PROBE_PREDICTION, ROBUSTNESS_KNOWLEDGE_KEPT
+from benchmark.scoring.metric_names import (
+    CLASSES_HIT,
+    PROBE_PREDICTION,
+    ROBUSTNESS_DENSE,
+    ROBUSTNESS_KNOWLEDGE_KEPT,
+    ROBUSTNESS_SCORE,
+)
 from benchmark.scoring.metrics import class_impact, robustness
 from benchmark.scoring.score_math import area_over_compression, chance_corrected
 from benchmark.scoring.statistics.models_and_images import difference_of, population_of
@@ -74,37 +80,42 @@ def _draw(counts: Counts, hard_N: Floats, strengths: Sequence[float | Floats], r
     return found
 
 
-def covered(counts: Counts, rng: np.random.Generator) -> dict[str, bool]:
-    """Draw two methods that are truly equal, and say which intervals contain the truth."""
+def difference_covered(counts: Counts, rng: np.random.Generator) -> bool:
+    """Draw two methods that are truly equal, and say whether the interval of their difference contains 0."""
     hard_N = rng.standard_normal(counts.images, np.float32)
     strengths_J = (DENSE_STRENGTH, *STRENGTHS_J.tolist())
     mine, theirs = (_draw(counts, hard_N, strengths_J, rng) for _ in range(2))
     score, other = (population_of([_corrected(_area(right))]) for right in (mine, theirs))
-    dense = population_of([_corrected(mine[0].astype(np.float64))])
-    true_J = _probability(np.array(strengths_J))
-    true_dense, true_score = (chance_corrected(float(each), 1 / CLASSES) for each in (true_J[0], _area(true_J)))
-    found = {
-        "score": (score.estimate, true_score),
-        "dense": (dense.estimate, true_dense),
-        "difference": (difference_of(score, other), 0.0),
-    }
-    return {name: holds(estimate.interval(0.95), truth) for name, (estimate, truth) in found.items()}
+    return holds(difference_of(score, other).interval(0.95), 0.0)
 
 
-def knowledge_covered(counts: Counts, rng: np.random.Generator) -> bool:
-    """Draw a method and untrained encoders, and say whether the interval of knowledge kept contains the truth."""
+def recorded_covered(counts: Counts, rng: np.random.Generator, collapsing: float = 0.0) -> dict[str, bool]:
+    """Draw a method and untrained encoders, and say which intervals that a record holds contain the truth.
+
+    Args:
+        counts: K and N.
+        rng: of the draw.
+        collapsing: share of seeds that collapse to guessing, before any pruning. The truth is of all seeds then.
+    """
     hard_N = rng.standard_normal(counts.images, np.float32)
     strengths_J = (DENSE_STRENGTH, *STRENGTHS_J.tolist())
     drawn = _draw(counts, hard_N, strengths_J, rng)
+    collapsed_K = rng.random(counts.models) < collapsing
+    for right_KN in drawn:
+        right_KN[collapsed_K] = rng.random((int(collapsed_K.sum()), counts.images)) < 1 / CLASSES
     dense, *pruned = (Population({}, {PROBE_PREDICTION: (~right).astype(np.uint8)}) for right in drawn)
     cells = {("late", sparsity): each for sparsity, each in zip(SPARSITIES, pruned, strict=True)}
     (floor_KN,) = _draw(counts, hard_N, [FLOOR_STRENGTH], rng)
     grid = GridView(dense, cells, ("late",), SPARSITIES, np.zeros(counts.images, np.int64), CLASSES, floor_KN)
     evaluation = Evaluation(bootstrap=BootstrapSpec(draws=1000))
-    found = robustness.METRIC.measure(grid, evaluation)[ROBUSTNESS_KNOWLEDGE_KEPT]
-    true_J, floor = _probability(np.array(strengths_J)), float(_probability(np.array(FLOOR_STRENGTH)))
-    truth = (float(_area(true_J)) - floor) / (float(true_J[0]) - floor)
-    return holds(found, truth)
+    found = robustness.METRIC.measure(grid, evaluation)
+    true_J = (1 - collapsing) * _probability(np.array(strengths_J)) + collapsing / CLASSES
+    dense, area, floor = float(true_J[0]), float(_area(true_J)), float(_probability(np.array(FLOOR_STRENGTH)))
+    truth = {
+        ROBUSTNESS_SCORE: chance_corrected(area, 1 / CLASSES), ROBUSTNESS_DENSE: chance_corrected(dense, 1 / CLASSES),
+        ROBUSTNESS_KNOWLEDGE_KEPT: (area - floor) / (dense - floor),
+    }  # fmt: skip
+    return {name: holds(found[name], each) for name, each in truth.items()}
 
 
 def _area(settings: Any) -> Doubles:

@@ -8,7 +8,7 @@ Shapes: J sparsities, K models, N test examples, C classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, overload
 
@@ -56,6 +56,15 @@ def chance_corrected(accuracy: float | Doubles, chance: float | Doubles) -> floa
         [0.0, 1.0]
     """
     return (accuracy - chance) / (1 - chance)
+
+
+def largest_difference(chances: Iterable[float]) -> float:
+    """Return by how much two robustness scores can differ, at least 1: one method always right, the other one never.
+
+    Args:
+        chances: per task the accuracy of guessing, below 1.
+    """
+    return max(1 / (1 - chance) for chance in chances)
 
 
 def log2_compression(sparsity: Decimal | float) -> float:

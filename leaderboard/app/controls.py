@@ -17,7 +17,7 @@ from leaderboard.app.address import kept
 from leaderboard.app.open_board import open_board
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
-from leaderboard.board.standings import Arena, arenas, competitors, rows, summary_scores
+from leaderboard.board.standings import Arena, arenas, competitors, rows, summary_scores, tables_elsewhere
 from leaderboard.board.wording import TIERS, TRACKS, inert, one_line
 from leaderboard.figures.palette import Look, looks
 from leaderboard.reading.board_loader import BoardSnapshot
@@ -38,6 +38,11 @@ class Scene:
     def looks(self) -> dict[str, Look]:
         """Colour and marker of every submission of the board."""
         return looks(self.snapshot.board.names_by_age)
+
+    @property
+    def tables_elsewhere(self) -> int:
+        """How many tables the board has in the track that is not looked at."""
+        return tables_elsewhere(self.snapshot.board, self.arena, self.track)
 
     @property
     def entries(self) -> dict[str, Entry]:

@@ -22,6 +22,7 @@ from benchmark.scoring.statistics.seeds import Run, score_per_seed, two_groups
 from leaderboard.board.inference.costs import BOARD_COLUMNS, WORST_SEED, costs
 from leaderboard.board.inference.evidence import Evidence
 from leaderboard.board.inference.pruned_floor import floor_rows
+from leaderboard.board.inference.score_intervals import with_score_intervals
 from leaderboard.board.recorded_spec import chance_of, digest_of, read_spec
 
 DENSE = "dense"
@@ -179,13 +180,12 @@ def condense(path: str, record: EvaluationRecord, signer: Signer) -> Condensed:
 def assemble(condensed: Iterable[Condensed]) -> Board:
     """Build a board from condensed records; submissions of the same name by different signers get different names."""
     condensed = tuple(condensed)
-    paths = [each.entry.path for each in condensed]
-    return Board(
-        {entry.path: entry for entry in _told_apart([each.entry for each in condensed])},
-        _frame(paths, [each.numbers for each in condensed], NUMBERS),
-        _frame(paths, [each.seeds for each in condensed], SEEDS),
-        {each.entry.path: each.evidence for each in condensed if each.evidence},
-    )
+    paths, confidences = [each.entry.path for each in condensed], {e.entry.path: e.entry.confidence for e in condensed}
+    evidence = {each.entry.path: each.evidence for each in condensed if each.evidence}
+    numbers = _frame(paths, [each.numbers for each in condensed], NUMBERS)
+    seeds = _frame(paths, [each.seeds for each in condensed], SEEDS)
+    entries = {entry.path: entry for entry in _told_apart([each.entry for each in condensed])}
+    return Board(entries, with_score_intervals(numbers, evidence, confidences), seeds, evidence)
 
 
 def _told_apart(entries: Sequence[Entry]) -> list[Entry]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from benchmark.scoring.score_math import chance_corrected, compression_weights
+from benchmark.scoring.score_math import FEWEST_MODELS, chance_corrected, compression_weights, largest_difference
 from benchmark.scoring.statistics.models_and_images import TwoWayMean, all_differences, two_sided_p
 from benchmark.scoring.statistics.simultaneous_ranks import holm
 from leaderboard.board.board import DENSE, Board, Entry
@@ -83,6 +83,7 @@ class Claim:
         over: what the test takes as a sample.
         margin: half the width of the interval of this difference alone, at the confidence of the records; NaN where
             nothing varies.
+        largest: by how much the two can differ; an interval ends there.
     """
 
     kind: Kind
@@ -95,6 +96,7 @@ class Claim:
     family: int
     over: Sample = OVER_MODELS
     margin: float = math.nan
+    largest: float = math.inf
 
     @property
     def winner(self) -> str:
@@ -141,10 +143,11 @@ def claims(board: Board, entries: Sequence[Entry]) -> list[Claim]:
         entries: the evaluations that count, one per submission, of both supervision tracks.
 
     Returns:
-        One claim per test. Fewer than two models, or a grid that is not complete, give no test.
+        One claim per test. Fewer than `FEWEST_MODELS` models, or a grid that is not complete, give no test.
     """
     known = {entry.path: entry for entry in entries}
-    by_path = {path: each for path, each in areas(board, entries).items() if len(next(iter(each.values()))) > 1}
+    found = areas(board, entries)
+    by_path = {path: each for path, each in found.items() if len(next(iter(each.values()))) >= FEWEST_MODELS}
     drafts = [
         *_between_submissions(known, by_path, board.evidence), *_within_submissions(known, by_path, board.evidence)
     ]  # fmt: skip
@@ -154,9 +157,10 @@ def claims(board: Board, entries: Sequence[Entry]) -> list[Claim]:
     adjusted_M: list[float] = holm(np.array([draft.p for draft in drafts]), weights_M).tolist()
     margins_M = _margins(drafts, min(entry.confidence for entry in entries))
     made = [
-        Claim(d.kind, d.path, d.first, d.second, d.difference, d.p, p_holm, len(drafts), d.over, margin)
+        Claim(d.kind, d.path, d.first, d.second, d.difference, d.p, p_holm, len(drafts), d.over, margin,
+              largest_difference(known[d.path].chance.values()))
         for d, p_holm, margin in zip(drafts, adjusted_M, margins_M, strict=True)
-    ]
+    ]  # fmt: skip
     return sorted(made, key=lambda claim: (claim.p_holm, claim.p, -abs(claim.difference)))
 
 

@@ -9,7 +9,6 @@ Shapes: K and L models of the two submissions, N test images.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ttest_ind
 
-from benchmark.scoring.score_math import chance_corrected, compression_weights
+from benchmark.scoring.score_math import FEWEST_MODELS, chance_corrected, compression_weights, largest_difference
 from benchmark.scoring.statistics.models_and_images import Population, TwoWayMean, difference_of, population_of
 from benchmark.scoring.statistics.power import PowerAdvice, advise
 from leaderboard.board.board import DENSE, Board, Entry
@@ -35,10 +34,11 @@ class Comparison:
     """What separates two submissions.
 
     Attributes:
-        score: difference of their robustness scores, first minus second; None where a run is missing.
+        score: difference of their robustness scores, first minus second; None where a run is missing. Bounds are cut to
+            what is possible; infinite where there are fewer than `FEWEST_MODELS` models of either.
         holds: whether the two are separated when every pair of the board shares one error.
         cells: difference in accuracy per cell that both have.
-        p: two-sided p-value of the difference in scores, for this pair alone; None without one.
+        p: two-sided p-value of the difference in scores, for this pair alone; None with too few models.
         advice: how many models of each would separate them on the board; None where they are separated, where the
             difference could be nothing, and where only models are known.
         overlaps: common PIEs per pruned cell; empty without per-example outcomes.
@@ -84,24 +84,25 @@ def compare(
     else:
         accuracies = [_accuracies(board, entry) for entry in (first, second)]
         cells = {
-            key: welch_difference(accuracies[0][key].mean(axis=1), accuracies[1][key].mean(axis=1), first.confidence)
+            key: _over_models_only(accuracies[0][key], accuracies[1][key], first.confidence)
             for key in _common(*accuracies)
         }
         overlaps = dict[CellKey, Overlap]()
     if sides[0] and sides[1]:
-        return _between(sides[0], sides[1], first.confidence, level, (cells, overlaps))
+        return _between(first, (sides[0], sides[1]), level, (cells, overlaps))
     return _over_models(board, first, second, level, (cells, overlaps))
 
 
 _Rest = tuple[Mapping[CellKey, IntervalEstimate], Mapping[CellKey, Overlap]]
 
 
-def _between(one: Population, other: Population, confidence: float, level: float, rest: _Rest) -> Comparison:
+def _between(first: Entry, sides: tuple[Population, Population], level: float, rest: _Rest) -> Comparison:
     """Compare scores over models and images."""
-    gap = difference_of(one, other)
+    gap = difference_of(*sides)
     holds = gap.p <= level
-    advice = None if holds else advise(one, other, confidence, level)
-    return Comparison(_estimate(gap, confidence), holds, rest[0], advice, rest[1], over_images=True, p=gap.p)
+    advice = None if holds else advise(*sides, first.confidence, level)
+    score = _estimate(gap, first.confidence).within(largest_difference(first.chance.values()))
+    return Comparison(score, holds, rest[0], advice, rest[1], over_images=True, p=gap.p)
 
 
 def _over_models(board: Board, first: Entry, second: Entry, level: float, rest: _Rest) -> Comparison:
@@ -110,22 +111,32 @@ def _over_models(board: Board, first: Entry, second: Entry, level: float, rest: 
     if not all(tasks):
         return Comparison(None, False, rest[0], None, rest[1], over_images=False)
     scores = [_model_scores(side) for side in tasks]
-    score, strict = (welch_difference(scores[0], scores[1], each) for each in (first.confidence, 1 - level))
-    holds = strict.low > 0 or strict.high < 0
-    test: Any = ttest_ind(scores[0], scores[1], equal_var=False) if min(map(len, scores)) > 1 else None
-    p = math.nan if test is None else float(test.pvalue)
-    return Comparison(score, holds, rest[0], None, rest[1], over_images=False, p=None if math.isnan(p) else p)
+    score = welch_difference(scores[0], scores[1], first.confidence).within(largest_difference(first.chance.values()))
+    if not score.is_known:
+        return Comparison(score, False, rest[0], None, rest[1], over_images=False)
+    test: Any = ttest_ind(scores[0], scores[1], equal_var=False) if score.width else None
+    p = 1.0 if test is None else float(test.pvalue)
+    return Comparison(score, p <= level, rest[0], None, rest[1], over_images=False, p=p)
 
 
 def _population(tasks: Sequence[Doubles]) -> Population | None:
-    return population_of(tasks) if tasks and all(min(outcome_KN.shape) > 1 for outcome_KN in tasks) else None
+    return population_of(tasks) if tasks and all(_is_enough(outcome_KN) for outcome_KN in tasks) else None
+
+
+def _is_enough(outcome_KN: Doubles) -> bool:
+    return len(outcome_KN) >= FEWEST_MODELS and outcome_KN.shape[1] > 1
 
 
 def _over_both(first_KN: Doubles, second_LN: Doubles, confidence: float) -> IntervalEstimate:
-    """Return the difference of two means over models and images; over models only where one has a single model."""
-    if min(len(first_KN), len(second_LN), first_KN.shape[1]) < 2:
-        return welch_difference(first_KN.mean(axis=1), second_LN.mean(axis=1), confidence)
-    return _estimate(difference_of(population_of([first_KN]), population_of([second_LN])), confidence)
+    """Return the difference of two accuracies over models and images; over models only of a single image."""
+    if not (_is_enough(first_KN) and _is_enough(second_LN)):
+        return _over_models_only(first_KN, second_LN, confidence)
+    gap = difference_of(population_of([first_KN]), population_of([second_LN]))
+    return _estimate(gap, confidence).within(1.0)
+
+
+def _over_models_only(first_KN: Doubles, second_LN: Doubles, confidence: float) -> IntervalEstimate:
+    return welch_difference(first_KN.mean(axis=1), second_LN.mean(axis=1), confidence).within(1.0)
 
 
 def _estimate(gap: TwoWayMean, confidence: float) -> IntervalEstimate:

@@ -32,6 +32,16 @@ class IntervalEstimate:
         upper = value if high is None or math.isnan(high) else max(high, value)
         return cls(value, lower, upper)
 
+    def within(self, most: float) -> IntervalEstimate:
+        """Cut bounds that lie outside of what is possible, [-most, most]; infinite ones stay: nothing is known."""
+        low, high = (bound if math.isinf(bound) else min(max(bound, -most), most) for bound in (self.low, self.high))
+        return IntervalEstimate(self.value, min(low, self.value), max(high, self.value))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there were enough models for an interval."""
+        return math.isfinite(self.width)
+
     @property
     def width(self) -> float:
         """Upper minus lower bound."""

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.scoring.score_math import jaccard_by_chance, t_quantile
+from benchmark.scoring.score_math import FEWEST_MODELS, jaccard_by_chance, t_quantile
+from benchmark.scoring.statistics.models_and_images import ROUNDING
 from leaderboard.board.estimates import IntervalEstimate
 
 Doubles = NDArray[np.float64]
@@ -44,13 +45,16 @@ class Overlap:
 
 
 def welch_difference(first_K: Doubles, second_L: Doubles, confidence: float) -> IntervalEstimate:
-    """Difference of means over models with Welch's t interval; the test examples are taken as fixed."""
+    """Difference of means over models with Welch's t interval; the test examples are taken as fixed.
+
+    Fewer than `FEWEST_MODELS` models are too few for an interval: its bounds are infinite.
+    """
     value = float(first_K.mean() - second_L.mean())
-    if min(len(first_K), len(second_L)) < 2:
+    if min(len(first_K), len(second_L)) < FEWEST_MODELS:
         return IntervalEstimate(value, -math.inf, math.inf)
     parts = [samples.var(ddof=1) / len(samples) for samples in (first_K, second_L)]
     error = math.sqrt(sum(parts))
-    if error == 0:
+    if error < ROUNDING:
         return IntervalEstimate(value, value, value)
     freedom = sum(parts) ** 2 / sum(
         part**2 / (len(samples) - 1) for part, samples in zip(parts, (first_K, second_L), strict=True)

@@ -27,8 +27,8 @@ from leaderboard.board.wording import TRACKS, beside, bounds, one_line, tied_bes
 
 HELP = {
     "rank": "The places this submission may hold: 1 + the number of submissions separated from it on the better side, "
-            "up to those not separated on the worse side. All places of a ranking hold together, at the confidence of "
-            "its intervals.",
+            "up to those not separated on the worse side. All places of a board hold together, those of both tracks, "
+            "at the confidence of its intervals; they are about what these intervals are about.",
     "ties": "Two submissions share a letter exactly when this board does not separate them.",
     "curve": "Linear-probe accuracy by sparsity, mean over schedules and tasks; one scale for all rows.",
     "track": "Whether the method saw training labels.",
@@ -89,10 +89,10 @@ def ranked_frame(rows: Sequence[Row], by: str, metrics: Sequence[str], *, shippe
 def default_columns(names: Sequence[str], by: str) -> list[str]:
     """Choose what is shown at first: the preferred numbers that exist, or any few where none of them does.
 
-    Retention stands in for the knowledge kept on boards whose records are from before that was computed.
+    Nothing stands in for the knowledge kept on boards whose records are from before it was computed: retention, which
+    is like it, puts untrained encoders first.
     """
-    wanted = [ROBUSTNESS_RETENTION if n == ROBUSTNESS_KNOWLEDGE_KEPT and n not in names else n for n in PREFERRED]
-    preferred = [name for name in wanted if name in names and name != by]
+    preferred = [name for name in PREFERRED if name in names and name != by]
     return preferred or [name for name in names if name != by][:MAX_UNKNOWN]
 
 

@@ -92,11 +92,13 @@ class Sampling:
         confidence: that nothing that is said is wrong.
         num_models: per submission; where it is not known, intervals are taken as those of many models.
         evidence: per submission, of the number ranked by. Used where all that are ranked have it for the same images.
+        share: of the error that one ranking may use, in (0, 1], where a board has several: together they share it.
     """
 
     confidence: float = 0.95
     num_models: Mapping[str, int] = field(default_factory=dict[str, int])
     evidence: Mapping[str, Evidence] = field(default_factory=dict[str, Evidence])
+    share: float = 1.0
 
 
 def rank(
@@ -136,14 +138,14 @@ def _ahead(ranked: Mapping[str, IntervalEstimate], better: Direction, sampling: 
     """Say who is separated from whom and ahead, (n, n), of numbers that are turned so that higher is better."""
     known = [sampling.evidence[name] for name in ranked if name in sampling.evidence]
     if len(known) == len(ranked) and better == "higher" and all(known[0].comparable(each) for each in known):
-        return by_evidence(known, sampling.confidence)
+        return by_evidence(known, sampling.confidence, sampling.share)
     return _intervals(ranked, sampling).ahead()
 
 
 def _intervals(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> Intervals:
     value_n, low_n, high_n = np.array([(score.value, score.low, score.high) for score in ranked.values()]).T
     num_models_n = np.array([sampling.num_models.get(name, MANY_MODELS) for name in ranked])
-    return Intervals(value_n, low_n, high_n, num_models_n, sampling.confidence)
+    return Intervals(value_n, low_n, high_n, num_models_n, sampling.confidence, sampling.share)
 
 
 def leading(scores: Scores, better: Direction, sampling: Sampling) -> list[str]:

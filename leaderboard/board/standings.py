@@ -173,7 +173,7 @@ def selection_scores(
 
 def rows(
     groups: Mapping[str, list[Entry]], scores: Mapping[str, Scores], by: str, better: Direction,
-    each_track: bool, evidence: Mapping[str, Evidence] | None = None, letters: bool = True,
+    each_track: bool, evidence: Mapping[str, Evidence] | None = None, letters: bool = True, tables_elsewhere: int = 0,
 ) -> list[Row]:  # fmt: skip
     """Rank the competitors by one number, best first, unranked ones last.
 
@@ -182,37 +182,58 @@ def rows(
         scores: metric -> path -> number.
         by: the metric to rank by.
         better: its better direction.
-        each_track: rank every supervision track on its own, one after the other; else all together.
+        each_track: rank every supervision track on its own, one after the other; else all together. The places of both
+            tracks hold together: each table may use an equal share of the error.
         evidence: that of the board, by path; it separates robustness scores over models and test images.
         letters: whether tie groups are asked for; an order alone takes less time.
+        tables_elsewhere: how many other tables the board has, of tracks that these evaluations leave out.
     """
     evidence = evidence if evidence and by == ROBUSTNESS_SCORE else {}
     tracks = sorted({entries[0].supervision for entries in groups.values()}) if each_track else [None]
+    tables = [{n: g for n, g in groups.items() if track in (None, g[0].supervision)} for track in tracks]
+    share = 1 / max(sum(map(_has_a_pair, tables)) + tables_elsewhere, 1)
     return [
         row
-        for track in tracks
-        for row in _rows(
-            {n: g for n, g in groups.items() if track in (None, g[0].supervision)}, scores, by, better, evidence,
-            letters=letters,
-        )
+        for table in tables
+        for row in _rows(table, scores, by, better, evidence, letters=letters, share=share)
     ]
 
 
-def sampling_of(entries: Iterable[Entry], evidence: Mapping[str, Evidence]) -> Sampling:
-    """Say what the numbers of some evaluations are means of."""
+def _has_a_pair(table: Mapping[str, list[Entry]]) -> bool:
+    return sum(not entries[0].barred for entries in table.values()) > 1
+
+
+def tables_elsewhere(board: Board, arena: Arena, track: str) -> int:
+    """Count the tables of tracks other than the one that is looked at; places share one error with theirs.
+
+    Args:
+        board: all evaluations.
+        arena: which ones compete.
+        track: as for `competitors`.
+    """
+    if track in ("each", "all"):
+        return 0
+    everybody = competitors(board, arena)
+    others = {entries[0].supervision for entries in everybody.values()} - {track}
+    tables = [{n: g for n, g in everybody.items() if g[0].supervision == other} for other in others]
+    return sum(map(_has_a_pair, tables))
+
+
+def sampling_of(entries: Iterable[Entry], evidence: Mapping[str, Evidence], share: float = 1.0) -> Sampling:
+    """Say what the numbers of some evaluations are means of, and which share of the error their ranking may use."""
     entries = list(entries)
     confidence = min((entry.confidence for entry in entries), default=0.95)
-    return Sampling(confidence, {entry.path: entry.num_models for entry in entries}, evidence)
+    return Sampling(confidence, {entry.path: entry.num_models for entry in entries}, evidence, share)
 
 
 def _rows(
     groups: Mapping[str, list[Entry]], scores: Mapping[str, Scores], by: str, better: Direction,
-    evidence: Mapping[str, Evidence], *, letters: bool,
+    evidence: Mapping[str, Evidence], *, letters: bool, share: float,
 ) -> list[Row]:  # fmt: skip
     entries = {entries[0].path: entries[0] for entries in groups.values()}
     key = {path: scores.get(by, {}).get(path) for path in entries}
     barred = {path: entry.barred for path, entry in entries.items() if entry.barred}
-    standings = rank(key, better, barred, sampling_of(entries.values(), evidence), letters=letters)
+    standings = rank(key, better, barred, sampling_of(entries.values(), evidence, share), letters=letters)
     made = [
         Row(entry, {name: by_path.get(path) for name, by_path in scores.items()}, standings[path], len(group))
         for path, entry in entries.items()

@@ -17,6 +17,7 @@ TIERS = {
     "qualification": "Qualification tier: pre-selects methods; the full tier decides.",
     "full": "Full tier: evidence.",
 }
+TOO_FEW = "too few models for an interval"
 _SCALES = {PROBE_ACCURACY: "raw", ROBUSTNESS_DENSE: "chance-corrected"}
 """Two accuracies of the same models that must not be taken for each other."""
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
@@ -101,7 +102,7 @@ def spread(interval: IntervalEstimate, num_models: int) -> str:
     ('too few models for an interval', '0.400 – 0.600')
     """
     if num_models < FEWEST_MODELS:
-        return "too few models for an interval"
+        return TOO_FEW
     return bounds(interval) or "no interval"
 
 

@@ -12,8 +12,9 @@ from functools import cached_property
 import pandas as pd
 
 from benchmark.scoring.metric import Column
-from benchmark.scoring.metric_names import PROBE_ACCURACY
+from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
 from leaderboard.board.board import Board, Entry
+from leaderboard.board.inference.costs import WORST_SEED
 from leaderboard.board.ranked_table import FACTS, HELP, ranked_frame
 from leaderboard.board.standings import Row, mean_curves
 from leaderboard.board.wording import bounds, decimals, heading, one_line
@@ -59,9 +60,15 @@ class RankingLayout:
 
 
 def scale_of(ranking: Sequence[Row], by: str) -> Range:
-    """Return the lowest and the highest bound of a number, [0, 1] where no row has it."""
+    """Return the lowest and the highest bound of a number, [0, 1] where no row has it; a worse seed is at the edge."""
     found = [score for row in ranking if (score := row.scores.get(by))]
     return (min(each.low for each in found), max(each.high for each in found)) if found else _NOTHING
+
+
+def _worst(row: Row, by: str) -> float | None:
+    """Return the score of the worst seed, which stands beside robustness scores."""
+    worst = row.scores.get(WORST_SEED) if by == ROBUSTNESS_SCORE else None
+    return None if worst is None else worst.value
 
 
 def accuracy_curves(board: Board, ranking: Sequence[Row]) -> dict[str, list[float]]:
@@ -104,8 +111,11 @@ def _row(texts: pd.DataFrame, place: int, row: Row, layout: RankingLayout) -> tu
     note = f"not ranked: {text('note')}" if row.standing.reason else text("note")
     first = measured(layout.by)
     if score:
-        said = f"interval {bounds(score)}" if bounds(score) else "no interval"
-        first = Cell(first.text, first.below, drawing=interval_in_row(score, layout.scale, said))
+        worst = _worst(row, layout.by)
+        beside = "" if worst is None else f"worst seed {worst:.{decimals(layout.columns[layout.by])}f}"
+        said = ", ".join(filter(None, (f"interval {bounds(score)}" if bounds(score) else "no interval", beside)))
+        below = "; ".join(filter(None, (first.below, beside)))
+        first = Cell(first.text, below, drawing=interval_in_row(score, layout.scale, said, worst))
     return (
         Cell(text("rank"), f"ties {text('ties')}" if text("ties") else "", pick=entry.name * layout.is_pickable),
         Cell(text("submission"), note, layout.link(entry)),

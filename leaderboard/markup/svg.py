@@ -45,8 +45,8 @@ def interval_bar(interval: IntervalEstimate, limits: Range, look: Look, label: s
     return _markup(svg)
 
 
-def interval_in_row(interval: IntervalEstimate, limits: Range, label: str) -> Markup:
-    """Draw a value with its interval for a cell of a table, on a scale that all rows share."""
+def interval_in_row(interval: IntervalEstimate, limits: Range, label: str, worst: float | None = None) -> Markup:
+    """Draw a value with its interval for a cell of a table, on a scale that all rows share, and a mark at the worst."""
     svg = _svg(label, viewBox="0 0 92 12", width="92", height="12", class_="score")
     bounds = interval.low, interval.value, interval.high
     low, place, high = (f"{4 + 84 * _fraction(each, limits):.1f}" for each in bounds)
@@ -54,6 +54,9 @@ def interval_in_row(interval: IntervalEstimate, limits: Range, label: str) -> Ma
     _add(svg, "line", x1=low, x2=high, y1="6", y2="6", stroke="currentColor", stroke_width="3", stroke_linecap="round",
          stroke_opacity="0.55")  # fmt: skip
     _add(svg, "circle", cx=place, cy="6", r="3.5", fill="currentColor")
+    if worst is not None:
+        at = f"{4 + 84 * _fraction(worst, limits):.1f}"
+        _add(svg, "line", x1=at, x2=at, y1="1", y2="11", stroke="currentColor", stroke_width="1.5")
     return _markup(svg)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from leaderboard.board.claims import Claim
+from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.wording import one_line
 
 HOLDS, OPEN, EQUAL = "holds", "not separated", "equal"
@@ -45,4 +46,5 @@ def _interval(claim: Claim) -> str:
     if math.isnan(claim.margin):
         return ""
     effect = abs(claim.difference)
-    return f"{effect - claim.margin:+.4f} to {effect + claim.margin:+.4f}"
+    bounds = IntervalEstimate(effect, effect - claim.margin, effect + claim.margin).within(claim.largest)
+    return f"{bounds.low:+.4f} to {bounds.high:+.4f}"

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from benchmark.scoring.score_math import FEWEST_MODELS
 from benchmark.scoring.statistics.power import MAX_MODELS
 from leaderboard.board.board import DENSE, Board, Entry
 from leaderboard.board.comparison import Comparison, device_hours
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.sensitivity import BY_SCORE, survival
 from leaderboard.board.stability import reading_frame, readings_of
-from leaderboard.board.wording import duration, one_line, p_equals, percent
+from leaderboard.board.wording import TOO_FEW, duration, one_line, p_equals, percent
 from leaderboard.figures.charts import Level, Line
 from leaderboard.figures.palette import COLOURS
 
 RUN_MISSING = "A run is missing, so the robustness scores cannot be compared. Cells that both have are below."
+NO_TEST = f"Fewer than {FEWEST_MODELS} models of a submission are too few to say anything about a difference."
 COULD_BE_NOTHING = "The difference could be nothing, so nobody can say how many models would separate them."
 POINTWISE = "Bands hold at each point alone, not for a whole curve: with many cells a few exclude zero by chance."
 ABOUT_OVERLAPS = (
@@ -55,8 +57,8 @@ class Verdict:
 
 
 def is_separated(score: IntervalEstimate) -> bool:
-    """Say whether the interval of a difference leaves out zero."""
-    return score.low > 0 or score.high < 0
+    """Say whether the interval of a difference leaves out zero; without an interval nothing is separated."""
+    return score.is_known and score.width > 0 and (score.low > 0 or score.high < 0)
 
 
 def verdict(first: Entry, second: Entry, comparison: Comparison) -> Verdict | None:
@@ -72,7 +74,7 @@ def verdict(first: Entry, second: Entry, comparison: Comparison) -> Verdict | No
         sentence=sentence if is_separated(score) else f"{names[0]} and {names[1]} are not separated.",
         evidence="; ".join(filter(None, (p, _together(comparison), _shared(comparison)))) + ".",
         difference=f"{score.value:+.4f}",
-        interval=f"{score.low:+.4f} to {score.high:+.4f}",
+        interval=f"{score.low:+.4f} to {score.high:+.4f}" if score.is_known else TOO_FEW,
         about=_about(first, second, comparison),
         notes=tuple(_notes(first, second, comparison, score)),
     )
@@ -105,7 +107,9 @@ def _about(first: Entry, second: Entry, comparison: Comparison) -> str:
 
 
 def _notes(first: Entry, second: Entry, comparison: Comparison, score: IntervalEstimate) -> Iterator[str]:
-    if not is_separated(score):
+    if not score.is_known:
+        yield NO_TEST
+    elif not is_separated(score):
         yield COULD_BE_NOTHING
     elif not comparison.holds:
         yield "That holds for this pair alone. With every pair of the board sharing one error it does not."
@@ -150,7 +154,10 @@ def difference_lines(comparison: Comparison, task: str, schedules: tuple[str, ..
         cells = sorted(
             (key[2], gap) for key, gap in comparison.cells.items() if key[0] == task and key[1] in (DENSE, schedule)
         )
-        points = [(sparsity, gap.value, gap.low, gap.high) for sparsity, gap in cells]
+        points = [
+            (sparsity, gap.value, gap.low if gap.is_known else gap.value, gap.high if gap.is_known else gap.value)
+            for sparsity, gap in cells
+        ]
         lines.append(Line(one_line(schedule, 40), COLOURS[place % len(COLOURS)], "circle", points))
     return lines
 

@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 
 from benchmark.data.streams import stream_seed
+from benchmark.encoder import flops_per_view
 from benchmark.evaluation import training as training_step
 from benchmark.executors.base import PreparedJob
 from benchmark.executors.errors import ExecutorError, ScorerError
@@ -68,7 +69,7 @@ def facts(record: EvaluationRecord) -> dict[str, Any]:
     return record.model_dump(exclude={"created", "cost", "provenance"})
 
 
-def test_the_command_leaves_a_complete_record(evaluated: Evaluated) -> None:
+def test_the_command_leaves_a_complete_record(evaluated: Evaluated, tiny_spec: BenchmarkSpec) -> None:
     record = evaluated.record
     assert record.is_complete
     cells = [("dense", 0.0), *((schedule, s) for schedule in ("ramp", "shot", "shot-random") for s in (0.5, 0.9))]
@@ -85,7 +86,8 @@ def test_the_command_leaves_a_complete_record(evaluated: Evaluated) -> None:
     assert record.penalties is not None
     assert set(record.penalties) == {"0.1", "0.001"}
     assert all(score["robustness/score"] is not None for score in record.penalties.values())
-    assert record.provenance["training_flops_per_run"] > 1e6
+    per_view = flops_per_view(tiny_spec.tasks[0].encoder, (1, 8, 8))
+    assert record.provenance["training_flops_per_run"] == 20 * 128 * per_view  # updates, views, as torch counts them
     assert record.worst_seed is not None
     assert (record.worst_seed["robustness/score"] or 0) < (record.summary["robustness/score"].value or 0)
 

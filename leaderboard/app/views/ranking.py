@@ -36,9 +36,10 @@ def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
     column = numbers.columns[by]
     st.caption(
         f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals are about "
-        f"{resampled(by, ranking)}. A place such as 1–2 says which places the tests leave open; all places of a table "
-        "are true together, at the confidence of the intervals. Incomplete evaluations are shown with their "
-        "reason and not ranked."
+        f"{resampled(by, ranking)}. A place such as 1–2 says which places the tests leave open; all places of a board "
+        "are true together, those of both tracks, at the confidence of the intervals. The upright mark "
+        "beside a robustness score is its worst seed. Incomplete evaluations are shown with their reason and are not "
+        "ranked."
     )
 
 
@@ -175,7 +176,7 @@ def page() -> None:
     chosen = choose(scene)
     numbers, by, each_track = chosen.numbers, chosen.by, scene.track != "all"
     ranking = rows(scene.groups, numbers.scores, by, direction(numbers.columns[by]), each_track=each_track,
-                   evidence=scene.snapshot.board.evidence)  # fmt: skip
+                   evidence=scene.snapshot.board.evidence, tables_elsewhere=scene.tables_elsewhere)  # fmt: skip
     primary = ranking if by == ROBUSTNESS_SCORE and each_track else _primary(scene, numbers)
     with said:
         show_headline(scene, primary)
@@ -196,7 +197,7 @@ def _primary(scene: Scene, numbers: Numbers) -> list[Row]:
     """Rank by the primary number within each track, which is what the sentences are about."""
     scores = {ROBUSTNESS_SCORE: numbers.scores.get(ROBUSTNESS_SCORE, {})}
     return rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
-                evidence=scene.snapshot.board.evidence)  # fmt: skip
+                evidence=scene.snapshot.board.evidence, tables_elsewhere=scene.tables_elsewhere)  # fmt: skip
 
 
 page()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.scoring.score_math import FEWEST_MODELS
 from benchmark.scoring.statistics.models_and_images import Population, population_of
 
 Areas = Mapping[str, Mapping[str, NDArray[Any]]]
@@ -87,7 +88,7 @@ def evidence_of(
         controlled: per control the schedule that it differs from in its criterion only.
 
     Returns:
-        None where a task or a ranked schedule is missing, or there are fewer than two models or images.
+        None where a task or a ranked schedule is missing, or there are fewer than `FEWEST_MODELS` models or two images.
     """
     if not tasks or not schedules or any(name not in areas.get(task, {}) for task in tasks for name in schedules):
         return None
@@ -99,6 +100,8 @@ def evidence_of(
             if all(first in areas[task] and second in areas[task] for task in tasks)
         ]
     except ValueError:  # fewer than two models or images, or models that not every schedule has
+        return None
+    if score.num_models < FEWEST_MODELS:
         return None
     # As single precision holds it, because that is what the cache of a board keeps.
     images_N = score.images_N.astype(np.float32).astype(np.float64)

@@ -28,15 +28,16 @@ MOST_FREEDOM = 1000
 """Degrees of freedom that are not told apart from more."""
 
 
-def by_evidence(evidence: Sequence[Evidence], confidence: float) -> Flags:
+def by_evidence(evidence: Sequence[Evidence], confidence: float, share: float = 1.0) -> Flags:
     """Separate robustness scores over models and images, bool (n, n): `[i, j]` says that i is ahead of j.
 
     Args:
         evidence: of n submissions on the same images; higher is better.
         confidence: that nothing that is said is wrong.
+        share: of the error that this ranking may use, in (0, 1]; the rest is for other rankings of the board.
     """
     pairs = all_differences([each.score for each in evidence])
-    return ahead(pairs.value_M, holm(pairs.p_M), len(evidence), 1 - confidence)
+    return ahead(pairs.value_M, holm(pairs.p_M), len(evidence), (1 - confidence) * share)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Intervals:
         high_n: upper bounds.
         num_models_n: int64 (n,), over how many models each is a mean.
         confidence: of these intervals, and that nothing that is said of them is wrong.
+        share: of the error that this ranking may use, in (0, 1]; the rest is for other rankings of the board.
     """
 
     value_n: Doubles
@@ -56,6 +58,7 @@ class Intervals:
     high_n: Doubles
     num_models_n: NDArray[np.int64]
     confidence: float
+    share: float = 1.0
 
     def ahead(self) -> Flags:
         """Separate all pairs, bool (n, n): `[i, j]` says that i is ahead of j.
@@ -78,7 +81,7 @@ class Intervals:
 
     def _ahead_of(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Flags:
         num_pairs = max(len(self.value_n) * (len(self.value_n) - 1) // 2, 1)
-        one, all_pairs = (1 + self.confidence) / 2, 1 - (1 - self.confidence) / (2 * num_pairs)
+        one, all_pairs = (1 + self.confidence) / 2, 1 - (1 - self.confidence) * self.share / (2 * num_pairs)
         down_f1 = ((self.value_n - self.low_n) ** 2)[first, None]
         up_s = ((self.high_n - self.value_n) ** 2)[second]
         freedom_n = np.maximum(self.num_models_n - 1, 1)

@@ -178,6 +178,17 @@ def test_incomplete_evaluations_and_single_models_are_not_tested() -> None:
     assert {claim.kind for claim in alone} == {"schedules", "control"}
     broken = evaluation(replace(KNOBS[1], failures=failure))
     assert run_claims(board_of(complete, broken)) == alone
-    assert run_claims(board_of(complete, evaluation(replace(KNOBS[1], models=1)))) == alone
+    for few in (1, 2):
+        assert run_claims(board_of(complete, evaluation(replace(KNOBS[1], models=few)))) == alone
     assert run_claims(board_of(broken)) == []
 
+
+
+def test_an_interval_of_a_claim_ends_where_no_difference_can_be() -> None:
+    """S10: with three models that differ much, t intervals reach beyond the largest difference, 1 / (1 - chance)."""
+    wild = [replace(KNOBS[n], models=3, wobble=9.0) for n in (0, 1)]
+    found = run_claims(board_of(*map(evaluation, wild)))
+    [pair] = (claim for claim in found if claim.kind == "submissions")
+    assert pair.margin > pair.largest == pytest.approx(10 / 9)
+    [text] = claim_frame([pair], {pair.path: "a"}, 0.05)["interval"]
+    assert text.endswith("to +1.1111")

@@ -18,6 +18,7 @@ from leaderboard.board.standings import (
     selection_scores,
 )
 from leaderboard.reading.outcomes import read_outcomes
+from leaderboard.text.comparison_words import difference_lines, verdict
 from tests.leaderboard.records import SIGNER, SPARSITIES, TASK, Knobs, add_outcomes, evaluation, shelve
 
 
@@ -100,3 +101,42 @@ def test_a_gap_that_could_be_nothing_gets_no_advice_and_one_that_is_lost_among_m
     assert lost.advice.models is not None
     assert lost.advice.models > 6
     assert verdict(0.2, 40).holds
+
+
+def test_two_models_are_too_few_to_compare_and_it_says_so() -> None:
+    """S10: with two models of each a t test of one degree of freedom was shown as a result."""
+    board = _board(evaluation(Knobs("a", models=2)), evaluation(Knobs("b", 0.7, models=2)))
+    first, second = board.entries.values()
+    found = compare(board, first, second, (None, None))
+    assert (found.p, found.holds, found.advice) == (None, False, None)
+    said = verdict(first, second, found)
+    assert said is not None
+    assert said.sentence == "a and b are not separated."
+    assert said.interval == "too few models for an interval"
+    assert said.notes == ("Fewer than 3 models of a submission are too few to say anything about a difference.",)
+    for line in difference_lines(found, TASK, first.schedules):
+        assert all(value == low == high for _, value, low, high in line.points)
+
+
+def test_models_that_do_not_vary_separate_nobody() -> None:
+    """No variance, no test: a difference without any spread had p 0, or none at all, and "held"."""
+    board = _board(evaluation(Knobs("a", wobble=0)), evaluation(Knobs("b", 0.7, wobble=0)))
+    first, second = board.entries.values()
+    found = compare(board, first, second, (None, None))
+    said = verdict(first, second, found)
+    assert not found.holds
+    assert said is not None
+    assert said.sentence == "a and b are not separated."
+
+
+def test_differences_stay_within_what_is_possible() -> None:
+    """S10: accuracies differ by at most 1, scores by at most 1 / (1 - chance)."""
+    board = _board(evaluation(Knobs("a", models=3, wobble=9.0)), evaluation(Knobs("b", models=3, wobble=9.0)))
+    first, second = board.entries.values()
+    found = compare(board, first, second, (None, None))
+    assert found.score is not None
+    assert found.score.high == pytest.approx(10 / 9)
+    ends = [bound for cell in found.cells.values() for bound in (cell.low, cell.high) if bound != cell.value]
+    assert ends
+    assert all(-1 <= end <= 1 for end in ends)
+    assert {-1.0, 1.0} & set(ends)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.scoring.statistics.models_and_images import population_of
+from leaderboard.board.board import assemble, condense
 from leaderboard.board.inference.evidence import evidence_of, planned_pairs
+from leaderboard.board.standings import summary_scores
+from tests.leaderboard.records import SIGNER, TASK, Knobs, evaluation
 
 RNG = np.random.default_rng(0)
 AREAS = {
@@ -38,3 +44,28 @@ def test_an_incomplete_grid_and_a_single_model_have_no_evidence() -> None:
     assert evidence_of(AREAS, ["a"], ("early", "one-shot"), {}) is None
     alone = {"a": {name: area_KN[:1] for name, area_KN in AREAS["a"].items()}}
     assert evidence_of(alone, ["a"], SCHEDULES, {}) is None
+
+
+def test_two_models_are_too_few_for_evidence() -> None:
+    two = {"a": {name: area_KN[:2] for name, area_KN in AREAS["a"].items()}}
+    assert evidence_of(two, ["a"], SCHEDULES, {}) is None
+    assert evidence_of(AREAS, ["a"], SCHEDULES, {}) is not None
+
+
+def test_a_row_of_a_board_shows_the_interval_that_its_tests_use() -> None:
+    """A record's own interval, a bootstrap, covers .93 at ten models and 10,000 images; tests use another one."""
+    record = evaluation(Knobs("a"))
+    rng = np.random.default_rng(0)
+    area_KN = 0.02 * rng.normal(size=(6, 1)) + 0.3 * rng.normal(size=(6, 50))
+    area_KN += (record.summary[ROBUSTNESS_SCORE].value or 0.0) - area_KN.mean()
+    evidence = evidence_of({TASK: {"early": area_KN}}, [TASK], ["early"], {})
+    assert evidence is not None
+    with_areas, without = condense("a", record, SIGNER), condense("b", record, SIGNER)
+    board = assemble([replace(with_areas, evidence=evidence), without])
+    found = summary_scores(board, ["a", "b"])[ROBUSTNESS_SCORE]
+    low, high = population_of([area_KN.astype(np.float64)]).estimate.interval(0.95)
+    assert found["a"] is not None
+    assert found["b"] is not None
+    assert (found["a"].low, found["a"].high) == pytest.approx((low, min(high, 1.0)), rel=1e-6)
+    said = record.summary[ROBUSTNESS_SCORE]
+    assert (found["b"].low, found["b"].high) == (said.low, said.high)

@@ -129,3 +129,18 @@ def test_nobody_is_ahead_where_both_are_exactly_zero() -> None:
     """The second was named as ahead."""
     frame = reading_frame(("a", {"score": 0.0, "kNN": 0.2}), ("b", {"score": 0.0, "kNN": 0.1}))
     assert dict(zip(frame["reading"], frame["ahead"], strict=True)) == {"score": "neither", "kNN": "a"}
+
+
+def test_a_penalty_that_turns_an_order_round_is_named() -> None:
+    """S9: at a tenth of the penalty the one leads, at ten times the other one."""
+
+    def measured(name: str, dense: float, at_small: float) -> EvaluationRecord:
+        record = _measured(name, dense, dense, 128)
+        return record.model_copy(
+            update={"summary": {**record.summary, "penalty/score:0.0001": Estimate(value=at_small)}}
+        )  # fmt: skip
+
+    board = _board(measured("encoder", 0.95, 0.5), measured("decoder", 0.9, 0.8))
+    (found,) = neighbouring_orders(board, list(board.entries.values()))
+    assert found.against == ("penalty 0.0001",)
+    assert found.sentence == "encoder > decoder in 12 of 13 readings; not: penalty 0.0001"

@@ -29,6 +29,7 @@ from leaderboard.board.standings import (
     rows,
     selection_scores,
     summary_scores,
+    tables_elsewhere,
 )
 from tests.leaderboard.records import COLUMNS, SIGNER, SPARSITIES, TASK, Knobs, evaluation
 
@@ -223,3 +224,30 @@ def test_a_number_that_could_not_be_measured_is_none_and_not_a_share_of_nan_perc
     assert np.isfinite(found)
     unmeasured = replace(board, numbers=board.numbers.assign(value=np.nan))
     assert cell_value(unmeasured, board.entries[path], key, "pie/excess") is None
+
+
+def _separated(board: Board, track: str) -> int:
+    """Count who is separated from anybody in a table of one track, or in the tables of both."""
+    arena = _only_arena(board)
+    groups = competitors(board, arena, track)
+    scores = summary_scores(board, [entries[0].path for entries in groups.values()])
+    ranked = rows(groups, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
+                  tables_elsewhere=tables_elsewhere(board, arena, track))  # fmt: skip
+    of_labels = [row.standing for row in ranked if row.entry.supervision == "labels"]
+    return sum(standing.best == standing.worst for standing in of_labels)
+
+
+def test_the_places_of_both_tracks_share_one_error_whichever_is_looked_at() -> None:
+    """Each table had the whole error for itself, so that a board with two tables erred twice as often as it said."""
+    gap = next(
+        gap for gap in np.linspace(0.0, 0.05, 200).tolist()
+        if _separated(_board(*_pair_with_labels(gap)), "each")
+    )  # fmt: skip
+    crowd = [evaluation(Knobs(f"other {n}", models=6)) for n in range(3)]
+    alone, crowded = _board(*_pair_with_labels(gap)), _board(*_pair_with_labels(gap), *crowd)
+    assert _separated(alone, "each") == _separated(alone, "labels") == 2
+    assert _separated(crowded, "each") == _separated(crowded, "labels") == 0
+
+
+def _pair_with_labels(gap: float) -> list[EvaluationRecord]:
+    return [evaluation(Knobs(name, dense, supervision="labels")) for name, dense in (("a", 0.9), ("b", 0.9 + gap))]
