@@ -239,7 +239,8 @@ def recomputation_table(found: Sequence[Recomputation]) -> Group:
     lines += [Text(masked(line)) for line in _told(found)]
     return Group(table, *lines, Text(
         "From outcomes: computed again from the parquet beside the record, compared at 1e-6 (looser where a number "
-        "multiplies rounding). Averaged again: means of what single runs say, which stays the signer's word for each run. Signer's word: nothing here says whether it "
+        "multiplies rounding). Averaged again: means of what single runs say, which stays the "
+        "signer's word for each run. Signer's word: nothing here says whether it "
         "is right; so are the labels, the cost, the references and which weights were read."
     ))  # fmt: skip
 

@@ -155,7 +155,7 @@ _MEANS: Mapping[str, Callable[[NDArray[np.float64]], dict[str, float]]] = {
 DETERMINED_BY: Mapping[str, tuple[str, ...]] = {
     KNN_PREDICTION: ("knn/accuracy",),
     PROBE_CONFIDENCE: ("calibration/error", "calibration/overconfidence"),
-    Q_SCORE_2022: ("q_score_2022/mean", "q_score_2022/auroc"),
+    Q_SCORE_2022: ("q_score_2022/mean", "q_score_2022/auroc", "q_score_2022/undefined"),
     Q_SCORE_2024: ("q_score_2024/mean", "q_score_2024/auroc"),
     DEPTH_TO_PREDICTION: ("depth/pred_mean",),
     DEPTH_TO_LABEL: ("depth/true_mean",),

@@ -161,7 +161,8 @@ def write_report(snapshot: BoardSnapshot, page: Path) -> Iterator[Path]:
 
 INTRODUCTION = """# The founding study's claims, on every board
 
-Written by `make report` from the records in [`results/`](../results), in under a minute; a test holds the page to them.
+Written by `make report` from the records in [`results/`](../results); a test holds the page to them. What it takes is in
+[performance](performance.md): seconds.
 
 """
 
