@@ -161,8 +161,8 @@ def write_report(snapshot: BoardSnapshot, page: Path) -> Iterator[Path]:
 
 INTRODUCTION = """# The founding study's claims, on every board
 
-Written by `make report` from the records in [`results/`](../results); a test holds the page to them. What it takes is in
-[performance](performance.md): seconds.
+Written by `make report` from the records in [`results/`](../results), in seconds (`docs/performance.md`); a test holds
+the page to them.
 
 """
 

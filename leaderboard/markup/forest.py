@@ -34,8 +34,8 @@ def forest(spans: Sequence[Span], margin: float, label: str) -> Markup:
         return f"{_LEFT + (WIDTH - _LEFT - _RIGHT) * fraction(value, (low, high)):.1f}"
 
     bottom = height - _BOTTOM
-    add(svg, "rect", x=x(-margin), y=str(_TOP), width=f"{float(x(margin)) - float(x(-margin)):.1f}",
-        height=str(bottom - _TOP), fill=NEUTRAL, fill_opacity="0.2")  # fmt: skip
+    corners = f"{x(-margin)},{_TOP} {x(margin)},{_TOP} {x(margin)},{bottom} {x(-margin)},{bottom}"
+    add(svg, "polygon", points=corners, fill=NEUTRAL, fill_opacity="0.2")
     for tick in ticks(low, high, about=5):
         add(svg, "line", x1=x(tick), x2=x(tick), y1=str(_TOP), y2=str(bottom), class_="grid")
         add(svg, "text", f"{tick:g}", x=x(tick), y=str(height - 8), text_anchor="middle", class_="tick")

@@ -25,11 +25,11 @@ def test_every_effect_is_drawn_in_the_row_of_its_name() -> None:
 
 def test_what_is_too_small_to_matter_is_shaded_around_zero_and_nothing_leaves_the_drawing() -> None:
     drawn = str(forest(SPANS, 0.01, "Effects"))
-    shade = re.search(r'<rect x="([\d.]+)" y="8" width="([\d.]+)"', drawn)
+    shade = re.search(r'<polygon points="([\d.]+),8 ([\d.]+),8 ', drawn)
     assert shade is not None
-    left, width = map(float, shade.groups())
+    left, right = map(float, shade.groups())
     ends = [tuple(map(float, each)) for each in re.findall(r'<line x1="([\d.]+)" x2="([\d.]+)" y1', drawn)]
-    zero = left + width / 2
+    zero = (left + right) / 2
     assert any(abs(first - zero) < 0.2 and first == second for first, second in ends)
     assert all(100 < place < 400 for pair in ends for place in pair)
     heights = [float(each) for each in re.findall(r'y="([\d.]+)"', drawn)]
