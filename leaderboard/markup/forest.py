@@ -9,12 +9,15 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from leaderboard.board.wording import one_line
 from leaderboard.figures.charts import Span
 from leaderboard.figures.palette import NEUTRAL
 from leaderboard.markup.svg import MARKS, add, as_markup, fraction, svg_root, ticks
 
 WIDTH = 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 112, 14, 8, 24
+_MAX_NAME = 16
+"""Letters of a name that have room beside a row; its marks say all of it."""
 _STEP, _GAP = 9, 9
 """Distance of two effects of one row, and what stands between rows."""
 
@@ -44,7 +47,8 @@ def forest(spans: Sequence[Span], margin: float, label: str) -> Markup:
     for row in dict.fromkeys(span.row for span in spans):
         mine = [span for span in spans if span.row == row]
         middle = y + (_GAP + _STEP * len(mine)) / 2
-        add(svg, "text", row, x=str(_LEFT - 8), y=f"{middle + 4:.1f}", text_anchor="end", class_="level")
+        add(svg, "text", one_line(row, _MAX_NAME), x=str(_LEFT - 8), y=f"{middle + 4:.1f}", text_anchor="end",
+            class_="level")  # fmt: skip
         y += _GAP / 2
         for span in mine:
             y += _STEP / 2

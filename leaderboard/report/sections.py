@@ -121,7 +121,7 @@ def claim_c(board: Board, found: Findings, looks: Looks) -> Iterator[Block]:
                  "Sensitivity: the same one is ahead in"), rows)  # fmt: skip
     pairs = list(dict.fromkeys(each.test.schedules for each in found.of_claim("c")))
     spans = [
-        Span(one_line(each.test.method, 18), each.test.schedules, COLOURS[3 + place], MARKERS[place % len(MARKERS)],
+        Span(one_line(each.test.method, 60), each.test.schedules, COLOURS[3 + place], MARKERS[place % len(MARKERS)],
              each.test.effect.value, *each.test.effect.interval(0.95))
         for each in found.of_claim("c") for place in [pairs.index(each.test.schedules) % (len(COLOURS) - 3)]
     ]  # fmt: skip

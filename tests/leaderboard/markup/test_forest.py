@@ -23,6 +23,13 @@ def test_every_effect_is_drawn_in_the_row_of_its_name() -> None:
     assert "<b>" not in drawn
 
 
+def test_long_names_that_begin_alike_have_rows_of_their_own() -> None:
+    names = [f"a_method_with_a_long_name_{place}" for place in range(2)]
+    drawn = str(forest([Span(name, "early - late", "#111111", "circle", 0.0, -0.1, 0.1) for name in names], 0.01, "E"))
+    assert len(re.findall(r'text-anchor="end" class="level">a_method', drawn)) == 2
+    assert all(f"{name}, early" in drawn for name in names)
+
+
 def test_what_is_too_small_to_matter_is_shaded_around_zero_and_nothing_leaves_the_drawing() -> None:
     drawn = str(forest(SPANS, 0.01, "Effects"))
     shade = re.search(r'<polygon points="([\d.]+),8 ([\d.]+),8 ', drawn)
