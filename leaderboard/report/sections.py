@@ -27,7 +27,7 @@ from leaderboard.report.sensitivity import (
     pair_panel,
     panel,
 )
-from leaderboard.report.verdicts import Judged
+from leaderboard.report.verdicts import Judged, by_method
 
 Looks = Mapping[str, Look]
 
@@ -119,6 +119,9 @@ def claim_c(board: Board, found: Findings, looks: Looks) -> Iterator[Block]:
                      Text(_of_learned(judged, found), test.records), Text(other, test.records)])  # fmt: skip
     yield table(("Method", "Schedules", "First - second", "p (Holm)", "", "Share of what training added",
                  "Sensitivity: the same one is ahead in"), rows)  # fmt: skip
+    verdicts = found.verdicts("c")
+    if (named := by_method(verdicts, len(verdicts))) != found.said("c"):
+        yield said(f"By method: {named}.")
     pairs = list(dict.fromkeys(each.test.schedules for each in found.of_claim("c")))
     spans = [
         Span(one_line(each.test.method, 60), each.test.schedules, COLOURS[3 + place], MARKERS[place % len(MARKERS)],

@@ -128,8 +128,8 @@ MAX_NAMED = 6
 """A verdict names up to this many methods, and counts more of them."""
 
 
-def by_method(verdicts: Mapping[str, Verdict]) -> str:
-    """Write the verdicts of single methods, so that none speaks for another.
+def by_method(verdicts: Mapping[str, Verdict], most: int = MAX_NAMED) -> str:
+    """Write the verdicts of single methods, so that none speaks for another; more than `most` alike are counted.
 
     >>> by_method({"supcon": "seen", "simclr": "undecided"})
     'seen for supcon; undecided for simclr'
@@ -141,5 +141,5 @@ def by_method(verdicts: Mapping[str, Verdict]) -> str:
         mine = [name for name, found in verdicts.items() if found == verdict]
         if mine:
             share = f"{len(mine)} of {len(verdicts)}" if len(mine) < len(verdicts) else f"all {len(mine)}"
-            said.append(f"{verdict} for {f'{share} methods' if len(mine) > MAX_NAMED else ', '.join(mine)}")
+            said.append(f"{verdict} for {f'{share} methods' if len(mine) > most else ', '.join(mine)}")
     return "; ".join(said) or "not tested"

@@ -70,6 +70,7 @@ def test_a_verdict_names_its_methods_and_none_speaks_for_another() -> None:
     many: dict[str, Verdict] = {f"m{place}": "undecided" for place in range(9)}
     assert by_method(many) == "undecided for all 9 methods"
     assert by_method({"a": "not seen", **many}) == "not seen for a; undecided for 9 of 10 methods"
+    assert by_method(many, len(many)) == f"undecided for {', '.join(many)}"
     assert by_method({}) == "not tested"
 
 
