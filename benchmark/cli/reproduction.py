@@ -6,9 +6,10 @@ trained comes from the record: its specification, and its hyperparameters in pla
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group
 from rich.table import Table
@@ -19,6 +20,8 @@ from benchmark.cli.session import Session
 from benchmark.datasets.image_folder import BY_CONTENT
 from benchmark.evaluation.preparation import Prepared
 from benchmark.executors.base import ExecutorChoice
+from benchmark.plan import KEY_VERSION
+from benchmark.printable import counted
 from benchmark.recording.agreement import Agreement, compare
 from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
@@ -51,6 +54,7 @@ def reproduce(
         _demand_same_pictures(spec, prepared.spec)
         _demand_same_data(record, prepared)
         _demand_same_code(record, prepared.admitted.code_digest)
+        Console().print(bits_here(record, prepared.environment), markup=False, highlight=False, soft_wrap=True)
         with make_reporter(Console()) as reporter:
             repeated, _ = session.run(prepared, reporter, train=True)
     agreement = compare(record, repeated, partial(is_comparable, is_bound=True, made_under=record.definitions))
@@ -69,13 +73,33 @@ def needs(record: EvaluationRecord, spec: BenchmarkSpec) -> Iterator[str]:
         yield f"  data      {dataset.name}{place}{said}"
     yield f"  device    {_device(record)}"
     cost, minutes = record.cost, (record.cost.train_s + record.cost.scoring_s) / 60
-    time = f"{minutes / 60:.1f} hours" if minutes >= 60 else f"{max(minutes, 1):.0f} minutes"
+    time = f"{minutes / 60:.1f} hours" if minutes >= 60 else counted(max(round(minutes), 1), "minute")
     yield f"  time      about {time} on that device: {cost.num_updates:,} updates, and scoring"
     settings = ", ".join(f"{name} {value}" for name, value in sorted(record.submission.hyperparameters.items()))
     yield f"  settings  {settings or 'none'} (of the record, whatever the manifest says today)"
+    yield f"  bits      {_bits(record)}; without equal bits, numbers must lie within its intervals"
+
+
+def _bits(record: EvaluationRecord) -> str:
+    """Say whether equal bits can be promised at all, as far as the version of the training code decides."""
     version = (record.definitions or {}).get("keys")
-    said = f"version {version}" if version else "of a version that the record does not state"
-    yield f"  bits      the same where the environment and the training code, {said}, are; else within its intervals"
+    if version == str(KEY_VERSION):
+        return f"promised where the environment is that of the record; the training code is, version {version}"
+    made = f"version {version} of the training code made it" if version else "it does not say by which training code"
+    return f"not promised: {made}, and here is version {KEY_VERSION}"
+
+
+def bits_here(record: EvaluationRecord, environment: Mapping[str, Any]) -> str:
+    """Say, before anything is trained, whether this machine promises equal bits, and what differs if it does not."""
+    version = (record.definitions or {}).get("keys", "not stated")
+    named = {name: (record.environment.get(name), environment.get(name)) for name in
+             sorted(record.environment.keys() | environment.keys())}  # fmt: skip
+    differs = [f"{name} (recorded {there}, here {here})" for name, (there, here) in named.items() if there != here]
+    if version != str(KEY_VERSION):
+        differs.append(f"version of the training code (recorded {version}, here {KEY_VERSION})")
+    if not differs:
+        return "  here      the environment and the training code of the record: every bit is promised to be the same"
+    return f"  here      other last digits are expected, within its intervals: {'; '.join(differs)}"
 
 
 def _device(record: EvaluationRecord) -> str:

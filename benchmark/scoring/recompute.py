@@ -38,6 +38,8 @@ from benchmark.scoring.metric_names import (
     PROBE_ACCURACY,
     PROBE_CONFIDENCE,
     PROBE_PREDICTION,
+    Q_SCORE_2022,
+    Q_SCORE_2024,
 )
 from benchmark.scoring.metrics import calibration, q_score
 from benchmark.scoring.scoring_job import ScoredCell, TaskToScore
@@ -148,6 +150,18 @@ _MEANS: Mapping[str, Callable[[NDArray[np.float64]], dict[str, float]]] = {
     CORRUPTION_CORRECT: lambda share_N: {"corruption/mean_error": 100 * (1 - float(share_N.mean()))},
 }
 """By column of the outcomes, the means over test examples that runs report."""
+
+
+DETERMINED_BY: Mapping[str, tuple[str, ...]] = {
+    KNN_PREDICTION: ("knn/accuracy",),
+    PROBE_CONFIDENCE: ("calibration/error", "calibration/overconfidence"),
+    Q_SCORE_2022: ("q_score_2022/mean", "q_score_2022/auroc", "q_score_2022/undefined"),
+    Q_SCORE_2024: ("q_score_2024/mean", "q_score_2024/auroc"),
+    DEPTH_TO_PREDICTION: ("depth/pred_mean",),
+    DEPTH_TO_LABEL: ("depth/true_mean",),
+    CORRUPTION_CORRECT: ("corruption/mean_error",),
+}
+"""By column that outcomes can lack, the numbers of a run that it determines."""
 
 
 def _view_of_labels(labels_N: Labels) -> ModelView:

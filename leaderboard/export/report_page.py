@@ -1,6 +1,7 @@
 """Writes the report to `docs/report.md` with its figures beside it (`make report`), and as a page of an exported site.
 
-It owns how blocks become Markdown and HTML, and which records are read for them. It writes no sentence of its own.
+It owns how blocks become Markdown and HTML, and which records are read for them. It writes no sentence of its own, and
+`report_figures.py` draws.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup, escape
@@ -18,36 +18,19 @@ from benchmark.recording.archive import read_record
 from benchmark.recording.trust import load_trust
 from leaderboard.board.board import Entry
 from leaderboard.board.standings import arenas, competitors
-from leaderboard.export.site_paths import slug
-from leaderboard.figures.charts import limits
-from leaderboard.figures.palette import Look, looks
-from leaderboard.markup.svg import curve_panel, mark
+from leaderboard.export.report_figures import Drawn, figure_part, figures, standalone
+from leaderboard.figures.palette import looks
 from leaderboard.reading.board_loader import BoardSnapshot, read_board
 from leaderboard.reading.outcomes import read_outcomes
 from leaderboard.reading.record_store import SHIPPED
-from leaderboard.report.blocks import BOARD_LEVEL, Block, Figure, Heading, Table, Text
+from leaderboard.report.blocks import Block, Figure, Heading, Intervals, Table, Text
 from leaderboard.report.findings import Findings, Method, find
 from leaderboard.report.words import report
-from leaderboard.text.downloads import curves_csv
 
 LEVEL = 0.05
 """Error that all tests of a board make together."""
 
-FIGURES = "figures/report"
-"""Where an exported site has the figures of its report."""
-_STYLE = (
-    "svg{font:12px system-ui,sans-serif;background:#fff}text{fill:#3a434c}.grid{stroke:#d4dae0}.level{font-size:11px}"
-)
 _TIERS = {"full": 0, "qualification": 1, "smoke": 2}
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure: its file's name, what it shows, and the drawing."""
-
-    name: str
-    figure: Figure
-    svg: Markup
 
 
 def report_blocks(snapshot: BoardSnapshot) -> list[Block]:
@@ -79,19 +62,6 @@ def _method(entry: Entry) -> Method | None:
     return Method(entry, outcomes, floor, record.spec, num_train)
 
 
-def figures(blocks: Sequence[Block]) -> dict[int, Drawn]:
-    """Draw the figures of a report, by the place of their block; names are unique."""
-    drawn: dict[int, Drawn] = {}
-    place = ""
-    for index, block in enumerate(blocks):
-        if isinstance(block, Heading) and block.level == BOARD_LEVEL:
-            place = slug(block.text.partition(" ")[0])
-        if isinstance(block, Figure) and block.lines:
-            svg = curve_panel(block.lines, block.levels, limits(block.lines, block.levels), block.title)
-            drawn[index] = Drawn(f"{place}-{slug(block.name)}".replace(".", "-"), block, svg)
-    return drawn
-
-
 def markdown(blocks: Sequence[Block], drawn: Mapping[int, Drawn], link: Callable[[str], str], folder: str) -> str:
     """Return a report as Markdown.
 
@@ -117,8 +87,8 @@ def _markdown_of(block: Block, drawn: Drawn | None, link: Callable[[str], str], 
     if isinstance(block, Table):
         rows = [block.headings, ["---"] * len(block.headings), *([text(cell) for cell in row] for row in block.rows)]
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    if isinstance(block, Figure):
-        names = ", ".join(dict.fromkeys(line.name for line in block.lines))
+    if isinstance(block, Figure | Intervals):
+        names = ", ".join(drawn.looks) if drawn else ""
         return f"![{block.title}: {names}]({folder}/{drawn.name}.svg)\n\n*{block.title}*" if drawn else ""
     return "".join(text(part) for part in block.parts)
 
@@ -158,47 +128,9 @@ def _html_of(block: Block, drawn: Drawn | None, link: Callable[[str], str]) -> M
             '<div class="scroll" role="region" aria-label="Numbers" tabindex="0"><table><thead><tr>{}</tr></thead>'
             "<tbody>{}</tbody></table></div>"
         ).format(head, rows)
-    if isinstance(block, Figure):
-        return _figure(drawn) if drawn else Markup("")
+    if isinstance(block, Figure | Intervals):
+        return figure_part(drawn) if drawn else Markup("")
     return Markup("<p>{}</p>").format(Markup("").join(text(part) for part in block.parts))
-
-
-def _figure(drawn: Drawn) -> Markup:
-    seen = {line.name: Look(line.colour, line.marker) for line in drawn.figure.lines}
-    items = (Markup("<li>{}<span>{}</span></li>").format(mark(look), name) for name, look in seen.items())
-    return Markup(
-        '<ul class="legend">{}</ul><div class="panels"><figure><figcaption>{}</figcaption>{}</figure></div>'
-        '<p class="note files-line">As files: <a href="{}.svg" download>figure (SVG)</a>, '
-        '<a href="{}.csv" download>data (CSV)</a>.</p>'
-    ).format(Markup("").join(items), drawn.figure.title, drawn.svg, *[f"{FIGURES}/{drawn.name}"] * 2)
-
-
-def page_files(drawn: Mapping[int, Drawn]) -> Iterator[tuple[str, str]]:
-    """Yield place and text of every file that the page of a site links to: figures and their points."""
-    for each in drawn.values():
-        yield f"{FIGURES}/{each.name}.svg", standalone(each)
-        yield f"{FIGURES}/{each.name}.csv", curves_csv({each.figure.title: each.figure.lines})
-
-
-_PER_ROW = 3
-"""Names in a row of a legend, so that those of usual length do not touch."""
-
-
-def standalone(drawn: Drawn) -> str:
-    """Return a figure as a file of its own: with its style, its title and a legend below."""
-    inner = str(drawn.svg).partition(">")[2].removesuffix("</svg>")
-    lines = {line.name: line.colour for line in drawn.figure.lines}
-    places = [(14 + 133 * (each % _PER_ROW), 284 + 18 * (each // _PER_ROW)) for each in range(len(lines))]
-    legend = "".join(
-        f'<circle cx="{x}" cy="{y}" r="5" fill="{escape(colour)}"/><text x="{x + 10}" y="{y + 4}">{escape(name)}</text>'
-        for (x, y), (name, colour) in zip(places, lines.items(), strict=True)
-    )
-    height = max((y for _, y in places), default=284) + 16
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 410 {height}" width="560" role="img" '
-        f'aria-label="{escape(drawn.figure.title)}"><style>{_STYLE}</style>'
-        f'<rect width="410" height="{height}" fill="#fff"/>{inner}{legend}</svg>\n'
-    )
 
 
 def write_report(snapshot: BoardSnapshot, page: Path) -> Iterator[Path]:
@@ -229,7 +161,8 @@ def write_report(snapshot: BoardSnapshot, page: Path) -> Iterator[Path]:
 
 INTRODUCTION = """# The founding study's claims, on every board
 
-Written by `make report` from the records in [`results/`](../results), in under a minute; a test holds the page to them.
+Written by `make report` from the records in [`results/`](../results), in seconds (`docs/performance.md`); a test holds
+the page to them.
 
 """
 

@@ -25,7 +25,8 @@ from leaderboard.export.page_figures import Curves
 from leaderboard.export.page_renderer import PageRenderer
 from leaderboard.export.published_board import read_published_board
 from leaderboard.export.record_copies import Copied, copy_record, keys_document
-from leaderboard.export.report_page import figures, page_files, page_parts, report_blocks
+from leaderboard.export.report_figures import figures, page_files
+from leaderboard.export.report_page import page_parts, report_blocks
 from leaderboard.export.site_folder import check_replaceable, replaced_site
 from leaderboard.export.site_paths import INDEX, KEYS, METHODS, RANKING, REPORT, EntryPaths, entry_paths, stems
 from leaderboard.export.submission_page import submission_view

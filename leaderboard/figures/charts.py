@@ -56,6 +56,19 @@ class Level:
     value: float
 
 
+@dataclass(frozen=True)
+class Span:
+    """One effect with its interval: the row that it is in, and what it is; drawn by `leaderboard.markup.forest`."""
+
+    row: str
+    name: str
+    colour: str
+    marker: str
+    value: float
+    low: float
+    high: float
+
+
 def interval_plot(bars: Sequence[Bar], looks: Mapping[str, Look], title: str) -> alt.LayerChart | alt.FacetChart:
     """Draw values with their intervals, in the given order, at most `MAX_BARS` of them; unranked ones hollow."""
     bars = bars[:MAX_BARS]

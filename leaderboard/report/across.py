@@ -1,19 +1,21 @@
-"""What the boards say together: where they disagree, what SimCLR adds, and what moves with a definition. Pure.
+"""What the boards say together: where they disagree, and how claim a goes with sparsity on each of them. Pure.
 
-It owns these sentences and tables; the single claims are in `words.py`.
+It owns these sentences, the table and the figures of the trend; the single claims are in `sections.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from benchmark.scoring.statistics.models_and_images import TwoWayMean
-from leaderboard.board.board import Board
 from leaderboard.board.wording import one_line, percent
-from leaderboard.report.blocks import Block, Heading, Text, said, table
+from leaderboard.figures.charts import Level, Line
+from leaderboard.figures.palette import COLOURS, MARKERS
+from leaderboard.report.blocks import Block, Figure, Heading, Text, said, table
 from leaderboard.report.findings import CLAIMS, CONTRASTIVE, REFERENCE, Findings
-from leaderboard.report.numbers import decimal, effect, mean_cell, number
+from leaderboard.report.numbers import number, said_of
 
 
 def disagreement(findings: Sequence[Findings]) -> Iterator[Block]:
@@ -23,8 +25,7 @@ def disagreement(findings: Sequence[Findings]) -> Iterator[Block]:
     if not split:
         yield said("No board contradicts another one.")
     for claim in split:
-        by_board = ", ".join(f"{each.label} {each.verdict(claim)}" for each in findings)
-        yield said(f"({claim}) {by_board}.")
+        yield said(f"({claim}) " + ". ".join(f"{each.label}: {each.said(claim)}" for each in findings) + ".")
     if split:
         yield said("Boards differ in network, resolution, budget and highest sparsity at once (the second table "
                    "above), so that none of these is the cause by itself.")  # fmt: skip
@@ -35,7 +36,33 @@ def disagreement(findings: Sequence[Findings]) -> Iterator[Block]:
     if rows:
         yield said("The trend with sparsity: knowledge that cross-entropy keeps minus that of the contrastive one, "
                    "mean of schedules. The intervals take both as unrelated, which makes them too wide.")  # fmt: skip
+        yield from _trend(findings)
         yield table(("Board", "Method", "Sparsity", "Cross-entropy keeps more by"), rows)
+
+
+def _trend(findings: Sequence[Findings]) -> Iterator[Figure]:
+    """Draw the trend of every contrastive method that several boards have, a line per board."""
+    names = {name: None for each in findings for name, *_ in _gaps(each)}
+    for name in names:
+        lines: list[Line] = []
+        for place, each in enumerate(findings):
+            gaps = [(s, gap.value, gap.interval(0.95)) for other, s, gap, _ in _gaps(each) if other == name]
+            points = [(s, value, bounds.low, bounds.high) for s, value, bounds in gaps]
+            if points:
+                look = place % len(COLOURS), place % len(MARKERS)
+                lines.append(Line(_facts(each), COLOURS[look[0]], MARKERS[look[1]], points))
+        if len(lines) > 1:
+            title = f"{one_line(name, 60)}: by how much more cross-entropy keeps, against sparsity, on every board"
+            yield Figure(f"trend-{name}", title, tuple(lines), (Level("", 0.0),))
+
+
+def _facts(found: Findings) -> str:
+    """Name a board with what differs between boards: network, resolution and budget."""
+    tasks: list[Mapping[str, Any]] = list(found.methods[0].spec.get("tasks", ()))
+    pixels, epochs = said_of(tasks, "dataset", "size"), said_of(tasks, "training", "epochs")
+    size = f"{pixels} px, " if pixels.strip("-, ") else ""
+    network, name = said_of(tasks, "encoder", "name"), found.label.partition(" ")[0]
+    return f"{name}: {network}, {size}{found.num_train:,} images, {epochs} epochs"
 
 
 def _gaps(found: Findings) -> Iterator[tuple[str, float, TwoWayMean, tuple[str, ...]]]:
@@ -46,54 +73,3 @@ def _gaps(found: Findings) -> Iterator[tuple[str, float, TwoWayMean, tuple[str, 
             error, freedom = math.hypot(kept.error, baseline.error), min(kept.freedom, baseline.freedom)
             gap = TwoWayMean(baseline.value - kept.value, error, freedom)
             yield name, sparsity, gap, (paths[REFERENCE], paths[name])
-
-
-def simclr(findings: Sequence[Findings]) -> Iterator[Block]:
-    """Set the tests of SupCon and SimCLR side by side."""
-    yield Heading(2, "What SimCLR adds that SupCon cannot say")
-    yield said("SupCon contrasts views and sees labels; SimCLR contrasts views and sees none. Where SupCon loses more "
-               "than cross-entropy and SimCLR does not, contrast alone is not the cause. Where both lose more, labels "
-               "are not the cause.")  # fmt: skip
-    for each in findings:
-        tests = {judged.test.method: judged for judged in each.of_claim("a")}
-        parts: list[str | Text] = [f"{each.label}, cross-entropy keeps more than "]
-        for name in ("supcon", "simclr"):
-            judged = tests.get(name)
-            parts += [f"{name} by ", effect(judged)[0], f" ({judged.verdict})"] if judged else [f"{name}: not measured"]
-            parts.append("; than " if name == "supcon" else ".")
-        yield said(*parts)
-
-
-DEFINITIONS = {
-    "pie/published": "PIE, published", "pie/matched": "PIE, matched", "pie/excess": "PIE, excess",
-    "depth/pred_shift": "Depth shift, own prediction", "depth/true_shift": "Depth shift, true label",
-}  # fmt: skip
-"""Numbers that are defined in several ways, with their headings."""
-
-
-def definitions(board: Board, findings: Sequence[Findings]) -> Iterator[Block]:
-    """Say which findings move with a definition, as far as records hold several."""
-    yield Heading(2, "What moves with a definition")
-    used = {str(each.get("allocation", "global")) for found in findings for each in found.methods[0].spec["schedules"]}
-    if len(used) == 1:
-        yield said(f"Global or layerwise pruning: every schedule of every board here is {used.pop()}; the other one "
-                   "is not measured.")  # fmt: skip
-    yield said("Matched or plain PIE, and whose depth: the PIE rate as published, matched by seed, and in excess of "
-               "what two dense halves disagree on; the shift of prediction depth to the model's own final prediction, "
-               "and to the true label. Means of schedules at the highest sparsity.")  # fmt: skip
-    rows: list[list[str | Text]] = []
-    for found in findings:
-        for method in found.methods:
-            values = [mean_cell(board, method.entry, found.sparsity, name) for name in DEFINITIONS]
-            own = (method.entry.path,)
-            rows.append([found.label, one_line(method.entry.name, 60), *(Text(decimal(each), own) for each in values)])
-    yield table(("Board", "Method", *DEFINITIONS.values()), rows)
-    for found in findings:
-        orders = "; ".join(f"{title}: {_order(board, found, name)}" for name, title in DEFINITIONS.items())
-        yield said(f"{found.label}, least to most: {orders}.")
-
-
-def _order(board: Board, found: Findings, name: str) -> str:
-    values = {each.entry.name: mean_cell(board, each.entry, found.sparsity, name) for each in found.methods}
-    known = [each for each in values if not math.isnan(values[each])]
-    return " < ".join(sorted(known, key=lambda each: values[each])) or "not measured"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leaderboard.figures.charts import Level, Line
+from leaderboard.figures.charts import Level, Line, Span
 
 BOARD_LEVEL = 3
 """Level of the headings that name a board."""
@@ -55,7 +55,20 @@ class Figure:
     levels: tuple[Level, ...] = ()
 
 
-Block = Heading | Paragraph | Table | Figure
+@dataclass(frozen=True)
+class Intervals:
+    """Effects with their intervals, in rows of a name each; `margin` is what is too small to matter.
+
+    `name` is that of its file, `title` says what is drawn.
+    """
+
+    name: str
+    title: str
+    spans: tuple[Span, ...]
+    margin: float
+
+
+Block = Heading | Paragraph | Table | Figure | Intervals
 
 
 def said(*parts: str | Text) -> Paragraph:

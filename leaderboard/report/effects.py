@@ -87,11 +87,14 @@ def shared_mistakes(forgotten: Mapping[Cell, Flags]) -> SharedMistakes | None:
     if num_models < 3 or num_images < _GROUPS or whole is None or whole[0] == 0:
         return None
     estimate = 1 - whole[1] / whole[0]
-    over_models = sum(_jackknife([_unique(_without_seed(forgotten, m, k)) for k in range(num_models)]) for m in methods)
-    groups = np.arange(num_images) % _GROUPS
-    over_images = _jackknife(
-        [_unique({cell: flags_KN[:, groups != g] for cell, flags_KN in forgotten.items()}) for g in range(_GROUPS)]
+    over_models = sum(
+        _jackknife([unique_beyond_seeds(_without_seed(forgotten, m, k)) for k in range(num_models)]) for m in methods
     )
+    groups = np.arange(num_images) % _GROUPS
+    over_images = _jackknife([
+        unique_beyond_seeds({cell: flags_KN[:, groups != g] for cell, flags_KN in forgotten.items()})
+        for g in range(_GROUPS)
+    ])  # fmt: skip
     error = float(np.sqrt(over_models + over_images))
     return SharedMistakes(*whole, TwoWayMean(estimate, error, num_models - 1))
 
@@ -111,22 +114,32 @@ def _jackknife(values: Sequence[float]) -> float:
     return float((len(values) - 1) / len(values) * (deviations**2).sum())
 
 
-def _unique(forgotten: Mapping[Cell, Flags]) -> float:
-    shares = _shares(forgotten)
+def unique_beyond_seeds(flags: Mapping[Cell, Flags], kind: str = "") -> float:
+    """Return the share of mistakes that other cells do not have, beyond what another seed changes; NaN if undefined.
+
+    Args:
+        flags: per cell, which model makes which mistake, (K, N).
+        kind: which pairs of cells are compared: those of one "method", under one "schedule", or "" for all.
+    """
+    shares = _shares(flags, kind)
     return np.nan if shares is None or shares[0] == 0 else 1 - shares[1] / shares[0]
 
 
-def _shares(forgotten: Mapping[Cell, Flags]) -> tuple[float, float] | None:
+def _is_compared(one: Cell, two: Cell, kind: str) -> bool:
+    return {"": True, "method": one[0] == two[0], "schedule": one[1] == two[1]}[kind]
+
+
+def _shares(forgotten: Mapping[Cell, Flags], kind: str = "") -> tuple[float, float] | None:
     """Return the shares in common within and between cells; None where no model forgets anything."""
     counted = {
         cell: _Forgotten(flags_KN, flags_KN.sum(axis=0, dtype=np.float64)) for cell, flags_KN in forgotten.items()
     }
     within = [_common(*_pairs_of_one(each)) for each in counted.values()]
     between = [
-        _common(*_pairs_of_two(one, two, of_one_method=first == second))
-        for ((first, _), one), ((second, _), two) in combinations(counted.items(), 2)
+        _common(*_pairs_of_two(one, two, of_one_method=cell[0] == other[0]))
+        for (cell, one), (other, two) in combinations(counted.items(), 2) if _is_compared(cell, other, kind)
     ]
-    if any(np.isnan([*within, *between])):
+    if not between or any(np.isnan([*within, *between])):
         return None
     return float(np.mean(within)), float(np.mean(between))
 

@@ -22,7 +22,16 @@ from benchmark.scoring.statistics.models_and_images import Population, TwoWayMea
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.predictions import CellKey, Predictions, cell_key
 from leaderboard.report.effects import Cell, SharedMistakes, kept_influence, shared_mistakes
-from leaderboard.report.verdicts import Judged, PlannedTest, Verdict, all_effects, any_effect, judge, of_board
+from leaderboard.report.verdicts import (
+    Judged,
+    PlannedTest,
+    Verdict,
+    all_effects,
+    any_effect,
+    by_method,
+    judge,
+    of_board,
+)
 
 CLAIMS = {
     "a": "At high sparsity, contrastive learning loses more than cross-entropy",
@@ -165,12 +174,21 @@ class Findings:
 
     def verdict(self, claim: str) -> Verdict:
         """Return the verdict of the board on a claim."""
-        if claim == "a":
-            return of_board([each.verdict for each in self.of_claim("a")])
         if claim == "b":
             return all_effects(self.of_claim("b"))
+        return of_board(list(self.verdicts(claim).values()))
+
+    def verdicts(self, claim: str) -> dict[str, Verdict]:
+        """Return the verdict of every method that a claim is tested for; b has one test for all of them together."""
         combine = any_effect if claim == "c" else all_effects
-        return of_board([combine(self.of_claim(claim, method.entry.name)) for method in self.methods])
+        tests = {method.entry.name: self.of_claim(claim, method.entry.name) for method in self.methods}
+        return {name: combine(judged) for name, judged in tests.items() if judged}
+
+    def said(self, claim: str) -> str:
+        """Write the verdict on a claim, with the methods that it is about."""
+        if claim != "b":
+            return by_method(self.verdicts(claim))
+        return f"{self.verdict('b')}, all methods together" if self.of_claim("b") else "not tested"
 
 
 def find(label: str, methods: Sequence[Method], level: float) -> Findings:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from benchmark.scoring.metric_names import PROBE_ACCURACY
 from benchmark.scoring.statistics.models_and_images import TwoWayMean
 from leaderboard.board.board import DENSE, SUMMARY, Board, Entry
-from leaderboard.board.wording import p_value
+from leaderboard.board.wording import one_line, p_value
 from leaderboard.report.blocks import Text
 from leaderboard.report.verdicts import Judged
 
@@ -37,6 +38,11 @@ def mean_of(values: Iterable[float]) -> str:
     """Write the mean of numbers, or that there is none."""
     found = list(values)
     return f"{sum(found) / len(found):.3f}" if found else "not measured"
+
+
+def said_of(tasks: Sequence[Mapping[str, Any]], part: str, name: str) -> str:
+    """Write what a specification says of its tasks; a dash where it does not, as of the size of published images."""
+    return one_line(", ".join(str(task.get(part, {}).get(name, "-")) for task in tasks), 60)
 
 
 def cell(board: Board, entry: Entry, schedule: str, sparsity: float, metric: str) -> float:

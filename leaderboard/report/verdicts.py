@@ -7,7 +7,7 @@ effect of the other sign, or an interval that lies within the margin.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -122,3 +122,24 @@ def of_board(verdicts: Sequence[Verdict]) -> Verdict:
     if "seen" in verdicts and "not seen" not in verdicts:
         return "seen"
     return "not seen" if "not seen" in verdicts and "seen" not in verdicts else "undecided"
+
+
+MAX_NAMED = 6
+"""A verdict names up to this many methods, and counts more of them."""
+
+
+def by_method(verdicts: Mapping[str, Verdict], most: int = MAX_NAMED) -> str:
+    """Write the verdicts of single methods, so that none speaks for another; more than `most` alike are counted.
+
+    >>> by_method({"supcon": "seen", "simclr": "undecided"})
+    'seen for supcon; undecided for simclr'
+    >>> by_method({})
+    'not tested'
+    """
+    said: list[str] = []
+    for verdict in ("seen", "not seen", "undecided"):
+        mine = [name for name, found in verdicts.items() if found == verdict]
+        if mine:
+            share = f"{len(mine)} of {len(verdicts)}" if len(mine) < len(verdicts) else f"all {len(mine)}"
+            said.append(f"{verdict} for {f'{share} methods' if len(mine) > most else ', '.join(mine)}")
+    return "; ".join(said) or "not tested"

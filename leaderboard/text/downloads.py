@@ -15,7 +15,7 @@ from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.standings import Row
-from leaderboard.figures.charts import Line, kind_of
+from leaderboard.figures.charts import Line, Span, kind_of
 
 BENCHMARK_ENTRY = """@software{forget-me-not,
   title = {Forget-Me-Not: what does a representation forget when its network is pruned?},
@@ -64,6 +64,16 @@ def curves_csv(panels: Mapping[str, Sequence[Line]]) -> str:
         for line in lines:
             texts = [_no_formula(panel), _no_formula(line.name), kind_of(line)]
             writer.writerows([*texts, *("" if each is None else each for each in point)] for point in line.points)
+    return out.getvalue()
+
+
+def spans_csv(spans: Sequence[Span]) -> str:
+    """Write effects with their intervals, one per line: row, name, value and bounds; texts as in `curves_csv`."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["row", "name", "value", "low", "high"])
+    for each in spans:
+        writer.writerow([_no_formula(each.row), _no_formula(each.name), each.value, each.low, each.high])
     return out.getvalue()
 
 

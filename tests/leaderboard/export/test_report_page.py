@@ -9,7 +9,8 @@ import pytest
 from markupsafe import Markup
 
 from benchmark.recording.trust import load_trust
-from leaderboard.export.report_page import Drawn, figures, page_parts, report_blocks, standalone, write_report
+from leaderboard.export.report_figures import Drawn, figures, standalone
+from leaderboard.export.report_page import page_parts, report_blocks, write_report
 from leaderboard.figures.charts import Line
 from leaderboard.reading.board_loader import BoardSnapshot, read_board
 from leaderboard.reading.record_store import SHIPPED
@@ -59,6 +60,14 @@ def test_the_names_of_a_figures_legend_stand_apart_and_within_it(num_lines: int)
         assert not [other for other in places[:place] if other[1] == y and abs(other[0] - x) < 120]
 
 
+def test_a_long_name_in_a_legend_widens_its_figure() -> None:
+    name = "a-specification-1.0: a network, 32 px, 50,000 images, 10 epochs, and more"
+    lines = (Line(name, "#123456", "circle", []), Line("b", "#654321", "square", []))
+    text = standalone(Drawn("trend", Figure("trend", "Trend", lines), Markup("<svg></svg>")))
+    assert int(re.findall(r'viewBox="0 0 (\d+) ', text)[0]) > 24 + 6.4 * len(name)
+    assert text.count("<path") == 2
+
+
 def test_every_link_leads_to_a_record_and_every_number_of_a_table_has_one(blocks: list[Block]) -> None:
     links = set(re.findall(r"\]\((\.\./results/[^)]+\.json)\)", PAGE.read_text(encoding="utf-8")))
     assert {path.name for path in SHIPPED.glob("*/*.json") if "random_init" not in path.name} == {
@@ -76,7 +85,10 @@ def test_the_studys_main_finding_is_seen_at_its_scale_and_early_pruning_is_not_t
     """What the records say: knowledge kept at 99 % is .685 for cross-entropy and .458 for SupCon."""
     verdicts = next(block for block in blocks if isinstance(block, Table))
     place = verdicts.headings.index("corti2022-mini-jpeg-1.0 (qualification)")
-    assert [row[place].text for row in verdicts.rows] == ["seen", "not seen", "seen", "not seen"]
+    a, b, c, d = (row[place].text for row in verdicts.rows)
+    assert "supcon" in a.partition(";")[0].removeprefix("seen for ").split(", ")
+    assert [text.partition(" ")[0] for text in (a, b, c, d)] == ["seen", "not", "seen", "not"]
+    assert "supervised" in d.partition(";")[0]
 
 
 def test_the_first_sentence_of_results_in_the_readme_has_the_numbers_of_the_report(blocks: list[Block]) -> None:

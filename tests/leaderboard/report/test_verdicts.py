@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from benchmark.scoring.statistics.models_and_images import TwoWayMean, population_of
-from leaderboard.report.verdicts import Judged, PlannedTest, Verdict, all_effects, any_effect, judge, of_board
+from leaderboard.report.verdicts import (
+    Judged,
+    PlannedTest,
+    Verdict,
+    all_effects,
+    any_effect,
+    by_method,
+    judge,
+    of_board,
+)
 
 
 def _test(value: float, error: float = 0.01, freedom: float = 5.0, claim: str = "a") -> PlannedTest:
@@ -54,6 +63,15 @@ def test_claims_about_any_and_about_all_effects() -> None:
     assert all_effects([plus, open_]) == all_effects([]) == "undecided"
     assert of_board(["undecided", "seen"]) == "seen"
     assert of_board(["seen", "not seen"]) == of_board(["undecided"]) == "undecided"
+
+
+def test_a_verdict_names_its_methods_and_none_speaks_for_another() -> None:
+    assert by_method({"supcon": "seen", "simclr": "undecided"}) == "seen for supcon; undecided for simclr"
+    many: dict[str, Verdict] = {f"m{place}": "undecided" for place in range(9)}
+    assert by_method(many) == "undecided for all 9 methods"
+    assert by_method({"a": "not seen", **many}) == "not seen for a; undecided for 9 of 10 methods"
+    assert by_method(many, len(many)) == f"undecided for {', '.join(many)}"
+    assert by_method({}) == "not tested"
 
 
 def test_without_an_effect_a_board_claims_one_at_most_at_the_nominal_rate() -> None:
