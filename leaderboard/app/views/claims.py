@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from leaderboard.app.address import kept
+from leaderboard.app.address import Named, kept
 from leaderboard.app.controls import open_scene
 from leaderboard.app.planned_tests import PlannedTests
 from leaderboard.board.claims import SECTIONS, Claim, Kind
@@ -78,7 +78,8 @@ def page() -> None:
         "models only, and says so."
     )
     chosen = st.multiselect("Submissions", sorted(scene.groups), placeholder="All",
-                            **kept("submissions", sorted(scene.groups), [], many=True))
+                            **kept("submissions", sorted(scene.groups), [], many=True,
+                                   named=Named("submission", scene.called)))  # fmt: skip
     shown = set(chosen or scene.groups)
     mine = [
         claim

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
-from leaderboard.app.address import kept
+from leaderboard.app.address import Named, kept
 from leaderboard.app.attachments import outcomes_of, warn_of_altered_files
 from leaderboard.app.controls import Scene, open_scene
 from leaderboard.app.drawing import draw
@@ -47,8 +47,10 @@ def choose(scene: Scene) -> tuple[Entry, Entry] | None:
         st.info("Comparing takes two submissions under this specification.", icon=":material/compare_arrows:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first = st.selectbox("First", names, width=250, **kept("first", names, names[0]))
-        second = st.selectbox("Second", names, width=250, **kept("second", names, names[1]))
+        named = Named("submission", scene.called)
+        first = st.selectbox("First", names, width=250, **kept("first", names, names[0], named=named))
+        other = next(name for name in names if name != first)
+        second = st.selectbox("Second", names, width=250, **kept("second", names, other, named=named))
     if first == second:
         st.info("Choose two different submissions.", icon=":material/compare_arrows:")
         return None

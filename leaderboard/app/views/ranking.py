@@ -10,7 +10,7 @@ import streamlit as st
 from benchmark.printable import counted
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.app import address
-from leaderboard.app.controls import Scene, name_rejected, open_scene
+from leaderboard.app.controls import Scene, name_rejected, open_scene, picked
 from leaderboard.app.drawing import draw
 from leaderboard.app.planned_tests import PlannedTests
 from leaderboard.app.ranked_tables import show_ranked_tables
@@ -19,10 +19,12 @@ from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
 from leaderboard.board.measures import Numbers, direction, resampled
 from leaderboard.board.stability import leaders
-from leaderboard.board.standings import Row, rows
+from leaderboard.board.standings import Row, arena_of, arenas, rows
 from leaderboard.board.wording import heading, inert, one_line, track_title
 from leaderboard.figures.charts import MAX_BARS, Bar, interval_plot
 from leaderboard.markup.ranking_table import RankingLayout, accuracy_curves, ranking_table, scale_of
+from leaderboard.reading.link_names import newest_own
+from leaderboard.reading.record_store import homes
 from leaderboard.text.board_frames import failed_run_frame
 from leaderboard.text.downloads import as_bibtex, as_csv, as_json
 from leaderboard.text.headline import headline
@@ -64,7 +66,7 @@ def show_tables(scene: Scene, chosen: Chosen, ranking: Sequence[Row]) -> None:
         show_ranked_tables(
             [(_title(track, each), ranking_table(layout, each[shown], f"Ranking, {scene.label}"))
              for track, each in groups.items() if each[shown]],
-            address.picks(),
+            [name for names in picked(scene) for name in names],
         )  # fmt: skip
 
 
@@ -79,7 +81,7 @@ def _place(entry: Entry) -> str:
 
 def show_picks(scene: Scene) -> None:
     """Lead from picked rows to the pages that compare and draw them."""
-    names = [name for name in address.picks() if name in scene.entries]
+    names, _ = picked(scene)
     if not names:
         st.caption("Tick rows to compare or draw them. A name leads to everything about it.")
         return
@@ -100,6 +102,17 @@ def show_headline(scene: Scene, ranking: Sequence[Row]) -> None:
     tested = PlannedTests(scene).claims if len(entries) <= MAX_TESTED else []
     with st.container(border=True, key="headline"):
         st.text(headline(ranking, tested, 1 - entries[0].confidence), wrap=True)
+
+
+def show_newest(scene: Scene) -> None:
+    """Lead to the newest evaluation of one's own where another board is looked at."""
+    newest = newest_own(scene.snapshot.board.entries.values(), homes()[1])
+    if newest is None or arena_of(newest) == scene.arena:
+        return
+    label = next(each for each, arena in arenas(scene.snapshot.board).items() if arena == arena_of(newest))
+    said = f"Your newest evaluation: {one_line(newest.name, 60)} on {one_line(label, 80)}, {newest.created[:10]}"
+    st.page_link("views/submission.py", label=inert(said), icon=":material/person:",
+                 query_params=[("spec", label), ("submission", newest.name)])  # fmt: skip
 
 
 # What people ask next, and the page that answers it: (file, question, icon).
@@ -179,6 +192,7 @@ def page() -> None:
     primary = ranking if by == ROBUSTNESS_SCORE and each_track else _primary(scene, numbers)
     with said:
         show_headline(scene, primary)
+        show_newest(scene)
     show_subset(chosen)
     show_tables(scene, chosen, ranking)
     show_picks(scene)
