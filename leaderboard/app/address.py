@@ -4,7 +4,7 @@ Streamlit can bind a widget to the address by itself, but then a click on anothe
 not undo it. So widgets read their value from the address here, and write it when somebody changes it, which makes an
 entry of the browser's history.
 
-An address that names what is not there, or what several things are called, is answered in words (`make_remarks_here`).
+An address that names what is not there, or what several things are called, is answered in words (`begin`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,18 @@ PICKS = "pick"
 MAX_PICKS = 12
 _CARRIED = ("spec", "track", PICKS, "submission", "by", "at", "columns", "schedules", "sparsities", "search")
 """Parameters that links between pages carry; what only one page knows stays behind."""
-_REMARKS: ContextVar[tuple[DeltaGenerator, set[str]]] = ContextVar("remarks")
-"""Where remarks on the address stand on the page that is being made, and those made already."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """The page that is being made: its name, where remarks on its address stand, and those made already."""
+
+    name: str
+    place: DeltaGenerator
+    said: set[str] = field(default_factory=set[str])
+
+
+_PAGE: ContextVar[_Made] = ContextVar("page")
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ def kept(
         named: what is chosen, where an address that names something else is answered in words.
     """
     raw, seen = st.query_params.get_all(key), f"address of {key}"
+    here = _PAGE.get().name, raw  # widgets of one key on two pages are two: the state of one is nothing to the other
     value = st.session_state.get(key)
     meant = raw
     if named and options is not None:
@@ -68,16 +79,16 @@ def kept(
         meant = [named.called[text][0] if text not in known and text in named.called else text for text in raw]
         instead = named.instead or ("" if many or default is None else label(default))
         _remark(raw, known, named, instead if not known & set(meant) else "")
-    if key not in st.session_state or st.session_state.get(seen) != raw or not _is_valid(value, options, default):
+    if key not in st.session_state or st.session_state.get(seen) != here or not _is_valid(value, options, default):
         found = _read(meant, options, default, label, many=many)
         st.session_state[key] = found[:most] if many else found
-        st.session_state[seen] = raw
+        st.session_state[seen] = here
     return {"key": key, "on_change": _write, "args": (key, default)}
 
 
-def make_remarks_here() -> None:
-    """Choose where remarks on the address stand on a page, which may stop early: they are written at once."""
-    _REMARKS.set((st.container(key="remarks"), set()))
+def begin(page: str) -> None:
+    """Begin a page, with a place for remarks on its address: it may stop early, so that they are written at once."""
+    _PAGE.set(_Made(page, st.container(key="remarks")))
 
 
 def reset(*keys: str) -> None:
@@ -105,12 +116,12 @@ def _read(
 
 def _remark(texts: Sequence[str], known: Iterable[str], named: Named, instead: str) -> None:
     """Say which names in the address are not there, and which ones may mean something else; each once."""
-    place, said = _REMARKS.get()
+    page = _PAGE.get()
     for text in texts:
         found = remark(text, named.noun, known, named.called, instead)
-        if found and found not in said:
-            said.add(found)
-            place.info(inert(found), icon=":material/link:")
+        if found and found not in page.said:
+            page.said.add(found)
+            page.place.info(inert(found), icon=":material/link:")
 
 
 def _write(key: str, default: Any) -> None:
@@ -119,7 +130,8 @@ def _write(key: str, default: Any) -> None:
         reset(key)
     else:
         st.query_params[key] = [str(each) for each in value] if isinstance(value, list) else str(value)
-    st.session_state[f"address of {key}"] = st.query_params.get_all(key)
+    page, _ = st.session_state[f"address of {key}"]
+    st.session_state[f"address of {key}"] = page, st.query_params.get_all(key)
 
 
 def link_parameters(**changed: str | Sequence[str] | None) -> list[tuple[str, str]]:

@@ -11,9 +11,8 @@ from benchmark.printable import counted
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.app import address
 from leaderboard.app.controls import Scene, name_rejected, open_scene, picked
-from leaderboard.app.drawing import draw
 from leaderboard.app.planned_tests import PlannedTests
-from leaderboard.app.ranked_tables import show_ranked_tables
+from leaderboard.app.ranked_tables import show_html, show_ranked_tables
 from leaderboard.app.ranking_controls import ROWS_PER_PAGE, Chosen, choose, found_rows, page_of, show_subset
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
@@ -21,8 +20,10 @@ from leaderboard.board.measures import Numbers, direction, resampled
 from leaderboard.board.stability import leaders
 from leaderboard.board.standings import Row, arena_of, arenas, rows
 from leaderboard.board.wording import heading, inert, one_line, track_title
-from leaderboard.figures.charts import MAX_BARS, Bar, interval_plot
+from leaderboard.markup.fragments import intervals_html, tables_html
+from leaderboard.markup.interval_plot import interval_plot, leaders_table
 from leaderboard.markup.ranking_table import RankingLayout, accuracy_curves, ranking_table, scale_of
+from leaderboard.markup.svg import as_file
 from leaderboard.reading.link_names import newest_own
 from leaderboard.reading.record_store import homes
 from leaderboard.text.board_frames import failed_run_frame
@@ -147,12 +148,15 @@ def show_downloads(scene: Scene, numbers: Numbers, ranking: Sequence[Row]) -> No
 
 def show_intervals(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str) -> None:
     """Draw the number ranked by, with its interval, in the order of the table."""
-    bars = [Bar(r.entry.name, score, r.standing.rank is not None) for r in ranking if (score := r.scores.get(by))]
+    drawn = interval_plot(ranking, by, scene.looks)
+    if drawn is None:
+        return
     st.subheader("Intervals")
-    if len(bars) > MAX_BARS:
-        st.caption(f"The first {MAX_BARS} of {len(bars)}.")
-    chart = interval_plot(bars, scene.looks, heading(numbers.columns[by]))
-    draw(chart, "bars", f"Intervals of {counted(len(bars), 'submission')}")
+    of = f" The first {len(drawn.bars)} of {drawn.num_all}." if drawn.num_all > len(drawn.bars) else ""
+    st.caption(f"{inert(heading(numbers.columns[by]))}, in the order of the tables; hollow marks are not ranked.{of}")
+    show_html(intervals_html(drawn), "bars")
+    st.download_button("Intervals (SVG)", lambda: as_file(drawn.drawing), f"forget-me-not-{scene.arena.identity}.svg",
+                       "image/svg+xml", icon=":material/download:")  # fmt: skip
 
 
 def show_stability(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str) -> None:
@@ -161,16 +165,7 @@ def show_stability(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: s
     if scene.track == "each":
         st.caption("All tracks together.")
     found = leaders(ranking, {name: numbers.columns[name] for name in numbers.of_whole_submissions}, by)
-    st.dataframe(
-        found, hide_index=True, alt="Leaders by every number", key="stability",
-        column_config={
-            "by": st.column_config.TextColumn("Ranked by"),
-            "leaders": st.column_config.TextColumn("Not separated from the best", width="large"),
-            "agreement": st.column_config.NumberColumn(
-                "Agreement", format="%.2f",
-                help="Kendall's tau between this order and the one above: 1 the same, 0 unrelated, -1 reversed."),
-        },
-    )  # fmt: skip
+    show_html(tables_html([("", leaders_table(found))]), "stability")
 
 
 def show_failures(ranking: Sequence[Row]) -> None:

@@ -138,3 +138,14 @@ def test_the_first_page_leads_to_ones_newest_evaluation_on_another_board(visit: 
     app = visit(spec=CIFAR)
     assert not [each for each in app.get("page_link") if "newest" in each.proto.label]
     assert served_ranking(app)["Submission"].tolist() == ["alone"]
+
+
+def test_the_board_and_the_track_of_a_link_stay_from_page_to_page(visit: Visit) -> None:
+    """Every second page showed the first board, and no track as chosen, below an address that named another one."""
+    app = visit(spec=CIFAR, track="none")
+    for page in ("claims", "curves", "submission", "ranking"):
+        app.switch_page(f"views/{page}.py").run()
+        assert app.selectbox(key="spec").value == CIFAR, page
+        assert app.segmented_control(key="track").value == "none", page
+    app = visit("claims", spec=CIFAR, track="labels")
+    assert any("No submission in this track" in each.value for each in app.info)
