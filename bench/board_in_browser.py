@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +23,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.board_opening import NUM_SUBMISSIONS, generate
+from bench.commands.serving import Server, serving
 from bench.commands.timed import environment_in, machine
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -40,42 +38,12 @@ _DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 _IDLE_S, _IDLE_SHARE = 5.0, 0.02
 
 
-@dataclass(frozen=True)
-class Server:
-    """A server: where it is, and its process."""
-
-    address: str
-    pid: int
-
-    @property
-    def processor_s(self) -> float:
-        """Processor time that it has taken."""
-        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
 @contextmanager
 def served(folder: str) -> Generator[Server]:
     """Serve the store in a folder, prepared."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "leaderboard", "--server.port", str(port), "--server.headless", "true"]
-    with subprocess.Popen(
-        command, env=environment_in(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        server = Server(f"http://127.0.0.1:{port}", process.pid)
-        try:
-            while True:
-                try:
-                    urllib.request.urlopen(f"{server.address}/_stcore/health", timeout=2).close()
-                    break
-                except OSError:
-                    time.sleep(0.2)
-            _wait_until_idle(server)
-            yield server
-        finally:
-            process.terminate()
+    with serving([sys.executable, "-m", "leaderboard"], environment_in(folder)) as server:
+        _wait_until_idle(server)
+        yield server
 
 
 def _wait_until_idle(server: Server) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import streamlit as st
 
@@ -36,17 +37,17 @@ class Scene:
     track: str
     groups: dict[str, list[Entry]]
 
-    @property
+    @cached_property
     def looks(self) -> dict[str, Look]:
         """Colour and marker of every submission of the board."""
         return looks(self.snapshot.board.names_by_age)
 
-    @property
+    @cached_property
     def entries(self) -> dict[str, Entry]:
         """The evaluation that counts, by submission."""
         return {name: entries[0] for name, entries in self.groups.items()}
 
-    @property
+    @cached_property
     def called(self) -> dict[str, list[str]]:
         """What submissions may be called in a link, each with the names that it may mean."""
         return names_of_submissions(self.entries.values(), homes()[1])

@@ -53,6 +53,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 """
 
 
+_LOW = "@media screen { .scroll { max-height: 26rem; } }"
 _STILL = """
 export default function ({ data, parentElement }) {
   const board = parentElement.querySelector(".board");
@@ -72,7 +73,7 @@ def show_ranked_tables(tables: Sequence[tuple[str, Table]], picks: Sequence[str]
 def show_html(html: str, key: str) -> None:
     """Show a table or figures of `leaderboard.markup`, in which every foreign text is escaped."""
     still = component("forget_me_not_still", html='<div class="board"></div>',
-                      css=style("table") + style("intervals") + COLOURS, js=_STILL)  # fmt: skip
+                      css=style("table") + style("intervals") + COLOURS + _LOW, js=_STILL)  # fmt: skip
     still(key=key, data=html)
 
 

@@ -64,20 +64,20 @@ def remark(text: str, noun: str, known: Iterable[str], called: Mapping[str, Sequ
         instead: what is shown where nothing that the link names is there; empty where nothing is.
 
     >>> remark("x", "submission", ["a"], {}, "a")
-    'The address names the submission x, which is not here. Shown instead: a.'
+    'The address names the submission “x”, which is not here. Shown instead: a.'
     >>> remark("a", "submission", ["a (me)", "a (you)"], {"a": ["a (me)", "a (you)"]}, "")
-    'More than one submission is called a: this is a (me); the other one is a (you).'
+    'More than one submission is called “a”: this is a (me); the other one is a (you).'
     """
     if text in known:
         return ""
     if text not in called:
         shown = f" Shown instead: {one_line(instead, 80)}." if instead else ""
-        return f"The address names the {noun} {one_line(text, 80)}, which is not here.{shown}"
+        return f"The address names the {noun} “{one_line(text, 80)}”, which is not here.{shown}"
     first, *others = (one_line(each, 80) for each in called[text])
     if not others:
         return ""
     the_others = f"the other one is {others[0]}" if len(others) == 1 else f"the others are {', '.join(others)}"
-    return f"More than one {noun} is called {one_line(text, 80)}: this is {first}; {the_others}."
+    return f"More than one {noun} is called “{one_line(text, 80)}”: this is {first}; {the_others}."
 
 
 def _collected(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from tests.leaderboard.records import Knobs, evaluation, shelve, write_signed
 APP = Path(__file__).resolve().parents[3] / "leaderboard" / "app" / "main.py"
 DIGITS, CIFAR = "digits-1.0 (smoke)", "cifar10-mini-1.0 (qualification)"
 OWN, OTHER = "simclr (this machine)", "simclr (another lab)"
-BOTH = f"More than one submission is called simclr: this is {OWN}; the other one is {OTHER}."
+BOTH = f"More than one submission is called “simclr”: this is {OWN}; the other one is {OTHER}."
 
 Visit = Callable[..., AppTest]
 
@@ -82,7 +82,7 @@ def test_a_name_with_its_signer_is_found_where_only_one_signer_uses_it(visit: Vi
 def test_an_unknown_name_is_said_to_be_unknown(visit: Visit) -> None:
     app = visit("submission", submission="<b>byol</b>")
     assert _submission(app) == "best"
-    assert "The address names the submission <b>byol</b>, which is not here. Shown instead: best." in _said(app)
+    assert "The address names the submission “<b>byol</b>”, which is not here. Shown instead: best." in _said(app)
     app.selectbox(key="submission").set_value(OWN).run()
     assert not any("not here" in each for each in _said(app))
 
@@ -93,7 +93,7 @@ def test_a_link_to_a_pair_shows_both_or_says_why_not(visit: Visit) -> None:
     assert BOTH in _said(app)
     app = visit("compare", first="gone", second=OTHER)
     assert (app.selectbox(key="first").value, app.selectbox(key="second").value) == ("best", OTHER)
-    assert "The address names the submission gone, which is not here. Shown instead: best." in _said(app)
+    assert "The address names the submission “gone”, which is not here. Shown instead: best." in _said(app)
 
 
 def test_a_link_to_the_second_best_alone_compares_it_with_the_best(visit: Visit) -> None:
@@ -105,22 +105,22 @@ def test_a_link_to_the_second_best_alone_compares_it_with_the_best(visit: Visit)
 def test_picks_and_curves_find_names_and_name_those_that_are_gone(visit: Visit) -> None:
     app = visit(pick=["simclr", "gone"])
     assert any(each.value == f"Picked: {OWN}" for each in app.text)
-    said = "The address names the picked submission gone, which is not here."
+    said = "The address names the picked submission “gone”, which is not here."
     assert said in _said(app)
-    assert any("More than one picked submission is called simclr" in each for each in _said(app))
+    assert any("More than one picked submission is called “simclr”" in each for each in _said(app))
     assert app.query_params["pick"] == ["simclr", "gone"]
     app = visit("curves", submissions=["simclr", "gone"])
     assert app.multiselect(key="submissions").value == [OWN]
     assert BOTH in _said(app)
-    assert "The address names the submission gone, which is not here." in _said(app)
+    assert "The address names the submission “gone”, which is not here." in _said(app)
 
 
 @pytest.mark.parametrize("page", ["ranking", "claims"])
 def test_an_unknown_board_and_track_are_named(visit: Visit, page: str) -> None:
     app = visit(page, spec="cifar10-9.9", track="unsupervised")
     assert app.selectbox(key="spec").value == DIGITS
-    assert f"The address names the board cifar10-9.9, which is not here. Shown instead: {DIGITS}." in _said(app)
-    unknown = "The address names the supervision track unsupervised, which is not here. Shown instead: Each track."
+    assert f"The address names the board “cifar10-9.9”, which is not here. Shown instead: {DIGITS}." in _said(app)
+    unknown = "The address names the supervision track “unsupervised”, which is not here. Shown instead: Each track."
     assert unknown in _said(app)
 
 
