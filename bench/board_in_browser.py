@@ -6,6 +6,23 @@ the page is laid out and the server is done with it.
 
 Beside the seconds stand processor seconds of the server and of the browser's pages, which count on a busy machine too,
 and what the server sent (kB), most of which is the program of the pages where nothing of it is cached.
+
+Measured 2026-11-29 on two cores of a cloud machine (EPYC, CPython 3.11, Streamlit 1.67, OMP_NUM_THREADS=1), one run
+each: processor seconds of server and browser, and kB, when the first page still drew with Vega and the first visitor
+of Claims waited for its tests, and after. The machine was busy with other work (load 4 and 6), so that no seconds of
+waiting are given:
+
+                                  before                  after
+    first page              0.59   1.96   5718      0.38   1.40   3450
+    Submission              0.72   1.17   1768      0.29   1.41   3979 (now the first with charts and grids)
+    Examples                0.17   0.40     17      0.08   0.50    108
+    Compare                 0.38   0.77     55      0.29   0.88     55
+    Claims                  1.85   0.88    328      0.06   0.59    326
+    Methods and metrics     0.36   0.67     73      0.10   0.76     73
+    Curves                  0.58   0.83     80      0.34   0.89     81
+    first page, again       0.47   0.99    167      0.16   0.69    200
+    search                  0.37   0.24     24      0.11   0.30     28
+    filter                  0.36   0.19     34      0.10   0.22     48
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def pick_submission(scene: Scene) -> str:
     That one is no default value of the box, which an address would leave out: a link to it has to name it.
     """
     names = sorted(scene.groups)
-    scores = summary_scores(scene.snapshot.board, [entry.path for entry in scene.entries.values()])
+    scores = summary_scores(scene.snapshot.board, [entry.path for entry in scene.entries.values()], ROBUSTNESS_SCORE)
     best = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)[0].entry.name
     named = Named("submission", scene.called, best)
     return st.selectbox("Submission", names, placeholder=best, width=300,

@@ -139,10 +139,13 @@ def in_order(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
     return sorted(names, key=place)
 
 
-def summary_scores(board: Board, paths: Sequence[str]) -> dict[str, dict[str, IntervalEstimate | None]]:
-    """Numbers of whole submissions: metric -> path -> interval."""
+def summary_scores(
+    board: Board, paths: Sequence[str], metric: str | None = None
+) -> dict[str, dict[str, IntervalEstimate | None]]:
+    """Numbers of whole submissions, one of them or all: metric -> path -> interval."""
     numbers = board.numbers
-    return _by_metric(numbers.loc[(numbers["schedule"] == SUMMARY) & numbers["path"].isin(paths)])
+    wanted = (numbers["schedule"] == SUMMARY) & numbers["path"].isin(paths)
+    return _by_metric(numbers.loc[wanted if metric is None else wanted & (numbers["metric"] == metric)])
 
 
 def cell_scores(

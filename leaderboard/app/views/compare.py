@@ -40,7 +40,7 @@ def _compare(_scene: Scene, first: str, second: str, stamp: tuple[str, str]) -> 
 def choose(scene: Scene) -> tuple[Entry, Entry] | None:
     """Let people pick two submissions, the two best ones first."""
     paths = [entry.path for entry in scene.entries.values()]
-    scores = summary_scores(scene.snapshot.board, paths)
+    scores = summary_scores(scene.snapshot.board, paths, ROBUSTNESS_SCORE)
     ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
     names = [row.entry.name for row in ranking]
     if len(names) < 2:

@@ -41,7 +41,7 @@ class Choice:
 def choose(scene: Scene) -> Choice:
     """Show the controls of the page."""
     board, everybody = scene.snapshot.board, list(scene.entries.values())
-    scores = summary_scores(board, [entry.path for entry in everybody])
+    scores = summary_scores(board, [entry.path for entry in everybody], ROBUSTNESS_SCORE)
     ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
     ordered = [row.entry.name for row in ranking]
     first, _ = picked(scene)
