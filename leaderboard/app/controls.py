@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import streamlit as st
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.shipped import command_words
-from leaderboard.app.address import kept
+from leaderboard.app.address import Named, kept, picks
 from leaderboard.app.open_board import open_board
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
@@ -21,6 +22,8 @@ from leaderboard.board.standings import Arena, arenas, competitors, rows, summar
 from leaderboard.board.wording import TIERS, TRACKS, inert, one_line
 from leaderboard.figures.palette import Look, looks
 from leaderboard.reading.board_loader import BoardSnapshot
+from leaderboard.reading.link_names import names_of_boards, names_of_submissions
+from leaderboard.reading.record_store import homes
 from leaderboard.text.board_frames import rejected_frame
 
 
@@ -34,7 +37,7 @@ class Scene:
     track: str
     groups: dict[str, list[Entry]]
 
-    @property
+    @cached_property
     def looks(self) -> dict[str, Look]:
         """Colour and marker of every submission of the board."""
         return looks(self.snapshot.board.names_by_age)
@@ -44,15 +47,15 @@ class Scene:
         """How many tables the board has in the track that is not looked at."""
         return tables_elsewhere(self.snapshot.board, self.arena, self.track)
 
-    @property
+    @cached_property
     def entries(self) -> dict[str, Entry]:
         """The evaluation that counts, by submission."""
         return {name: entries[0] for name, entries in self.groups.items()}
 
-
-def _without_tier(label: str) -> str:
-    """Shorten the name of a board to that of its specification, as people type it: "digits-1.0 (smoke)"."""
-    return label.partition(" (")[0]
+    @cached_property
+    def called(self) -> dict[str, list[str]]:
+        """What submissions may be called in a link, each with the names that it may mean."""
+        return names_of_submissions(self.entries.values(), homes()[1])
 
 
 def open_scene(title: str, tagline: str) -> Scene:
@@ -65,10 +68,11 @@ def open_scene(title: str, tagline: str) -> Scene:
     labels = arenas(snapshot.board)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.selectbox("Specification (tier)", list(labels), width=300,
-                             **kept("spec", list(labels), next(iter(labels)), _without_tier))
+                             **kept("spec", list(labels), next(iter(labels)),
+                                    named=Named("board", names_of_boards(labels))))
         track = st.segmented_control(
             "Supervision track", list(TRACKS), required=True, format_func=TRACKS.__getitem__,
-            **kept("track", list(TRACKS), "each", TRACKS.__getitem__),
+            **kept("track", list(TRACKS), "each", TRACKS.__getitem__, named=Named("supervision track")),
             help="Whether a method may see training labels. Each track: ranked among its own kind.",
         )  # fmt: skip
     label = label or next(iter(labels))
@@ -82,11 +86,17 @@ def open_scene(title: str, tagline: str) -> Scene:
     return scene
 
 
-def pick_submissions(names: Sequence[str], usual: Sequence[str], most: int) -> list[str]:
+def pick_submissions(scene: Scene, names: Sequence[str], usual: Sequence[str], most: int) -> list[str]:
     """Let people choose at most so many submissions, the usual ones unless the address says otherwise."""
+    named = Named("submission", scene.called)
     chosen = st.multiselect("Submissions", list(names), placeholder="Choose submissions", max_selections=most,
-                            **kept("submissions", list(names), list(usual), many=True, most=most))  # fmt: skip
+                            **kept("submissions", list(names), list(usual), many=True, most=most, named=named))
     return list(chosen)
+
+
+def picked(scene: Scene) -> tuple[list[str], list[str]]:
+    """Return the rows that the address picks: those of this scene, and names that are not in it."""
+    return picks(scene.entries, scene.called)
 
 
 def pick_submission(scene: Scene) -> str:
@@ -95,9 +105,11 @@ def pick_submission(scene: Scene) -> str:
     That one is no default value of the box, which an address would leave out: a link to it has to name it.
     """
     names = sorted(scene.groups)
-    scores = summary_scores(scene.snapshot.board, [entry.path for entry in scene.entries.values()])
+    scores = summary_scores(scene.snapshot.board, [entry.path for entry in scene.entries.values()], ROBUSTNESS_SCORE)
     best = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)[0].entry.name
-    return st.selectbox("Submission", names, placeholder=best, width=300, **kept("submission", names, None)) or best
+    named = Named("submission", scene.called, best)
+    return st.selectbox("Submission", names, placeholder=best, width=300,
+                        **kept("submission", names, None, named=named)) or best  # fmt: skip
 
 
 def _evaluate_command() -> str:

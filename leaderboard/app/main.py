@@ -16,7 +16,7 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 if _ROOT not in sys.path:
     sys.path.insert(0, _ROOT)
 
-from leaderboard.app.address import link_parameters  # noqa: E402
+from leaderboard.app.address import begin, link_parameters  # noqa: E402
 
 st.set_page_config(page_title="Forget-Me-Not", page_icon=str(Path(__file__).parents[1] / "favicon.svg"), layout="wide")
 
@@ -56,4 +56,5 @@ here = st.navigation(PAGES, position="hidden")
 with st.container(horizontal=True, gap="small", key="pages"):
     for each in PAGES:
         st.page_link(each, query_params=link_parameters())
+begin(here.url_path)
 here.run()

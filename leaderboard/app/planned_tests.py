@@ -1,64 +1,101 @@
-"""The planned tests of a board and the orders of its neighbours, computed once; all visitors share them, unchanged."""
+"""The planned tests of a board and the orders of its neighbours, computed once; all visitors share them, unchanged.
+
+A server tests its first boards before anybody asks (`prepare_tests`).
+"""
 
 from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
 from leaderboard.app.controls import Scene
-from leaderboard.board.board import Entry
+from leaderboard.board.board import Board, Entry
 from leaderboard.board.claims import Claim, Kind, claims
 from leaderboard.board.inference.sensitivity import Survival
 from leaderboard.board.stability import neighbouring_orders
-from leaderboard.board.standings import competitors
+from leaderboard.board.standings import Arena, arenas, competitors
 from leaderboard.text.headline import verdict_sentence
 
-Key = tuple[tuple[str, str, str], ...]
+NUM_TESTED = 3
+"""How many boards a server tests before anybody asks, the first ones; it keeps the tests of at most `_MAX_BOARDS`."""
+_MAX_BOARDS = 8
+
+
+@dataclass(frozen=True)
+class _Tests:
+    """The tests of a board: all of them, and those of every kind, most certain first."""
+
+    found: Sequence[Claim]
+    by_kind: dict[Kind, list[Claim]]
 
 
 class PlannedTests:
     """The planned tests of a board, for one visit of a page: which evaluations the board holds is looked up once."""
 
     def __init__(self, scene: Scene) -> None:
-        self._scene, self._key = scene, _key(scene)
+        self._board = scene.snapshot.board
+        self._counting, self._key = _of(self._board, scene.arena)
+        with st.spinner("Testing ..."):
+            self._tests = _tests(self._board, self._counting, self._key)
 
     @property
-    def claims(self) -> list[Claim]:
+    def claims(self) -> Sequence[Claim]:
         """Every planned test of the board, most certain first."""
-        return _claims(self._scene, self._key)
+        return self._tests.found
+
+    def of_kind(self, kind: Kind) -> Sequence[Claim]:
+        """Return the tests of one kind, most certain first."""
+        return self._tests.by_kind.get(kind, [])
 
     @property
     def orders(self) -> list[Survival]:
         """Whether the order of every two neighbours survives other readings."""
-        return _orders(self._scene, self._key)
+        with st.spinner("Reading in other ways ..."):
+            return _orders(self._board, self._counting, self._key)
 
     def verdict(self, kind: Kind, level: float) -> str:
         """Answer the question of one kind of test, over all tests of the board."""
-        return _verdict(self._scene, self._key, kind, level)
+        return _verdict(self._board, self._counting, self._key, kind, level)
 
 
-def _key(scene: Scene) -> Key:
-    """Name the evaluations that a board holds; another record, or another signature of it, is another key."""
-    everybody = competitors(scene.snapshot.board, scene.arena)
-    return tuple((entry.path, entry.created, entry.signed_at) for group in everybody.values() for entry in group)
+def prepare_tests(board: Board) -> None:
+    """Run what `PlannedTests` shows of the first boards, so that no visitor waits for it."""
+    for arena in list(arenas(board).values())[:NUM_TESTED]:
+        counting, key = _of(board, arena)
+        for kind, found in _tests(board, counting, key).by_kind.items():
+            if found:
+                _verdict(board, counting, key, kind, 1 - counting[0].confidence)
+        _orders(board, counting, key)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Testing ...")
-def _claims(_scene: Scene, key: Key) -> list[Claim]:
+def _of(board: Board, arena: Arena) -> tuple[list[Entry], str]:
+    """Return the evaluations that count, of all tracks, and a name for what the board holds.
+
+    Another record, or another signature of it, is another name.
+    """
+    groups = competitors(board, arena).values()
+    held = [(entry.path, entry.created, entry.signed_at) for group in groups for entry in group]
+    return [group[0] for group in groups], hashlib.sha256(repr(held).encode()).hexdigest()
+
+
+@st.cache_resource(max_entries=_MAX_BOARDS, show_spinner=False)
+def _tests(_board: Board, _counting: list[Entry], key: str) -> _Tests:
     del key
-    return claims(_scene.snapshot.board, _counting(_scene))
+    found, by_kind = claims(_board, _counting), dict[Kind, list[Claim]]()
+    for claim in found:
+        by_kind.setdefault(claim.kind, []).append(claim)
+    return _Tests(found, by_kind)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _verdict(_scene: Scene, key: Key, kind: Kind, level: float) -> str:
-    return verdict_sentence(kind, _claims(_scene, key), level)
+@st.cache_resource(max_entries=4 * _MAX_BOARDS, show_spinner=False)
+def _verdict(_board: Board, _counting: list[Entry], key: str, kind: Kind, level: float) -> str:
+    return verdict_sentence(kind, _tests(_board, _counting, key).by_kind.get(kind, []), level)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading in other ways ...")
-def _orders(_scene: Scene, key: Key) -> list[Survival]:
+@st.cache_resource(max_entries=_MAX_BOARDS, show_spinner=False)
+def _orders(_board: Board, _counting: list[Entry], key: str) -> list[Survival]:
     del key
-    return neighbouring_orders(_scene.snapshot.board, _counting(_scene))
-
-
-def _counting(scene: Scene) -> list[Entry]:
-    """Return the evaluations that count, of all tracks."""
-    return [group[0] for group in competitors(scene.snapshot.board, scene.arena).values()]
+    return neighbouring_orders(_board, _counting)

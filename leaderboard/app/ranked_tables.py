@@ -53,12 +53,28 @@ export default function ({ data, parentElement, setTriggerValue }) {
 """
 
 
+_LOW = "@media screen { .scroll { max-height: 26rem; } }"
+_STILL = """
+export default function ({ data, parentElement }) {
+  const board = parentElement.querySelector(".board");
+  if (board.shown !== data) { board.innerHTML = data; board.shown = data; }
+}
+"""
+
+
 def show_ranked_tables(tables: Sequence[tuple[str, Table]], picks: Sequence[str]) -> None:
     """Show tables below their titles; picking a row is written into the address."""
     table = component(
         "forget_me_not_ranking", html='<div class="board"></div>', css=style("table") + COLOURS, js=_SCRIPT
     )
     table(key=_KEY, data={"html": tables_html(tables), "picks": list(picks)}, on_picked_change=_pick)
+
+
+def show_html(html: str, key: str) -> None:
+    """Show a table or figures of `leaderboard.markup`, in which every foreign text is escaped."""
+    still = component("forget_me_not_still", html='<div class="board"></div>',
+                      css=style("table") + style("intervals") + COLOURS + _LOW, js=_STILL)  # fmt: skip
+    still(key=key, data=html)
 
 
 def _pick() -> None:

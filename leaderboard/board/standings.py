@@ -20,11 +20,15 @@ from leaderboard.board.estimates import IntervalEstimate, Scores, mean_over_mode
 from leaderboard.board.inference.evidence import Evidence
 from leaderboard.board.predictions import CellKey
 from leaderboard.board.ranking import Direction, Sampling, Standing, rank
+from leaderboard.board.wording import TIERS
 
 SELECTION = Column(
     name="selection/score", title="Score of the selection", better="higher",
     description="Robustness score over the chosen schedules and sparsities only; Student t interval over models only.",
 )  # fmt: skip
+
+
+_BEST_TIERS = list(reversed(TIERS))
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,23 @@ class Row:
 
 
 def arenas(board: Board) -> dict[str, Arena]:
-    """List what can be compared, by label, most evaluations first; the digest shows only where names collide."""
-    groups: dict[Arena, int] = defaultdict(int)
+    """List what can be compared, by label; the digest shows only where names collide.
+
+    Boards that compare at least two complete submissions come first, then those with one; among them evidence before
+    pre-selection before smoke tests, then the board with more complete submissions. Repeated and incomplete
+    evaluations move no board.
+    """
+    complete: dict[Arena, set[str]] = defaultdict(set)
     for entry in board.entries.values():
-        groups[arena_of(entry)] += 1
-    names = [(arena.identity, arena.tier) for arena in groups]
+        complete[arena_of(entry)] |= set() if entry.barred else {entry.name}
+
+    def place(arena: Arena) -> tuple[int, int, int, str, str]:
+        count, tier = len(complete[arena]), _BEST_TIERS.index(arena.tier) if arena.tier in _BEST_TIERS else len(TIERS)
+        return -min(count, 2), tier, -count, arena.identity, arena.digest
+
+    names = [(arena.identity, arena.tier) for arena in complete]
     labels: dict[str, Arena] = {}
-    for arena in sorted(groups, key=lambda arena: (-groups[arena], arena.identity, arena.digest)):
+    for arena in sorted(complete, key=place):
         unique = names.count((arena.identity, arena.tier)) == 1
         labels[f"{arena.identity} ({arena.tier})" + ("" if unique else f" #{arena.digest}")] = arena
     return labels
@@ -125,10 +139,13 @@ def in_order(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
     return sorted(names, key=place)
 
 
-def summary_scores(board: Board, paths: Sequence[str]) -> dict[str, dict[str, IntervalEstimate | None]]:
-    """Numbers of whole submissions: metric -> path -> interval."""
+def summary_scores(
+    board: Board, paths: Sequence[str], metric: str | None = None
+) -> dict[str, dict[str, IntervalEstimate | None]]:
+    """Numbers of whole submissions, one of them or all: metric -> path -> interval."""
     numbers = board.numbers
-    return _by_metric(numbers.loc[(numbers["schedule"] == SUMMARY) & numbers["path"].isin(paths)])
+    wanted = (numbers["schedule"] == SUMMARY) & numbers["path"].isin(paths)
+    return _by_metric(numbers.loc[wanted if metric is None else wanted & (numbers["metric"] == metric)])
 
 
 def cell_scores(

@@ -17,6 +17,7 @@ TIERS = {
     "qualification": "Qualification tier: pre-selects methods; the full tier decides.",
     "full": "Full tier: evidence.",
 }
+"""What boards of a tier are good for, the least of them first."""
 TOO_FEW = "too few models for an interval"
 _SCALES = {PROBE_ACCURACY: "raw", ROBUSTNESS_DENSE: "chance-corrected"}
 """Two accuracies of the same models that must not be taken for each other."""

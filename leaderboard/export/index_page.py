@@ -11,9 +11,10 @@ from leaderboard.board.stability import ORDER_HEADINGS, SENSITIVITY, leaders, ne
 from leaderboard.board.wording import TIERS, heading, one_line, p_value, track_title
 from leaderboard.export.arena_ranking import ArenaRanking, ranking_layout
 from leaderboard.export.comparison_page import pairs_place
-from leaderboard.export.page_figures import Curves, Intervals, interval_plot, schedule_curves
+from leaderboard.export.page_figures import Curves, schedule_curves
 from leaderboard.export.site_paths import EntryPaths
 from leaderboard.figures.palette import looks
+from leaderboard.markup.interval_plot import Intervals, interval_plot
 from leaderboard.markup.ranking_table import ranking_table
 from leaderboard.markup.tables import Table, from_frame, number
 from leaderboard.reading.board_loader import BoardSnapshot

@@ -1,4 +1,4 @@
-"""The figures of a page, arranged: interval plot, curves side by side, legends. Draws nothing by itself."""
+"""The curves of a page, arranged side by side, with their legends. Draws nothing by itself."""
 
 from __future__ import annotations
 
@@ -9,24 +9,12 @@ from markupsafe import Markup
 
 from benchmark.scoring.metric_names import PROBE_ACCURACY
 from leaderboard.board.board import Board, Entry
-from leaderboard.board.estimates import IntervalEstimate
-from leaderboard.board.standings import Row
-from leaderboard.board.wording import bounds, one_line
-from leaderboard.figures.charts import MAX_BARS, Level, Line, limits
+from leaderboard.board.wording import one_line
+from leaderboard.figures.charts import Level, Line, limits
 from leaderboard.figures.lines import levels, lines_of_schedule, lines_of_submission
 from leaderboard.figures.palette import Look
-from leaderboard.markup.svg import curve_panel, interval_axis, interval_bar, interval_figure, mark
+from leaderboard.markup.svg import curve_panel, mark
 from leaderboard.text.downloads import curves_csv
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """An interval plot: (name, bar) per line, the axis below, how many there would be, and all of it for a file."""
-
-    bars: tuple[tuple[str, Markup], ...]
-    axis: Markup
-    num_all: int
-    drawing: Markup
 
 
 @dataclass(frozen=True)
@@ -37,24 +25,6 @@ class Curves:
     panels: tuple[tuple[str, Markup], ...]
     legend: tuple[tuple[str, Markup], ...]
     data: str
-
-
-def interval_plot(ranking: Sequence[Row], by: str, looks: Mapping[str, Look]) -> Intervals | None:
-    """Draw the number ranked by of every row that has it, in the order of the table; None where none has."""
-    found = [(row, score) for row in ranking if (score := row.scores.get(by))]
-    if not found:
-        return None
-    shown = found[:MAX_BARS]
-    low_high = _with_air([score for _, score in shown])
-    bars = tuple(
-        (one_line(row.entry.name, 60),
-         interval_bar(score, low_high, looks[row.entry.name],
-                      f"{one_line(row.entry.name, 60)}: {score.value:.3f}, interval {bounds(score) or 'none'}",
-                      ranked=row.standing.rank is not None))
-        for row, score in shown
-    )  # fmt: skip
-    axis = interval_axis(low_high)
-    return Intervals(bars, axis, len(found), interval_figure(bars, axis, f"Intervals of {one_line(by, 60)}"))
 
 
 def schedule_curves(board: Board, entries: Sequence[Entry], looks: dict[str, Look], task: str) -> Curves | None:
@@ -94,8 +64,3 @@ def side_by_side(
     repeats = all([line.name for line in panel] == [title] for title, panel in drawn.items())
     legend = () if repeats else tuple((name, mark(look)) for name, look in reversed(names.items()))
     return Curves(task, panels, legend, curves_csv(drawn))
-
-
-def _with_air(scores: Sequence[IntervalEstimate]) -> tuple[float, float]:
-    points = [(0.0, score.value, score.low, score.high) for score in scores]
-    return limits([Line("", "", "", points)], [])

@@ -29,7 +29,8 @@ class PageRenderer:
     """The templates, and what all pages of a site share."""
 
     def __init__(self) -> None:
-        sheet = style("table") + style("gallery") + (TEMPLATES / "style.css").read_text(encoding="utf-8")
+        shared = "".join(map(style, ("table", "gallery", "intervals")))
+        sheet = shared + (TEMPLATES / "style.css").read_text(encoding="utf-8")
         icon = (Path(__file__).parents[1] / "favicon.svg").read_text(encoding="utf-8").strip()
         digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
         self._environment = environment(TEMPLATES)

@@ -16,21 +16,8 @@ import pandas as pd
 
 from benchmark.recording.record import RunRecord
 from benchmark.scoring.score_math import log2_compression
-from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.wording import percent
 from leaderboard.figures.palette import COLOURS, NEUTRAL, Look
-
-MAX_BARS = 40
-_LABEL_LIMIT = 150
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One line of an interval plot."""
-
-    name: str
-    interval: IntervalEstimate
-    ranked: bool
 
 
 @dataclass(frozen=True)
@@ -67,38 +54,6 @@ class Span:
     value: float
     low: float
     high: float
-
-
-def interval_plot(bars: Sequence[Bar], looks: Mapping[str, Look], title: str) -> alt.LayerChart | alt.FacetChart:
-    """Draw values with their intervals, in the given order, at most `MAX_BARS` of them; unranked ones hollow."""
-    bars = bars[:MAX_BARS]
-    names = [bar.name for bar in bars]
-    frame = pd.DataFrame(
-        [
-            {"name": b.name, "value": b.interval.value, "low": b.interval.low, "high": b.interval.high,
-             "ranked": "ranked" if b.ranked else "unranked"}
-            for b in bars
-        ],
-        columns=["name", "value", "low", "high", "ranked"],
-    )  # fmt: skip
-    base = alt.Chart(frame, height=alt.Step(26)).encode(
-        y=alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelLimit=_LABEL_LIMIT, ticks=False, domain=False)),
-        color=_colour_by_name(names, looks),
-        tooltip=_tooltips(("name", "Submission", None), ("value", title, ".4f"), ("low", "low", ".4f"),
-                          ("high", "high", ".4f"), ("ranked", "Standing", None)),
-    )  # fmt: skip
-    rule = base.mark_rule(strokeWidth=3, opacity=0.75, strokeCap="round").encode(
-        x=alt.X("low:Q", title=title, scale=alt.Scale(zero=False, nice=True),
-                axis=alt.Axis(tickCount=6)), x2="high:Q"
-    )
-    dot = base.mark_point(size=110, filled=True, opacity=1).encode(
-        x="value:Q",
-        shape=alt.Shape("name:N", scale=alt.Scale(domain=names, range=[looks[n].marker for n in names]), legend=None),
-        fillOpacity=alt.condition(alt.datum.ranked == "ranked", alt.value(1), alt.value(0)),
-        strokeWidth=alt.value(2),
-        stroke=alt.Stroke("name:N", scale=_colour_scale(names, looks), legend=None),
-    )
-    return alt.layer(rule, dot)
 
 
 def curves(

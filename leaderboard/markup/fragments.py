@@ -23,7 +23,7 @@ def environment(*folders: Path) -> Environment:
 
 @cache
 def style(name: str) -> str:
-    """Return a style sheet of this room, `table` or `gallery`; its colours are variables that the page around sets."""
+    """Return a style sheet of this room: `table`, `gallery`, `intervals`; the page around sets its colours."""
     return (TEMPLATES / f"{name}.css").read_text(encoding="utf-8")
 
 
@@ -35,6 +35,11 @@ def _own() -> Environment:
 def render(template: str, **data: object) -> str:
     """Fill a template of this room."""
     return _own().get_template(template).render(**data)
+
+
+def intervals_html(intervals: object) -> str:
+    """Write an interval plot of `leaderboard.markup.interval_plot`."""
+    return render("intervals.html.j2", intervals=intervals)
 
 
 def tables_html(tables: Sequence[tuple[str, Table]]) -> str:

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import pandas as pd
-
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
 from leaderboard.board.board import Board, Entry
@@ -78,7 +76,8 @@ def accuracy_curves(board: Board, ranking: Sequence[Row]) -> dict[str, list[floa
 
 def ranking_table(layout: RankingLayout, ranking: Sequence[Row], label: str) -> Table:
     """Lay out some rows of a ranking: every number stands above its interval, that of the number ranked by is drawn."""
-    texts = ranked_frame(ranking, layout.by, layout.metrics, shipped=homes()[1])
+    frame = ranked_frame(ranking, layout.by, layout.metrics, shipped=homes()[1])
+    texts = {str(name): frame[name].tolist() for name in frame}
     cells = [_row(texts, place, row, layout) for place, row in enumerate(ranking)]
     return Table(label, _headings(layout), tuple(cells), num_pinned=2)
 
@@ -99,12 +98,12 @@ def _headings(layout: RankingLayout) -> tuple[Heading, ...]:
     )
 
 
-def _row(texts: pd.DataFrame, place: int, row: Row, layout: RankingLayout) -> tuple[Cell, ...]:
+def _row(texts: Mapping[str, Sequence[object]], place: int, row: Row, layout: RankingLayout) -> tuple[Cell, ...]:
     def text(name: str) -> str:
-        return str(texts[name].iloc[place])
+        return str(texts[name][place])
 
     def measured(name: str) -> Cell:
-        return Cell(number(texts[name].iloc[place], decimals(layout.columns[name])), text(f"{name} interval"))
+        return Cell(number(texts[name][place], decimals(layout.columns[name])), text(f"{name} interval"))
 
     entry, score, mine = row.entry, row.scores.get(layout.by), layout.curves.get(row.entry.path, [])
     drawn = sparkline(mine, layout.heights, layout.looks[entry.name].colour) if len(mine) > 1 else None

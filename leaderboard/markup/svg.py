@@ -34,6 +34,7 @@ _LABEL_WIDTH = 40
 def interval_bar(interval: IntervalEstimate, limits: Range, look: Look, label: str, *, ranked: bool) -> Markup:
     """Draw a value with its interval; as wide as its place, unranked ones hollow."""
     svg = svg_root(label, height="24", class_="bar")
+    add(svg, "title", label)
     for tick in ticks(*limits):
         add(svg, "line", x1=_share(tick, limits), x2=_share(tick, limits), y1="0", y2="24", class_="grid")
     low, high = (_share(value, limits) for value in (interval.low, interval.high))

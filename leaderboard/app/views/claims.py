@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from leaderboard.app.address import kept
-from leaderboard.app.controls import open_scene
+from leaderboard.app.address import Named, kept
+from leaderboard.app.controls import Scene, open_scene
 from leaderboard.app.planned_tests import PlannedTests
 from leaderboard.board.claims import SECTIONS, Claim, Kind
 from leaderboard.board.inference.sensitivity import Survival
@@ -19,10 +19,9 @@ from leaderboard.text.headline import verdict_sentence
 MAX_ROWS = 500
 
 
-def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], level: float, verdict: str) -> None:
+def show_section(kind: Kind, mine: Sequence[Claim], names: dict[str, str], level: float, verdict: str) -> None:
     """Show the tests of one kind."""
     title, how = SECTIONS[kind]
-    mine = [claim for claim in found if claim.kind == kind]
     if not mine:
         return
     st.subheader(title)
@@ -46,6 +45,20 @@ def show_section(kind: Kind, found: Sequence[Claim], names: dict[str, str], leve
     )  # fmt: skip
     if len(mine) > MAX_ROWS:
         st.caption(f"The {MAX_ROWS} most certain of {len(mine)} are shown.")
+
+
+def about(found: Sequence[Claim], chosen: set[str], scene: Scene, names: dict[str, str]) -> Sequence[Claim]:
+    """Leave the tests of one kind that are about the chosen submissions, or about those of the track where none is."""
+    if chosen:
+        return [claim for claim in found if not chosen.isdisjoint(submissions_of(claim, names))]
+    if scene.track in ("each", "all"):
+        return found
+    return [claim for claim in found if scene.groups.keys() >= set(submissions_of(claim, names))]
+
+
+def submissions_of(claim: Claim, names: dict[str, str]) -> tuple[str, ...]:
+    """Return the names of the submissions that a claim is about."""
+    return (claim.first, claim.second) if claim.kind == "submissions" else (names[claim.path],)
 
 
 def show_orders(found: Sequence[Survival]) -> None:
@@ -78,16 +91,11 @@ def page() -> None:
         "models only, and says so."
     )
     chosen = st.multiselect("Submissions", sorted(scene.groups), placeholder="All",
-                            **kept("submissions", sorted(scene.groups), [], many=True))
-    shown = set(chosen or scene.groups)
-    mine = [
-        claim
-        for claim in found
-        if ({claim.first, claim.second} if claim.kind == "submissions" else {entries[claim.path].name}) <= shown
-        or (claim.kind == "submissions" and chosen and {claim.first, claim.second} & set(chosen))
-    ]
+                            **kept("submissions", sorted(scene.groups), [], many=True,
+                                   named=Named("submission", scene.called)))  # fmt: skip
     names = {path: entry.name for path, entry in entries.items()}
     for kind in SECTIONS:
+        mine = about(planned.of_kind(kind), set(chosen), scene, names)
         show_section(kind, mine, names, level, "" if chosen else planned.verdict(kind, level))
     show_orders(planned.orders)
 

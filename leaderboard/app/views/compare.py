@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
-from leaderboard.app.address import kept
+from leaderboard.app.address import Named, kept
 from leaderboard.app.attachments import outcomes_of, warn_of_altered_files
 from leaderboard.app.controls import Scene, open_scene
 from leaderboard.app.drawing import draw
@@ -40,15 +40,17 @@ def _compare(_scene: Scene, first: str, second: str, stamp: tuple[str, str]) -> 
 def choose(scene: Scene) -> tuple[Entry, Entry] | None:
     """Let people pick two submissions, the two best ones first."""
     paths = [entry.path for entry in scene.entries.values()]
-    scores = summary_scores(scene.snapshot.board, paths)
+    scores = summary_scores(scene.snapshot.board, paths, ROBUSTNESS_SCORE)
     ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
     names = [row.entry.name for row in ranking]
     if len(names) < 2:
         st.info("Comparing takes two submissions under this specification.", icon=":material/compare_arrows:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first = st.selectbox("First", names, width=250, **kept("first", names, names[0]))
-        second = st.selectbox("Second", names, width=250, **kept("second", names, names[1]))
+        named = Named("submission", scene.called)
+        first = st.selectbox("First", names, width=250, **kept("first", names, names[0], named=named))
+        other = next(name for name in names if name != first)
+        second = st.selectbox("Second", names, width=250, **kept("second", names, other, named=named))
     if first == second:
         st.info("Choose two different submissions.", icon=":material/compare_arrows:")
         return None

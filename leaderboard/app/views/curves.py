@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from benchmark.scoring.metric_names import PROBE_ACCURACY, ROBUSTNESS_SCORE
-from leaderboard.app import address
 from leaderboard.app.address import kept
-from leaderboard.app.controls import Scene, open_scene, pick_submissions
+from leaderboard.app.controls import Scene, open_scene, pick_submissions, picked
 from leaderboard.app.drawing import draw
 from leaderboard.app.legend import show_legend
 from leaderboard.board.board import Entry
@@ -42,11 +41,12 @@ class Choice:
 def choose(scene: Scene) -> Choice:
     """Show the controls of the page."""
     board, everybody = scene.snapshot.board, list(scene.entries.values())
-    scores = summary_scores(board, [entry.path for entry in everybody])
+    scores = summary_scores(board, [entry.path for entry in everybody], ROBUSTNESS_SCORE)
     ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False, letters=False)
     ordered = [row.entry.name for row in ranking]
-    picked = [name for name in address.picks() if name in scene.entries]
-    names = pick_submissions(ordered, list(dict.fromkeys([*picked, *ordered]))[: max(USUAL, len(picked))], MAX_DRAWN)
+    first, _ = picked(scene)
+    usual = list(dict.fromkeys([*first, *ordered]))[: max(USUAL, len(first))]
+    names = pick_submissions(scene, ordered, usual, MAX_DRAWN)
     described = columns_of(everybody)
     metrics = {name: column for name in curve_metrics(board, everybody) if (column := describe(name, described))}
     tasks = sorted({task for entry in everybody for task in entry.tasks})

@@ -10,19 +10,22 @@ import streamlit as st
 from benchmark.printable import counted
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.app import address
-from leaderboard.app.controls import Scene, name_rejected, open_scene
-from leaderboard.app.drawing import draw
+from leaderboard.app.controls import Scene, name_rejected, open_scene, picked
 from leaderboard.app.planned_tests import PlannedTests
-from leaderboard.app.ranked_tables import show_ranked_tables
+from leaderboard.app.ranked_tables import show_html, show_ranked_tables
 from leaderboard.app.ranking_controls import ROWS_PER_PAGE, Chosen, choose, found_rows, page_of, show_subset
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
 from leaderboard.board.measures import Numbers, direction, resampled
 from leaderboard.board.stability import leaders
-from leaderboard.board.standings import Row, rows
+from leaderboard.board.standings import Row, arena_of, arenas, rows
 from leaderboard.board.wording import heading, inert, one_line, track_title
-from leaderboard.figures.charts import MAX_BARS, Bar, interval_plot
+from leaderboard.markup.fragments import intervals_html, tables_html
+from leaderboard.markup.interval_plot import interval_plot, leaders_table
 from leaderboard.markup.ranking_table import RankingLayout, accuracy_curves, ranking_table, scale_of
+from leaderboard.markup.svg import as_file
+from leaderboard.reading.link_names import newest_own
+from leaderboard.reading.record_store import homes
 from leaderboard.text.board_frames import failed_run_frame
 from leaderboard.text.downloads import as_bibtex, as_csv, as_json
 from leaderboard.text.headline import headline
@@ -65,7 +68,7 @@ def show_tables(scene: Scene, chosen: Chosen, ranking: Sequence[Row]) -> None:
         show_ranked_tables(
             [(_title(track, each), ranking_table(layout, each[shown], f"Ranking, {scene.label}"))
              for track, each in groups.items() if each[shown]],
-            address.picks(),
+            [name for names in picked(scene) for name in names],
         )  # fmt: skip
 
 
@@ -80,7 +83,7 @@ def _place(entry: Entry) -> str:
 
 def show_picks(scene: Scene) -> None:
     """Lead from picked rows to the pages that compare and draw them."""
-    names = [name for name in address.picks() if name in scene.entries]
+    names, _ = picked(scene)
     if not names:
         st.caption("Tick rows to compare or draw them. A name leads to everything about it.")
         return
@@ -101,6 +104,17 @@ def show_headline(scene: Scene, ranking: Sequence[Row]) -> None:
     tested = PlannedTests(scene).claims if len(entries) <= MAX_TESTED else []
     with st.container(border=True, key="headline"):
         st.text(headline(ranking, tested, 1 - entries[0].confidence), wrap=True)
+
+
+def show_newest(scene: Scene) -> None:
+    """Lead to the newest evaluation of one's own where another board is looked at."""
+    newest = newest_own(scene.snapshot.board.entries.values(), homes()[1])
+    if newest is None or arena_of(newest) == scene.arena:
+        return
+    label = next(each for each, arena in arenas(scene.snapshot.board).items() if arena == arena_of(newest))
+    said = f"Your newest evaluation: {one_line(newest.name, 60)} on {one_line(label, 80)}, {newest.created[:10]}"
+    st.page_link("views/submission.py", label=inert(said), icon=":material/person:",
+                 query_params=[("spec", label), ("submission", newest.name)])  # fmt: skip
 
 
 # What people ask next, and the page that answers it: (file, question, icon).
@@ -135,12 +149,15 @@ def show_downloads(scene: Scene, numbers: Numbers, ranking: Sequence[Row]) -> No
 
 def show_intervals(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str) -> None:
     """Draw the number ranked by, with its interval, in the order of the table."""
-    bars = [Bar(r.entry.name, score, r.standing.rank is not None) for r in ranking if (score := r.scores.get(by))]
+    drawn = interval_plot(ranking, by, scene.looks)
+    if drawn is None:
+        return
     st.subheader("Intervals")
-    if len(bars) > MAX_BARS:
-        st.caption(f"The first {MAX_BARS} of {len(bars)}.")
-    chart = interval_plot(bars, scene.looks, heading(numbers.columns[by]))
-    draw(chart, "bars", f"Intervals of {counted(len(bars), 'submission')}")
+    of = f" The first {len(drawn.bars)} of {drawn.num_all}." if drawn.num_all > len(drawn.bars) else ""
+    st.caption(f"{inert(heading(numbers.columns[by]))}, in the order of the tables; hollow marks are not ranked.{of}")
+    show_html(intervals_html(drawn), "bars")
+    st.download_button("Intervals (SVG)", lambda: as_file(drawn.drawing), f"forget-me-not-{scene.arena.identity}.svg",
+                       "image/svg+xml", icon=":material/download:")  # fmt: skip
 
 
 def show_stability(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str) -> None:
@@ -149,16 +166,7 @@ def show_stability(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: s
     if scene.track == "each":
         st.caption("All tracks together.")
     found = leaders(ranking, {name: numbers.columns[name] for name in numbers.of_whole_submissions}, by)
-    st.dataframe(
-        found, hide_index=True, alt="Leaders by every number", key="stability",
-        column_config={
-            "by": st.column_config.TextColumn("Ranked by"),
-            "leaders": st.column_config.TextColumn("Not separated from the best", width="large"),
-            "agreement": st.column_config.NumberColumn(
-                "Agreement", format="%.2f",
-                help="Kendall's tau between this order and the one above: 1 the same, 0 unrelated, -1 reversed."),
-        },
-    )  # fmt: skip
+    show_html(tables_html([("", leaders_table(found))]), "stability")
 
 
 def show_failures(ranking: Sequence[Row]) -> None:
@@ -180,6 +188,7 @@ def page() -> None:
     primary = ranking if by == ROBUSTNESS_SCORE and each_track else _primary(scene, numbers)
     with said:
         show_headline(scene, primary)
+        show_newest(scene)
     show_subset(chosen)
     show_tables(scene, chosen, ranking)
     show_picks(scene)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from bench.commands.serving import serving
 from tests.leaderboard.records import HOSTILE_NAMES
 from tests.recording.test_status import at_work, keep
 
-ROOT = Path(__file__).resolve().parents[3]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
              "--disable-sync", "--no-first-run"]  # fmt: skip
@@ -45,30 +42,9 @@ def address(store: Path) -> Iterator[str]:
 @contextmanager
 def served(home: Path) -> Generator[str]:
     """Serve a store and return the address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "leaderboard/app/main.py", "--server.port", str(port)]
-    environment = os.environ | {"FMN_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+    command = [sys.executable, "-m", "streamlit", "run", "leaderboard/app/main.py"]
+    with serving(command, os.environ | {"FMN_HOME": str(home), "OMP_NUM_THREADS": "1"}) as server:
+        yield server.address
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,23 @@ def test_specifications_that_differ_in_anything_but_words_never_share_a_ranking(
     assert sum("#" in label for label in found) == 2  # the two documents that share name, version and tier
 
 
+def test_the_first_board_is_evidence_of_a_comparison_whatever_has_more_evaluations() -> None:
+    """A smoke board with many evaluations came first, and one more evaluation of a method could move it."""
+    smoke = [evaluation(Knobs(name)) for name in "abcd"]
+    full = [evaluation(Knobs(name, identity="cifar10-1.0", tier="full")) for name in "ab"]
+    small = [evaluation(Knobs(name, identity="mini-1.0", tier="qualification")) for name in "ab"]
+    larger = [evaluation(Knobs(name, identity="other-1.0", tier="qualification")) for name in "abc"]
+    again = [evaluation(Knobs("a", identity="mini-1.0", tier="qualification", created=f"2026-11-1{day}T00:00:00Z"))
+             for day in range(5)]  # fmt: skip
+    failed = [evaluation(Knobs(name, identity="broken-1.0", tier="full", failures=FAILED)) for name in "abcdef"]
+    alone = [evaluation(Knobs("a", identity="alone-1.0", tier="full"))]
+    made = [*failed, *alone, *again, *smoke, *small, *larger, *full]
+    wanted = ["cifar10-1.0 (full)", "other-1.0 (qualification)", "mini-1.0 (qualification)", "digits-1.0 (smoke)",
+              "alone-1.0 (full)", "broken-1.0 (full)"]  # fmt: skip
+    assert list(arenas(_board(*made))) == wanted
+    assert list(arenas(_board(*reversed(made)))) == wanted
+
+
 def test_the_newest_code_counts_even_where_it_fails() -> None:
     board = _board(
         evaluation(Knobs("a", digest="old", created="2026-11-01T00:00:00Z")),

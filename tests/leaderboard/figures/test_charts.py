@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 
-from leaderboard.board.estimates import IntervalEstimate
-from leaderboard.figures.charts import Bar, Line, curves, interval_plot
-from leaderboard.figures.palette import looks
+from leaderboard.figures.charts import Line, curves
 from tests.leaderboard.records import HOSTILE_NAMES
 
 
 def test_figures_take_hostile_names_as_data() -> None:
-    bars = [Bar(name, IntervalEstimate(0.5, 0.4, 0.6), True) for name in HOSTILE_NAMES]
-    document = interval_plot(bars, looks(HOSTILE_NAMES), "Score").to_dict()
+    lines = [Line(name, "#000000", "circle", [(0.5, 0.5, 0.4, 0.6)]) for name in HOSTILE_NAMES]
+    document = curves(lines, [], "Score", (0.0, 1.0)).to_dict()
     values = next(iter(document["datasets"].values()))
     assert [value["name"] for value in values] == list(HOSTILE_NAMES)
     assert "href" not in json.dumps(document)
