@@ -2,8 +2,8 @@
 
 It owns what such an archive may be. Unpacking happens in memory, within bounds, and accepts an archive only where
 packing its content again gives the same tar, so that no file can hide beside its files. How gzip has coded this tar is
-left open: versions of zlib code it differently, so that some bits of the code can change and say the same files. Those of
-gzip's header and trailer cannot.
+left open, because versions of zlib code it differently: some bits of the code can change and say the same files. Those
+of gzip's header and trailer cannot.
 """
 
 from __future__ import annotations
