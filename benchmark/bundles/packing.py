@@ -1,7 +1,9 @@
 """Named bytes as one archive, the same bytes everywhere: tar with sorted names and no owners, packed with gzip.
 
 It owns what such an archive may be. Unpacking happens in memory, within bounds, and accepts an archive only where
-packing its content again gives the same tar, so that nothing can hide beside its files.
+packing its content again gives the same tar, so that no file can hide beside its files. How gzip has coded this tar is
+left open, because versions of zlib code it differently: some bits of the code can change and say the same files. Those
+of gzip's header and trailer cannot.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ def unpack(packed: bytes) -> dict[str, bytes]:
         letters, digits, `_`, `.` and `-`, none of which begins with a dot.
 
     Raises:
-        BadBundle: it is not exactly what `pack` writes.
+        BadBundle: it is not what `pack` writes, up to how gzip has coded it.
     """
     content = _unzipped(packed)
     files: dict[str, bytes] = {}

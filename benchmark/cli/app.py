@@ -144,6 +144,8 @@ def check(
         if not checked.problems:
             print(f"{name}: nothing wrong found")
         problems += [replace(each, where=f"{before}{each.where}") for each in checked.problems]
+    for sentence in dict.fromkeys(sentence for checked in found for sentence in checked.tried):
+        print(sentence)
     if problems:
         raise UserError(problems)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,8 +18,16 @@ from benchmark.executors.base import Executor, ManyTrialsExecutor, ProgramResult
 from benchmark.spec import BenchmarkSpec, Problem, Task, UserError
 from benchmark.store.layout import Home
 from benchmark.training.training_job import TrainingJob
+from benchmark.training.trials.fewer_pixels import pixel_step
 
-REHEARSAL_LIMIT_S = 120
+REHEARSAL_LIMIT_S = 240
+"""Processor time of a rehearsal, which a machine that is busy with other work does not use up."""
+
+REHEARSAL_WALL_S = 900
+"""When a rehearsal is ended that uses no processor time, or does not let itself be ended."""
+
+TIMING_LIMIT_S = 120
+"""When the timing of some updates is ended."""
 
 
 _MOST = 2**53
@@ -61,10 +69,12 @@ class Checked:
     Attributes:
         problems: everything that is wrong, each with its file and, where there is one, its line.
         notes: what a reviewer should look at, and what was passed over among the pictures; a sentence each.
+        tried: how it was tried, where that is not as it will be trained; a sentence each.
     """
 
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
 
 
 def check_submission(submission: Path, spec: BenchmarkSpec, executor: Executor) -> tuple[str, ...]:
@@ -95,8 +105,9 @@ def check_submissions(submissions: Sequence[Path], spec: BenchmarkSpec, executor
         is_wanted = any(isinstance(each, Admitted) for each in admitted)
         facts = [_facts(task) for task in spec.tasks] if is_wanted else []
         noted = tuple(dict.fromkeys(f"pictures: {note}" for _, notes in facts for note in notes))
+        tried = tuple(dict.fromkeys(filter(None, map(_how_tried, spec.tasks, (each for each, _ in facts)))))
         rehearsals = [
-            (number, _trial("rehearsal", each, task, facts[index][0], "cpu", Path(folder) / f"{number}-{index}"))
+            (number, _rehearsal(each, task, facts[index][0], Path(folder) / f"{number}-{index}"))
             for number, each in enumerate(admitted) if isinstance(each, Admitted)
             for index, task in enumerate(spec.tasks)
         ]  # fmt: skip
@@ -105,7 +116,7 @@ def check_submissions(submissions: Sequence[Path], spec: BenchmarkSpec, executor
     for (number, _), result in zip(rehearsals, ended, strict=True):
         found[number] += _rehearsed(result)
     return [
-        Checked(tuple(problems), (*(f"for review: {warning}" for warning in each.warnings), *noted))
+        Checked(tuple(problems), (*(f"for review: {warning}" for warning in each.warnings), *noted), tried)
         if isinstance(each, Admitted) else Checked(each)
         for each, problems in zip(admitted, found, strict=True)
     ]  # fmt: skip
@@ -136,6 +147,18 @@ def _facts(task: Task) -> tuple[DatasetFacts, tuple[str, ...]]:
     return dataset.facts, dataset.notes
 
 
+def _how_tried(task: Task, facts: DatasetFacts) -> str:
+    """Say what a rehearsal does otherwise than training, or nothing."""
+    _, height, width = facts.image_shape
+    step = pixel_step(height, width)
+    if step == 1:
+        return ""
+    return (
+        f"tried on {task.dataset.name} with {task.training.batch_size} images per update, of whose {height} x {width} "
+        f"pixels the encoder was given {-(-height // step)} x {-(-width // step)}, and with a few whole images"
+    )
+
+
 def _rehearsed(ended: ProgramResult) -> list[Problem]:
     """Return what a rehearsal has found: text that the submission may have made up."""
     try:
@@ -143,7 +166,7 @@ def _rehearsed(ended: ProgramResult) -> list[Problem]:
     except ValidationError:
         return [Problem("method.py", "a rehearsal that answers for itself", "an answer of another form")]
     except TrialError as failed:
-        return [Problem("method.py", f"four updates within {REHEARSAL_LIMIT_S} s", str(failed))]
+        return [Problem("method.py", f"four updates within {REHEARSAL_WALL_S} s", str(failed))]
     return [Problem(where, expected, got) for where, expected, got in found]
 
 
@@ -157,7 +180,7 @@ def try_updates_of(
         ExecutorError: it could not be tried where it was asked for.
     """
     with tempfile.TemporaryDirectory() as folder:
-        trial = _trial("timing", admitted, task, facts, device, Path(folder) / "job")
+        trial = _trial("timing", admitted, task, facts, device, Path(folder) / "job", TIMING_LIMIT_S)
         ended = executor.run_trial(
             trial.name, trial.job_file, trial.submission, trial.arguments, device, trial.limit_s
         )
@@ -167,9 +190,15 @@ def try_updates_of(
         raise TrialError("an answer of another form") from None
 
 
+def _rehearsal(admitted: Admitted, task: Task, facts: DatasetFacts, folder: Path) -> Trial:
+    trial = _trial("rehearsal", admitted, task, facts, "cpu", folder, REHEARSAL_WALL_S)
+    return replace(trial, arguments=(*trial.arguments, "--processor-s", str(REHEARSAL_LIMIT_S)))
+
+
 def _trial(
-    module: str, admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"], folder: Path
-) -> Trial:
+    module: str, admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"], folder: Path,
+    limit_s: float,
+) -> Trial:  # fmt: skip
     """Write the job of a trial into a folder of its own, which is made here."""
     total_steps = max(1, facts.num_train // task.training.batch_size) * task.training.epochs
     job = TrainingJob(
@@ -183,7 +212,7 @@ def _trial(
     job_file = folder / "job.json"
     job_file.write_text(job.model_dump_json(), encoding="utf-8")
     shape = ("--image-shape", *map(str, facts.image_shape))
-    return Trial(module, job_file, admitted.directory, shape, REHEARSAL_LIMIT_S)
+    return Trial(module, job_file, admitted.directory, shape, limit_s)
 
 
 def _answer(ended: ProgramResult) -> object:

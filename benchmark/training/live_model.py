@@ -27,7 +27,7 @@ from benchmark.training.state import TrainState
 
 _WITHOUT_CLOSURE = (
     "the harness computes the gradients of `loss` once in every update; SAM computes those at the perturbed weights in "
-    "`loss` itself, with torch.func.functional_call on perturbed copies of the encoder's parameters"
+    "`loss` itself: benchmark.method.other_weights.call_with(encoder, weights, images), as submissions/sam does"
 )
 """What to do instead, for methods that know optimizers with closures."""
 

@@ -7,10 +7,11 @@ written around the markers is for people to say.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmark.recording.trust import load_trust
+from benchmark.recording.trust import Trust, load_trust
 from benchmark.scoring.metric_names import (
     EXCESS_PIE,
     PROBE_ACCURACY,
@@ -28,7 +29,8 @@ from leaderboard.board.wording import TIERS, one_line, p_equals, percent, track_
 from leaderboard.export.arena_ranking import ArenaRanking, rank_arena
 from leaderboard.markup.tables import number
 from leaderboard.reading.board_loader import BoardSnapshot, read_board
-from leaderboard.reading.record_store import SHIPPED
+from leaderboard.reading.record_store import SHIPPED, Rejected, read
+from leaderboard.text.tunings import tunings_sentence
 
 BEGIN, END = "<!-- records: make docs -->", "<!-- end -->"
 SUMMARIES = (ROBUSTNESS_SCORE, WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_RETENTION, ROBUSTNESS_DENSE)
@@ -36,10 +38,10 @@ SUMMARIES = (ROBUSTNESS_SCORE, WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS
 
 
 def results_text(snapshot: BoardSnapshot) -> str:
-    """Return a section of Markdown per board: ranking, accuracies where it prunes most, claims that hold."""
+    """Return a section of Markdown per board: ranking, accuracies where it prunes most, tuning, claims that hold."""
     labels = arenas(snapshot.board)
     return "\n\n".join(
-        "\n".join(_section(snapshot.board, rank_arena(snapshot.board, arena, label)))
+        "\n".join(_section(snapshot, rank_arena(snapshot.board, arena, label)))
         for label, arena in sorted(labels.items())
     )
 
@@ -57,8 +59,8 @@ def replaced(page: str, text: str) -> str:
     return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
 
 
-def _section(board: Board, ranked: ArenaRanking) -> Iterator[str]:
-    entries = ranked.entries
+def _section(snapshot: BoardSnapshot, ranked: ArenaRanking) -> Iterator[str]:
+    board, entries = snapshot.board, ranked.entries
     first = entries[0]
     yield f"## {one_line(ranked.label)}\n"
     yield f"{TIERS.get(ranked.arena.tier, '')} {_how(entries)}\n"
@@ -71,7 +73,20 @@ def _section(board: Board, ranked: ArenaRanking) -> Iterator[str]:
     ]  # fmt: skip
     if references:
         yield f"Through the same probe: {', '.join(references)}.\n"
+    yield f"{tunings_sentence({entry.name: _tuning(entry, snapshot.trust) for entry in entries})}\n"
     yield from _claims(board, entries)
+
+
+def _tuning(entry: Entry, trust: Trust) -> Mapping[str, Any] | None:
+    """Return what the record of an evaluation says about how its settings were chosen.
+
+    Raises:
+        ValueError: it is not believed any more.
+    """
+    found = read(Path(entry.path), trust)
+    if isinstance(found, Rejected):
+        raise ValueError(f"{found.path} was replaced while its board was written: {found.why}")
+    return found.record.tuning
 
 
 def _how(entries: Sequence[Entry]) -> str:

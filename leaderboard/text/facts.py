@@ -25,6 +25,7 @@ from leaderboard.board.inference.costs import WORST_SEED, images_in_training
 from leaderboard.board.standings import describe, in_order
 from leaderboard.board.wording import beside, heading, one_line, percent, spread, tied_beside
 from leaderboard.text.host_paths import ON_SIGNERS_MACHINE, is_of_a_host, without_host_paths
+from leaderboard.text.tunings import DECIDED
 
 HEADLINES = (
     ROBUSTNESS_SCORE, WORST_SEED, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_DENSE, ROBUSTNESS_RETENTION,
@@ -190,9 +191,6 @@ def _copies(about: Mapping[str, Any]) -> str:
             return "not counted, as the record is from before copies were counted"
 
 
-_DECIDED = {"validation": "validation images", "test": "TEST images", "other": "other data", "none": "no images"}
-
-
 def _images(record: EvaluationRecord) -> str:
     """Say what an update and the whole training cost in images: equal updates are not equal compute."""
     counted, total = record.images_per_update, images_in_training(record)
@@ -208,7 +206,7 @@ def _tuning(record: EvaluationRecord) -> str:
         case None:
             return "not stated"
         case {"budget": int(budget), "search": str(search), "split": str(split)}:
-            compared = f"{budget:,} settings compared, decided by {_DECIDED.get(split, split)}: {search}"
+            compared = f"{budget:,} settings compared, decided by {DECIDED.get(split, split)}: {search}"
             return "; ".join([compared, *_more_of_tuning(record.tuning)])
         case stated:
             return f"stated as {_short(stated)}"

@@ -162,7 +162,7 @@ def test_a_refused_bundle_is_one_sentence_and_writes_nothing(
     for refused in (path, tmp_path / "absent.bundle", tmp_path):
         assert fmn(monkeypatch, "receive", refused) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"{refused}: expected a bundle whose every byte is as it was signed, got ")
+        assert line.startswith(f"{refused}: expected a bundle of exactly the files that were signed, got ")
     assert not elsewhere.exists()
 
 

@@ -123,6 +123,22 @@ def test_names_that_are_refused_are_not_packed_either(files: dict[str, bytes]) -
         pack(files)
 
 
+def test_every_flipped_bit_is_refused_or_says_the_same_files_and_in_header_and_trailer_it_is_refused() -> None:
+    """What is refused is said of files: gzip's code has bits that mean the same either way, its ends have none."""
+    packed, harmless = pack(FILES), set[int]()
+    for bit in range(8 * len(packed)):
+        changed = bytearray(packed)
+        changed[bit // 8] ^= 1 << bit % 8
+        try:
+            files = unpack(bytes(changed))
+        except BadBundle:
+            continue
+        assert files == FILES
+        harmless.add(bit // 8)
+    assert harmless <= set(range(10, len(packed) - 8))
+    assert len(harmless) < len(packed) // 4
+
+
 def test_every_changed_byte_of_the_tar_is_refused_or_changes_a_content() -> None:
     """Padding, owners and order are covered by packing again; contents by digests, which are checked elsewhere."""
     content = gzip.decompress(pack(FILES))

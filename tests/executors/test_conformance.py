@@ -293,8 +293,17 @@ def test_a_submission_is_tried_where_trainers_run_and_its_problems_come_back_wit
 def test_a_tried_submission_that_never_ends_is_ended(
     executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "REHEARSAL_LIMIT_S", 15)
+    monkeypatch.setattr(check, "REHEARSAL_WALL_S", 15)
     with pytest.raises(UserError, match="four updates within 15 s, got no end"):
+        check_submission(attacked(tmp_path, "while True: time.sleep(1)"), tiny_spec, executor)
+
+
+def test_a_tried_submission_that_uses_up_its_processor_time_is_ended_at_its_line(
+    executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "REHEARSAL_LIMIT_S", 5)
+    said = r"method\.py:\d+: expected four updates within 5 s of processor time, got no end"
+    with pytest.raises(UserError, match=said):
         check_submission(attacked(tmp_path, "while True: pass"), tiny_spec, executor)
 
 
@@ -319,7 +328,7 @@ def test_an_answer_that_a_tried_submission_made_up_is_a_problem_and_obeyed_by_no
 def test_a_trial_that_prints_without_end_leaves_bounded_text(
     executor: Executor, tmp_path: Path, tiny_spec: BenchmarkSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "REHEARSAL_LIMIT_S", 30)
+    monkeypatch.setattr(check, "REHEARSAL_WALL_S", 30)
     flood = """
         for number in range(400):
             os.write(2, b"x" * 100_000)

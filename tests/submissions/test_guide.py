@@ -96,7 +96,7 @@ def test_the_commands_are_doors_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     lines = [line.split("#")[0].split() for page in PAGES for line in "".join(blocks(page, "sh")).splitlines()]
     doors = [words[words.index("make") + 1] for words in lines if "make" in words]
-    assert sorted(doors) == ["check", "new", "plan", "receive", "submit"]
+    assert sorted(doors) == ["check", "evaluate", "new", "plan", "receive", "submit"]
     assert all(re.search(rf"(?m)^{door}: .*\n.*fmn {door} ", makefile) for door in doors)
     assert "commands_of docs/guide/*.md | bash" in (ROOT / ".ci/run").read_text()
     template = str(SUBMISSIONS / "_template")

@@ -56,7 +56,7 @@ def _read(path: Path) -> bytes:
 
 
 def _refused(path: Path, why: str) -> UserError:
-    return UserError([Problem(str(path), "a bundle whose every byte is as it was signed", masked(why))])
+    return UserError([Problem(str(path), "a bundle of exactly the files that were signed", masked(why))])
 
 
 def _compute_again(judged: Judged) -> None:

@@ -1,6 +1,6 @@
 """The command line of every trial: a job, a submission and an image shape in; one JSON value on standard output.
 
-python -m benchmark.training.trials.NAME --job J --submission DIR --image-shape C H W
+python -m benchmark.training.trials.NAME --job J --submission DIR --image-shape C H W [--processor-s SECONDS]
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.training.training_job import TrainingJob
+from benchmark.training.trials.processor_time import at_most
 
 ImageShape = tuple[int, int, int]
 """(channels, height, width)."""
@@ -31,7 +32,8 @@ def run_trial(name: str, description: str | None, trial: Callable[[TrainingJob, 
     arguments = _parse_arguments(name, description)
     answer = _reserve_standard_output()
     channels, height, width = arguments.image_shape
-    result = trial(TrainingJob.read(arguments.job), arguments.submission, (channels, height, width))
+    with at_most(arguments.processor_s):
+        result = trial(TrainingJob.read(arguments.job), arguments.submission, (channels, height, width))
     sys.stdout.flush()
     os.write(answer, json.dumps(result).encode())
 
@@ -41,6 +43,7 @@ def _parse_arguments(name: str, description: str | None) -> argparse.Namespace:
     parser.add_argument("--job", type=Path, required=True)
     parser.add_argument("--submission", type=Path, required=True)
     parser.add_argument("--image-shape", type=int, nargs=3, required=True)
+    parser.add_argument("--processor-s", type=float, help="seconds of processor time, imports not counted")
     return parser.parse_args()
 
 

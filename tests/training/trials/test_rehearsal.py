@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import re
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,6 +14,7 @@ from benchmark.method.contract import Method, Setting
 from benchmark.spec import Problem
 from benchmark.training.live_model import Recipe
 from benchmark.training.trials.rehearsal import Rehearsal
+from tests.submissions.zoo import SUBMISSIONS
 from tests.training.methods import Adaptive, BreaksWhenPruned, Diverges, Restless, Supervised, Taught
 from tests.training.tiny import CPU, ENCODER, NUM_CLASSES, SEED, setting_of
 
@@ -113,3 +118,8 @@ def test_an_optimizer_with_a_closure_is_refused_with_the_way_that_sam_takes() ->
     assert "steps without a closure" in problem.expected
     assert "LBFGS" in problem.got
     assert "SAM" in problem.got
+    name = re.search(r"(benchmark[.\w]+)\.(call_with)\(encoder, weights, images\)", problem.got)
+    assert name is not None, "the way to do it has a name that can be imported"
+    function = getattr(importlib.import_module(name[1]), name[2])
+    assert list(inspect.signature(function).parameters) == ["module", "weights", "inputs"]
+    assert "call_with(" in (SUBMISSIONS / "sam" / "method.py").read_text(encoding="utf-8")
