@@ -30,6 +30,8 @@ FEWEST_EIGENVALUES = 3
 
 UNIFORMITY_T = 2.0
 """Sharpness of the Gaussian potential of uniformity."""
+UNIFORMITY_ROUNDING = 1e-6
+"""What rounding may leave of a uniformity of 0."""
 
 MOST_DECOMPOSED = 256
 """Up to so many singular values are decomposed directly; of more, that takes minutes where memory is busy."""
@@ -154,7 +156,8 @@ def uniformity(features_ND: Features | Doubles) -> float:
         ValueError: if a feature is NaN or infinite.
 
     Returns:
-        In [-8, 0], lower is more uniform, 0 where all examples point the same way; NaN below two examples.
+        In [-8, 0], lower is more uniform, 0 where all examples point the same way (to 1e-6, which float32 does not tell
+        apart: the same features gave 0 and -5e-9 in two processes); NaN below two examples.
 
     Source:
         Wang & Isola 2020 (arXiv 2005.10242), t = 2, over distinct pairs as in their code.
@@ -179,7 +182,8 @@ def uniformity(features_ND: Features | Doubles) -> float:
         # Rows of a chunk meet each other twice, themselves once, and later examples once.
         among = potential_nN[:, :size].sum(dtype=np.float64) - np.trace(potential_nN[:, :size], dtype=np.float64)
         total += float(among) / 2 + float(potential_nN[:, size:].sum(dtype=np.float64))
-    return min(math.log(total / (num_examples * (num_examples - 1) / 2)), 0.0)
+    found = math.log(total / (num_examples * (num_examples - 1) / 2))
+    return found if found < -UNIFORMITY_ROUNDING else 0.0
 
 
 def dead_units(features_ND: Features | Doubles) -> float:
