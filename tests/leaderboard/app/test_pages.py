@@ -70,7 +70,7 @@ def test_the_board_ranks_within_tracks_and_then_together(visit: Visit) -> None:
     app = visit()
     table = _table(app)
     assert table["Submission"].tolist()[:3] == ["supcon", "supervised", "simclr"]
-    assert table[table["Submission"] == "simclr"]["Rank"].tolist() == ["1"]
+    assert table[table["Submission"] == "simclr"]["Rank"].tolist() == ["1–7"]  # its interval is over few images
     assert "Track" not in table
     app.segmented_control(key="track").set_value("all").run()
     together = _table(app)
