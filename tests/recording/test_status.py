@@ -42,6 +42,7 @@ def at_work(home: Path, name: str) -> Generator[None]:
     """Hold the claim of an evaluation, as its dispatcher does."""
     path = claim_of(home, name)
     path.parent.mkdir(parents=True, exist_ok=True)
+    (home / ".lock").touch()
     with path.open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
         yield
