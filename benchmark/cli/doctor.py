@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from benchmark.executors.errors import ExecutorError
-from benchmark.recording.status import name_at_work
 from benchmark.spec import UserError
+from benchmark.store.claim import taken
+from benchmark.store.claims import at_work_in
 from benchmark.store.layout import Home, unfinished
 
 _LOW_BYTES, _LOW_INODES = 2 << 30, 10_000
@@ -48,11 +49,14 @@ def _home(home: Home) -> Iterator[Finding]:
         yield Finding("home", False, f"{home.root} cannot be written to: {error.strerror}; name another with FMN_HOME")
         return
     yield Finding("home", True, f"{home.root} can be written to")
-    at_work = name_at_work(home.root)
-    if at_work is None:
-        yield Finding("lock", False, "the home's file system knows no locks: two evaluations may disturb each other")
-    else:
-        yield Finding("lock", True, "an evaluation is at work" if at_work else "no evaluation is at work")
+    try:
+        with taken(home.claims / "doctor", "fmn doctor"):
+            pass
+    except OSError as error:
+        yield Finding("lock", False, f"the home's file system knows no locks: {error.strerror}")
+        return
+    at_work = ", ".join(map(str, at_work_in(home) or []))
+    yield Finding("lock", True, f"at work: {at_work}" if at_work else "no evaluation is at work")
 
 
 def _disk(home: Home) -> Iterator[Finding]:

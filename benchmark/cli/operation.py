@@ -27,12 +27,13 @@ def _existing_home() -> Home:
 
 
 def _demand_idle(home: Home, verb: str, advice: str = "") -> None:
-    from benchmark.recording.status import name_at_work
     from benchmark.spec import Problem, UserError
+    from benchmark.store.claims import at_work_in
 
-    if name_at_work(home.root):
+    found = at_work_in(home)
+    if found:
         expected = f"no evaluation at work in this home{advice}"
-        raise UserError([Problem(verb, expected, f"one at work in {home.root}")])
+        raise UserError([Problem(verb, expected, f"at work in {home.root}: {', '.join(map(str, found))}")])
 
 
 @operation.command(epilog="Example:  FMN_HOME=/shared/runs fmn status")
@@ -88,7 +89,7 @@ def cancel() -> None:
 
     home = _existing_home()
     _demand_idle(home, "cancel", ": end it first (Ctrl-C leaves its jobs in the queue)")
-    with only_one(home, "", lambda text: print(text, file=sys.stderr)):
+    with only_one(home, lambda text: print(text, file=sys.stderr)):
         num = cancel_all(home)
     print(f"{counted(num, 'job')} cancelled")
 
@@ -119,7 +120,7 @@ def gc(
 
     home = _existing_home()
     _demand_idle(home, "gc")
-    with only_one(home, "", lambda text: print(text, file=sys.stderr)):
+    with only_one(home, lambda text: print(text, file=sys.stderr)):
         found = find_garbage(home, records or [])
         for each in found:
             print(f"{each.num_bytes / 2**20:10.1f} MiB  {each.what}")

@@ -144,8 +144,8 @@ def rebuild_mlflow() -> None:
     from benchmark.recording.tracking.address import tracking_uri
     from benchmark.recording.tracking.projection import MlflowException, rebuild
     from benchmark.spec import Problem, UserError
-    from benchmark.store.layout import Home
-    from benchmark.store.lock import only_one
+    from benchmark.store.claim import taken
+    from benchmark.store.layout import MLFLOW_CLAIM, Home
 
     home = Home.from_environment()
     if not home.records.is_dir():
@@ -155,7 +155,7 @@ def rebuild_mlflow() -> None:
     for bad in rejected:
         print(f"left out {bad.path}: {bad.why}", file=sys.stderr)
     try:
-        with only_one(home, "", lambda text: print(text, file=sys.stderr)):
+        with taken(home.claims / MLFLOW_CLAIM, "fmn rebuild-mlflow", lambda text: print(text, file=sys.stderr)):
             rebuilt = rebuild(records, home.root)
         print(f"in MLflow: {counted(rebuilt.num_records, 'record')}, {rebuilt.num_written} written now")
     except MlflowException as error:

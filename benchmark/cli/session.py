@@ -17,7 +17,7 @@ from benchmark.executors.select import choose_executor
 from benchmark.logs import written_to
 from benchmark.shipped import command_words, shipped
 from benchmark.spec import BenchmarkSpec, Problem, UserError
-from benchmark.store.layout import Home
+from benchmark.store.layout import MLFLOW_CLAIM, Home
 
 if TYPE_CHECKING:  # half a second that `fmn check` can do without
     from benchmark.evaluation.preparation import Prepared
@@ -158,8 +158,11 @@ class Session:
         reporter.stage("MLflow")
         try:
             from benchmark.recording.tracking.projection import project  # takes a second to import
+            from benchmark.store.claim import taken
 
-            project(record, path, self.home.root)
+            what = f"showing {record.submission.name} on {record.spec_identity} in MLflow"
+            with taken(self.home.claims / MLFLOW_CLAIM, what, reporter.stage):
+                project(record, path, self.home.root)
         except Exception as error:
             # The record is safe; the log for people can be rebuilt from it.
             logger.info("MLflow was not updated", exc_info=True)

@@ -15,7 +15,7 @@ from benchmark.evaluation.scheduling.cost_history import usual_scoring_s
 from benchmark.evaluation.scheduling.progress import ProgressFeed, Reporter, StatusFile
 from benchmark.evaluation.scorer_client import chosen_chunk_mib, run_scorer
 from benchmark.evaluation.stored_answer import AnswerKeeper
-from benchmark.evaluation.training import train_what_is_missing
+from benchmark.evaluation.training import slots_for, slots_taken, take_over, train_what_is_missing
 from benchmark.executors.base import Executor
 from benchmark.recording.archive import read_record, write_record
 from benchmark.recording.isolation import role_of
@@ -23,9 +23,9 @@ from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.signing_keys import ROLES, signing_key
 from benchmark.recording.status import status_name
 from benchmark.spec import Problem, UserError
-from benchmark.store.collector import adopt_leftovers
+from benchmark.store.claims import Claims, evaluation_claim, tree_claim
 from benchmark.store.layout import Home, remove_unfinished
-from benchmark.store.lock import only_one
+from benchmark.store.lock import at_work
 from benchmark.store.state_store import Store
 
 
@@ -48,37 +48,50 @@ def evaluate(
 
     Raises:
         UserError: rescoring was asked for and no state is stored; or there is no key to sign with, or
-            FMN_SCORING_CHUNK_MIB is no size.
+            FMN_SCORING_CHUNK_MIB is no size; or another dispatcher has taken over what this one had claimed.
     """
     # Everything that can be refused is refused before hours are spent.
     keys = {role: signing_key(role, away_from=home.root) for role in ROLES}
     chosen_chunk_mib()
     workers = workers or default_workers(executor)
-    store = Store(home.segments)
-    with only_one(home, status_name(prepared.admitted.name, prepared.spec.identity), reporter.stage):
-        executor.recover()  # first of all: what still runs would go on writing into what is adopted next
+    name, what = status_name(prepared.admitted.name, prepared.spec.identity), _what(prepared)
+
+    def when_alone() -> None:
+        take_over(home, Store(home.segments), executor)
         remove_unfinished(home)
-        adopt_leftovers(home, store)
+
+    with at_work(home, what, reporter.stage, when_alone) as claims:
+        claims.wait_for(evaluation_claim(name), reporter.stage)
+        store = Store(home.segments, claims.demand)
+        take_over(home, store, executor, claims)
         if not train:
             _demand_something_trained(prepared, store)
         status = StatusFile(home.root, prepared.admitted.name, prepared.spec.identity, prepared.plan.num_updates)
         feed = ProgressFeed(reporter, status, _leaf_folders(prepared, store), _usual_scoring_s(prepared, home))
-        results = train_what_is_missing(prepared, home, store, executor, feed, workers) if train else []
+        results = train_what_is_missing(prepared, home, store, executor, feed, workers, claims) if train else []
         started, at_least = time.monotonic(), executor.isolation if train else "none"
         keeper = AnswerKeeper(prepared, home, store, executor, at_least)
         answer = keeper.find() if train else None
         if answer is None:
-            answer = run_scorer(prepared, home, store, executor, workers, feed.scoring(), at_least)
+            slots = slots_for(prepared, home, executor, what, reporter.stage)
+            with slots_taken(slots, workers, reporter.waiting) as workers:
+                started = time.monotonic()
+                answer = run_scorer(prepared, home, store, executor, workers, feed.scoring(), at_least)
         else:
             feed.stage("everything is scored already")
         record = build_record(prepared, store, executor, results, answer, scoring_s=time.monotonic() - started)
+        claims.demand()
         path = write_record(
             home.records, record, answer.outcomes, answer.maps, answer.areas, key=keys[role_of(record.isolation)]
         )
         keeper.keep(answer)
         status.remove()
-        _drop_spent_states(prepared, store)
+        _drop_spent_states(prepared, store, claims)
     return read_record(path), path
+
+
+def _what(prepared: Prepared) -> str:
+    return f"{prepared.admitted.name} on {prepared.spec.identity}"
 
 
 def _leaf_folders(prepared: Prepared, store: Store) -> list[Path]:
@@ -98,10 +111,14 @@ def _demand_something_trained(prepared: Prepared, store: Store) -> None:
         raise UserError([Problem("rescore", expected, f"{got}; use evaluate")])
 
 
-def _drop_spent_states(prepared: Prepared, store: Store) -> None:
-    """Forget method states below which everything is trained; dense trunks keep theirs, for schedules yet to come."""
+def _drop_spent_states(prepared: Prepared, store: Store, claims: Claims) -> None:
+    """Forget method states below which everything is trained; dense trunks keep theirs, for schedules yet to come.
+
+    Those of trees that another dispatcher trains stay: it may go on from them.
+    """
     for subtree in prepared.plan.subtrees:
-        if all(store.has(run.state_key) for run in subtree.runs):
-            for segment in subtree.segments:
-                if (segment.applied or segment.events) and store.has(segment.key):
-                    store.drop_method_state(segment.key)
+        with claims.borrowed(tree_claim(subtree.root)) as is_mine:
+            if is_mine and all(store.has(run.state_key) for run in subtree.runs):
+                for segment in subtree.segments:
+                    if (segment.applied or segment.events) and store.has(segment.key):
+                        store.drop_method_state(segment.key)

@@ -22,13 +22,17 @@ from benchmark.printable import on_one_line
 from benchmark.store.layout import Home
 from benchmark.store.origin import UNKNOWN, write_job_origin
 from benchmark.store.outbox import remove_tree
+from benchmark.store.slots import Slots
 from benchmark.store.state_store import Store
 
 _SHOWN = 2000
 """Characters of a trainer's output that an error shows."""
 
 
-def demand_a_start(results: Sequence[JobResult], home: Home, store: Store, executor: Executor, stall_s: float) -> None:
+def demand_a_start(
+    results: Sequence[JobResult], home: Home, store: Store, executor: Executor, stall_s: float,
+    slots: Slots | None = None,
+) -> None:  # fmt: skip
     """Refuse to go on where no trainer can start: that is no fault of the submission.
 
     Args:
@@ -37,6 +41,7 @@ def demand_a_start(results: Sequence[JobResult], home: Home, store: Store, execu
         store: where states are; the experiment makes none.
         executor: where the jobs ran.
         stall_s: seconds after which the experiment's trainer is ended.
+        slots: where it takes one first.
 
     Raises:
         ExecutorError: no trainer could start; says why.
@@ -47,7 +52,9 @@ def demand_a_start(results: Sequence[JobResult], home: Home, store: Store, execu
         raise _no_start(results[0])
     control = _without_submission(results[0].prepared, home)
     try:
-        outcome = supervise(executor, [control], store, workers=1, stall_s=stall_s, on_progress=lambda _: None)[0]
+        outcome = supervise(
+            executor, [control], store, workers=1, stall_s=stall_s, on_progress=lambda _: None, slots=slots
+        )[0]
         if not outcome.has_started:
             raise _no_start(outcome)
     finally:
@@ -64,7 +71,7 @@ def _is_silent(result: JobResult) -> bool:
 
 def _without_submission(prepared: PreparedJob, home: Home) -> PreparedJob:
     """Write a job that is the given one, with an empty folder as its submission."""
-    folder = home.jobs / f"control-{uuid.uuid4().hex[:8]}"
+    folder = home.jobs / f"{prepared.job.root[:12]}-control-{uuid.uuid4().hex[:8]}"
     submission, parents, outbox = folder / "submission", folder / "parents", folder / "outbox"
     for each in (submission, parents, outbox):
         each.mkdir(parents=True)

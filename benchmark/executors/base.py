@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from benchmark.executors.choices import ExecutorChoice
 from benchmark.executors.failure import Evidence
 from benchmark.recording.isolation import Isolation
+from benchmark.store.claims import Claims
 from benchmark.training.training_job import TrainingJob
 
 __all__ = ["Executor", "ExecutorChoice", "PreparedJob", "ProgramResult", "Trainer", "Trial"]
@@ -30,6 +31,7 @@ class PreparedJob:
         parents: stored states that it continues, read-only.
         outbox: where it leaves finished states; the folder outlives the trainer.
         log: file for what it prints.
+        gpu: id of the GPU that it gets; None where the executor chooses.
     """
 
     job: TrainingJob
@@ -39,6 +41,7 @@ class PreparedJob:
     parents: Path
     outbox: Path
     log: Path
+    gpu: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,10 +135,13 @@ class Executor(Protocol):
         """Return facts for the record that change no bits, such as Python's release or the ids of container images."""
         ...
 
-    def recover(self) -> int:
-        """End what a killed dispatcher of this home has left running, and return how much.
+    def recover(self, claims: Claims | None = None) -> int:
+        """End what killed dispatchers of this home have left running, and return how much.
 
-        The caller holds the home's lock: without it, jobs of a living dispatcher would end.
+        Args:
+            claims: of this dispatcher; what belongs to trees that others hold is left alone, and so is everything of
+                which that cannot be told. Without them the caller holds the home's lock alone: else jobs of a living
+                dispatcher would end.
         """
         ...
 

@@ -70,9 +70,9 @@ class GpuPool:
         self.ids = tuple(ids)
         self._held = dict.fromkeys(self.ids, 0)
 
-    def take(self) -> str:
-        """Return the id of the GPU with the fewest trainers, the first among equals."""
-        gpu = min(self.ids, key=self._held.__getitem__)
+    def take(self, wanted: str | None = None) -> str:
+        """Return the id of the wanted GPU, else of the one with the fewest trainers, the first among equals."""
+        gpu = wanted if wanted in self._held else min(self.ids, key=self._held.__getitem__)
         self._held[gpu] += 1
         return gpu
 

@@ -31,6 +31,7 @@ from benchmark.executors.scorer_end import scorer_failure
 from benchmark.executors.trial_server import OUTPUTS, RESULTS_FILE, TrialRequest
 from benchmark.printable import spelled_out_bytes
 from benchmark.recording.isolation import Isolation
+from benchmark.store.claims import Claims
 
 
 class ProcessTrainer:
@@ -112,7 +113,7 @@ class ProcessExecutor:
         """Return the release of Python that children run."""
         return {"python": platform.python_version()}
 
-    def recover(self) -> int:
+    def recover(self, claims: Claims | None = None) -> int:
         """Return 0: children die with their dispatcher, even after SIGKILL."""
         return 0
 
@@ -128,7 +129,7 @@ class ProcessExecutor:
         log, pool = LogFile(prepared.log), self._pool
         if prepared.job.device == "cpu" or pool is None:
             return ProcessTrainer(ChildProcess(program, prepared.outbox, log))
-        gpu = pool.take()
+        gpu = pool.take(prepared.gpu)
         try:
             child = ChildProcess(program, prepared.outbox, log, gpus=[gpu])
         except BaseException:

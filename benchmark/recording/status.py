@@ -1,7 +1,8 @@
 """The status of an evaluation that has no record yet: a small file that is overwritten, never evidence, never ranked.
 
-It owns the file's layout and the question whether its writer still lives. That is decided by the lock of the home, not
-by what is in a file. It refuses to keep a status durable: one that is lost is written again within a second.
+It owns the file's layout and the question whether its writer still lives. That is decided by the claim of the
+evaluation, which its dispatcher holds, not by what is in a file. It refuses to keep a status durable: one that is lost
+is written again within a second.
 Only a local home is covered: locks and files of other machines are not looked for.
 """
 
@@ -25,8 +26,10 @@ from benchmark.spec.canonical import digest
 
 logger = logging.getLogger(__name__)
 
-STATUS_FOLDER, LOCK_FILE = "status", ".lock"
-"""Under a home: one file per evaluation, and the lock that its dispatcher holds."""
+STATUS_FOLDER, LOCK_FILE, CLAIMS_FOLDER = "status", ".lock", "claims"
+"""Under a home: one file per evaluation, the lock that its dispatchers share, and what each of them holds."""
+EVALUATION_CLAIM = "evaluation-"
+"""Beginning of the name of an evaluation's claim; the name of its status follows."""
 
 MAX_STATUS_BYTES = 8192
 MAX_TEXT_CHARACTERS = 200
@@ -67,7 +70,7 @@ class EvaluationStatus(BaseModel):
 
 @dataclass(frozen=True)
 class Unfinished:
-    """An evaluation without a record; interrupted where it is not running. None where the lock cannot be asked."""
+    """An evaluation without a record; interrupted where it is not running. None where its claim cannot be asked."""
 
     status: EvaluationStatus
     is_running: bool | None
@@ -94,14 +97,13 @@ def write_status(path: Path, status: EvaluationStatus) -> None:
 def read_unfinished(home: Path) -> list[Unfinished]:
     """Read the status of every evaluation in a home, running ones first, then the most recent; bad files are ignored.
 
-    One is running while the lock of the home is held by who wrote its name into it.
+    One is running while a process holds its claim.
     """
     try:
         paths = [path for path in islice((home / STATUS_FOLDER).iterdir(), _MAX_FILES) if _is_status(path)]
     except OSError as error:
         logger.debug("no status is read: %s", error)  # most often nothing was ever evaluated here
         return []
-    at_work = name_at_work(home) if paths else ""
     found: list[Unfinished] = []
     for path in paths:
         try:
@@ -109,7 +111,7 @@ def read_unfinished(home: Path) -> list[Unfinished]:
         except (OSError, ValueError, RecursionError) as error:
             logger.debug("%s is passed over, for it is no status: %s", path, error)
             continue
-        found.append(Unfinished(status, None if at_work is None else path.stem == at_work))
+        found.append(Unfinished(status, _is_claimed(home, path.stem)))
     return sorted(found, key=lambda each: (not each.is_running, -each.status.heard))
 
 
@@ -117,29 +119,30 @@ def _is_status(path: Path) -> bool:
     return path.suffix == ".json" and _NAME.fullmatch(path.stem) is not None
 
 
-def name_at_work(home: Path) -> str | None:
-    """Return the name of the status of the process that holds the lock of a home; empty where none does.
+def _is_claimed(home: Path, name: str) -> bool | None:
+    """Return whether a process holds the claim of an evaluation, by the name of its status.
 
-    None where that cannot be known: the lock may not be opened, or the file system knows no locks.
-    Asking takes the lock for a moment, shared, where it is free; so a dispatcher tries more than once to take it.
+    None where that cannot be known: the claim may not be opened, or the file system knows no locks.
+    Asking holds the claim for a moment, shared, where it is free; so a dispatcher tries more than once to take it.
     """
+    path = home / CLAIMS_FOLDER / f"{EVALUATION_CLAIM}{name}"
     try:
-        descriptor = os.open(home / LOCK_FILE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        return ""
+        return False
     except OSError as error:
-        logger.debug("the lock of %s cannot be opened, so it is not known who is at work: %s", home, error)
+        logger.debug("%s cannot be opened, so it is not known who is at work: %s", path, error)
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return os.pread(descriptor, 64, 0).decode(errors="replace")
+        return True
     except OSError as error:
         logger.debug("the file system of %s knows no locks: %s", home, error)
         return None
     finally:
         os.close(descriptor)
-    return ""
+    return False
 
 
 def of_submission(found: Sequence[Unfinished], submission: str) -> list[Unfinished]:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from benchmark.files.bounded import RefusedFile, read_handed_over
 from benchmark.plan.tree import checkpoint_steps
+from benchmark.store.claims import Claims, tree_of_job
 from benchmark.store.layout import Home
 from benchmark.store.origin import UNKNOWN, JobOrigin, read_job_origin
 from benchmark.store.outbox import NotHeld, pinned, remove_tree
@@ -127,14 +128,30 @@ def read_failures(outbox: Path) -> dict[str, SegmentFailure]:
     return failures
 
 
-def adopt_leftovers(home: Home, store: Store) -> None:
-    """Take what trainers of a killed dispatcher had finished, and remove their jobs; they died with it."""
+def adopt_leftovers(home: Home, store: Store, claims: Claims | None = None) -> None:
+    """Take what trainers of killed dispatchers had finished, and remove their jobs; they died with them.
+
+    Args:
+        home: where.
+        store: where states go.
+        claims: of this dispatcher, which leaves jobs of trees alone that others hold. Without them, no other
+            dispatcher is at work.
+    """
     for folder in home.jobs.glob("*"):
-        try:
-            job = TrainingJob.model_validate_json((folder / "job.json").read_bytes())
-        except (OSError, ValidationError) as error:
-            logger.debug("a job that a killed dispatcher had not finished writing is removed: %s: %s", folder, error)
-            remove_tree(folder)
+        if claims is None:
+            _adopt(folder, store)
             continue
-        collect(folder / "outbox", names_to_collect(job), store, read_job_origin(folder / "job.json"))
+        with claims.borrowed(tree_of_job(folder.name)) as is_nobodys:
+            if is_nobodys:
+                _adopt(folder, store)
+
+
+def _adopt(folder: Path, store: Store) -> None:
+    try:
+        job = TrainingJob.model_validate_json((folder / "job.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        logger.debug("a job that a killed dispatcher had not finished writing is removed: %s: %s", folder, error)
         remove_tree(folder)
+        return
+    collect(folder / "outbox", names_to_collect(job), store, read_job_origin(folder / "job.json"))
+    remove_tree(folder)

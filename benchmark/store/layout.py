@@ -8,11 +8,14 @@ from pathlib import Path
 
 from benchmark.datasets.decoded import DataFolders
 from benchmark.files.unfinished import find_unfinished, is_abandoned
-from benchmark.recording.status import LOCK_FILE, STATUS_FOLDER
+from benchmark.recording.status import CLAIMS_FOLDER, LOCK_FILE, STATUS_FOLDER
 from benchmark.settings import read_settings
 
 SCORING_PREFIX = ".scoring-"
 """Beginning of the names of folders in which a scorer works."""
+
+MLFLOW_CLAIM = "mlflow"
+"""Name of the claim of who shows records in MLflow."""
 
 DAMAGED_FOLDER = "damaged"
 """Name of the folder of states that were found damaged."""
@@ -82,8 +85,13 @@ class Home:
 
     @property
     def lock(self) -> Path:
-        """Held by the dispatcher at work; says which status is its own."""
+        """Shared by all dispatchers at work; held alone by what may disturb none of them."""
         return self.root / LOCK_FILE
+
+    @property
+    def claims(self) -> Path:
+        """Who works on what: a file per evaluation, seed's tree and slot that somebody holds."""
+        return self.root / CLAIMS_FOLDER
 
     @property
     def damaged(self) -> Path:
@@ -110,9 +118,9 @@ class Home:
 
 
 def unfinished(home: Home) -> list[Path]:
-    """List what a killed command was writing; it is nobody's only while the lock of the home is held.
+    """List what a killed command was writing; it is nobody's only while the lock of the home is held alone.
 
-    What is written under the lock is nobody's, whatever its name says. Everything else, as records, data and copies of
+    What dispatchers write is nobody's then, whatever its name says. Everything else, as records, data and copies of
     submissions, may be another command's, which is asked for by the name that it gave.
     """
     locked = {home.segments, home.outcomes, home.answers, home.status}
@@ -122,7 +130,7 @@ def unfinished(home: Home) -> list[Path]:
 
 
 def remove_unfinished(home: Home) -> None:
-    """Remove what `unfinished` lists; only for who holds the lock of the home."""
+    """Remove what `unfinished` lists; only for who holds the lock of the home alone."""
     for path in unfinished(home):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

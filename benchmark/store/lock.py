@@ -1,45 +1,72 @@
-"""The lock of a home: one dispatcher at a time works in it, and others can tell which evaluation is alive."""
+"""The lock of a home: dispatchers at work share it, and what may disturb none of them holds it alone.
+
+What two of them could write at the same time is claimed piece by piece (`claims`).
+"""
 
 from __future__ import annotations
 
 import fcntl
-import logging
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import BinaryIO
 
+from benchmark.store.claims import Claims
 from benchmark.store.layout import Home
-
-logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def only_one(home: Home, name: str, on_wait: Callable[[str], None]) -> Generator[None]:
-    """Let one dispatcher at a time work in a home; a second one waits for the first.
+def at_work(
+    home: Home, what: str, on_wait: Callable[[str], None], when_alone: Callable[[], None] = lambda: None
+) -> Generator[Claims]:
+    """Work in a home as one of its dispatchers; gives the claims of this one, of which it holds none yet.
 
     Args:
         home: where it works.
-        name: of its status, written into the lock, so that others can tell which evaluation is alive.
+        what: it is doing, for others to read.
+        on_wait: called with a sentence for people where it has to wait.
+        when_alone: called first where no other dispatcher is at work, and none can begin before it returns: the moment
+            to remove whatever nobody can be writing.
+    """
+    with _opened(home) as lock:
+        if _is_free(lock, fcntl.LOCK_EX):
+            when_alone()
+        _wait(lock, fcntl.LOCK_SH, home, on_wait)
+        with Claims(home, what) as claims:
+            yield claims
+
+
+@contextmanager
+def only_one(home: Home, on_wait: Callable[[str], None]) -> Generator[None]:
+    """Work in a home while no dispatcher does; wait until all have ended.
+
+    Args:
+        home: where.
         on_wait: called with a sentence for people where it has to wait.
     """
-    home.root.mkdir(parents=True, exist_ok=True)
-    with home.lock.open("a+b", buffering=0) as lock:
-        if not _is_free(lock.fileno()):
-            on_wait(f"waiting: another evaluation is at work in {home.root}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            lock.truncate(0)
-            lock.write(name.encode())
-        except OSError as error:
-            logger.warning("the lock is held, but a leaderboard cannot tell for which evaluation: %s", error)
+    with _opened(home) as lock:
+        _wait(lock, fcntl.LOCK_EX, home, on_wait)
         yield
 
 
-def _is_free(lock: int) -> bool:
-    """Take the lock where it is free; a leaderboard that looks at it holds it for a few milliseconds only."""
+@contextmanager
+def _opened(home: Home) -> Generator[BinaryIO]:
+    home.root.mkdir(parents=True, exist_ok=True)
+    with home.lock.open("a+b", buffering=0) as lock:
+        yield lock  # pyright: ignore[reportReturnType] - without a buffer it is raw
+
+
+def _wait(lock: BinaryIO, kind: int, home: Home, on_wait: Callable[[str], None]) -> None:
+    if not _is_free(lock, kind):
+        on_wait(f"waiting: another evaluation, or what removes things, is at work in {home.root}")
+        fcntl.flock(lock, kind)
+
+
+def _is_free(lock: BinaryIO, kind: int) -> bool:
+    """Take the lock where it is free; who only asks whether it is holds it for a few milliseconds."""
     for _ in range(3):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(0.05)
         else:

@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmark.files.atomic import replaced_folder, write_atomically, write_new_durably
+from benchmark.files.atomic import replace_folder, unfinished_folder, write_atomically, write_new_durably
 from benchmark.files.bounded import RefusedFile
 from benchmark.files.digests import sha256_of
 from benchmark.printable import counted
 from benchmark.recording.isolation import Isolation, is_at_least
 from benchmark.recording.signing_keys import PublicKey, Role, public_keys
+from benchmark.store.claim import taken
 from benchmark.store.damaged import keep_damaged
 from benchmark.store.handed_over import copy_handed_over, demand_size
-from benchmark.store.layout import DAMAGED_FOLDER
+from benchmark.store.layout import DAMAGED_FOLDER, Home
 from benchmark.store.origin import ORIGIN_FILE, UNKNOWN, JobOrigin, isolation_of, state_origin
 from benchmark.store.sizes import SIZE_LIMITS, StateSizes
 from benchmark.training.state_files import METHOD_FILE, REPORT_FILE
@@ -35,10 +38,17 @@ _REQUIRED = SIZE_LIMITS.keys() - {METHOD_FILE}
 
 
 class Store:
-    """States under one folder, each a folder of its own named by its key."""
+    """States under one folder, each a folder of its own named by its key.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Several processes may use it at once. Who publishes a state, or drops a part of one, holds the claim of its tree.
+
+    Args:
+        folder: of all states, in a home.
+        demand: called at the last moment before anything is changed; raises where this process has lost its claims.
+    """
+
+    def __init__(self, folder: Path, demand: Callable[[], None] = lambda: None) -> None:
+        self.folder, self._demand = folder, demand
         self._verified: set[str] = set()
         self._isolation: dict[str, Isolation] = {}
         self._keys: dict[Role, PublicKey] | None = None
@@ -107,11 +117,14 @@ class Store:
         limits = {name: _size_limits(name, made_by.sizes) for name in names}
         for name, (smallest, largest) in limits.items():  # all of them, before a byte of any is read
             demand_size(source / name, smallest, largest)
-        with replaced_folder(self.path(key), written_in=self.folder) as new:
+        with unfinished_folder(self.folder, key) as new:
             digests = {name: copy_handed_over(source / name, new / name, *limits[name]) for name in names}
             _demand_report(new / REPORT_FILE, key)
             write_new_durably(new / ORIGIN_FILE, state_origin(key, digests, made_by))
             write_new_durably(new / MANIFEST_FILE, json.dumps(digests, sort_keys=True).encode())
+            with self._changing():
+                self._demand()
+                replace_folder(new, self.path(key))
         self._verified.add(key)
         self._isolation.pop(key, None)
         self._keys = None  # the first key of a role may be a moment old
@@ -130,12 +143,21 @@ class Store:
         if self._is_resumable(key):
             manifest = self._manifest(key)
             del manifest[METHOD_FILE]
-            # The manifest first: a crash in between leaves a file without a digest, not a state that looks damaged.
-            write_atomically(self.path(key) / MANIFEST_FILE, json.dumps(manifest, sort_keys=True).encode())
-            (self.path(key) / METHOD_FILE).unlink()
+            with self._changing():
+                self._demand()
+                # The manifest first: a crash in between leaves a file without a digest, not a state that looks damaged.
+                write_atomically(self.path(key) / MANIFEST_FILE, json.dumps(manifest, sort_keys=True).encode())
+                (self.path(key) / METHOD_FILE).unlink()
+
+    def _changing(self) -> AbstractContextManager[None]:
+        """Hold what keeps others from judging a state that changes at this moment; for milliseconds."""
+        return taken(Home(self.folder.parent).claims / "states", "storing a state")
 
     def _is_resumable(self, key: str) -> bool:
-        return METHOD_FILE in self._manifest(key)
+        try:
+            return METHOD_FILE in self._manifest(key)
+        except FileNotFoundError:
+            return False  # another process replaces it at this moment
 
     def _manifest(self, key: str) -> dict[str, str]:
         manifest = json.loads((self.path(key) / MANIFEST_FILE).read_bytes())
@@ -156,7 +178,13 @@ class Store:
         if damage is None:
             self._verified.add(key)
             return True
-        kept = keep_damaged(self.path(key), self.folder.parent / DAMAGED_FOLDER)
+        with self._changing():
+            if not os.path.lexists(self.path(key)):
+                return False  # another process has moved it away
+            damage = self._damage(key)
+            if damage is None:
+                return True  # another process was changing it
+            kept = keep_damaged(self.path(key), self.folder.parent / DAMAGED_FOLDER)
         logger.warning("the state %s is damaged (%s): moved to %s; it will be trained again", key[:12], damage, kept)
         return False
 

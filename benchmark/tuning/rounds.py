@@ -15,19 +15,20 @@ from benchmark.evaluation.failures import NEVER_STARTED, failure_of, reported_fa
 from benchmark.evaluation.preparation import Prepared, plan_of
 from benchmark.evaluation.scheduling.concurrency import default_workers, trainers_at_once, trainers_per_device
 from benchmark.evaluation.scheduling.eta import JobsProgress
-from benchmark.evaluation.scheduling.jobs import prepare_jobs
+from benchmark.evaluation.scheduling.jobs import is_anything_missing, prepare_jobs
 from benchmark.evaluation.scheduling.progress import Reporter, TrainingProgress
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
 from benchmark.evaluation.scorer_client import chosen_chunk_mib, scored
 from benchmark.evaluation.trainer_start import demand_a_start
-from benchmark.evaluation.training import STALL_S
+from benchmark.evaluation.training import STALL_S, slots_for, slots_taken, take_over
 from benchmark.executors.base import Executor, PreparedJob
 from benchmark.executors.errors import ExecutorError
-from benchmark.plan import Subtree
+from benchmark.plan import Plan, Subtree
 from benchmark.recording.record import Failure
 from benchmark.scoring.metric_names import PROBE_ACCURACY
 from benchmark.scoring.scoring_job import RunToScore, ScoringJob, TaskToScore
 from benchmark.spec import BenchmarkSpec, Evaluation, PopulationSpec
+from benchmark.store.claims import Claims, tree_claim
 from benchmark.store.layout import Home
 from benchmark.store.origin import JobOrigin
 from benchmark.store.outbox import remove_tree
@@ -46,12 +47,13 @@ class Result(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where settings are trained, and who is told how it goes."""
+    """Where settings are trained, who is told how it goes, and what this dispatcher claims."""
 
     home: Home
     store: Store
     executor: Executor
     reporter: Reporter
+    claims: Claims
 
 
 def on_validation(spec: BenchmarkSpec) -> BenchmarkSpec:
@@ -109,12 +111,28 @@ def _with_values(prepared: Prepared, spec: BenchmarkSpec, values: Values) -> Pre
 
 
 def _train(trials: Sequence[Prepared], place: Place, done: int, most: int) -> list[JobResult]:
-    home, store, executor, reporter = place
+    """Train what is missing of all settings; trees that another search trains are waited for, last of all."""
+    home, store, executor, reporter, claims = place
+    wanted = [
+        each.root
+        for trial in trials for each in trial.plan.subtrees if is_anything_missing(each, store, executor.isolation)
+    ]  # fmt: skip
+    results: list[JobResult] = []
+    for mine in claims.in_turns([tree_claim(root) for root in wanted], reporter.stage):
+        take_over(home, store, executor, claims)
+        plans = [Plan(tuple(each for each in t.plan.subtrees if tree_claim(each.root) in mine)) for t in trials]
+        claimed = [replace(trial, plan=plan) for trial, plan in zip(trials, plans, strict=True)]
+        results += _train_claimed(claimed, place, done, most)
+    return results
+
+
+def _train_claimed(trials: Sequence[Prepared], place: Place, done: int, most: int) -> list[JobResult]:
+    home, store, executor, reporter, claims = place
     first = trials[0]
     at_once = trainers_at_once(first.device, first.update_flops, default_workers(executor), executor)
     made_by = JobOrigin(isolation=executor.isolation, executor=executor.name)
-    num_models = sum(len(trial.plan.subtrees) for trial in trials)
-    sharing = trainers_per_device(first.device, min(at_once, num_models), executor)
+    sharing = trainers_per_device(first.device, at_once, executor)
+    slots = slots_for(first, home, executor, claims.what, reporter.stage)
     jobs: list[PreparedJob] = []
     try:
         for trial in trials:
@@ -130,8 +148,10 @@ def _train(trials: Sequence[Prepared], place: Place, done: int, most: int) -> li
             left_s = spent_s * (total - progress.updates) / progress.updates if progress.updates else None
             reporter.training(TrainingProgress(progress.updates, total, done, most, progress.loss, left_s))
 
-        ended = supervise(executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress)
-        demand_a_start(ended, home, store, executor, STALL_S)
+        ended = supervise(
+            executor, jobs, store, workers=at_once, stall_s=STALL_S, on_progress=on_progress, slots=slots
+        )
+        demand_a_start(ended, home, store, executor, STALL_S, slots)
         return ended
     finally:
         for job in jobs:
@@ -140,7 +160,7 @@ def _train(trials: Sequence[Prepared], place: Place, done: int, most: int) -> li
 
 def _read(trials: Sequence[Prepared], place: Place) -> dict[str, float | str]:
     """Return per state the accuracy of its probe, or why there is none."""
-    home, store, executor, reporter = place
+    home, store, executor, reporter, claims = place
     first = trials[0]
     tasks: list[TaskToScore] = []
     keys: list[str] = []
@@ -156,12 +176,15 @@ def _read(trials: Sequence[Prepared], place: Place) -> dict[str, float | str]:
         tasks.append(task)
     if not keys:
         return {}
-    job = ScoringJob(
-        spec=first.spec, tasks=tuple(tasks), cache=home.outcomes, workers=default_workers(executor),
-        device=first.device, chunk_mib=chosen_chunk_mib(), probe_only=True,
-    )  # fmt: skip
-    with scored(job, home, executor, home.logs / "tuning.log", reporter.waiting) as (result, _):
-        found = [run.invalid or run.metrics[PROBE_ACCURACY] or 0.0 for run in result.runs]
+    slots = slots_for(first, home, executor, claims.what, reporter.stage)
+    log = home.logs / f"tuning-{first.admitted.name}-{first.spec.identity}.log"
+    with slots_taken(slots, default_workers(executor), reporter.waiting) as workers:
+        job = ScoringJob(
+            spec=first.spec, tasks=tuple(tasks), cache=home.outcomes, workers=workers, device=first.device,
+            chunk_mib=chosen_chunk_mib(), probe_only=True,
+        )  # fmt: skip
+        with scored(job, home, executor, log, reporter.waiting) as (result, _):
+            found = [run.invalid or run.metrics[PROBE_ACCURACY] or 0.0 for run in result.runs]
     return dict(zip(keys, found, strict=True))
 
 

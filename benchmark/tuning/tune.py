@@ -18,12 +18,13 @@ from benchmark.admission.manifest import Manifest
 from benchmark.admission.tuning import Dimension, Tuning
 from benchmark.evaluation.preparation import Prepared, prepare
 from benchmark.evaluation.scheduling.progress import Reporter
+from benchmark.evaluation.training import take_over
 from benchmark.executors.base import Executor
 from benchmark.spec import BenchmarkSpec, Problem, UserError
 from benchmark.spec.canonical import digest
-from benchmark.store.collector import adopt_leftovers
+from benchmark.store.claims import evaluation_claim
 from benchmark.store.layout import Home, remove_unfinished
-from benchmark.store.lock import only_one
+from benchmark.store.lock import at_work
 from benchmark.store.state_store import Store
 from benchmark.tuning.rounds import MODELS, Place, on_validation, try_settings
 from benchmark.tuning.search import RANDOM_SETTINGS, Search, Told, Values, lies_in
@@ -88,12 +89,16 @@ def tune(
     if not manifest.search_space:
         expected = "hyperparameters and their values, such as learning_rate: {low: 0.01, high: 1, log: true}"
         raise UserError([Problem(f"{submission / MANIFEST}: search_space", expected, "none")])
-    place = Place(home, Store(home.segments), executor, reporter)
-    with only_one(home, "", reporter.stage):
-        executor.recover()
+    database, what = _database(prepared, asked, home), f"tuning {manifest.name} on {spec.identity}"
+
+    def when_alone() -> None:
+        take_over(home, Store(home.segments), executor)
         remove_unfinished(home)
-        adopt_leftovers(home, place.store)
-        search = Search(_database(prepared, asked, home), manifest.search_space, SEED, _first(manifest, asked))
+
+    with at_work(home, what, reporter.stage, when_alone) as claims:
+        claims.wait_for(evaluation_claim(digest({"search": database.name})[:16]), reporter.stage)
+        place = Place(home, Store(home.segments, claims.demand), executor, reporter, claims)
+        search = Search(database, manifest.search_space, SEED, _first(manifest, asked))
         while settings := search.ask(trials):
             results = try_settings(
                 prepared, asked, [each.values for each in settings], place, len(search.told), trials

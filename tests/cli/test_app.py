@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -30,6 +30,9 @@ from benchmark.recording.archive import read_record
 from benchmark.recording.tracking import store
 from benchmark.recording.tracking.address import tracking_uri
 from benchmark.settings import read_settings
+from benchmark.store import claim as claim_files
+from benchmark.store.claim import Claim, try_claim
+from benchmark.store.layout import MLFLOW_CLAIM, Home
 from tests.conftest import TINY, Evaluated
 from tests.executors.submissions import write_submission
 from tests.executors.warm import WarmExecutor, copy_home, processes_in, snapshot, wait_until
@@ -341,25 +344,25 @@ def test_rebuilding_a_locked_mlflow_is_one_sentence(
     assert "Traceback" not in ended.err
 
 
-def test_rebuilding_mlflow_waits_for_whoever_works_in_the_home(
+def test_rebuilding_mlflow_waits_for_whoever_writes_into_it(
     fmn: Fmn, home: Path, evaluated: Evaluated, empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four at once wrote into one database, and ended in raw errors."""
     shutil.copytree(evaluated.root / "records", home / "records")
     shutil.copyfile(empty_mlflow_store, home / "mlflow.db")
-    real = fcntl.flock
-    with (home / ".lock").open("w") as held:
-        real(held, fcntl.LOCK_EX)
+    claim = try_claim(Home(home).claims / MLFLOW_CLAIM, "showing simclr in MLflow")
+    assert isinstance(claim, Claim)
+    sleeps: list[float] = []
 
-        def lock_that_becomes_free_when_it_is_waited_for(descriptor: Any, operation: int) -> None:
-            if operation == fcntl.LOCK_EX:
-                real(held, fcntl.LOCK_UN)
-            real(descriptor, operation)
+    def let_it_become_free(seconds: float) -> None:
+        sleeps.append(seconds)
+        if len(sleeps) == 2:
+            claim.release()
 
-        monkeypatch.setattr(fcntl, "flock", lock_that_becomes_free_when_it_is_waited_for)
-        ended = fmn("rebuild-mlflow")
+    monkeypatch.setattr(claim_files, "time", SimpleNamespace(sleep=let_it_become_free, monotonic=time.monotonic))
+    ended = fmn("rebuild-mlflow")
     assert ended.code == 0
-    assert f"waiting: another evaluation is at work in {home}\n" in ended.err
+    assert f"waiting for pid {os.getpid()} (showing simclr in MLflow)\n" in ended.err
 
 
 @pytest.mark.parametrize(

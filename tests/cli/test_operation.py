@@ -15,9 +15,10 @@ from benchmark.cli.doctor import examine
 from benchmark.executors.slurm.node_job import FOLDER, JobFolder, NodeJob
 from benchmark.recording.status import EvaluationStatus, status_name, status_path, write_status
 from benchmark.spec import UserError
+from benchmark.store.claims import evaluation_claim
 from benchmark.store.garbage import find_garbage, remove
 from benchmark.store.layout import Home
-from benchmark.store.lock import only_one
+from benchmark.store.lock import at_work
 from tests.conftest import Evaluated
 
 
@@ -48,7 +49,8 @@ def test_an_interrupted_evaluation_is_told_from_one_at_work(home: Home) -> None:
     name = status_name("simclr", "digits-1.0")
     write_status(status_path(home.root, name), half_done())
     assert "3 of 14 runs, 100 of 400 updates (interrupted; the same command goes on)" in say("status")
-    with only_one(home, name, print):
+    with at_work(home, "simclr on digits-1.0", print) as claims:
+        claims.wait_for(evaluation_claim(name), print)
         assert "(at work)" in say("status")
 
 
@@ -68,8 +70,10 @@ def test_jobs_of_a_cluster_are_mentioned_where_it_cannot_be_asked(home: Home, mo
 
 @pytest.mark.parametrize("verb", ["cancel", "gc"])
 def test_a_living_dispatcher_is_not_disturbed(home: Home, verb: str) -> None:
-    with only_one(home, "0" * 16, print), pytest.raises(UserError, match="one at work"):
-        say(verb)
+    with at_work(home, "simclr on digits-1.0", print) as claims:
+        claims.wait_for(evaluation_claim("0" * 16), print)
+        with pytest.raises(UserError, match=rf"at work in .*: pid {os.getpid()} \(simclr on digits-1.0\)"):
+            say(verb)
 
 
 def test_there_is_nothing_to_cancel_where_nothing_was_submitted(home: Home) -> None:

@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,13 +26,10 @@ from benchmark.executors.errors import ExecutorError, ScorerError
 from benchmark.executors.failure import Evidence
 from benchmark.recording.record import EvaluationRecord, ImagesPerUpdate, RunRecord
 from benchmark.spec import BenchmarkSpec, UserError
-from benchmark.store.layout import Home
-from benchmark.store.lock import only_one
 from tests.conftest import Evaluated
 from tests.evaluation.scheduling.test_jobs import changed
 from tests.executors.submissions import write_submission
 from tests.executors.warm import (
-    Notes,
     WarmExecutor,
     WarmTrainer,
     copy_home,
@@ -470,23 +466,6 @@ def test_killed_at_random_moments_and_called_again_it_ends_in_the_same_bits(
     assert facts(record) == facts(evaluated.record)
     assert list((root / "jobs").iterdir()) == []
     assert [path for path in root.rglob(".*") if path.name != ".lock" and path.parent != root / "submissions"] == []
-
-
-def test_a_second_dispatcher_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
-    home, notes, order = Home(tmp_path / "home"), Notes(), list[str]()
-
-    def second() -> None:
-        with only_one(home, "second", notes.stage):
-            order.append("second")
-
-    with only_one(home, "first", Notes().stage):
-        thread = threading.Thread(target=second)
-        thread.start()
-        wait_until(lambda: notes.stages)
-        order.append("first")
-    thread.join()
-    assert order == ["first", "second"]
-    assert "waiting" in notes.stages[0]
 
 
 def test_admitting_the_same_code_again_leaves_the_copy_that_trainers_may_be_reading(

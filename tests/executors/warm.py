@@ -33,6 +33,7 @@ from benchmark.recording.record import EvaluationRecord
 from benchmark.scoring import scorer
 from benchmark.scoring.scoring_job import ScoringJob
 from benchmark.spec import BenchmarkSpec
+from benchmark.store.claims import Claims
 from benchmark.store.layout import Home
 from benchmark.store.state_store import Store
 from benchmark.training import trainer
@@ -83,7 +84,7 @@ class WarmExecutor:
         """Nothing to add."""
         return {}
 
-    def recover(self) -> int:
+    def recover(self, claims: Claims | None = None) -> int:
         """Nothing to end."""
         return 0
 

@@ -16,7 +16,6 @@ import pytest
 
 from benchmark.recording.status import (
     EvaluationStatus,
-    name_at_work,
     of_submission,
     read_unfinished,
     status_name,
@@ -40,30 +39,40 @@ def keep(home: Path, **changes: Any) -> str:
 
 @contextmanager
 def at_work(home: Path, name: str) -> Generator[None]:
-    """Hold the lock of a home, as its dispatcher does."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write(name)
-        lock.flush()
+    """Hold the claim of an evaluation, as its dispatcher does."""
+    path = claim_of(home, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (home / ".lock").touch()
+    with path.open("w") as claim:
+        fcntl.flock(claim, fcntl.LOCK_EX)
         yield
 
 
-def test_only_what_holds_the_lock_is_running_whatever_the_file_says(tmp_path: Path) -> None:
+def claim_of(home: Path, name: str) -> Path:
+    """Where the claim of an evaluation is, by the name of its status."""
+    return home / "claims" / f"evaluation-{name}"
+
+
+def test_only_what_holds_its_claim_is_running_whatever_the_file_says(tmp_path: Path) -> None:
     running, _ = keep(tmp_path, submission="simclr", heard=1.0), keep(tmp_path, submission="supcon", heard=9e9)
     with at_work(tmp_path, running):
         found = read_unfinished(tmp_path)
         assert [(each.status.submission, each.is_running) for each in found] == [("simclr", True), ("supcon", False)]
-        assert name_at_work(tmp_path) == running
-    assert (tmp_path / ".lock").read_text() == running
-    assert name_at_work(tmp_path) == ""
     assert [each.is_running for each in read_unfinished(tmp_path)] == [False, False]
 
 
-def test_a_killed_process_no_longer_holds_the_lock(tmp_path: Path) -> None:
+def test_several_evaluations_are_running_at_the_same_time(tmp_path: Path) -> None:
+    """The one lock of a home named one evaluation alone."""
+    with at_work(tmp_path, keep(tmp_path, submission="simclr")), at_work(tmp_path, keep(tmp_path, submission="supcon")):
+        assert [each.is_running for each in read_unfinished(tmp_path)] == [True, True]
+
+
+def test_a_killed_process_no_longer_holds_its_claim(tmp_path: Path) -> None:
     name = keep(tmp_path)
-    hold = f"import fcntl, time; f = open({str(tmp_path / '.lock')!r}, 'w'); fcntl.flock(f, fcntl.LOCK_EX)\n"
-    hold += f"f.write({name!r}); f.flush(); print('held', flush=True); time.sleep(600)"
+    path = claim_of(tmp_path, name)
+    path.parent.mkdir()
+    hold = f"import fcntl, time; f = open({str(path)!r}, 'w'); fcntl.flock(f, fcntl.LOCK_EX)\n"
+    hold += "print('held', flush=True); time.sleep(600)"
     holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     try:
@@ -79,13 +88,14 @@ def test_a_killed_process_no_longer_holds_the_lock(tmp_path: Path) -> None:
 def test_looking_leaves_the_lock_free_and_makes_nothing(tmp_path: Path) -> None:
     assert read_unfinished(tmp_path / "nowhere") == []
     assert not (tmp_path / "nowhere").exists()
-    keep(tmp_path)
+    path = claim_of(tmp_path, keep(tmp_path))
     assert [each.is_running for each in read_unfinished(tmp_path)] == [False]
-    assert not (tmp_path / ".lock").exists()
-    (tmp_path / ".lock").write_text("")
+    assert not path.parent.exists()
+    path.parent.mkdir()
+    path.write_text("")
     read_unfinished(tmp_path)
-    with (tmp_path / ".lock").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with path.open() as claim:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @pytest.mark.parametrize(
@@ -142,12 +152,12 @@ def test_where_the_lock_cannot_be_asked_nothing_is_called_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some file systems know no locks, and a lock may be somebody else's to open."""
-    keep(tmp_path)
-    (tmp_path / ".lock").touch()
+    path = claim_of(tmp_path, keep(tmp_path))
+    path.parent.mkdir()
+    path.touch()
 
     def no_locks(descriptor: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr("benchmark.recording.status.fcntl.flock", no_locks)
-    assert name_at_work(tmp_path) is None
     assert [each.is_running for each in read_unfinished(tmp_path)] == [None]

@@ -153,7 +153,8 @@ KINDS: dict[str, Door] = {
 """Files by pattern below the home, and what must be found when one of them with a flipped bit is read."""
 
 PASSED_OVER = {
-    ".lock": "holds the name of who works",
+    ".lock": "is empty",
+    "claims": "hold the names of who works",
     "artifacts": "copies for MLflow; nothing reads them",
     "mlflow.db": "has a test of its own",
     "logs": "hold no number",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Literal
 
 from benchmark.executors.base import Executor, QueueExecutor, SpreadingExecutor
 from benchmark.machine import available_cores
+from benchmark.store.slots import Place
 
 TRAINERS_SHARING_A_GPU = 4
 """Trainers of small networks that share a GPU. Each waits for Python, which makes its views, so the device has time for
@@ -39,8 +41,33 @@ def trainers_at_once(
         return executor.jobs_at_once
     if device == "cpu":
         return workers
-    each = 1 if update_flops >= FILLS_A_GPU_FLOPS else TRAINERS_SHARING_A_GPU
-    return min(workers, num_gpus(executor) * each)
+    return min(workers, num_gpus(executor) * trainers_on_a_gpu(update_flops))
+
+
+def places(
+    device: Literal["cpu", "cuda"], update_flops: float, executor: Executor | None = None
+) -> tuple[Place, ...]:
+    """List the places of this machine that all dispatchers of a home share; none where a queue decides.
+
+    Args:
+        device: where they train.
+        update_flops: floating-point operations of an update, with one view per image.
+        executor: where they run.
+    """
+    if isinstance(executor, QueueExecutor):
+        return ()
+    if device == "cpu":
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(available_cores())
+        return tuple(Place(f"core-{number}") for number in cores)
+    gpus = executor.gpus if isinstance(executor, SpreadingExecutor) and executor.gpus else ("0",)
+    each = trainers_on_a_gpu(update_flops)
+    found = [Place(f"gpu-{gpu}-{share}", gpu) for share in range(each) for gpu in gpus]
+    return tuple(found[: available_cores()])
+
+
+def trainers_on_a_gpu(update_flops: float) -> int:
+    """Return how many trainers share a GPU: one whose updates leave no room for another's, else a few."""
+    return 1 if update_flops >= FILLS_A_GPU_FLOPS else TRAINERS_SHARING_A_GPU
 
 
 def num_gpus(executor: Executor | None) -> int:

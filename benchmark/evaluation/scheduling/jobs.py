@@ -49,6 +49,11 @@ def missing_segments(subtree: Subtree, store: Store, interval: int, at_least: Is
     return segments_left(subtree.segments, subtree.root, interval, _states_read(subtree), is_there)
 
 
+def is_anything_missing(subtree: Subtree, store: Store, at_least: Isolation) -> bool:
+    """Return whether `missing_segments` lists anything, at the positions where jobs take checkpoints."""
+    return bool(missing_segments(subtree, store, checkpoint_interval(subtree.total_steps), at_least))
+
+
 def _states_read(subtree: Subtree) -> Iterator[str]:
     """Yield the keys of the states in which runs end, and of those from which their masks are derived."""
     by_key = {segment.key: segment for segment in subtree.segments}

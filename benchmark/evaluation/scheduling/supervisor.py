@@ -11,6 +11,7 @@ from benchmark.executors.base import Executor, PreparedJob, QueuedTrainer, Train
 from benchmark.executors.failure import Evidence
 from benchmark.store.collector import collect, names_to_collect, read_failures, read_progress
 from benchmark.store.origin import read_job_origin
+from benchmark.store.slots import Slot, Slots
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import Progress, SegmentFailure
 
@@ -42,6 +43,7 @@ class _SupervisedJob:
         self.progress = Progress(num_updates=0, loss=None)
         self.result: JobResult | None = None
         self._trainer: Trainer | None = None
+        self._slot: Slot | None = None
         self._wanted, self._made_by = names_to_collect(prepared.job), read_job_origin(prepared.job_file)
         self._last_progress, self._refused, self._has_started = 0.0, None, False
 
@@ -52,10 +54,12 @@ class _SupervisedJob:
             return "ended"
         return "waiting" if self._trainer is None else "running"
 
-    def start(self, executor: Executor) -> None:
-        """Start its trainer; one that cannot be started has ended."""
+    def start(self, executor: Executor, slot: Slot | None) -> None:
+        """Start its trainer in a slot; one that cannot be started has ended."""
+        self._slot = slot
         try:
-            self._trainer = executor.start(self.prepared)
+            prepared = self.prepared if slot is None or slot.gpu is None else replace(self.prepared, gpu=slot.gpu)
+            self._trainer = executor.start(prepared)
         except OSError as error:
             self._end(Evidence(exit_code=None, start_error=str(error)))
         self._last_progress = time.monotonic()
@@ -86,6 +90,7 @@ class _SupervisedJob:
         """End its trainer."""
         if self._trainer is not None:
             self._trainer.kill()
+        self._leave_slot()
 
     def leave(self) -> None:
         """Leave its trainer in the queue where it can go on without a dispatcher, else end it."""
@@ -94,7 +99,13 @@ class _SupervisedJob:
         else:
             self.kill()
 
+    def _leave_slot(self) -> None:
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.release()
+
     def _end(self, evidence: Evidence) -> None:
+        self._leave_slot()
         failures = read_failures(self.prepared.outbox)
         has_started = self._has_started or self._refused is not None or bool(failures)
         self.result = JobResult(self.prepared, evidence, failures, has_started)
@@ -102,9 +113,9 @@ class _SupervisedJob:
 
 def supervise(
     executor: Executor, jobs: Sequence[PreparedJob], store: Store, *, workers: int, stall_s: float,
-    on_progress: Callable[[JobsProgress], None],
+    on_progress: Callable[[JobsProgress], None], slots: Slots | None = None,
 ) -> list[JobResult]:  # fmt: skip
-    """Run jobs, `workers` at a time, in their order, until all have ended.
+    """Run jobs, at most `workers` at a time, in their order, until all have ended.
 
     Args:
         executor: where they run.
@@ -113,6 +124,7 @@ def supervise(
         workers: how many at a time.
         stall_s: seconds without progress after which a trainer is ended.
         on_progress: called several times per second with how far every job is.
+        slots: shared with other dispatchers; every trainer takes one. None where a queue decides.
 
     Returns:
         How each job ended, in the order of the jobs. Whatever happens, no trainer is left running, unless the user
@@ -122,7 +134,7 @@ def supervise(
     interrupted = False
     try:
         while any(each.result is None for each in supervised):
-            _start_waiting(supervised, executor, workers)
+            _start_waiting(supervised, executor, workers, slots)
             time.sleep(POLL_EVERY_S)
             for each in _running(supervised):
                 each.look_after()
@@ -137,6 +149,8 @@ def supervise(
                 each.leave()
             else:
                 each.kill()
+        if slots is not None:
+            slots.give_way()
         for each in left:  # only when all are gone: collecting may fail, for instance on a full disk
             each.collect()
     return [each.result for each in supervised if each.result is not None]
@@ -146,12 +160,20 @@ def _running(supervised: Sequence[_SupervisedJob]) -> list[_SupervisedJob]:
     return [each for each in supervised if each.state == "running"]
 
 
-def _start_waiting(supervised: Sequence[_SupervisedJob], executor: Executor, workers: int) -> None:
+def _start_waiting(
+    supervised: Sequence[_SupervisedJob], executor: Executor, workers: int, slots: Slots | None
+) -> None:
     for each in supervised:
         if len(_running(supervised)) >= workers:
             return
-        if each.state == "waiting":
-            each.start(executor)
+        if each.state != "waiting":
+            continue
+        slot = slots.try_take() if slots is not None else None
+        if slots is not None and slot is None:
+            if not _running(supervised):
+                slots.say_for_whom()
+            return
+        each.start(executor, slot)
 
 
 def _progress_of(supervised: Sequence[_SupervisedJob]) -> JobsProgress:

@@ -45,6 +45,7 @@ from benchmark.executors.programs import (
 )
 from benchmark.executors.scorer_end import scorer_failure
 from benchmark.recording.isolation import Isolation
+from benchmark.store.claims import Claims
 from benchmark.store.layout import Home
 from benchmark.training.describe import MachineDescription
 
@@ -116,13 +117,14 @@ class DockerExecutor:
             "python": self._describe(device).python,
         }
 
-    def recover(self) -> int:
+    def recover(self, claims: Claims | None = None) -> int:
         """Remove trainers and scorers that a killed dispatcher of this home has left, and return how many there were.
 
-        Their outboxes stay, so that the states in them can be collected. Only with the home locked.
+        Their outboxes stay, so that the states in them can be collected. Beside other dispatchers no container is
+        removed here: each dispatcher has a watchdog that removes its own.
         """
-        num_removed = self._containers.remove_orphans()
-        self._staging.note_leftovers()
+        num_removed = self._containers.remove_orphans() if claims is None else 0
+        self._staging.note_leftovers(claims)
         return num_removed
 
     def pick_device(self, choice: str) -> Literal["cpu", "cuda"]:
@@ -193,7 +195,7 @@ class DockerExecutor:
         )
         limit_s = self._limits.deadline_s(sum(segment.num_steps for segment in prepared.job.segments))
         deadline = time.time() + limit_s
-        pool, gpus = self._pool, () if prepared.job.device == "cpu" else (self._pool.take(),)
+        pool, gpus = self._pool, () if prepared.job.device == "cpu" else (self._pool.take(prepared.gpu),)
 
         def give_back() -> None:
             for gpu in gpus:

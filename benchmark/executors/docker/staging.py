@@ -13,9 +13,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from benchmark.executors.docker.limits import grant_read
+from benchmark.store.claims import Claims, tree_of_job
 from benchmark.store.layout import Home
 
 logger = logging.getLogger(__name__)
@@ -63,13 +65,18 @@ class Staging:
         """Remove the folder that something has been staged in."""
         shutil.rmtree(staged.parent, ignore_errors=True)
 
-    def note_leftovers(self) -> int:
-        """Note the folders of a dispatcher that has died, to be removed by `close`; return how many.
+    def note_leftovers(self, claims: Claims | None = None) -> int:
+        """Note the folders of dispatchers that have died, to be removed by `close`; return how many.
 
-        Its outboxes are still needed: the caller takes what is finished from them next.
+        Their outboxes are still needed: the caller takes what is finished from them next.
+
+        Args:
+            claims: of this dispatcher; what belongs to trees that others hold is passed over.
         """
-        links = [folder / "outbox" for folder in self._home.jobs.glob("*")]
-        roots = {link.readlink().parents[1] for link in links if link.is_symlink()}
+        roots: set[Path] = set()
+        for folder in self._home.jobs.glob("*"):
+            with claims.borrowed(tree_of_job(folder.name)) if claims is not None else nullcontext(True) as is_nobodys:
+                roots |= _staged_root(folder) if is_nobodys else set()
         self._left_by_others += [root for root in roots if root.parent in _places() and root != self._root]
         return len(self._left_by_others)
 
@@ -85,10 +92,12 @@ class Staging:
         for outbox in self._outboxes.values():
             self._remove_outbox(outbox, clear)
         self._outboxes.clear()
-        for root in self._left_by_others:
+        needed = {root for folder in self._home.jobs.glob("*") for root in _staged_root(folder)}
+        left = [root for root in self._left_by_others if root not in needed]  # else another one takes states from it
+        for root in left:
             for outbox in root.glob("*/outbox"):
                 self._remove_outbox(outbox, clear)
-        for root in [*self._left_by_others, self._root]:
+        for root in [*left, self._root]:
             if root is not None:
                 shutil.rmtree(root, ignore_errors=True)
         self._root, self._left_by_others = None, []
@@ -114,6 +123,14 @@ class Staging:
         else:
             _link_or_copy(path, staged)
         return staged
+
+
+def _staged_root(job: Path) -> set[Path]:
+    """Return the folder in which the outbox of a job is staged; none where it is not, or no longer."""
+    try:
+        return {(job / "outbox").readlink().parents[1]}
+    except (OSError, IndexError):
+        return set()
 
 
 def _places() -> list[Path]:

@@ -24,7 +24,7 @@ from benchmark.executors.failure import Evidence
 from benchmark.executors.gpus import named_gpus
 from benchmark.executors.programs import DESCRIBE_S, describe_program, scorer_program, trainer_program, trial_program
 from benchmark.executors.scorer_end import scorer_failure
-from benchmark.executors.slurm.left_jobs import left_jobs, remove_folder, take_states
+from benchmark.executors.slurm.left_jobs import LeftTrainers, remove_folder
 from benchmark.executors.slurm.node_job import FOLDER, JobFolder, NodeJob
 from benchmark.executors.slurm.options import node_key, read_options
 from benchmark.executors.slurm.scheduler import (
@@ -40,10 +40,10 @@ from benchmark.files.atomic import write_atomically
 from benchmark.printable import spelled_out_bytes
 from benchmark.recording.isolation import Isolation
 from benchmark.spec.canonical import canonical_json
+from benchmark.store.claims import Claims
 from benchmark.store.layout import Home
 from benchmark.store.origin import ORIGIN_FILE
 from benchmark.training.describe import MachineDescription
-from benchmark.training.training_job import TrainingJob
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class SlurmExecutor:
         self._version = demand_slurm()
         self._scheduler = Scheduler(self._options)
         self._descriptions: dict[str, MachineDescription] = {}
-        self._left: dict[str, tuple[JobFolder, TrainingJob]] = {}  # by the root of their tree
+        self._left = LeftTrainers()
         self._started: list[SlurmTrainer] = []
 
     @property
@@ -138,24 +138,14 @@ class SlurmExecutor:
             said = f"a job of Slurm cannot run this Python ({sys.executable}) with the benchmark: {printed}"
             raise SlurmError(said) from error
 
-    def recover(self) -> int:
-        """Take over what an earlier dispatcher of this home has left; return how many jobs were ended.
+    def recover(self, claims: Claims | None = None) -> int:
+        """Take over what earlier dispatchers of this home have left; return how many jobs were ended.
 
-        Trainers in the queue go on, and `start` attaches to them. Only with the home locked.
+        Trainers in the queue go on, and `start` attaches to them. Beside other dispatchers, only trainers of trees are
+        taken over that nobody else holds; scorers and trials may be anybody's.
         """
-        num_ended = 0
-        if not (self._home.root / FOLDER).is_dir():
-            return 0
-        for left in left_jobs(self._home.root, self._scheduler.views()):
-            job = take_states(self._home, left.folder) if left.kind == "trainer" else None
-            if left.is_alive and job is not None and job.root not in self._left:
-                self._left[job.root] = (left.folder, job)
-                continue
-            if left.is_alive and left.view is not None:
-                self._scheduler.cancel(left.view.job_id)
-                num_ended += 1
-            remove_folder(left.folder)
-        return num_ended
+        mine = [trainer.folder for trainer in self._started]
+        return self._left.take_over(self._home, self._scheduler, claims, mine)
 
     def close(self) -> None:
         """Remove what jobs that have ended have left; the others stay in the queue, and it is said how to end them."""
@@ -177,7 +167,7 @@ class SlurmExecutor:
         return trainer
 
     def _attached(self, prepared: PreparedJob) -> SlurmTrainer | None:
-        folder, job = self._left.pop(prepared.job.root, (None, None))
+        folder, job = self._left.pop(prepared.job.root)
         if folder is None or job is None:
             return None
         if {segment.key for segment in prepared.job.segments} <= {segment.key for segment in job.segments}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from benchmark.executors.slurm.node_job import FOLDER, JobFolder, Kind
 from benchmark.executors.slurm.options import SlurmOptions
 from benchmark.executors.slurm.scheduler import NAME_PREFIX, Scheduler, queue_of_user, run_command
 from benchmark.executors.slurm.states import JobView
+from benchmark.store.claims import Claims, tree_of_job
 from benchmark.store.collector import collect, names_to_collect
 from benchmark.store.layout import Home
 from benchmark.store.origin import read_job_origin
@@ -81,6 +82,51 @@ def take_states(home: Home, folder: JobFolder) -> TrainingJob | None:
     return job
 
 
+class LeftTrainers:
+    """Trainers in the queue that earlier dispatchers have submitted, by the root of their tree."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[JobFolder, TrainingJob]] = {}
+
+    def take_over(
+        self, home: Home, scheduler: Scheduler, claims: Claims | None, mine: Sequence[JobFolder]
+    ) -> int:
+        """Keep trainers that go on, take the states and remove the folders of others; return how many jobs were ended.
+
+        Args:
+            home: whose jobs.
+            scheduler: of the cluster.
+            claims: of this dispatcher. With them, scorers and trials are left alone, and trainers of trees that others
+                hold. Without, no other dispatcher is at work.
+            mine: folders of trainers that this dispatcher has started.
+        """
+        num_ended = 0
+        if not (home.root / FOLDER).is_dir():
+            return 0
+        for left in left_jobs(home.root, scheduler.views()):
+            if claims is None:
+                num_ended += self._take(left, home, scheduler)
+            elif left.kind == "trainer" and left.folder not in mine:
+                with claims.borrowed(tree_of_job(left.folder.path.name)) as is_nobodys:
+                    num_ended += self._take(left, home, scheduler) if is_nobodys else 0
+        return num_ended
+
+    def _take(self, left: LeftJob, home: Home, scheduler: Scheduler) -> int:
+        job = take_states(home, left.folder) if left.kind == "trainer" else None
+        if left.is_alive and job is not None and self._found.get(job.root, (left.folder, job))[0] == left.folder:
+            self._found[job.root] = (left.folder, job)
+            return 0
+        if left.is_alive and left.view is not None:
+            scheduler.cancel(left.view.job_id)
+        remove_folder(left.folder)
+        return int(left.is_alive)
+
+    def pop(self, root: str) -> tuple[JobFolder | None, TrainingJob | None]:
+        """Return the trainer of a tree, once; none where there is none, or another dispatcher went on with it."""
+        folder, job = self._found.pop(root, (None, None))
+        return (folder, job) if folder is not None and folder.job_file.is_file() else (None, None)
+
+
 def remove_folder(folder: JobFolder) -> None:
     """Remove the folder of a job that has ended."""
     remove_tree(folder.path)
@@ -89,7 +135,7 @@ def remove_folder(folder: JobFolder) -> None:
 def cancel_all(home: Home) -> int:
     """End all jobs of a home, take what its trainers have finished, and return how many jobs were ended.
 
-    The caller holds the home's lock.
+    The caller holds the home's lock alone.
 
     Raises:
         SlurmError: Slurm does not answer, or a job does not end.

@@ -14,11 +14,13 @@ import pytest
 from benchmark.evaluation.scheduling import progress as reporting
 from benchmark.evaluation.scheduling.progress import StatusFile, TrainingProgress
 from benchmark.executors.base import PreparedJob
-from benchmark.recording.status import Unfinished, name_at_work, read_unfinished, status_name, status_path
+from benchmark.recording.status import Unfinished, read_unfinished, status_name, status_path
 from benchmark.spec import BenchmarkSpec
+from benchmark.store.claims import evaluation_claim
 from benchmark.store.layout import Home
-from benchmark.store.lock import only_one
+from benchmark.store.lock import at_work
 from tests.executors.warm import Notes, WarmExecutor, WarmTrainer, dispatch, evaluate_warm, wait_until, warm_context
+from tests.recording.test_status import keep
 
 SOME = TrainingProgress(updates=10, total_updates=60, runs=3, total_runs=14, loss=1.0, left_s=5.0, scoring_s=2.0)
 
@@ -147,29 +149,29 @@ def test_an_evaluation_that_was_killed_is_seen_interrupted_until_it_is_called_ag
     assert status_of(root).is_running
     dispatcher.kill()
     dispatcher.join()
-    wait_until(lambda: name_at_work(root) == "")  # forked trainers hold it a moment longer
-    assert not status_of(root).is_running
+    wait_until(lambda: not status_of(root).is_running)  # forked trainers hold its claim a moment longer
     evaluate_warm(tiny_spec, plain, root)
     assert read_unfinished(root) == []
 
 
 def test_a_leaderboard_that_looks_all_the_time_makes_no_dispatcher_wait_for_another(tmp_path: Path) -> None:
-    home, notes, stop = Home(tmp_path / "home"), Notes(), threading.Event()
-    with only_one(home, "first", notes.stage):
-        pass
+    home, notes, stop, seen = Home(tmp_path / "home"), Notes(), threading.Event(), list[bool | None]()
+    name = keep(home.root)
 
     def look() -> None:
         while not stop.is_set():
-            name_at_work(home.root)
+            seen.extend(each.is_running for each in read_unfinished(home.root))
             time.sleep(0.001)
 
     thread = threading.Thread(target=look)
     thread.start()
     try:
         for _ in range(50):
-            with only_one(home, "second", notes.stage):
-                assert name_at_work(home.root) == "second"
+            with at_work(home, "second", notes.stage) as claims:
+                claims.wait_for(evaluation_claim(name), notes.stage)
+                assert [each.is_running for each in read_unfinished(home.root)] == [True]
     finally:
         stop.set()
         thread.join()
     assert notes.stages == []
+    assert True in seen

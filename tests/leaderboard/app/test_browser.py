@@ -287,4 +287,5 @@ def test_progress_moves_without_a_reload_and_an_interruption_is_noticed(
     finally:
         shutil.rmtree(store / "status")
         (store / ".lock").unlink()
+        shutil.rmtree(store / "claims")
         page.close()

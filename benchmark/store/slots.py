@@ -1,0 +1,125 @@
+"""Slots: one per core, or per share of a GPU, for all dispatchers of a home on one machine together.
+
+Who starts a trainer takes a slot first. A slot belongs to a process, so that one that dies holds none. It refuses to
+count jobs of a cluster, where the scheduler decides.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.store.claim import Claim, Holder, holder_of, this_boot, try_claim
+from benchmark.store.layout import Home
+
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Place:
+    """A core, or a share of a GPU.
+
+    Attributes:
+        name: of its slot.
+        gpu: id of the GPU; None for a core.
+    """
+
+    name: str
+    gpu: str | None = None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place that this process has."""
+
+    claim: Claim
+    gpu: str | None
+
+    def release(self) -> None:
+        """Give it back."""
+        self.claim.release()
+
+
+class Slots:
+    """Takes slots for one dispatcher.
+
+    Who finds none free is next, and keeps others from taking one until it has got its own: a dispatcher with many
+    seeds gives way to one with a single seed.
+
+    Args:
+        home: whose dispatchers share the places.
+        places: that there are.
+        what: this dispatcher is doing, for others to read.
+        on_wait: called with a sentence for people when it has to wait.
+    """
+
+    def __init__(self, home: Home, places: Sequence[Place], what: str, on_wait: Callable[[str], None]) -> None:
+        kind = "core" if all(place.gpu is None for place in places) else "share of a GPU"
+        self._before = home.claims / f"slot-{this_boot()}-"
+        self._next = self._path(f"next-{kind.replace(' ', '-')}")
+        self.places, self._kind, self._what, self._on_wait = tuple(places), kind, what, on_wait
+        self._turn: Claim | None = None
+        self._said = ""
+
+    def try_take(self) -> Slot | None:
+        """Take a slot; None where all are taken, or another dispatcher is next."""
+        if self._turn is None:
+            turn = try_claim(self._next, self._what)
+            if isinstance(turn, Holder):
+                return None
+            self._turn = turn
+        slot = self._free()
+        if slot is not None:
+            self.give_way()
+            self._said = ""
+        return slot
+
+    def _free(self) -> Slot | None:
+        for place in self.places:
+            found = try_claim(self._path(place.name), self._what)
+            if isinstance(found, Claim):
+                return Slot(found, place.gpu)
+        return None
+
+    def _path(self, name: str) -> Path:
+        return self._before.with_name(f"{self._before.name}{name}")
+
+    def say_for_whom(self) -> None:
+        """Say who has the slots, where they are others than those last named."""
+        found = {str(holder) for place in self.places if (holder := holder_of(self._path(place.name)))}
+        who = ", ".join(sorted(found))
+        if who and who != self._said:
+            self._said = who
+            self._on_wait(f"waiting for a {self._kind}: {who}")
+
+    @contextmanager
+    def several(self, most: int, on_wait: Callable[[], None]) -> Generator[int]:
+        """Hold as many slots as are free, at least one and at most `most`; gives how many.
+
+        Args:
+            most: how many are of use.
+            on_wait: called several times per second while there is none.
+        """
+        held: list[Slot] = []
+        try:
+            while (slot := self.try_take()) is None:
+                self.say_for_whom()
+                on_wait()
+                time.sleep(_POLL_S)
+            held.append(slot)
+            while len(held) < most and (slot := self._free()) is not None:
+                held.append(slot)
+            yield len(held)
+        finally:
+            for each in held:
+                each.release()
+            self.give_way()
+
+    def give_way(self) -> None:
+        """Let another dispatcher be next."""
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.release()

@@ -1,0 +1,298 @@
+"""Claims: one holder at a time, none after death, taken over only when a lease is over, and fenced off after that."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.evaluation.scheduling.concurrency import places
+from benchmark.store import claim as claim_files
+from benchmark.store.claim import Claim, Holder, holder_of, read_holder, taken, this_boot, try_claim
+from benchmark.store.claims import ClaimLostError, Claims, at_work_in, evaluation_claim, tree_claim
+from benchmark.store.collector import adopt_leftovers
+from benchmark.store.layout import Home
+from benchmark.store.lock import at_work, only_one
+from benchmark.store.slots import Place, Slots
+from benchmark.store.state_store import Store
+from tests.executors.warm import Notes, wait_until
+from tests.store.test_state_store import KEY, fill
+
+TREE = tree_claim("0123456789ab" * 4)
+HOLD = (
+    "import sys, time; from pathlib import Path; from benchmark.store.claim import try_claim\n"
+    "claim = try_claim(Path(sys.argv[1]), 'simclr on digits-1.0'); print('held', flush=True); time.sleep(600)"
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def from_elsewhere(path: Path, **changes: Any) -> None:
+    """Write a claim as a dispatcher of another machine would, whose lock this one does not see."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = {"what": "vicreg on digits-1.0", "pid": 7, "host": "node7", "boot": "0" * 12, "token": "theirs"}
+    path.write_text(json.dumps(holder | changes))
+
+
+def test_a_claim_has_one_holder_who_is_named_and_leaves_nothing(home: Home) -> None:
+    path = home.claims / TREE
+    claim = try_claim(path, "simclr on digits-1.0")
+    assert isinstance(claim, Claim)
+    assert str(try_claim(path, "other")) == f"pid {os.getpid()} (simclr on digits-1.0)"
+    assert str(holder_of(path)) == f"pid {os.getpid()} (simclr on digits-1.0)"
+    claim.release()
+    assert not path.exists()
+    assert holder_of(path) is None
+    again = try_claim(path, "other")
+    assert isinstance(again, Claim)
+    again.release()
+    again.release()
+
+
+def test_a_killed_process_holds_no_claim(home: Home) -> None:
+    path = home.claims / TREE
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        assert str(try_claim(path, "other", {})) == f"pid {holder.pid} (simclr on digits-1.0)"
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    claim = try_claim(path, "other", {})
+    assert isinstance(claim, Claim)
+    claim.release()
+
+
+def test_many_that_want_a_claim_at_the_same_time_hold_it_one_after_another(home: Home) -> None:
+    """Its file is removed and made again all the time, which must let no two through."""
+    inside, most = [0], list[int]()
+
+    def want() -> None:
+        for _ in range(30):
+            while isinstance(claim := try_claim(home.claims / TREE, "x"), Holder):
+                time.sleep(0)
+            inside[0] += 1
+            most.append(inside[0])
+            inside[0] -= 1
+            claim.release()
+
+    threads = [threading.Thread(target=want) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 180
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"pid": "x"}', b"[" * 5000])
+def test_a_claim_whose_file_makes_no_sense_is_taken(home: Home, content: bytes) -> None:
+    path = home.claims / TREE
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    claim = try_claim(path, "x", {})
+    assert isinstance(claim, Claim)
+    claim.release()
+
+
+def test_another_machines_claim_is_taken_only_when_it_has_stood_still_for_a_whole_lease(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file system has no locks across machines, both would hold it; their clocks may differ by anything."""
+    path, seen, now = home.claims / TREE, dict[Path, tuple[str, int, float]](), [1000.0]
+    from_elsewhere(path)
+    monkeypatch.setattr(claim_files.time, "monotonic", lambda: now[0])
+    os.utime(path, (1, 1))  # their clock says 1970
+    for step, renewed in ((0.0, False), (59.0, True), (59.0, False), (59.0, False)):
+        now[0] += step
+        if renewed:
+            os.utime(path, (2, 2))
+        found = try_claim(path, "x", seen)
+        assert isinstance(found, Claim) == (now[0] == 1000.0 + 3 * 59), (step, found)
+    assert read_holder(path).boot == this_boot()
+
+
+def test_who_was_taken_over_publishes_nothing_and_removes_nothing(home: Home, tmp_path: Path) -> None:
+    with Claims(home, "simclr on digits-1.0") as claims:
+        assert claims.try_take(TREE) is None
+        store = Store(home.segments, claims.demand)
+        store.publish(KEY, fill(tmp_path / "a" / KEY))
+        assert store.has(KEY)
+        from_elsewhere(home.claims / TREE)
+        other = "b" * 64
+        with pytest.raises(ClaimLostError, match=r"pid 7 on node7 \(vicreg on digits-1.0\).*run the same"):
+            store.publish(other, fill(tmp_path / "b" / other, other))
+        assert not store.has(other)
+        with pytest.raises(ClaimLostError):
+            store.drop_method_state(KEY)
+        assert store.has(KEY, resumable=True)
+    assert read_holder(home.claims / TREE).token == "theirs"
+    assert [path.name for path in home.segments.iterdir()] == [KEY[:2]]
+
+
+def test_removed_claims_are_lost_too(home: Home) -> None:
+    with Claims(home, "x") as claims:
+        claims.try_take(TREE)
+        claims.demand()
+        (home.claims / TREE).unlink()
+        with pytest.raises(ClaimLostError, match="went to nobody"):
+            claims.demand()
+
+
+def test_a_lease_is_renewed_while_its_holder_lives(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim_files, "RENEW_S", 0.01)
+    with Claims(home, "x") as claims:
+        claims.try_take(TREE)
+        path = home.claims / TREE
+        os.utime(path, (1, 1))
+        wait_until(lambda: path.stat().st_mtime > 1)
+    assert not path.exists()
+
+
+def test_trees_of_others_are_waited_for_last_and_never_while_something_is_held(home: Home) -> None:
+    """Two dispatchers that share two trees would wait for each other for ever if each kept one."""
+    notes, turns = Notes(), list[frozenset[str]]()
+    with Claims(home, "simclr on digits-1.0") as first, Claims(home, "simclr on other-1.0") as second:
+        first.try_take("tree-b")
+        for turn in second.in_turns(["tree-a", "tree-b", "tree-a"], notes.stage):
+            turns.append(turn)
+            if "tree-a" in turn:
+                threading.Timer(0.3, first.release, ["tree-b"]).start()
+                assert first.try_take("tree-a") is not None
+        assert turns == [{"tree-a"}, {"tree-b"}]
+        assert notes.stages == [f"waiting: pid {os.getpid()} (simclr on digits-1.0) trains the same seeds"]
+        assert [first.try_take(name) for name in ("tree-a", "tree-b")] == [None, None]
+
+
+def test_jobs_of_a_living_dispatcher_are_not_adopted_and_those_of_a_dead_one_are(home: Home) -> None:
+    for folder in ("aaaaaaaaaaaa-1", "bbbbbbbbbbbb-2", "bbbbbbbbbbbb-control-3"):
+        (home.jobs / folder).mkdir(parents=True)
+    with Claims(home, "x") as living, Claims(home, "y") as other:
+        living.try_take(tree_claim("a" * 64))
+        adopt_leftovers(home, Store(home.segments), other)
+        assert [path.name for path in home.jobs.iterdir()] == ["aaaaaaaaaaaa-1"]
+    adopt_leftovers(home, Store(home.segments))
+    assert list(home.jobs.iterdir()) == []
+
+
+def test_dispatchers_share_a_home_and_what_removes_things_waits_for_all(home: Home) -> None:
+    notes, order = Notes(), list[str]()
+
+    def remove() -> None:
+        with only_one(home, notes.stage):
+            order.append("removed")
+
+    with at_work(home, "simclr on digits-1.0", notes.stage, lambda: order.append("alone")) as first:
+        first.wait_for(evaluation_claim("0" * 16), notes.stage)
+        with at_work(home, "vicreg on digits-1.0", notes.stage, lambda: order.append("not alone")) as second:
+            second.wait_for(evaluation_claim("1" * 16), notes.stage)
+            assert [each.what for each in at_work_in(home) or []] == ["simclr on digits-1.0", "vicreg on digits-1.0"]
+            assert notes.stages == []
+            thread = threading.Thread(target=remove)
+            thread.start()
+            wait_until(lambda: notes.stages)
+            order.append("first")
+    thread.join()
+    assert order == ["alone", "first", "removed"]
+    assert at_work_in(home) == []
+
+
+def test_a_second_command_of_the_same_evaluation_waits_and_says_for_whom(home: Home) -> None:
+    notes, name = Notes(), evaluation_claim("0" * 16)
+    with Claims(home, "simclr on digits-1.0") as first, Claims(home, "simclr on digits-1.0") as second:
+        first.wait_for(name, notes.stage)
+        thread = threading.Thread(target=second.wait_for, args=(name, notes.stage))
+        thread.start()
+        wait_until(lambda: notes.stages)
+        first.release(name)
+        thread.join()
+        assert second.try_take(name) is None
+        assert first.try_take(name) is not None
+    assert notes.stages == [f"waiting: pid {os.getpid()} (simclr on digits-1.0) is at work on the same"]
+
+
+def test_slots_are_as_many_as_places_over_all_dispatchers_and_the_one_that_waits_is_next(home: Home) -> None:
+    """A dispatcher with many seeds took every core that it had just left, and others waited until its end."""
+    notes, cores = Notes(), [Place("core-0"), Place("core-1")]
+    many, single = (Slots(home, cores, what, notes.stage) for what in ("many on a-1.0", "single on a-1.0"))
+    held = [many.try_take(), many.try_take()]
+    assert all(held)
+    assert single.try_take() is None
+    single.say_for_whom()
+    single.say_for_whom()
+    assert notes.stages == [f"waiting for a core: pid {os.getpid()} (many on a-1.0)"]
+    for slot in held[:1]:
+        assert slot is not None
+        slot.release()
+    assert many.try_take() is None
+    got = single.try_take()
+    assert got is not None
+    assert many.try_take() is None
+    got.release()
+    again = many.try_take()
+    assert again is not None
+    again.release()
+
+
+def test_the_scorer_takes_what_is_free_and_at_least_one(home: Home) -> None:
+    cores = [Place(f"core-{number}") for number in range(3)]
+    slots, other = (Slots(home, cores, what, lambda _: None) for what in ("x", "y"))
+    taken_one = other.try_take()
+    assert taken_one is not None
+    with slots.several(8, lambda: None) as count:
+        assert count == 2
+        assert other.try_take() is None
+    other.give_way()
+    with slots.several(1, lambda: None) as count:
+        assert count == 1
+    taken_one.release()
+    assert list(home.claims.iterdir()) == []
+
+
+def test_a_slot_of_a_gpu_names_it_and_there_is_one_per_core_of_this_machine() -> None:
+    class Spreading:
+        gpus = ("0", "3")
+
+    on_gpu = places("cuda", 1.0, Spreading())  # pyright: ignore[reportArgumentType]
+    assert [place.gpu for place in on_gpu[:2]] == ["0", "3"][: len(on_gpu)]
+    assert len(places("cuda", 1e12, Spreading())) <= 2  # pyright: ignore[reportArgumentType]
+    assert len(places("cpu", 1.0)) == len(os.sched_getaffinity(0))
+
+
+def test_a_state_that_another_process_changes_at_this_moment_is_not_called_damaged(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropping a part of a state between two looks of another dispatcher moved an intact state away."""
+    Store(home.segments).publish(KEY, fill(tmp_path / KEY))
+    reader, judge = Store(home.segments), Store._damage  # pyright: ignore[reportPrivateUsage]
+    looks: list[str | None] = []
+
+    def look(self: Store, key: str) -> str | None:
+        looks.append("method.pt: no such file or directory" if not looks else judge(self, key))
+        return looks[-1]
+
+    monkeypatch.setattr(Store, "_damage", look)
+    assert reader.has(KEY)
+    assert looks == ["method.pt: no such file or directory", None]
+    assert not home.damaged.exists()
+
+
+def test_who_waits_for_a_short_claim_is_told(home: Home) -> None:
+    notes = Notes()
+    claim = try_claim(home.claims / "mlflow", "simclr on digits-1.0")
+    assert isinstance(claim, Claim)
+    threading.Timer(0.5, claim.release).start()
+    with taken(home.claims / "mlflow", "x", notes.stage):
+        pass
+    assert notes.stages == [f"waiting for pid {os.getpid()} (simclr on digits-1.0)"]
