@@ -125,7 +125,8 @@ def test_a_check_says_what_was_passed_over(stranger: Path, plain: Path) -> None:
     (stranger / "small-batches.yaml").write_text(f"{MINE}training: {{epochs: 1, batch_size: 16}}\n")
     done = fmn(stranger, "check", plain, "--spec", stranger / "small-batches.yaml", "--executor", "process")
     assert done.returncode == 0, done.stderr
-    note, *_, last = done.stdout.splitlines()
+    note, last, tried = done.stdout.splitlines()
     assert note.startswith("pictures: ")
     assert ".thumbnails" in note
     assert last.endswith("nothing wrong found")
+    assert tried.startswith("tried on image_folder with 16 images per update")
