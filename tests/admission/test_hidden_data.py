@@ -130,8 +130,9 @@ def test_labels_spread_over_twelve_files_are_pointed_out_whatever_they_are_spelt
     assert any(text.startswith("all files: ") for text in warnings), warnings
 
 
-@pytest.mark.parametrize("package", ["benchmark", "leaderboard", "tests"])
+@pytest.mark.parametrize("package", ["benchmark", "leaderboard", "bench"])
 def test_as_much_ordinary_code_as_is_allowed_is_not_pointed_out_as_a_whole(package: str) -> None:
+    """Our own packages stand for ordinary code; our tests do not, whose tables of cases are data in literals."""
     sources: dict[str, str] = {}
     for path in sorted((Path(__file__).parents[2] / package).rglob("*.py")):
         if sum(map(len, sources.values())) < MAX_TOTAL_BYTES:
