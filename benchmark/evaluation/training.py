@@ -59,6 +59,7 @@ def train_what_is_missing(
         feed.stage("everything is trained already")
     results: list[JobResult] = []
     for mine in claims.in_turns([tree_claim(each.root) for each in missing], feed.stage):
+        store.forget_isolation()
         take_over(home, store, executor, claims)
         plan = Plan(tuple(each for each in missing if tree_claim(each.root) in mine))
         results += _train(replace(prepared, plan=plan), home, store, executor, feed, workers, claims.what)

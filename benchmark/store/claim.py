@@ -9,12 +9,14 @@ anything whether the file still bears its name (`is_held`): one that was away fo
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import logging
 import os
 import platform
+import stat
 import time
 import uuid
 from collections.abc import Callable, Generator
@@ -23,6 +25,8 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from benchmark.printable import masked
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,8 @@ RENEW_S = 10.0
 
 _POLL_S = 0.1
 _MAX_BYTES = 4096
+_MOST_ROUNDS = 100
+"""How often a claim's file may be replaced while it is being opened."""
 
 Seen = dict[Path, tuple[str, int, float]]
 """By claim: the token and time of change in its file, and since when, by the clock of who looks, they are the same."""
@@ -64,7 +70,7 @@ class Holder:
         """
         if not self.pid:
             return "another process"
-        return f"pid {self.pid}{'' if self.host == platform.node() else f' on {self.host}'} ({self.what})"
+        return masked(f"pid {self.pid}{'' if self.host == platform.node() else f' on {self.host}'} ({self.what})")
 
 
 class Claim:
@@ -123,8 +129,8 @@ def try_claim(path: Path, what: str, seen: Seen | None = None) -> Claim | Holder
         OSError: the file system knows no locks, or the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    for _ in range(_MOST_ROUNDS):
+        descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
         claim: Claim | None = None
         try:
             if not _is_locked(descriptor):
@@ -141,6 +147,16 @@ def try_claim(path: Path, what: str, seen: Seen | None = None) -> Claim | Holder
                 with suppress(OSError):
                     fcntl.flock(descriptor, fcntl.LOCK_UN)
                 os.close(descriptor)
+    raise OSError(errno.EOPNOTSUPP, "expected a file system on which an open file keeps its number", str(path))
+
+
+def _opened(path: Path, flags: int) -> int:
+    """Open the file of a claim; a link, a pipe or a folder in its place is refused and left as it is."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "expected a regular file", str(path))
+    return descriptor
 
 
 @contextmanager
@@ -171,7 +187,7 @@ def holder_of(path: Path) -> Holder | None:
         OSError: the file system knows no locks, or the file may not be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = _opened(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
@@ -179,7 +195,7 @@ def holder_of(path: Path) -> Holder | None:
         if not _is_locked(descriptor, fcntl.LOCK_SH):
             return holder
         is_elsewhere = holder.boot not in ("", this_boot())
-        is_recent = time.time() - os.fstat(descriptor).st_mtime < LEASE_S
+        is_recent = abs(time.time() - os.fstat(descriptor).st_mtime) < LEASE_S  # a time far ahead is no life either
         return holder if is_elsewhere and is_recent else None
     finally:
         os.close(descriptor)
@@ -187,7 +203,7 @@ def holder_of(path: Path) -> Holder | None:
 
 def read_holder(path: Path) -> Holder:
     """Return whom a claim's file names; an empty holder where it makes no sense."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = _opened(path, os.O_RDONLY)
     try:
         return read_holder_of(descriptor)
     finally:
@@ -199,7 +215,7 @@ def read_holder_of(descriptor: int) -> Holder:
     try:
         document: dict[str, Any] = json.loads(os.pread(descriptor, _MAX_BYTES, 0))
         return Holder(**{name: type(value)(document[name]) for name, value in asdict(Holder()).items()})
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return Holder()
 
 

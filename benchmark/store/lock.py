@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from benchmark.store.claims import Claims
+from benchmark.store.claims import Claims, at_work_in
 from benchmark.store.layout import Home
 
 
@@ -26,10 +26,10 @@ def at_work(
         what: it is doing, for others to read.
         on_wait: called with a sentence for people where it has to wait.
         when_alone: called first where no other dispatcher is at work, and none can begin before it returns: the moment
-            to remove whatever nobody can be writing.
+            to remove whatever nobody can be writing. The lock alone does not say so: another machine's may not be seen.
     """
     with _opened(home) as lock:
-        if _is_free(lock, fcntl.LOCK_EX):
+        if _is_free(lock, fcntl.LOCK_EX) and at_work_in(home) == []:
             when_alone()
         _wait(lock, fcntl.LOCK_SH, home, on_wait)
         with Claims(home, what) as claims:

@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.store.claim import Claim, Holder, holder_of, this_boot, try_claim
+from benchmark.store.claim import Claim, holder_of, this_boot, try_claim
 from benchmark.store.layout import Home
 
 _POLL_S = 0.1
+_RENEW_S = 1.0
+ASLEEP_S = 5.0
+"""Seconds after which who is next and has not looked for a slot (it was stopped, or is busy) keeps nobody waiting."""
 
 
 @dataclass(frozen=True)
@@ -62,20 +65,35 @@ class Slots:
         self._next = self._path(f"next-{kind.replace(' ', '-')}")
         self.places, self._kind, self._what, self._on_wait = tuple(places), kind, what, on_wait
         self._turn: Claim | None = None
+        self._renewed, self._seen_turn = 0.0, (0, 0.0)
         self._said = ""
 
     def try_take(self) -> Slot | None:
         """Take a slot; None where all are taken, or another dispatcher is next."""
         if self._turn is None:
             turn = try_claim(self._next, self._what)
-            if isinstance(turn, Holder):
+            if isinstance(turn, Claim):
+                self._turn = turn
+            elif not self._is_asleep():
                 return None
-            self._turn = turn
         slot = self._free()
         if slot is not None:
             self.give_way()
             self._said = ""
+        elif self._turn is not None and time.monotonic() - self._renewed > _RENEW_S:
+            self._turn.renew()
+            self._renewed = time.monotonic()
         return slot
+
+    def _is_asleep(self) -> bool:
+        """Say whether who is next has stopped looking for a slot, by the clock of this process alone."""
+        try:
+            changed = self._next.stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        if self._seen_turn[0] != changed:
+            self._seen_turn = (changed, time.monotonic())
+        return time.monotonic() - self._seen_turn[1] >= ASLEEP_S
 
     def _free(self) -> Slot | None:
         for place in self.places:
@@ -89,7 +107,10 @@ class Slots:
 
     def say_for_whom(self) -> None:
         """Say who has the slots, where they are others than those last named."""
-        found = {str(holder) for place in self.places if (holder := holder_of(self._path(place.name)))}
+        paths = [self._path(place.name) for place in self.places]
+        if self._turn is None:
+            paths.append(self._next)  # it may be stopped, with all slots free
+        found = {str(holder) for path in paths if (holder := holder_of(path))}
         who = ", ".join(sorted(found))
         if who and who != self._said:
             self._said = who
@@ -97,10 +118,11 @@ class Slots:
 
     @contextmanager
     def several(self, most: int, on_wait: Callable[[], None]) -> Generator[int]:
-        """Hold as many slots as are free, at least one and at most `most`; gives how many.
+        """Hold as many slots as are free, at least one and at most `most`; gives how many processes they are for.
 
         Args:
-            most: how many are of use.
+            most: how many processes are of use. Who has all shares of all GPUs may start as many: a scorer's processes
+                share a GPU otherwise than trainers do.
             on_wait: called several times per second while there is none.
         """
         held: list[Slot] = []
@@ -112,7 +134,8 @@ class Slots:
             held.append(slot)
             while len(held) < most and (slot := self._free()) is not None:
                 held.append(slot)
-            yield len(held)
+            has_all_gpus = held[0].gpu is not None and len(held) == len(self.places)
+            yield most if has_all_gpus else len(held)
         finally:
             for each in held:
                 each.release()

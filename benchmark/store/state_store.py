@@ -84,6 +84,10 @@ class Store:
             self._isolation[key] = isolation_of(key, self.path(key), self._manifest(key), self._keys)
         return self._isolation[key]
 
+    def forget_isolation(self) -> None:
+        """Look again how isolated states were made, because another dispatcher may have made some anew."""
+        self._isolation.clear()
+
     def report(self, key: str) -> SegmentReport:
         """What the trainer said about a state."""
         return SegmentReport.model_validate_json((self.path(key) / REPORT_FILE).read_bytes())

@@ -119,6 +119,7 @@ def _train(trials: Sequence[Prepared], place: Place, done: int, most: int) -> li
     ]  # fmt: skip
     results: list[JobResult] = []
     for mine in claims.in_turns([tree_claim(root) for root in wanted], reporter.stage):
+        store.forget_isolation()
         take_over(home, store, executor, claims)
         plans = [Plan(tuple(each for each in t.plan.subtrees if tree_claim(each.root) in mine)) for t in trials]
         claimed = [replace(trial, plan=plan) for trial, plan in zip(trials, plans, strict=True)]

@@ -15,6 +15,7 @@ import pytest
 
 from benchmark.evaluation.scheduling.concurrency import places
 from benchmark.store import claim as claim_files
+from benchmark.store import slots as slot_files
 from benchmark.store.claim import Claim, Holder, holder_of, read_holder, taken, this_boot, try_claim
 from benchmark.store.claims import ClaimLostError, Claims, at_work_in, evaluation_claim, tree_claim
 from benchmark.store.collector import adopt_leftovers
@@ -96,7 +97,8 @@ def test_many_that_want_a_claim_at_the_same_time_hold_it_one_after_another(home:
     assert most == [1] * 180
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"pid": "x"}', b"[" * 5000])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"pid": "x"}', b"[" * 5000,
+                                     b'{"what": "", "pid": 1e999, "host": "", "boot": "", "token": ""}'])
 def test_a_claim_whose_file_makes_no_sense_is_taken(home: Home, content: bytes) -> None:
     path = home.claims / TREE
     path.parent.mkdir(parents=True)
@@ -296,3 +298,71 @@ def test_who_waits_for_a_short_claim_is_told(home: Home) -> None:
     with taken(home.claims / "mlflow", "x", notes.stage):
         pass
     assert notes.stages == [f"waiting for pid {os.getpid()} (simclr on digits-1.0)"]
+
+
+def test_a_dispatcher_of_another_machine_whose_lock_is_not_seen_is_not_taken_for_gone(home: Home) -> None:
+    """Its jobs and its half-made answer were removed, and its submission was blamed for what that broke."""
+    notes, alone = Notes(), list[str]()
+    from_elsewhere(home.claims / evaluation_claim("1" * 16))
+    with at_work(home, "simclr on digits-1.0", notes.stage, lambda: alone.append("alone")):
+        assert alone == []
+    os.utime(home.claims / evaluation_claim("1" * 16), (1, 1))
+    with at_work(home, "simclr on digits-1.0", notes.stage, lambda: alone.append("alone")):
+        assert alone == ["alone"]
+
+
+def test_a_claim_from_the_future_is_no_sign_of_life(home: Home) -> None:
+    path = home.claims / evaluation_claim("1" * 16)
+    from_elsewhere(path)
+    assert at_work_in(home) != []
+    os.utime(path, (time.time() + 3.2e7, time.time() + 3.2e7))
+    assert at_work_in(home) == []
+
+
+def test_who_is_next_and_was_stopped_keeps_nobody_waiting(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dispatcher that was stopped (Ctrl-Z) while it was next kept all others from free cores, without a word."""
+    now, notes = [1000.0], Notes()
+    monkeypatch.setattr(slot_files.time, "monotonic", lambda: now[0])
+    stopped, other = (Slots(home, [Place("core-0")], what, notes.stage) for what in ("stopped", "other"))
+    taken_one = other.try_take()
+    assert taken_one is not None
+    assert stopped.try_take() is None  # it is next now, and never looks again
+    taken_one.release()
+    assert other.try_take() is None
+    other.say_for_whom()
+    assert notes.stages == [f"waiting for a core: pid {os.getpid()} (stopped)"]
+    now[0] += slot_files.ASLEEP_S - 1
+    assert other.try_take() is None
+    now[0] += 1
+    got = other.try_take()
+    assert got is not None
+    assert stopped.try_take() is None  # it looks again, and says so
+    got.release()
+    assert other.try_take() is None
+
+
+def test_a_scorer_that_has_all_gpus_may_start_as_many_processes_as_are_of_use(home: Home) -> None:
+    gpus = Slots(home, [Place("gpu-0-0", "0"), Place("gpu-0-1", "0")], "x", lambda _: None)
+    with gpus.several(8, lambda: None) as count:
+        assert count == 8
+    one = gpus.try_take()
+    assert one is not None
+    with gpus.several(8, lambda: None) as count:
+        assert count == 1
+    one.release()
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_is_no_file_is_refused_and_left_as_it_is(kind: str, home: Home, tmp_path: Path) -> None:
+    path, target = home.claims / TREE, tmp_path / "target"
+    path.parent.mkdir(parents=True)
+    target.write_text("somebody's")
+    make = {"link": lambda: path.symlink_to(target), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}
+    make[kind]()
+    with pytest.raises(OSError, match=r"expected a regular file|symbolic links|directory"):
+        try_claim(path, "x", {})
+    assert target.read_text() == "somebody's"
+
+
+def test_what_a_claim_says_of_itself_is_printed_without_control_characters() -> None:
+    assert "\x1b" not in str(Holder("\x1b[2J", 1, "\x1b", "", ""))
