@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
@@ -29,15 +30,15 @@ def with_score_intervals(
     """Replace the bounds of the robustness score of every evaluation whose evidence is at hand.
 
     Args:
-        numbers: `Board.numbers`; changed in place.
+        numbers: `Board.numbers`.
         evidence: by path.
         confidences: of the intervals, by path.
-
-    Returns:
-        `numbers`.
     """
-    is_score = numbers["metric"] == ROBUSTNESS_SCORE
-    for place, path in numbers.loc[is_score, "path"].items():
+    if not evidence:
+        return numbers
+    places = np.flatnonzero(numbers["metric"] == ROBUSTNESS_SCORE)
+    bounds_2N = numbers[["low", "high"]].to_numpy(np.float64).T.copy()
+    for place, path in zip(places.tolist(), numbers["path"].iloc[places].tolist(), strict=True):
         if path in evidence:
-            numbers.loc[place, ["low", "high"]] = score_interval(evidence[path], confidences[path])
-    return numbers
+            bounds_2N[:, place] = score_interval(evidence[path], confidences[path])
+    return numbers.assign(low=bounds_2N[0], high=bounds_2N[1])
