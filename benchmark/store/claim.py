@@ -133,12 +133,13 @@ def try_claim(path: Path, what: str, seen: Seen | None = None) -> Claim | Holder
         descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
         claim: Claim | None = None
         try:
-            if not _is_locked(descriptor):
+            if not try_lock(descriptor):
                 return read_holder_of(descriptor)
             if not _is_at(path, descriptor):
                 continue  # its holder has removed the file meanwhile: another one is there, or none
             left = read_holder_of(descriptor)
-            if seen is not None and left.token and left.boot != this_boot() and not _is_over(path, left, seen):
+            is_leased = seen is not None and left.token and left.boot != this_boot()
+            if seen is not None and is_leased and not stands_still(path, left, seen, LEASE_S):
                 return left
             claim = _written(path, descriptor, what, is_leased=seen is not None)
             return claim
@@ -192,7 +193,7 @@ def holder_of(path: Path) -> Holder | None:
         return None
     try:
         holder = read_holder_of(descriptor)
-        if not _is_locked(descriptor, fcntl.LOCK_SH):
+        if not try_lock(descriptor, fcntl.LOCK_SH):
             return holder
         is_elsewhere = holder.boot not in ("", this_boot())
         is_recent = abs(time.time() - os.fstat(descriptor).st_mtime) < LEASE_S  # a time far ahead is no life either
@@ -238,7 +239,7 @@ def _written(path: Path, descriptor: int, what: str, *, is_leased: bool) -> Clai
     return Claim(path, descriptor, holder.token)
 
 
-def _is_locked(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     """Take the lock of an open file where it is free, and return whether it was."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
@@ -255,11 +256,21 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _is_over(path: Path, left: Holder, seen: Seen) -> bool:
-    """Return whether a lease of another machine has stood still for its time, by the clock of this process alone."""
-    changed, now = path.stat().st_mtime_ns, time.monotonic()
-    token, before, since = seen.get(path, ("", 0, now))
-    if (token, before) != (left.token, changed):
-        seen[path] = (left.token, changed, now)
+def stands_still(path: Path, holder: Holder, seen: Seen, for_s: float) -> bool:
+    """Return whether a claim's file has not been touched for so long, by the clock of this process alone.
+
+    Args:
+        path: the file.
+        holder: whom it names.
+        seen: what this process remembers of such files; kept up to date here.
+        for_s: seconds, which begin when this process first sees the file as it is.
+    """
+    try:
+        changed, now = path.stat().st_mtime_ns, time.monotonic()
+    except FileNotFoundError:
         return False
-    return now - since >= LEASE_S
+    token, before, since = seen.get(path, ("", 0, now))
+    if (token, before) != (holder.token, changed):
+        seen[path] = (holder.token, changed, now)
+        return False
+    return now - since >= for_s

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from benchmark.store.claim import try_lock
 from benchmark.store.claims import Claims, at_work_in
 from benchmark.store.layout import Home
 
@@ -65,10 +66,7 @@ def _wait(lock: BinaryIO, kind: int, home: Home, on_wait: Callable[[str], None])
 def _is_free(lock: BinaryIO, kind: int) -> bool:
     """Take the lock where it is free; who only asks whether it is holds it for a few milliseconds."""
     for _ in range(3):
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.05)
-        else:
+        if try_lock(lock.fileno(), kind):
             return True
+        time.sleep(0.05)
     return False

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.store.claim import Claim, holder_of, this_boot, try_claim
+from benchmark.store.claim import Claim, Seen, holder_of, stands_still, this_boot, try_claim
 from benchmark.store.layout import Home
 
 _POLL_S = 0.1
@@ -65,7 +65,8 @@ class Slots:
         self._next = self._path(f"next-{kind.replace(' ', '-')}")
         self.places, self._kind, self._what, self._on_wait = tuple(places), kind, what, on_wait
         self._turn: Claim | None = None
-        self._renewed, self._seen_turn = 0.0, (0, 0.0)
+        self._renewed = 0.0
+        self._seen: Seen = {}
         self._said = ""
 
     def try_take(self) -> Slot | None:
@@ -74,7 +75,7 @@ class Slots:
             turn = try_claim(self._next, self._what)
             if isinstance(turn, Claim):
                 self._turn = turn
-            elif not self._is_asleep():
+            elif not stands_still(self._next, turn, self._seen, ASLEEP_S):
                 return None
         slot = self._free()
         if slot is not None:
@@ -84,16 +85,6 @@ class Slots:
             self._turn.renew()
             self._renewed = time.monotonic()
         return slot
-
-    def _is_asleep(self) -> bool:
-        """Say whether who is next has stopped looking for a slot, by the clock of this process alone."""
-        try:
-            changed = self._next.stat().st_mtime_ns
-        except FileNotFoundError:
-            return False
-        if self._seen_turn[0] != changed:
-            self._seen_turn = (changed, time.monotonic())
-        return time.monotonic() - self._seen_turn[1] >= ASLEEP_S
 
     def _free(self) -> Slot | None:
         for place in self.places:

@@ -156,9 +156,10 @@ def claims(board: Board, entries: Sequence[Entry]) -> list[Claim]:
     weights_M = planned_weights([draft.kind for draft in drafts])
     adjusted_M: list[float] = holm(np.array([draft.p for draft in drafts]), weights_M).tolist()
     margins_M = _margins(drafts, min(entry.confidence for entry in entries))
+    largest = {path: largest_difference(known[path].chance.values()) for path in by_path}
     made = [
         Claim(d.kind, d.path, d.first, d.second, d.difference, d.p, p_holm, len(drafts), d.over, margin,
-              largest_difference(known[d.path].chance.values()))
+              largest[d.path])
         for d, p_holm, margin in zip(drafts, adjusted_M, margins_M, strict=True)
     ]  # fmt: skip
     return sorted(made, key=lambda claim: (claim.p_holm, claim.p, -abs(claim.difference)))

@@ -20,15 +20,12 @@ from leaderboard.board.estimates import IntervalEstimate, Scores, mean_over_mode
 from leaderboard.board.inference.evidence import Evidence
 from leaderboard.board.predictions import CellKey
 from leaderboard.board.ranking import Direction, Sampling, Standing, rank
-from leaderboard.board.wording import TIERS
+from leaderboard.board.wording import tier_place
 
 SELECTION = Column(
     name="selection/score", title="Score of the selection", better="higher",
     description="Robustness score over the chosen schedules and sparsities only; Student t interval over models only.",
 )  # fmt: skip
-
-
-_BEST_TIERS = list(reversed(TIERS))
 
 
 @dataclass(frozen=True)
@@ -62,8 +59,8 @@ def arenas(board: Board) -> dict[str, Arena]:
         complete[arena_of(entry)] |= set() if entry.barred else {entry.name}
 
     def place(arena: Arena) -> tuple[int, int, int, str, str]:
-        count, tier = len(complete[arena]), _BEST_TIERS.index(arena.tier) if arena.tier in _BEST_TIERS else len(TIERS)
-        return -min(count, 2), tier, -count, arena.identity, arena.digest
+        count = len(complete[arena])
+        return -min(count, 2), tier_place(arena.tier), -count, arena.identity, arena.digest
 
     names = [(arena.identity, arena.tier) for arena in complete]
     labels: dict[str, Arena] = {}
@@ -206,8 +203,7 @@ def rows(
         tables_elsewhere: how many other tables the board has, of tracks that these evaluations leave out.
     """
     evidence = evidence if evidence and by == ROBUSTNESS_SCORE else {}
-    tracks = sorted({entries[0].supervision for entries in groups.values()}) if each_track else [None]
-    tables = [{n: g for n, g in groups.items() if track in (None, g[0].supervision)} for track in tracks]
+    tables = [table for _, table in sorted(_by_track(groups).items())] if each_track else [groups]
     share = 1 / max(sum(map(_has_a_pair, tables)) + tables_elsewhere, 1)
     return [
         row
@@ -216,24 +212,24 @@ def rows(
     ]
 
 
+def _by_track(groups: Mapping[str, list[Entry]]) -> dict[str, dict[str, list[Entry]]]:
+    """Split the competitors by the supervision of the evaluation that counts."""
+    tables: dict[str, dict[str, list[Entry]]] = defaultdict(dict)
+    for name, entries in groups.items():
+        tables[entries[0].supervision][name] = entries
+    return tables
+
+
 def _has_a_pair(table: Mapping[str, list[Entry]]) -> bool:
     return sum(not entries[0].barred for entries in table.values()) > 1
 
 
 def tables_elsewhere(board: Board, arena: Arena, track: str) -> int:
-    """Count the tables of tracks other than the one that is looked at; places share one error with theirs.
-
-    Args:
-        board: all evaluations.
-        arena: which ones compete.
-        track: as for `competitors`.
-    """
+    """Count the tables of tracks other than `track`, the one that is looked at: all tables share one error."""
     if track in ("each", "all"):
         return 0
-    everybody = competitors(board, arena)
-    others = {entries[0].supervision for entries in everybody.values()} - {track}
-    tables = [{n: g for n, g in everybody.items() if g[0].supervision == other} for other in others]
-    return sum(map(_has_a_pair, tables))
+    tables = _by_track(competitors(board, arena))
+    return sum(_has_a_pair(table) for supervision, table in tables.items() if supervision != track)
 
 
 def sampling_of(entries: Iterable[Entry], evidence: Mapping[str, Evidence], share: float = 1.0) -> Sampling:

@@ -24,6 +24,16 @@ _SCALES = {PROBE_ACCURACY: "raw", ROBUSTNESS_DENSE: "chance-corrected"}
 _ARROWS = {"higher": " ↑", "lower": " ↓", "neither": ""}
 
 
+def tier_place(tier: str) -> int:
+    """Return the place of a tier, evidence first; tiers that are not known come last.
+
+    >>> [tier_place(tier) for tier in ("full", "qualification", "smoke", "other")]
+    [0, 1, 2, 3]
+    """
+    best_first = list(reversed(TIERS))
+    return best_first.index(tier) if tier in TIERS else len(best_first)
+
+
 def inert(text: str) -> str:
     r"""Make foreign text show literally where only markdown is available (captions, help).
 

@@ -18,6 +18,7 @@ from benchmark.recording.archive import read_record
 from benchmark.recording.trust import load_trust
 from leaderboard.board.board import Entry
 from leaderboard.board.standings import arenas, competitors
+from leaderboard.board.wording import tier_place
 from leaderboard.export.report_figures import Drawn, figure_part, figures, standalone
 from leaderboard.figures.palette import looks
 from leaderboard.reading.board_loader import BoardSnapshot, read_board
@@ -30,8 +31,6 @@ from leaderboard.report.words import report
 LEVEL = 0.05
 """Error that all tests of a board make together."""
 
-_TIERS = {"full": 0, "qualification": 1, "smoke": 2}
-
 
 def report_blocks(snapshot: BoardSnapshot) -> list[Block]:
     """Test the claims on every board and write the report; boards of more images and of a higher tier come first."""
@@ -43,7 +42,7 @@ def report_blocks(snapshot: BoardSnapshot) -> list[Block]:
         methods.sort(key=lambda method: (method.entry.supervision != "labels", -_mean_score(snapshot, method.entry)))
         if (found := find(label, methods, LEVEL)).methods:
             findings.append(found)
-    findings.sort(key=lambda each: (_TIERS.get(each.methods[0].entry.tier, 9), -each.num_train))
+    findings.sort(key=lambda each: (tier_place(each.methods[0].entry.tier), -each.num_train))
     return report(board, findings, looks(board.names_by_age), LEVEL)
 
 

@@ -21,6 +21,12 @@ MADE_TODAY = next(path for path in SHIPPED if path.parent.name.startswith("digit
 STUDY = next(path for path in SHIPPED if path.parent.name.startswith("corti2022") and path.stem.startswith("supcon"))
 
 
+@pytest.fixture(autouse=True)
+def _places_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+    monkeypatch.setenv("FMN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FMN_DATA", str(tmp_path / "data"))
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_shipped_record_says_what_repeating_it_needs(path: Path) -> None:
     record = read_record(path)
@@ -56,11 +62,7 @@ def _is_of_gpu(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("path", [path for path in SHIPPED if _is_of_pictures(path)], ids=lambda path: path.stem)
-def test_every_shipped_record_of_pictures_is_refused_where_they_are_not(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FMN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("FMN_DATA", str(tmp_path / "data"))
+def test_every_shipped_record_of_pictures_is_refused_where_they_are_not(path: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         reproduce(path, None, "process", "auto")
     (problem,) = caught.value.problems
@@ -76,8 +78,6 @@ def test_every_shipped_record_of_a_gpu_is_refused_where_there_is_none(
     record = read_record(path)
     for task in record.spec["tasks"]:
         (tmp_path / "data" / task["dataset"]["path"]).mkdir(parents=True, exist_ok=True)
-    monkeypatch.setenv("FMN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("FMN_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("benchmark.executors.process.ProcessExecutor.pick_device", lambda *_: "cpu")
     with pytest.raises(UserError) as caught:
         reproduce(path, None, "process", "auto")
@@ -109,11 +109,9 @@ def test_bits_are_promised_only_where_environment_and_training_code_are_those_of
 
 @pytest.mark.slow
 def test_a_shipped_record_is_reproduced_where_its_needs_are_met(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The whole road, on the cheapest shipped record: about a minute of one core."""
-    monkeypatch.setenv("FMN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("FMN_DATA", str(tmp_path / "data"))
     assert reproduce(MADE_TODAY, None, "process", "cpu")
     said = capsys.readouterr().out
     assert said.index("to repeat ") < said.index("  here  ") < said.index("again")
@@ -128,10 +126,8 @@ def test_a_shipped_record_is_reproduced_where_its_needs_are_met(
 
 
 def test_without_its_pictures_it_ends_in_one_sentence_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("FMN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("FMN_DATA", str(tmp_path / "data"))
     with pytest.raises(UserError) as caught:
         reproduce(STUDY, None, "process", "cpu")
     (problem,) = caught.value.problems
@@ -145,8 +141,6 @@ def test_without_a_gpu_a_record_of_one_is_not_silently_trained_for_a_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "data" / "cifar10-jpeg").mkdir(parents=True)
-    monkeypatch.setenv("FMN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("FMN_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("benchmark.executors.process.ProcessExecutor.pick_device", lambda *_: "cpu")
     with pytest.raises(UserError) as caught:
         reproduce(STUDY, None, "process", "auto")

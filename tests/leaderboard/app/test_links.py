@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,11 @@ from streamlit.testing.v1 import AppTest
 from benchmark.recording.signing_keys import SigningKey
 from tests.leaderboard.html_tables import served_ranking
 from tests.leaderboard.records import Knobs, evaluation, shelve, write_signed
+from tests.leaderboard.visits import Visit, visit_page
 
-APP = Path(__file__).resolve().parents[3] / "leaderboard" / "app" / "main.py"
 DIGITS, CIFAR = "digits-1.0 (smoke)", "cifar10-mini-1.0 (qualification)"
 OWN, OTHER = "simclr (this machine)", "simclr (another lab)"
 BOTH = f"More than one submission is called “simclr”: this is {OWN}; the other one is {OTHER}."
-
-Visit = Callable[..., AppTest]
 
 
 @pytest.fixture
@@ -38,14 +35,7 @@ def visit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Visit:
     trusted.write_text(f'keys:\n  - {{name: another lab, key: "{public}", signs: [unisolated]}}\n')
 
     def go(page: str = "ranking", **query: str | list[str]) -> AppTest:
-        app = AppTest.from_file(str(APP), default_timeout=60)
-        for name, value in ({"spec": DIGITS} | query).items():
-            app.query_params[name] = value
-        app.run()
-        if page != "ranking":
-            app.switch_page(f"views/{page}.py").run()
-        assert not app.exception, app.exception
-        return app
+        return visit_page(page, **({"spec": DIGITS} | query))
 
     return go
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -14,24 +13,17 @@ from benchmark.recording.archive import outcomes_path, signature_path
 from benchmark.recording.signing_keys import SigningKey
 from tests.leaderboard.html_tables import served_ranking
 from tests.leaderboard.records import HOSTILE_NAMES, Knobs, add_outcomes, evaluation, shelve, write_signed
+from tests.leaderboard.visits import Visit, visit_page
 
 APP = Path(__file__).resolve().parents[3] / "leaderboard" / "app" / "main.py"
 PAGES = ["ranking", "curves", "submission", "examples", "compare", "claims", "methods"]
-
-Visit = Callable[..., AppTest]
 
 
 @pytest.fixture
 def visit(store: Path, monkeypatch: pytest.MonkeyPatch) -> Visit:
     def go(page: str = "ranking", home: Path = store, **query: str) -> AppTest:
         monkeypatch.setenv("FMN_HOME", str(home))
-        app = AppTest.from_file(str(APP), default_timeout=60)
-        app.query_params.update({"spec": "digits-1.0 (smoke)"} | query if home == store else query)
-        app.run()
-        if page != "ranking":
-            app.switch_page(f"views/{page}.py").run()
-        assert not app.exception, app.exception
-        return app
+        return visit_page(page, **({"spec": "digits-1.0 (smoke)"} | query if home == store else query))
 
     return go
 

@@ -8,22 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from leaderboard.__main__ import prepare
 from leaderboard.app import planned_tests
 from tests.leaderboard.records import Knobs, evaluation, shelve
+from tests.leaderboard.visits import visit_page
 
-APP = Path(__file__).resolve().parents[3] / "leaderboard" / "app" / "main.py"
 CHARTS_AND_GRIDS = ("arrow_vega_lite_chart", "vega_lite_chart", "arrow_data_frame", "dataframe")
-
-
-def _visit(page: str = "ranking") -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
-    if page != "ranking":
-        app.switch_page(f"views/{page}.py").run()
-    assert not app.exception, app.exception
-    return app
 
 
 def _noting(asked: list[str], name: str, really: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("home")
-def test_a_prepared_server_has_tested_its_boards_before_the_first_visit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prepared_server_has_tested_its_boards_before_the_firstvisit_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first visitor of Claims waited for 126,750 tests of a board of 500 submissions."""
     monkeypatch.setattr(gc, "freeze", lambda: None)
     asked: list[str] = []
@@ -52,7 +43,7 @@ def test_a_prepared_server_has_tested_its_boards_before_the_first_visit(monkeypa
     prepare()
     assert {"claims", "neighbouring_orders", "verdict_sentence"} <= set(asked)
     asked.clear()
-    shown = _visit("claims")
+    shown = visit_page("claims")
     assert any("tests were planned" in each.value for each in shown.text)
     assert asked == []
 
@@ -60,7 +51,7 @@ def test_a_prepared_server_has_tested_its_boards_before_the_first_visit(monkeypa
 @pytest.mark.usefixtures("home")
 def test_the_first_page_needs_neither_a_chart_nor_a_grid_of_the_browser() -> None:
     """Both together are 2.3 MB of scripts, and twice the browser's work."""
-    app = _visit()
+    app = visit_page()
     assert {each: len(app.get(each)) for each in CHARTS_AND_GRIDS} == dict.fromkeys(CHARTS_AND_GRIDS, 0)
     still = [each.proto.json for each in app.get("bidi_component") if "still" in each.proto.component_name]
     assert len(still) == 2  # the intervals, and who leads by other numbers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,24 +12,15 @@ from benchmark.recording.status import EvaluationStatus, Unfinished
 from leaderboard.app.unfinished import INTERRUPTED, progress
 from tests.leaderboard.html_tables import served_ranking
 from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve
+from tests.leaderboard.visits import Visit, visit_page
 from tests.recording.test_status import FACTS, at_work, keep
-
-APP = Path(__file__).resolve().parents[3] / "leaderboard" / "app" / "main.py"
-
-Visit = Callable[..., AppTest]
 
 
 @pytest.fixture
 def visit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Visit:
     def go(page: str = "ranking", **query: str) -> AppTest:
         monkeypatch.setenv("FMN_HOME", str(tmp_path))
-        app = AppTest.from_file(str(APP), default_timeout=60)
-        app.query_params.update(query)
-        app.run()
-        if page != "ranking":
-            app.switch_page(f"views/{page}.py").run()
-        assert not app.exception, app.exception
-        return app
+        return visit_page(page, **query)
 
     return go
 
