@@ -18,7 +18,7 @@ evaluate: $(INSTALLED)  ## train, prune and score a submission: SUBMISSION=simcl
 rescore: $(INSTALLED)  ## recompute all metrics from stored weights, train nothing: SUBMISSION=simclr [SPEC=digits]
 	$(NEEDS_SUBMISSION)@$(BIN)/fmn rescore "$(SUBMISSION)" --spec "$(SPEC)" --executor $(EXECUTOR) --device $(DEVICE)
 
-reproduce: $(INSTALLED)  ## evaluate again what a record tells of, and compare: RESULT=results/.../NAME.json [EXECUTOR=auto]
+reproduce: $(INSTALLED)  ## evaluate again what a record tells of, and compare: RESULT=results/.../NAME.json.gz [EXECUTOR=auto]
 	$(if $(RESULT),,$(error RESULT is missing: the path of a record))@$(BIN)/fmn reproduce "$(RESULT)" --executor $(EXECUTOR) --device $(DEVICE)
 
 submit: $(INSTALLED)  ## check, evaluate or take existing records, verify, write one signed bundle: SUBMISSION=my_method [SPEC=digits] [OUT=FILE]

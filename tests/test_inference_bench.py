@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.inference.__main__ import BEGIN, END, main
-from bench.inference.boards import Spread, Truth, adjusted, draw
-from bench.inference.places import any_in_tracks
+from bench.inference.boards import Spread, Truth, draw
 from benchmark.scoring.statistics.models_and_images import all_differences, population_of
+from leaderboard.board.inference.plan import adjusted
 
 TRUTH = Truth(3, 4, 40, Spread(0.3, 0.5, 1.0))
 
@@ -38,8 +38,9 @@ def test_boards_that_are_drawn_without_images_are_spread_like_those_with_them() 
 
 def test_claims_spend_one_error_on_all_their_tests() -> None:
     boards = next(iter(draw(TRUTH, 500, np.random.default_rng(1))))
-    assert adjusted(boards, alone=False).shape == (500, 3 + 4 * 3)
-    assert (adjusted(boards, alone=False).min(axis=1) <= 0.05).mean() <= 0.08
+    between, within = adjusted(boards.pairs.p_M, boards.within_p)
+    assert (between.shape, within.shape) == ((500, 3), (500, 4 * 3))
+    assert (np.concatenate([between, within], axis=1).min(axis=1) <= 0.05).mean() <= 0.08
 
 
 def test_the_command_prints_a_row_per_rate_and_refuses_a_part_for_the_page(tmp_path: Path) -> None:
@@ -65,13 +66,6 @@ def test_the_page_meets_its_reach_in_every_row_on_at_least_2000_boards() -> None
     assert len(asked) > 100
     assert {row[5] for row in asked} == {"yes"}
     assert min(int(row[6]) for row in asked) >= 2000
-    for needed in ("any false claim", "any false separation in two tracks", "any false class hit", "there is advice",
+    for needed in ("any false claim", "any false separation", "any false class hit in a record", "there is advice",
                    "a record's interval of knowledge kept covers", "interval of excess PIE covers"):
         assert any(row[2] == needed for row in asked), needed
-
-
-def test_places_of_two_tracks_share_one_error() -> None:
-    """Holm within each table with its share, written out for one board of four methods: two pairs count, half each."""
-    drawn = next(iter(draw(Truth(4, 6, 445, TRUTH.spread), 400, np.random.default_rng(2))))
-    p_b2 = drawn.pairs.p_M[:, [1, 4]]  # (0, 2) and (1, 3)
-    assert any_in_tracks(drawn, 0.2).tolist() == (p_b2 <= 0.1).any(axis=1).tolist()

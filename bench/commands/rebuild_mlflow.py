@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bench.commands.timed import HEAD, Spent, environment_in, machine, row, run
 from benchmark.recording.archive import maps_path, outcomes_path, read_record, write_record
 from benchmark.recording.isolation import role_of
+from benchmark.recording.record_files import record_paths
 from benchmark.recording.signing_keys import SigningKey
 
 NUM_RECORDS, NUM_RUNS = 200, 11
@@ -27,7 +28,7 @@ _SHIPPED = Path(__file__).resolve().parents[2] / "results" / "digits-1.0"
 
 def generate(home: Path) -> None:
     """Write the records."""
-    source = min(_SHIPPED.glob("simclr-*.json"))
+    source = next(path for path in record_paths(_SHIPPED, "") if path.name.startswith("simclr-"))
     record, outcomes, maps = read_record(source), outcomes_path(source).read_bytes(), maps_path(source).read_bytes()
     runs = tuple(run for run in record.runs if run.seed == record.runs[0].seed)[:NUM_RUNS]
     key = SigningKey(role_of(record.isolation), Ed25519PrivateKey.generate())

@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 from bench.commands.timed import HEAD, Spent, environment_in, machine, row, run
+from benchmark.recording.record_files import record_paths
 from benchmark.shipped import shipped
 
 REACH = "60 s of processor"
@@ -16,7 +17,7 @@ REACH = "60 s of processor"
 
 def main(repeats: int) -> None:
     """Write the report `repeats` times and print the median and the range."""
-    num_records = sum(1 for _ in shipped("results").glob("*/*.json"))
+    num_records = sum(1 for _ in record_paths(shipped("results")))
     print(machine())
     found: list[Spent] = []
     for _ in range(repeats):

@@ -13,7 +13,7 @@ import gc
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,15 +22,25 @@ import typer
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from bench.inference.boards import Boards, Spread, Truth, adjusted, draw
-from bench.inference.images import Counts, class_hits, difference_covered, recorded_covered
-from bench.inference.places import any_by_intervals, any_in_tracks
+from bench.inference.boards import Boards, Spread, Truth, draw
+from bench.inference.images import (
+    CELLS,
+    MODELS_SPREAD,
+    Counts,
+    class_hits,
+    difference_covered,
+    record_hits,
+    recorded_covered,
+)
+from bench.inference.places import any_by_intervals
 from bench.inference.power import advice_bounds, advised, found_with_advice
+from bench.inference.rates import Rate
 from bench.interval_coverage import Setting, excess_pie, holds
 from benchmark.scoring.metric_names import ROBUSTNESS_DENSE, ROBUSTNESS_KNOWLEDGE_KEPT, ROBUSTNESS_SCORE
 from benchmark.scoring.score_math import FEWEST_MODELS
 from benchmark.scoring.statistics.simultaneous_ranks import holm
 from benchmark.spec.documents.loading import load_spec
+from leaderboard.board.inference.plan import adjusted
 
 LEVEL = 0.05
 DIGITS, MINI, OFFICIAL = Spread(0.006, 0.05, 0.08), Spread(0.006, 0.15, 0.18), Spread(0.005, 0.15, 0.18)
@@ -39,43 +49,8 @@ SHAPES = (("digits", 6, 445, DIGITS), ("mini", 6, 2000, MINI), ("official", 10, 
 RECORDED = {
     ROBUSTNESS_SCORE: "a score", ROBUSTNESS_DENSE: "dense accuracy", ROBUSTNESS_KNOWLEDGE_KEPT: "knowledge kept",
 }  # fmt: skip
+WIDE_SPREAD = 3 * MODELS_SPREAD
 BEGIN, END = "<!-- measured: python -m bench.inference -->\n", "<!-- end -->\n"
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How often something happened, beside what is asked of it.
-
-    Attributes:
-        truth: what is true of the boards.
-        counts: K, N and how many methods.
-        what: what is counted.
-        reach: what is asked; empty where a number is only shown.
-        share: measured, in [0, 1].
-        boards: of how many.
-    """
-
-    truth: str
-    counts: str
-    what: str
-    reach: str
-    share: float
-    boards: int
-
-    def __str__(self) -> str:
-        """Write it as a row of a Markdown table."""
-        error = np.sqrt(max(self.share * (1 - self.share), 1 / self.boards) / self.boards)
-        met = "" if not self.reach else "yes" if _meets(self.share, self.reach) else "**no**"
-        return (
-            f"| {self.truth} | {self.counts} | {self.what} | {self.reach} | {self.share:.3f} +- {error:.3f} | {met} "
-            f"| {self.boards} |"
-        )
-
-
-def _meets(share: float, reach: str) -> bool:
-    sign, *bounds = reach.split()
-    numbers = [float(each) for each in bounds]
-    return share <= numbers[0] if sign == "<=" else share >= numbers[0] and share <= [*numbers, 1.0][1]
 
 
 def on_boards(boards: int) -> Iterator[Rate]:
@@ -115,21 +90,16 @@ def _counted(truth: Truth, drawn: Boards) -> dict[str, NDArray[Any]]:
     """Count, board by board."""
     pairs, true_n = drawn.pairs, truth.true_n
     gap_M = true_n[pairs.first_M] - true_n[pairs.second_M]
-    claims, places = adjusted(drawn, alone=False), adjusted(drawn, alone=True)
-    M = len(gap_M)
-    wrong_bM = np.sign(pairs.value_M) != np.sign(gap_M)
-    within_b = (claims[:, M:] <= LEVEL).any(axis=1)
+    between_bM, within_bW = adjusted(pairs.p_M, drawn.within_p)
+    wrong_bM = (between_bM <= LEVEL) & (np.sign(pairs.value_M) != np.sign(gap_M))
     found: dict[str, NDArray[Any]] = {
-        "any false claim": ((claims[:, :M] <= LEVEL) & wrong_bM).any(axis=1) | within_b,
-        "any false separation": ((places <= LEVEL) & wrong_bM).any(axis=1),
+        "any false claim": wrong_bM.any(axis=1) | (within_bW <= LEVEL).any(axis=1),
+        "any false separation": wrong_bM.any(axis=1),
     }
     if truth.ahead_n:
-        true_M = gap_M != 0
-        found["a gap is found (claim)"] = (claims[:, :M][:, true_M] <= LEVEL).mean(axis=1)
-        found["a gap is found (place)"] = (places[:, true_M] <= LEVEL).mean(axis=1)
+        found["a gap is found"] = (between_bM[:, gap_M != 0] <= LEVEL).mean(axis=1)
         return found
-    found["before: any claim by Welch and Holm"] = _welch_holm(truth, drawn)
-    found["any false separation in two tracks"] = any_in_tracks(drawn, LEVEL)
+    found["before: any claim between methods by Welch and Holm"] = _welch_holm(truth, drawn)
     found["any false separation by another number"] = any_by_intervals(drawn, truth, LEVEL)
     if truth.methods <= 4 or truth.uneven or truth.collapsing:
         margin_bn = _quantile(drawn.freedom_bn) * drawn.error_bn
@@ -169,6 +139,8 @@ def on_records(boards: int) -> Iterator[Rate]:
         rng = np.random.default_rng([K, N, 4])
         found = [recorded_covered(Counts(K, N), rng) for _ in range(boards)]
         yield from _recorded("right or wrong, image by image", (K, N), found)
+        wide = [recorded_covered(Counts(K, N, WIDE_SPREAD), rng) for _ in range(boards)]
+        yield from _recorded("models three times as uneven", (K, N), wide, is_asked=False)
     rng = np.random.default_rng([6, 445, 5])
     collapsed = [recorded_covered(Counts(6, 445), rng, 0.1) for _ in range(boards)]
     yield from _recorded("a tenth of seeds collapse, image by image", (6, 445), collapsed, is_asked=False)
@@ -207,11 +179,20 @@ def on_classes(boards: int) -> Iterator[Rate]:
         for words, loss in losses.items():
             hits = [class_hits(Counts(K, N), *loss, spec, rng) for _ in range(boards)]
             share = float(np.mean(np.array(hits) > 0))
-            yield Rate(words, f"K = {K}, N = {N:,}", "any false class hit", "<= 0.06", share, boards)
+            yield Rate(words, f"K = {K}, N = {N:,}", "any false class hit in a cell", "<= 0.06", share, boards)
         hits = [class_hits(Counts(K, N), 0.9, 0.85, 0.75, spec, rng) for _ in range(boards)]
         reach = ">= 0.8" if N >= 2000 else ""
-        yield Rate("one class loses .10 more", f"K = {K}, N = {N:,}", "a class is found", reach,
+        yield Rate("one class loses .10 more", f"K = {K}, N = {N:,}", "a class is found in its cell", reach,
                    float(np.mean(np.array(hits) > 0)), boards)  # fmt: skip
+        label = f"K = {K}, N = {N:,}, {CELLS} cells"
+        together, alone, _ = np.mean([record_hits(Counts(K, N), 0.0, rng) for _ in range(boards)], axis=0).tolist()
+        yield Rate("all classes fall alike in every cell", label, "any false class hit in a record", "<= 0.06",
+                   together, boards)  # fmt: skip
+        yield Rate("all classes fall alike in every cell", label, "each cell alone: any false class hit in a record",
+                   "", alone, boards)  # fmt: skip
+        found = float(np.mean([record_hits(Counts(K, N), 0.1, rng)[2] for _ in range(boards)]))
+        yield Rate("one class of one cell loses .10 more", label, "a class is found in its record", reach, found,
+                   boards)  # fmt: skip
 
 
 def on_advice(boards: int) -> Iterator[Rate]:

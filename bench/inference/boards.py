@@ -22,8 +22,6 @@ from benchmark.scoring.statistics.models_and_images import (
     few_models_p,
     variance_and_freedom,
 )
-from benchmark.scoring.statistics.simultaneous_ranks import holm
-from leaderboard.board.claims import planned_weights
 
 Doubles = NDArray[np.float64]
 
@@ -171,17 +169,3 @@ def _products(scale_n: Doubles, b: int, N: int, rng: np.random.Generator) -> Dou
     lower_bnn[:, range(n), range(n)] = np.sqrt(rng.chisquare(N - 1 - np.arange(n), (b, n)))
     lower_bnn *= scale_n[:, None].astype(np.float32)
     return (lower_bnn @ lower_bnn.transpose(0, 2, 1)).astype(np.float64) / (N * (N - 1))
-
-
-def adjusted(drawn: Boards, *, alone: bool) -> Doubles:
-    """Adjust p-values of every board by Holm's method, those of the pairs first: (b, M) or (b, M + 4 n).
-
-    Args:
-        drawn: boards.
-        alone: the pairs for themselves, as for places; else with the tests within methods, weighted as claims are.
-    """
-    pairs_bM = drawn.pairs.p_M
-    if alone:
-        return holm(pairs_bM)
-    weights = planned_weights(["submissions"] * pairs_bM.shape[1] + ["schedules"] * drawn.within_p.shape[1])
-    return holm(np.concatenate([pairs_bM, drawn.within_p], axis=1), weights)

@@ -31,6 +31,7 @@ from benchmark.scoring.metric_names import (
 )
 from benchmark.scoring.metrics import class_impact, robustness
 from benchmark.scoring.score_math import area_over_compression, chance_corrected
+from benchmark.scoring.statistics.class_changes import class_changes
 from benchmark.scoring.statistics.models_and_images import difference_of, population_of
 from benchmark.spec import BenchmarkSpec, BootstrapSpec, Evaluation
 
@@ -38,7 +39,8 @@ Right = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-CLASSES = 10
+CLASSES, CELLS = 10, 15
+"""Of a data set, and pruned ones of a record."""
 MODELS_SPREAD, IMAGES_SPREAD, OWN_SPREAD, HALF = 0.08, 1.0, 0.5, np.float32(np.sqrt(0.5))
 """m, e and c, and the factor of each of two halves of a variance."""
 FLOOR_STRENGTH = -1.0
@@ -47,14 +49,15 @@ FLOOR_STRENGTH = -1.0
 
 @dataclass(frozen=True)
 class Counts:
-    """K models and N test images."""
+    """K models and N test images, and how much models differ: m."""
 
     models: int
     images: int
+    spread: float = MODELS_SPREAD
 
 
-def _probability(strength: Doubles) -> Doubles:
-    spread = np.sqrt(MODELS_SPREAD**2 + IMAGES_SPREAD**2 + OWN_SPREAD**2 + 1)
+def _probability(strength: Doubles, models_spread: float) -> Doubles:
+    spread = np.sqrt(models_spread**2 + IMAGES_SPREAD**2 + OWN_SPREAD**2 + 1)
     return np.asarray(norm.cdf(strength / spread))
 
 
@@ -73,7 +76,7 @@ def _draw(counts: Counts, hard_N: Floats, strengths: Sequence[float | Floats], r
     quality_K, own_N = normal(counts.models), normal(counts.images)
     found: list[Right] = []
     for strength in strengths:
-        models_K = np.float32(MODELS_SPREAD) * HALF * (quality_K + normal(counts.models))
+        models_K = np.float32(counts.spread) * HALF * (quality_K + normal(counts.models))
         images_N = np.float32(IMAGES_SPREAD) * hard_N + np.float32(OWN_SPREAD) * HALF * (own_N + normal(counts.images))
         noise_KN = normal(counts.models, counts.images)
         found.append(noise_KN + models_K[:, None] > -(images_N + np.asarray(strength, np.float32)))
@@ -109,8 +112,9 @@ def recorded_covered(counts: Counts, rng: np.random.Generator, collapsing: float
     grid = GridView(dense, cells, ("late",), SPARSITIES, np.zeros(counts.images, np.int64), CLASSES, floor_KN)
     evaluation = Evaluation(bootstrap=BootstrapSpec(draws=1000))
     found = robustness.METRIC.measure(grid, evaluation)
-    true_J = (1 - collapsing) * _probability(np.array(strengths_J)) + collapsing / CLASSES
-    dense, area, floor = float(true_J[0]), float(_area(true_J)), float(_probability(np.array(FLOOR_STRENGTH)))
+    true_J = (1 - collapsing) * _probability(np.array(strengths_J), counts.spread) + collapsing / CLASSES
+    dense, area = float(true_J[0]), float(_area(true_J))
+    floor = float(_probability(np.array(FLOOR_STRENGTH), counts.spread))
     truth = {
         ROBUSTNESS_SCORE: chance_corrected(area, 1 / CLASSES), ROBUSTNESS_DENSE: chance_corrected(dense, 1 / CLASSES),
         ROBUSTNESS_KNOWLEDGE_KEPT: (area - floor) / (dense - floor),
@@ -151,3 +155,25 @@ def class_hits(
     )
     view = CellView("one-shot", Decimal("0.9"), before, after, labels_N, CLASSES)
     return int(class_impact.METRIC.measure(view, spec.evaluation)[CLASSES_HIT].value or 0)
+
+
+def record_hits(counts: Counts, extra: float, rng: np.random.Generator) -> tuple[bool, bool, bool]:
+    """Draw a whole record, whose dense models and `CELLS` cells are right about an image with probability .9 and .85.
+
+    Args:
+        counts: K and N, images of 10 classes in turn.
+        extra: how much more class 0 loses, in the last cell only.
+        rng: of the draw.
+
+    Returns:
+        Whether any class of the record is hit among all classes of all cells; whether any is in its cell alone, as
+        records count; whether class 0 of the last cell is hit among all.
+    """
+    labels_N = np.arange(counts.images) % CLASSES
+    hard_N = rng.standard_normal(counts.images, np.float32)
+    last_N = np.where(labels_N == 0, strength_of(0.85 - extra), strength_of(0.85)).astype(np.float32)
+    dense_KN, *pruned = _draw(counts, hard_N, [strength_of(0.9), *[strength_of(0.85)] * (CELLS - 1), last_N], rng)
+    found = [class_changes(dense_KN, each_KN, labels_N, CLASSES) for each_KN in pruned]
+    together = [each.lost_more(each.corrected_over(CELLS)) for each in found]
+    alone = any(bool(each.hits.any()) for each in found)
+    return any(bool(each.any()) for each in together), alone, bool(together[-1][0])

@@ -14,8 +14,9 @@ from benchmark.bundles.sealing import Bundle, Evaluation
 from benchmark.files.bounded import read_regular
 from benchmark.files.digests import sha256_of
 from benchmark.plan.state_keys import evaluation_key
-from benchmark.recording.archive import MAX_RECORD_BYTES, SIGNATURE_SUFFIX, signature_path
+from benchmark.recording.archive import SIGNATURE_SUFFIX, signature_path
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import read_content
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check
 from benchmark.recording.signing_keys import ROLES
 from benchmark.recording.trust import Signer, Trust
@@ -120,7 +121,7 @@ def believing(trust: Trust, *records: Path) -> Trust:
     """
     signers = dict(trust.signers)
     for path in records:
-        content = read_regular(path, MAX_RECORD_BYTES)
+        content = read_content(path)
         key = check(content, read_regular(signature_path(path), MAX_SIGNATURE_BYTES)).key
         signers.setdefault(key, Signer("nobody who is trusted here", key, frozenset(ROLES)))
     return Trust(signers)

@@ -80,7 +80,7 @@ def plan(
         Console().print(plan_table(prepared, session.home, session.executor))
 
 
-@app.command(epilog="Example:  fmn reproduce results/digits-1.0/simclr-0123456789ab.json --executor docker")
+@app.command(epilog="Example:  fmn reproduce results/digits-1.0/simclr-0123456789ab.json.gz --executor docker")
 def reproduce(
     record: Annotated[Path, typer.Argument(help="The record (JSON) of an evaluation, of whoever made it.")],
     submission: Annotated[str | None, typer.Option(help="Its submission, where that is not submissions/NAME.")] = None,

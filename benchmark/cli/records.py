@@ -30,13 +30,14 @@ def verify(
     from rich.console import Console
 
     from benchmark.cli.verdicts import record_files, summary, verdict_table
+    from benchmark.recording.record_files import record_paths
     from benchmark.recording.trust import demand_trust
     from benchmark.recording.verify import judge
     from benchmark.store.layout import Home
 
     trust = demand_trust(trusted_keys)
     store = Home.from_environment().records
-    if not records and not any(store.glob("*/*.json")):
+    if not records and not any(record_paths(store)):
         print(f"no records under {store} yet; `fmn evaluate simclr` makes one")
         return
     verdicts = [judge(path, trust) for path in record_files(records or [store])]
@@ -53,7 +54,7 @@ def verify(
         raise typer.Exit(1)
 
 
-@record_verbs.command(epilog="Example:  fmn derive results/digits-1.0/*.json --out ./derived --note 'why'")
+@record_verbs.command(epilog="Example:  fmn derive results/digits-1.0/*.json.gz --out ./derived --note 'why'")
 def derive(
     records: Annotated[list[Path], typer.Argument(help="Records (JSON) with their outcomes beside them.")],
     out: Annotated[Path, typer.Option(help="Folder to write to; it must not hold the originals.")],

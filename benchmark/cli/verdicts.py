@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.printable import masked
+from benchmark.recording.record_files import record_paths
 from benchmark.recording.signing_keys import PublicKey, Role
 from benchmark.recording.verify import Verdict
 from benchmark.spec import Problem, UserError
@@ -29,7 +30,7 @@ def record_files(places: Sequence[Path]) -> Iterator[Path]:
             yield place
             continue
         root = place / "records" if (place / "records").is_dir() else place
-        found = sorted({*root.glob("*.json"), *root.glob("*/*.json")})
+        found = [*record_paths(root, ""), *record_paths(root)]
         if not found:
             raise UserError([Problem("RECORD", "a folder with records (*.json) in it", str(place))])
         yield from found

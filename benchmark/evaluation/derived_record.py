@@ -19,9 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.evaluation.packed_outcomes import packed
-from benchmark.files.bounded import read_regular
 from benchmark.recording.archive import (
-    MAX_RECORD_BYTES,
     areas_path,
     maps_path,
     outcomes_path,
@@ -35,6 +33,7 @@ from benchmark.recording.derivation import Original, derive
 from benchmark.recording.isolation import role_of
 from benchmark.recording.possible import check_possible
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import read_content
 from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, open_record
@@ -115,7 +114,7 @@ def _left_out(without: Sequence[str]) -> str:
 
 
 def _original(path: Path, trust: Trust, *, unsigned: bool) -> tuple[Original, EvaluationRecord]:
-    content, signature = read_regular(path, MAX_RECORD_BYTES), signature_path(path)
+    content, signature = read_content(path), signature_path(path)
     if unsigned and not signature.exists():
         record = parse_record(content)
         check_possible(record)

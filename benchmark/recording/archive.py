@@ -14,13 +14,13 @@ from benchmark.files.bounded import read_regular
 from benchmark.files.digests import sha256_of
 from benchmark.printable import counted
 from benchmark.recording.record import AREAS_SUFFIX, MAPS_SUFFIX, OUTCOMES_SUFFIX, READABLE_VERSIONS, EvaluationRecord
+from benchmark.recording.record_files import beside, read_content, record_paths
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check, sign
 from benchmark.recording.signing_keys import SigningKey
 from benchmark.spec.canonical import canonical_json
 
 logger = logging.getLogger(__name__)
 
-MAX_RECORD_BYTES = 256 * 2**20
 SIGNATURE_SUFFIX = ".sig"
 """Of the signature beside a record; not `.json`, so that it is not mistaken for a record."""
 
@@ -72,22 +72,22 @@ def write_record(
 
 def outcomes_path(path: Path) -> Path:
     """Where the per-example outcomes of the record at `path` are."""
-    return path.with_suffix(OUTCOMES_SUFFIX)
+    return beside(path, OUTCOMES_SUFFIX)
 
 
 def maps_path(path: Path) -> Path:
     """Where the maps of the record at `path` are."""
-    return path.with_suffix(MAPS_SUFFIX)
+    return beside(path, MAPS_SUFFIX)
 
 
 def areas_path(path: Path) -> Path:
     """Where the areas per test image of the record at `path` are."""
-    return path.with_suffix(AREAS_SUFFIX)
+    return beside(path, AREAS_SUFFIX)
 
 
 def signature_path(path: Path) -> Path:
     """Where the signature of the record at `path` is."""
-    return path.with_suffix(SIGNATURE_SUFFIX)
+    return beside(path, SIGNATURE_SUFFIX)
 
 
 def with_what_belongs(path: Path, copy: Path, record: EvaluationRecord) -> dict[Path, Path]:
@@ -99,7 +99,7 @@ def with_what_belongs(path: Path, copy: Path, record: EvaluationRecord) -> dict[
         record: says which attachments it has.
     """
     suffixes = (*record.attachments, SIGNATURE_SUFFIX)
-    return {path.with_suffix(suffix): copy.with_suffix(suffix) for suffix in suffixes} | {path: copy}
+    return {beside(path, suffix): beside(copy, suffix) for suffix in suffixes} | {path: copy}
 
 
 def read_record(path: Path) -> EvaluationRecord:
@@ -109,7 +109,7 @@ def read_record(path: Path) -> EvaluationRecord:
         OSError: it cannot be read.
         ValueError: it is not a valid record of a known schema version.
     """
-    return parse_record(read_regular(path, MAX_RECORD_BYTES))
+    return parse_record(read_content(path))
 
 
 def parse_record(content: bytes) -> EvaluationRecord:
@@ -143,7 +143,7 @@ def _refuse_constant(word: str) -> None:
 
 def has_attachments(path: Path, record: EvaluationRecord) -> bool:
     """Whether every file that the record at `path` names lies beside it, unaltered."""
-    files = {path.with_suffix(suffix): sha256 for suffix, sha256 in record.attachments.items()}
+    files = {beside(path, suffix): sha256 for suffix, sha256 in record.attachments.items()}
     return all(file.is_file() and sha256_of(file) == sha256 for file, sha256 in files.items())
 
 
@@ -151,7 +151,7 @@ def find_records(records: Path) -> tuple[list[tuple[EvaluationRecord, Path]], li
     """Read every record below a folder together with its place; bad ones are named, never fatal."""
     good: list[tuple[EvaluationRecord, Path]] = []
     bad: list[RejectedRecord] = []
-    for path in sorted(records.glob("*/*.json")):
+    for path in record_paths(records):
         try:
             good.append((read_record(path), path))
         except (OSError, ValueError, RecursionError) as error:
@@ -171,7 +171,7 @@ def _says_the_same(path: Path, record: EvaluationRecord) -> bool:
 
 def _is_signed(path: Path, key: SigningKey) -> bool:
     try:
-        content, signature = read_regular(path, MAX_RECORD_BYTES), signature_path(path)
+        content, signature = read_content(path), signature_path(path)
         return check(content, read_regular(signature, MAX_SIGNATURE_BYTES)).key == key.public
     except (OSError, ValueError) as error:
         logger.warning("%s has no valid signature and is written again: %s", path, error)

@@ -1,5 +1,7 @@
 """Records that ship with the code: copied, with all that belongs to them, to where everybody's leaderboard looks.
 
+The record itself is packed there (`record_files.py`).
+
 A record goes together with its signature, the files that it names, and the test images that it was scored on. It
 refuses what is not to be believed, and what is too large for a repository.
 """
@@ -13,8 +15,9 @@ from typing import Any
 
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
-from benchmark.recording.archive import MAX_RECORD_BYTES, with_what_belongs
+from benchmark.recording.archive import with_what_belongs
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import MAX_RECORD_BYTES, PACKED, beside, packed, plain_name, read_content
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, open_record
 
@@ -43,7 +46,7 @@ def ship(path: Path, home: Path, results: Path, trust: Trust, max_bytes: int = M
     record = open_record(path, trust).record
     check_attachments(path, record)
     _refuse_paths(record)
-    target = results / record.spec_identity / path.name
+    target = beside(results / record.spec_identity / path.name, PACKED)
     files: dict[Path, Path] = {}
     for facts in record.datasets.values():
         if _DIGEST.fullmatch(digest := str(facts.get("test_digest", ""))):
@@ -51,13 +54,17 @@ def ship(path: Path, home: Path, results: Path, trust: Trust, max_bytes: int = M
             if (home / images).is_file():
                 files[home / images] = results / images
     files |= with_what_belongs(path, target, record)
-    total = sum(source.stat().st_size for source in files)
+    del files[path]
+    content = packed(read_content(path))
+    total = sum(source.stat().st_size for source in files) + len(content)
     if total > max_bytes:
         raise ValueError(
             f"expected at most {max_bytes / 2**20:.3g} MiB with all that belongs to it, got {total / 2**20:.3g} MiB"
         )
     for source, goal in files.items():
         write_atomically(goal, read_regular(source, MAX_RECORD_BYTES))
+    write_atomically(target, content)
+    target.with_name(plain_name(target)).unlink(missing_ok=True)
     return target
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from benchmark.files.bounded import read_regular
 from benchmark.files.digests import sha256_of
-from benchmark.recording.archive import MAX_RECORD_BYTES, parse_record, signature_path
+from benchmark.recording.archive import parse_record, signature_path
 from benchmark.recording.possible import check_possible
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import beside, read_content
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, BadSignature, Statement, check
 from benchmark.recording.trust import Signer, Trust
 
@@ -70,7 +71,7 @@ def open_sealed(path: Path, trust: Trust) -> Sealed:
         ValueError: it is no regular file, or too large.
         OSError: it cannot be read.
     """
-    content = read_regular(path, MAX_RECORD_BYTES)
+    content = read_content(path)
     statement = check(content, _read_signature(path))
     return Sealed(content, statement, trust.signer_of(statement))
 
@@ -99,7 +100,7 @@ def check_attachments(path: Path, record: EvaluationRecord) -> None:
         OSError: one cannot be read.
     """
     for suffix, sha256 in record.attachments.items():
-        file = path.with_suffix(suffix)
+        file = beside(path, suffix)
         if not file.is_file():
             raise BadSignature(f"{file.name}, which it names, is missing")
         if sha256_of(file) != sha256:

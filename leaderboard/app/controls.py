@@ -18,7 +18,7 @@ from leaderboard.app.address import Named, kept, picks
 from leaderboard.app.open_board import open_board
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
-from leaderboard.board.standings import Arena, arenas, competitors, rows, summary_scores, tables_elsewhere
+from leaderboard.board.standings import Arena, Row, arenas, competitors, rows, summary_scores
 from leaderboard.board.wording import TIERS, TRACKS, inert, one_line
 from leaderboard.figures.palette import Look, looks
 from leaderboard.reading.board_loader import BoardSnapshot
@@ -42,10 +42,14 @@ class Scene:
         """Colour and marker of every submission of the board."""
         return looks(self.snapshot.board.names_by_age)
 
-    @property
-    def tables_elsewhere(self) -> int:
-        """How many tables the board has in the track that is not looked at."""
-        return tables_elsewhere(self.snapshot.board, self.arena, self.track)
+    @cached_property
+    def everybody(self) -> dict[str, list[Entry]]:
+        """The evaluations of the board by submission, of both tracks: they are tested against each other."""
+        return competitors(self.snapshot.board, self.arena)
+
+    def looked_at(self, ranking: Sequence[Row]) -> list[Row]:
+        """Return the rows of the track that is looked at."""
+        return [row for row in ranking if row.entry.name in self.groups]
 
     @cached_property
     def entries(self) -> dict[str, Entry]:

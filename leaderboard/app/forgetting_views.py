@@ -54,11 +54,13 @@ def show_classes(entry: Entry, record: EvaluationRecord, task: str) -> None:
     deepest = ranked[-1] if ranked else 0
     key = st.selectbox("Schedule and sparsity", cells, index=deepest, key="class_cell", width=300,
                        format_func=lambda key: f"{one_line(key[1], 40)}, {percent(key[2])}")  # fmt: skip
-    frame = class_frame(dense, outcomes[key or cells[deepest]], class_names(record, task))
+    num_cells = sum(schedule != DENSE for _, schedule, _ in outcomes)
+    frame = class_frame(dense, outcomes[key or cells[deepest]], class_names(record, task), num_cells)
     draw(class_bars(frame), "class_bars", "Recall lost or gained per class")
     st.caption(
         "Recall of a class, pruned minus dense, less the model's own change of accuracy: below zero a class loses more "
         "than the model does. Bars: mean over models; lines: 95 % interval over models and images; filled: hit, that "
-        "is lost more by Holm's method over the classes at .05. A class that gained is never hit, and a class in "
-        "which nothing varies is not tested."
+        "is lost more at .05 for all classes of all cells of this record together; half filled: hit among the classes "
+        "of this cell alone, which is what the number of classes hit counts. A class that gained is never hit, and a "
+        "class in which nothing varies is not tested."
     )

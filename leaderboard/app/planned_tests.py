@@ -33,13 +33,17 @@ class _Tests:
 
 
 class PlannedTests:
-    """The planned tests of a board, for one visit of a page: which evaluations the board holds is looked up once."""
+    """The planned tests of a board, for one visit of a page: which evaluations the board holds is looked up once.
+
+    Attributes:
+        key: names what the board holds.
+    """
 
     def __init__(self, scene: Scene) -> None:
         self._board = scene.snapshot.board
-        self._counting, self._key = _of(self._board, scene.arena)
+        self._counting, self.key = _of(self._board, scene.arena)
         with st.spinner("Testing ..."):
-            self._tests = _tests(self._board, self._counting, self._key)
+            self._tests = _tests(self._board, self._counting, self.key)
 
     @property
     def claims(self) -> Sequence[Claim]:
@@ -54,11 +58,11 @@ class PlannedTests:
     def orders(self) -> list[Survival]:
         """Whether the order of every two neighbours survives other readings."""
         with st.spinner("Reading in other ways ..."):
-            return _orders(self._board, self._counting, self._key)
+            return _orders(self._board, self._counting, self.key)
 
     def verdict(self, kind: Kind, level: float) -> str:
         """Answer the question of one kind of test, over all tests of the board."""
-        return _verdict(self._board, self._counting, self._key, kind, level)
+        return _verdict(self._board, self._counting, self.key, kind, level)
 
 
 def prepare_tests(board: Board) -> None:

@@ -14,6 +14,7 @@ import streamlit as st
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.app.address import kept, reset
 from leaderboard.app.controls import Scene
+from leaderboard.board.board import Board, Entry
 from leaderboard.board.measures import Numbers, collect, middle_sparsity
 from leaderboard.board.ranked_table import FACTS, default_columns
 from leaderboard.board.standings import SELECTION, Row, selection_scores
@@ -38,13 +39,13 @@ class Chosen:
 
 def choose(scene: Scene) -> Chosen:
     """Show the controls, folded until somebody asks for them."""
-    entries = list(scene.entries.values())
+    entries = [group[0] for group in scene.everybody.values()]
     sparsities = sorted({sparsity for entry in entries for sparsity in entry.sparsities}) or [0.0]
     middle = middle_sparsity(entries)
     with st.expander("Columns, other numbers to rank by, part of the grid", icon=":material/tune:"):
         at = kept("at", sparsities, middle, percent)  # its slider stands below the columns that it changes
         numbers = collect(scene.snapshot.board, entries, st.session_state["at"])
-        subset = _subset(scene, numbers)
+        subset = _subset(scene.snapshot.board, entries, numbers)
         titles = {name: heading(column) for name, column in numbers.columns.items()} | FACTS
         options = list(dict.fromkeys([SELECTION.name, *numbers.rankable] if subset else numbers.rankable))
         by = st.selectbox("Rank by", options, format_func=titles.__getitem__,
@@ -59,9 +60,8 @@ def choose(scene: Scene) -> Chosen:
     return Chosen(numbers, by, metrics, tuple(name for name in shown if name in FACTS), subset)
 
 
-def _subset(scene: Scene, numbers: Numbers) -> str:
+def _subset(board: Board, entries: Sequence[Entry], numbers: Numbers) -> str:
     """Let people rank a part of the grid; returns it in words, empty for all of it, and adds its score to `numbers`."""
-    entries = list(scene.entries.values())
     schedules = list(dict.fromkeys(name for entry in entries for name in entry.schedules))
     sparsities = sorted({sparsity for entry in entries for sparsity in entry.sparsities})
     if not schedules or not sparsities:
@@ -74,7 +74,7 @@ def _subset(scene: Scene, numbers: Numbers) -> str:
     part = sorted(levels)
     if not chosen or not part or (set(chosen) == set(schedules) and part == sparsities):
         return ""
-    numbers.scores[SELECTION.name] = selection_scores(scene.snapshot.board, entries, chosen, part)
+    numbers.scores[SELECTION.name] = selection_scores(board, entries, chosen, part)
     numbers.columns[SELECTION.name] = SELECTION
     return f"{', '.join(one_line(name, 40) for name in chosen)}; {', '.join(map(percent, part))}"
 

@@ -1,8 +1,8 @@
 """Which differences a board claims: every test of an arena, planned before looking, under one multiplicity plan.
 
-Pure. The plan (`docs/decisions/0006-claims.md`): the family holds every pair of ranked submissions, every pair of
-ranked schedules of a submission, and every magnitude schedule beside its random control. It depends on what has been
-evaluated, never on what a reader filters or sorts.
+Pure. The plan (`inference/plan.py`): the family holds every pair of ranked submissions, every pair of ranked schedules
+of a submission, and every magnitude schedule beside its random control. It depends on what has been evaluated, never
+on what a reader filters or sorts.
 
 Models (seeds) and test images are both samples: a claim is about models and images of this kind. Where the areas per
 test image are not beside a record, its tests know models only, and the claim says so. Shapes: K models, M tests.
@@ -21,9 +21,9 @@ from scipy.special import stdtrit
 
 from benchmark.scoring.score_math import FEWEST_MODELS, chance_corrected, compression_weights, largest_difference
 from benchmark.scoring.statistics.models_and_images import TwoWayMean, all_differences, two_sided_p
-from benchmark.scoring.statistics.simultaneous_ranks import holm
 from leaderboard.board.board import DENSE, Board, Entry
 from leaderboard.board.inference.evidence import Evidence, planned_pairs
+from leaderboard.board.inference.plan import adjusted
 
 Kind = Literal["submissions", "schedules", "control"]
 Doubles = NDArray[np.float64]
@@ -53,18 +53,6 @@ SECTIONS: dict[Kind, tuple[str, str]] = {
 """Per kind of test, the question that it answers and how."""
 ROUNDING = 1e-12
 """Differences of areas below this are rounding."""
-
-
-SUBMISSIONS_SHARE = 0.8
-"""Share of the error that goes to the pairs of submissions, the rest to the tests within submissions. Without it a
-board of four submissions spends three quarters of its error on 16 questions about schedules."""
-
-
-def planned_weights(kinds: Sequence[Kind]) -> Doubles:
-    """Return the weight of every planned test in Holm's method, (M,); tests that share a share have the same."""
-    of_pairs = np.array([kind == "submissions" for kind in kinds])
-    counts = {True: max(int(of_pairs.sum()), 1), False: max(int((~of_pairs).sum()), 1)}
-    return np.where(of_pairs, SUBMISSIONS_SHARE / counts[True], (1 - SUBMISSIONS_SHARE) / counts[False])
 
 
 @dataclass(frozen=True)
@@ -109,6 +97,12 @@ class Claim:
         return self.second if self.difference > 0 else self.first
 
 
+def planned(found: Sequence[Claim], first: Entry, second: Entry) -> Claim | None:
+    """Find the planned test of two submissions among those of their board; None where they are not tested."""
+    pair = {first.name, second.name}
+    return next((claim for claim in found if claim.kind == "submissions" and {claim.first, claim.second} == pair), None)
+
+
 def areas(board: Board, entries: Sequence[Entry]) -> Areas:
     """Return the chance-corrected area over log2 compression of every model under every schedule, averaged over tasks.
 
@@ -148,13 +142,11 @@ def claims(board: Board, entries: Sequence[Entry]) -> list[Claim]:
     known = {entry.path: entry for entry in entries}
     found = areas(board, entries)
     by_path = {path: each for path, each in found.items() if len(next(iter(each.values()))) >= FEWEST_MODELS}
-    drafts = [
-        *_between_submissions(known, by_path, board.evidence), *_within_submissions(known, by_path, board.evidence)
-    ]  # fmt: skip
+    parts = _between_submissions(known, by_path, board.evidence), _within_submissions(known, by_path, board.evidence)
+    drafts = [draft for part in parts for draft in part]
     if not drafts:
         return []
-    weights_M = planned_weights([draft.kind for draft in drafts])
-    adjusted_M: list[float] = holm(np.array([draft.p for draft in drafts]), weights_M).tolist()
+    adjusted_M = [p for part in adjusted(*(np.array([d.p for d in part]) for part in parts)) for p in part.tolist()]
     margins_M = _margins(drafts, min(entry.confidence for entry in entries))
     largest = {path: largest_difference(known[path].chance.values()) for path in by_path}
     made = [

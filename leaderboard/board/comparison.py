@@ -21,7 +21,9 @@ from benchmark.scoring.score_math import FEWEST_MODELS, chance_corrected, compre
 from benchmark.scoring.statistics.models_and_images import Population, TwoWayMean, difference_of, population_of
 from benchmark.scoring.statistics.power import PowerAdvice, advise
 from leaderboard.board.board import DENSE, Board, Entry
+from leaderboard.board.claims import Claim, claims, planned
 from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.inference.plan import first_level
 from leaderboard.board.pairing import Overlap, overlap, weighted, welch_difference
 from leaderboard.board.predictions import CellKey, Predictions, cell_key
 
@@ -36,13 +38,14 @@ class Comparison:
     Attributes:
         score: difference of their robustness scores, first minus second; None where a run is missing. Bounds are cut to
             what is possible; infinite where there are fewer than `FEWEST_MODELS` models of either.
-        holds: whether the two are separated when every pair of the board shares one error.
+        holds: whether their planned test holds, with all tests of the board sharing one error.
         cells: difference in accuracy per cell that both have.
         p: two-sided p-value of the difference in scores, for this pair alone; None with too few models.
         advice: how many models of each would separate them on the board; None where they are separated, where the
             difference could be nothing, and where only models are known.
         overlaps: common PIEs per pruned cell; empty without per-example outcomes.
         over_images: whether the score's interval is about models and test images; else about models only.
+        p_holm: p-value of their planned test, adjusted for all tests of the board; None where they are not tested.
     """
 
     score: IntervalEstimate | None
@@ -52,11 +55,12 @@ class Comparison:
     overlaps: Mapping[CellKey, Overlap]
     over_images: bool
     p: float | None = None
+    p_holm: float | None = None
 
 
 def compare(
     board: Board, first: Entry, second: Entry, outcomes: tuple[CellPredictions | None, CellPredictions | None],
-    num_submissions: int = 2,
+    tests: Sequence[Claim] | None = None,
 ) -> Comparison:  # fmt: skip
     """Compare two evaluations under the same specification.
 
@@ -65,9 +69,9 @@ def compare(
         first: one of them.
         second: another one.
         outcomes: predictions of both; None where the file beside a record is absent or altered.
-        num_submissions: how many are ranked together: every pair of them shares one error.
+        tests: every planned test of their board; those of the two alone where not given.
     """
-    level = (1 - first.confidence) / max(num_submissions * (num_submissions - 1) // 2, 1)
+    plan = _plan(first, second, claims(board, [first, second]) if tests is None else tests)
     of_first, of_second = outcomes
     known = board.evidence.get(first.path), board.evidence.get(second.path)
     sides: list[Population | None] = [None, None]
@@ -89,23 +93,39 @@ def compare(
         }
         overlaps = dict[CellKey, Overlap]()
     if sides[0] and sides[1]:
-        return _between(first, (sides[0], sides[1]), level, (cells, overlaps))
-    return _over_models(board, first, second, level, (cells, overlaps))
+        return _between(first, (sides[0], sides[1]), plan, (cells, overlaps))
+    return _over_models(board, first, second, plan, (cells, overlaps))
 
 
 _Rest = tuple[Mapping[CellKey, IntervalEstimate], Mapping[CellKey, Overlap]]
 
 
-def _between(first: Entry, sides: tuple[Population, Population], level: float, rest: _Rest) -> Comparison:
+@dataclass(frozen=True)
+class _Plan:
+    """What the plan of the board says of this pair, and at which level it is tested first."""
+
+    p_holm: float | None
+    holds: bool
+    level: float
+
+
+def _plan(first: Entry, second: Entry, tests: Sequence[Claim]) -> _Plan:
+    confidence, claim = min(first.confidence, second.confidence), planned(tests, first, second)
+    tested = {name for each in tests if each.kind == "submissions" for name in (each.first, each.second)}
+    p_holm = claim.p_holm if claim else None
+    holds = p_holm is not None and p_holm <= 1 - confidence
+    return _Plan(p_holm, holds, first_level(max(len(tested), 2), confidence))
+
+
+def _between(first: Entry, sides: tuple[Population, Population], plan: _Plan, rest: _Rest) -> Comparison:
     """Compare scores over models and images."""
     gap = difference_of(*sides)
-    holds = gap.p <= level
-    advice = None if holds else advise(*sides, first.confidence, level)
+    advice = None if plan.holds else advise(*sides, first.confidence, plan.level)
     score = _estimate(gap, first.confidence).within(largest_difference(first.chance.values()))
-    return Comparison(score, holds, rest[0], advice, rest[1], over_images=True, p=gap.p)
+    return Comparison(score, plan.holds, rest[0], advice, rest[1], over_images=True, p=gap.p, p_holm=plan.p_holm)
 
 
-def _over_models(board: Board, first: Entry, second: Entry, level: float, rest: _Rest) -> Comparison:
+def _over_models(board: Board, first: Entry, second: Entry, plan: _Plan, rest: _Rest) -> Comparison:
     """Compare scores over models only, by the accuracies of every model."""
     tasks = [_score_outcomes(first, _accuracies(board, entry)) for entry in (first, second)]
     if not all(tasks):
@@ -116,7 +136,7 @@ def _over_models(board: Board, first: Entry, second: Entry, level: float, rest: 
         return Comparison(score, False, rest[0], None, rest[1], over_images=False)
     test: Any = ttest_ind(scores[0], scores[1], equal_var=False) if score.width else None
     p = 1.0 if test is None else float(test.pvalue)
-    return Comparison(score, p <= level, rest[0], None, rest[1], over_images=False, p=p)
+    return Comparison(score, plan.holds, rest[0], None, rest[1], over_images=False, p=p, p_holm=plan.p_holm)
 
 
 def _population(tasks: Sequence[Doubles]) -> Population | None:

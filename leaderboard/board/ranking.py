@@ -2,9 +2,9 @@
 
 Pure functions over plain values; it knows no record, file or page.
 
-Two submissions are *separated* when the board says that one is ahead of the other. All that is said of one ranking is
-true at once with the stated confidence (`inference/separation.py`): a place interval is simultaneous, and two share a
-letter exactly when they are not separated.
+Two submissions are *separated* when the board says that one is ahead of the other. All that is said of a board by one
+number is true at once with the stated confidence, in whichever tables it is looked at (`inference/separation.py`): a
+place interval is simultaneous, and two share a letter exactly when they are not separated.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -92,27 +92,26 @@ class Sampling:
         confidence: that nothing that is said is wrong.
         num_models: per submission; where it is not known, intervals are taken as those of many models.
         evidence: per submission, of the number ranked by. Used where all that are ranked have it for the same images.
-        share: of the error that one ranking may use, in (0, 1], where a board has several: together they share it.
     """
 
     confidence: float = 0.95
     num_models: Mapping[str, int] = field(default_factory=dict[str, int])
     evidence: Mapping[str, Evidence] = field(default_factory=dict[str, Evidence])
-    share: float = 1.0
 
 
 def rank(
     scores: Scores, better: Direction, barred: Mapping[str, str] | None = None, sampling: Sampling | None = None,
-    *, letters: bool = True,
+    *, letters: bool = True, tables: Iterable[Collection[str]] | None = None,
 ) -> dict[str, Standing]:  # fmt: skip
     """Rank submissions by a number with an interval.
 
     Args:
-        scores: per submission its number, or None where it has none.
+        scores: per submission of a board its number, or None where it has none. Everybody is tested against everybody.
         better: which direction is better.
         barred: submissions that must not be ranked (incomplete evaluations), with the reason shown to people.
         sampling: what the numbers are means of.
         letters: whether tie groups are asked for.
+        tables: who stands in one table with whom; all in one where not given. They change places, never a test.
 
     Returns:
         A standing per submission of `scores`. Barred ones and those without a number are unranked and change no other.
@@ -123,29 +122,38 @@ def rank(
     standings = {name: Standing(reason=reason) for name, reason in reasons.items() if name in scores}
     if not ranked:
         return standings
-    ahead_nn = _ahead(ranked, better, sampling or Sampling())
-    names, values = list(ranked), sorted(score.value for score in ranked.values())
-    order = sorted(range(len(names)), key=lambda place: (-ranked[names[place]].value, names[place]))
-    groups = tie_groups(ahead_nn, np.array(order)) if letters else [()] * len(names)
-    places = rank_intervals(ahead_nn).tolist()
-    for name, (best, worst), own in zip(names, places, groups, strict=True):
-        above = len(values) - bisect_right(values, ranked[name].value)
-        standings[name] = Standing(rank=1 + above, best=best, worst=worst, groups=own)
+    ahead_nn, names = _ahead(ranked, better, sampling or Sampling()), list(ranked)
+    for table in [scores] if tables is None else tables:
+        places = [place for place, name in enumerate(names) if name in table]
+        listed = {names[place]: ranked[names[place]] for place in places}
+        standings |= _standings(listed, ahead_nn[np.ix_(places, places)], letters=letters) if listed else {}
     return standings
+
+
+def _standings(listed: Mapping[str, IntervalEstimate], ahead_nn: Flags, *, letters: bool) -> dict[str, Standing]:
+    """Place the submissions of one table, given who is ahead of whom in it."""
+    names, values = list(listed), sorted(score.value for score in listed.values())
+    order = sorted(range(len(names)), key=lambda place: (-listed[names[place]].value, names[place]))
+    groups = tie_groups(ahead_nn, np.array(order)) if letters else [()] * len(names)
+    found = dict[str, Standing]()
+    for name, (best, worst), own in zip(names, rank_intervals(ahead_nn).tolist(), groups, strict=True):
+        above = len(values) - bisect_right(values, listed[name].value)
+        found[name] = Standing(rank=1 + above, best=best, worst=worst, groups=own)
+    return found
 
 
 def _ahead(ranked: Mapping[str, IntervalEstimate], better: Direction, sampling: Sampling) -> Flags:
     """Say who is separated from whom and ahead, (n, n), of numbers that are turned so that higher is better."""
     known = [sampling.evidence[name] for name in ranked if name in sampling.evidence]
     if len(known) == len(ranked) and better == "higher" and all(known[0].comparable(each) for each in known):
-        return by_evidence(known, sampling.confidence, sampling.share)
+        return by_evidence(known, sampling.confidence)
     return _intervals(ranked, sampling).ahead()
 
 
 def _intervals(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> Intervals:
     value_n, low_n, high_n = np.array([(score.value, score.low, score.high) for score in ranked.values()]).T
     num_models_n = np.array([sampling.num_models.get(name, MANY_MODELS) for name in ranked])
-    return Intervals(value_n, low_n, high_n, num_models_n, sampling.confidence, sampling.share)
+    return Intervals(value_n, low_n, high_n, num_models_n, sampling.confidence)
 
 
 def leading(scores: Scores, better: Direction, sampling: Sampling) -> list[str]:

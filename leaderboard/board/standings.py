@@ -187,72 +187,44 @@ def selection_scores(
 
 def rows(
     groups: Mapping[str, list[Entry]], scores: Mapping[str, Scores], by: str, better: Direction,
-    each_track: bool, evidence: Mapping[str, Evidence] | None = None, letters: bool = True, tables_elsewhere: int = 0,
+    each_track: bool, evidence: Mapping[str, Evidence] | None = None, letters: bool = True,
 ) -> list[Row]:  # fmt: skip
     """Rank the competitors by one number, best first, unranked ones last.
 
     Args:
-        groups: evaluations by submission, the one that counts first.
+        groups: evaluations by submission, the one that counts first; of both tracks, also where one is looked at:
+            everybody is tested against everybody, so that every table of a board says the same.
         scores: metric -> path -> number.
         by: the metric to rank by.
         better: its better direction.
-        each_track: rank every supervision track on its own, one after the other; else all together. The places of both
-            tracks hold together: each table may use an equal share of the error.
+        each_track: rank every supervision track on its own, one after the other; else all together.
         evidence: that of the board, by path; it separates robustness scores over models and test images.
         letters: whether tie groups are asked for; an order alone takes less time.
-        tables_elsewhere: how many other tables the board has, of tracks that these evaluations leave out.
     """
-    evidence = evidence if evidence and by == ROBUSTNESS_SCORE else {}
-    tables = [table for _, table in sorted(_by_track(groups).items())] if each_track else [groups]
-    share = 1 / max(sum(map(_has_a_pair, tables)) + tables_elsewhere, 1)
+    entries = {evaluations[0].path: evaluations[0] for evaluations in groups.values()}
+    tracks = sorted({entry.supervision for entry in entries.values()}) if each_track else [""]
+    tables = [{p for p, entry in entries.items() if track in ("", entry.supervision)} for track in tracks]
+    key = {path: scores.get(by, {}).get(path) for path in entries}
+    barred = {path: entry.barred for path, entry in entries.items() if entry.barred}
+    sampling = sampling_of(entries.values(), evidence if evidence and by == ROBUSTNESS_SCORE else {})
+    standings = rank(key, better, barred, sampling, letters=letters, tables=tables)
+    made = {
+        path: Row(entry, {name: by_path.get(path) for name, by_path in scores.items()}, standings[path],
+                  len(groups[entry.name]))
+        for path, entry in entries.items()
+    }  # fmt: skip
     return [
         row
         for table in tables
-        for row in _rows(table, scores, by, better, evidence, letters=letters, share=share)
+        for row in sorted((made[path] for path in table), key=lambda row: _place(row, key[row.entry.path], better))
     ]
 
 
-def _by_track(groups: Mapping[str, list[Entry]]) -> dict[str, dict[str, list[Entry]]]:
-    """Split the competitors by the supervision of the evaluation that counts."""
-    tables: dict[str, dict[str, list[Entry]]] = defaultdict(dict)
-    for name, entries in groups.items():
-        tables[entries[0].supervision][name] = entries
-    return tables
-
-
-def _has_a_pair(table: Mapping[str, list[Entry]]) -> bool:
-    return sum(not entries[0].barred for entries in table.values()) > 1
-
-
-def tables_elsewhere(board: Board, arena: Arena, track: str) -> int:
-    """Count the tables of tracks other than `track`, the one that is looked at: all tables share one error."""
-    if track in ("each", "all"):
-        return 0
-    tables = _by_track(competitors(board, arena))
-    return sum(_has_a_pair(table) for supervision, table in tables.items() if supervision != track)
-
-
-def sampling_of(entries: Iterable[Entry], evidence: Mapping[str, Evidence], share: float = 1.0) -> Sampling:
-    """Say what the numbers of some evaluations are means of, and which share of the error their ranking may use."""
+def sampling_of(entries: Iterable[Entry], evidence: Mapping[str, Evidence]) -> Sampling:
+    """Say what the numbers of some evaluations are means of."""
     entries = list(entries)
     confidence = min((entry.confidence for entry in entries), default=0.95)
-    return Sampling(confidence, {entry.path: entry.num_models for entry in entries}, evidence, share)
-
-
-def _rows(
-    groups: Mapping[str, list[Entry]], scores: Mapping[str, Scores], by: str, better: Direction,
-    evidence: Mapping[str, Evidence], *, letters: bool, share: float,
-) -> list[Row]:  # fmt: skip
-    entries = {entries[0].path: entries[0] for entries in groups.values()}
-    key = {path: scores.get(by, {}).get(path) for path in entries}
-    barred = {path: entry.barred for path, entry in entries.items() if entry.barred}
-    standings = rank(key, better, barred, sampling_of(entries.values(), evidence, share), letters=letters)
-    made = [
-        Row(entry, {name: by_path.get(path) for name, by_path in scores.items()}, standings[path], len(group))
-        for path, entry in entries.items()
-        if (group := groups[entry.name])
-    ]
-    return sorted(made, key=lambda row: _place(row, key[row.entry.path], better))
+    return Sampling(confidence, {entry.path: entry.num_models for entry in entries}, evidence)
 
 
 def mean_curves(board: Board, entries: Sequence[Entry], metric: str) -> dict[str, list[float]]:

@@ -5,11 +5,12 @@ Everything is computed by the modules that the served page uses; a test compares
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.board import Board, Entry
+from leaderboard.board.claims import Claim, claims
 from leaderboard.board.measures import Numbers, collect, direction, middle_sparsity
 from leaderboard.board.ranked_table import FACTS, FURTHER, default_columns
 from leaderboard.board.standings import Arena, Row, competitors, rows
@@ -26,6 +27,7 @@ class ArenaRanking:
         by: the number ranked by.
         metrics: the other numbers that are shown.
         ranking: best first, track after track.
+        claims: every planned test, most certain first.
     """
 
     arena: Arena
@@ -36,6 +38,7 @@ class ArenaRanking:
     metrics: tuple[str, ...]
     ranking: tuple[Row, ...]
     curves: dict[str, list[float]]
+    claims: Sequence[Claim]
 
     @property
     def entries(self) -> list[Entry]:
@@ -68,7 +71,8 @@ def rank_arena(board: Board, arena: Arena, label: str) -> ArenaRanking:
                    evidence=board.evidence)  # fmt: skip
     metrics = tuple(default_columns(list(numbers.columns), by))
     curves = accuracy_curves(board, ranking)
-    return ArenaRanking(arena, label, groups, numbers, by, metrics, tuple(ranking), curves)
+    tests = claims(board, entries)
+    return ArenaRanking(arena, label, groups, numbers, by, metrics, tuple(ranking), curves, tests)
 
 
 def ranking_layout(

@@ -99,7 +99,7 @@ def comparisons(
     """
     return {
         (first.path, second.path): compare(
-            board, first, second, (outcomes.get(first.path), outcomes.get(second.path)), len(ranked.groups)
+            board, first, second, (outcomes.get(first.path), outcomes.get(second.path)), ranked.claims
         )
         for first, second in combinations(compared(ranked), 2)
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from leaderboard.board.claims import SECTIONS, Claim, claims
+from leaderboard.board.claims import SECTIONS, Claim
 from leaderboard.board.measures import resampled
 from leaderboard.board.stability import ORDER_HEADINGS, SENSITIVITY, leaders, neighbouring_orders, order_frame
 from leaderboard.board.wording import TIERS, heading, one_line, p_value, track_title
@@ -89,12 +89,11 @@ def section(
     curves = [schedule_curves(snapshot.board, drawn, colours, task) for task in tasks]
     level = 1 - ranked.entries[0].confidence
     layout, large = (ranking_layout(ranked, colours, paths, is_large=each) for each in (False, True))
-    found = claims(snapshot.board, [evaluations[0] for evaluations in ranked.groups.values()])
     return Section(
         name=name,
         label=one_line(ranked.label),
         tier=TIERS.get(ranked.arena.tier, ""),
-        headline=headline(ranked.ranking, found, level),
+        headline=headline(ranked.ranking, ranked.claims, level),
         sort_key=heading(column),
         better=column.better,
         resampled=resampled(ranked.by, ranked.ranking),
@@ -109,9 +108,9 @@ def section(
         intervals=interval_plot(ranked.ranking, ranked.by, colours),
         curves=tuple(each for each in curves if each),
         num_without_curve=len(ranked.groups) - len(drawn),
-        questions=tuple(_questions(found, ranked, level)),
+        questions=tuple(_questions(ranked.claims, ranked, level)),
         level=f"{level:.2g}",
-        family=found[0].family if found else 0,
+        family=len(ranked.claims),
         stability=_stability(ranked),
         orders=_orders(snapshot, ranked),
         readings=SENSITIVITY,

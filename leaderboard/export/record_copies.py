@@ -13,8 +13,9 @@ from pathlib import Path
 
 from benchmark.files.bounded import read_regular
 from benchmark.files.digests import sha256_of
-from benchmark.recording.archive import MAX_RECORD_BYTES, signature_path
+from benchmark.recording.archive import signature_path
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import beside, read_content
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES
 from benchmark.recording.trust import Signer, Trust
 from benchmark.recording.verify import open_record
@@ -47,23 +48,23 @@ def copy_record(entry: Entry, target: Path, trust: Trust) -> Copied:
     """
     source = Path(entry.path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(read_regular(source, MAX_RECORD_BYTES))
+    target.write_bytes(read_content(source))
     signature_path(target).write_bytes(read_regular(signature_path(source), MAX_SIGNATURE_BYTES))
     record = open_record(target, trust).record  # what was copied is what is believed and shown
     if (record.evaluation_key, record.created) != (entry.evaluation_key, entry.created):
         raise ValueError(f"{source} was replaced while it was exported; run the same command again")
     kept, absent, altered = [target, signature_path(target)], list[str](), list[str]()
     for suffix, sha256 in record.attachments.items():
-        copy = target.with_suffix(suffix)
-        is_there = source.with_suffix(suffix).is_file()
+        copy, original = beside(target, suffix), beside(source, suffix)
+        is_there = original.is_file()
         if is_there:
-            shutil.copyfile(source.with_suffix(suffix), copy)
+            shutil.copyfile(original, copy)
         if copy.is_file() and sha256_of(copy) == sha256:
             kept.append(copy)
         else:
             copy.unlink(missing_ok=True)
             if is_there:
-                altered.append(source.with_suffix(suffix).name)
+                altered.append(original.name)
             else:
                 absent.append(copy.name)
     return Copied(record, tuple((file.name, file.stat().st_size) for file in kept), tuple(absent), tuple(altered))

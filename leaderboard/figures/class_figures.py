@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from leaderboard.figures.charts import Line
-from leaderboard.figures.class_frame import HIT
+from leaderboard.figures.class_frame import HIT, HIT_ALONE
 from leaderboard.figures.palette import COLOURS, NEUTRAL
 
 RING = "#E6194B"
@@ -64,13 +64,14 @@ def class_bars(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         tooltip=[
             alt.Tooltip("name:N", title="Class"),
             alt.Tooltip("difference:Q", title="Recall, beyond the model's", format="+.3f"),
-            alt.Tooltip("p:Q", title="p (corrected)", format=".3g"),
+            alt.Tooltip("p:Q", title="p (corrected, all cells)", format=".3g"),
             alt.Tooltip("hit:N", title="Verdict"),
         ],
     )
     bars = base.mark_bar(stroke=COLOURS[0], strokeWidth=1.5, color=COLOURS[0]).encode(
         x=alt.X("difference:Q", title="Recall, pruned - dense, beyond the model's own"),
-        fillOpacity=alt.condition(alt.datum.hit == HIT, alt.value(0.9), alt.value(0.12)),
+        fillOpacity=alt.when(alt.datum.hit == HIT).then(alt.value(0.9)).when(alt.datum.hit == HIT_ALONE)
+        .then(alt.value(0.5)).otherwise(alt.value(0.12)),
     )
     lines = base.mark_rule(color=NEUTRAL, strokeWidth=2).encode(x="low:Q", x2="high:Q")
     return alt.layer(bars, lines)

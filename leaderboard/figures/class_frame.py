@@ -12,16 +12,23 @@ from benchmark.scoring.score_math import t_quantile
 from leaderboard.board.predictions import Predictions
 
 CONFIDENCE = 0.95
-HIT, NOT_HIT, UNTESTED = "hit: lost more", "not hit", "not tested: nothing varies"
+HIT, HIT_ALONE, NOT_HIT = "hit: lost more", "hit in this cell alone, not among all cells", "not hit"
+UNTESTED, ALL_ALIKE = "not tested: nothing varies", "lost alike in every model and image: not tested"
 
 
-def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str]) -> pd.DataFrame:
+def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str], cells: int = 1) -> pd.DataFrame:
     """Tabulate the impact on every class that has test images, most hurt first.
+
+    Args:
+        dense: before pruning.
+        sparse: after.
+        names: of the classes, by number.
+        cells: how many pruned cells the record has: all of them may be looked at, and share one error.
 
     Returns:
         name, difference (mean over models), low and high (95 % interval over models and images, within [-2, 2]), p
-        (corrected by Holm's method over the classes; NaN where nothing can be tested), hit (text: a class is hit where
-        it lost more than the models did). Empty for one model.
+        (corrected over the classes of all cells; NaN where nothing can be tested), hit (text: a class is hit where it
+        lost more than the models did). Empty for one model.
     """
     num_classes = max(len(names), 1 + int(dense.label_N.max()))
     impact = class_impact(dense.predicted_KN, sparse.predicted_KN, dense.label_N, num_classes)
@@ -29,12 +36,16 @@ def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str
     columns = ["name", "difference", "low", "high", "p", "hit"]
     if len(dense.predicted_KN) < 2:
         return pd.DataFrame(columns=columns)
-    corrected_C, hit_C, rows = impact.corrected_p, impact.hits, list[dict[str, object]]()
+    corrected_C, alone_C, rows = impact.corrected_over(cells), impact.hits, list[dict[str, object]]()
+    hit_C = impact.lost_more(corrected_C)
     for place in present_P.tolist():
         value, p = float(impact.difference_KC[:, place].mean()), float(corrected_C[place])
         is_tested = not np.isnan(p)
         margin = t_quantile(impact.freedom_C[place], CONFIDENCE) * impact.error_C[place] if is_tested else 0.0
-        state = HIT if hit_C[place] else NOT_HIT if is_tested else UNTESTED
+        if is_tested:
+            state = HIT if hit_C[place] else HIT_ALONE if alone_C[place] else NOT_HIT
+        else:
+            state = ALL_ALIKE if value < 0 and impact.change_C[place] < 0 else UNTESTED
         rows.append(
             {"name": names.get(str(place), str(place)), "difference": value, "low": max(value - margin, -2.0),
              "high": min(value + margin, 2.0), "p": p, "hit": state}

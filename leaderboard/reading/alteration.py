@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmark.files.digests import sha256_of
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import beside
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ def altered_files(path: Path, record: EvaluationRecord) -> tuple[str, ...]:
     """
     found: list[str] = []
     for suffix, sha256 in record.attachments.items():
-        file = path.with_suffix(suffix)
+        file = beside(path, suffix)
         try:
             if file.is_file() and sha256_of(file) != sha256:
                 found.append(file.name)

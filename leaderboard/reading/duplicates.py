@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from benchmark.recording.record_files import plain_name
 from leaderboard.board.board import Condensed, Entry
 
 
@@ -46,4 +47,6 @@ def copies(found: Iterable[Condensed]) -> dict[str, str]:
 
 
 def _has_its_name(entry: Entry) -> bool:
-    return Path(entry.path).parts[-2:] == (entry.spec_identity, f"{entry.name}-{entry.evaluation_key[:12]}.json")
+    path = Path(entry.path)
+    expected = entry.spec_identity, f"{entry.name}-{entry.evaluation_key[:12]}.json"
+    return (path.parent.name, plain_name(path)) == expected

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmark.recording.archive import signature_path
+from benchmark.recording.record_files import record_paths
 from benchmark.recording.status import LOCK_FILE, Unfinished, read_unfinished
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import UNSIGNED, Believed, Sealed, in_words, open_sealed, unseal
@@ -69,7 +70,7 @@ def stamps(folders: Sequence[Path]) -> tuple[Stamp, ...]:
         root = folder / "records" if (folder / "records").is_dir() else folder
         if root == folder and (folder / LOCK_FILE).exists():
             continue  # a home in which the first evaluation is still at work: what lies there is no record
-        for path in sorted(root.glob("*/*.json")):
+        for path in record_paths(root):
             try:
                 facts = _facts(path)
             except OSError as error:

@@ -81,8 +81,10 @@ def verdict(first: Entry, second: Entry, comparison: Comparison) -> Verdict | No
 
 
 def _together(comparison: Comparison) -> str:
+    if comparison.p_holm is None:
+        return "the plan of the board does not test it"
     holds = "holds" if comparison.holds else "does not hold"
-    return f"with every pair of the board sharing one error it {holds}"
+    return f"with all planned tests of the board sharing one error (p {p_equals(comparison.p_holm)}) it {holds}"
 
 
 def _shared(comparison: Comparison) -> str:
@@ -112,7 +114,7 @@ def _notes(first: Entry, second: Entry, comparison: Comparison, score: IntervalE
     elif not is_separated(score):
         yield COULD_BE_NOTHING
     elif not comparison.holds:
-        yield "That holds for this pair alone. With every pair of the board sharing one error it does not."
+        yield "That holds for this pair alone. With all planned tests of the board sharing one error it does not."
         if power := power_sentence(first, second, comparison):
             yield power
 

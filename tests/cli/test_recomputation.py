@@ -16,6 +16,7 @@ from benchmark.cli.app import app
 from benchmark.cli.recomputation import recompute_record
 from benchmark.recording.archive import MAPS_SUFFIX, OUTCOMES_SUFFIX, areas_path, read_record
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import record_paths
 from benchmark.recording.trust import load_trust
 from benchmark.scoring.areas import AREAS_SCHEMA, write_areas
 from benchmark.scoring.metric import Estimate
@@ -26,7 +27,7 @@ from tests.conftest import OLD_RECORD, Evaluated
 from tests.leaderboard.records import SIGNER, write_signed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
-SHIPPED = sorted(RESULTS.glob("*/*.json"))
+SHIPPED = list(record_paths(RESULTS))
 
 Change = Callable[[EvaluationRecord], EvaluationRecord]
 

@@ -11,11 +11,12 @@ from benchmark.admission.gate import admit
 from benchmark.cli.reproduction import bits_here, needs, reproduce
 from benchmark.plan import KEY_VERSION
 from benchmark.recording.archive import read_record
+from benchmark.recording.record_files import record_paths
 from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.spec.documents.validation import parse_document
 from tests.conftest import ROOT
 
-SHIPPED = sorted((ROOT / "results").glob("*/*.json"))
+SHIPPED = list(record_paths(ROOT / "results"))
 MADE_TODAY = next(path for path in SHIPPED if path.parent.name.startswith("digits") and "random_init" in path.stem)
 """The cheapest one: nothing learns."""
 STUDY = next(path for path in SHIPPED if path.parent.name.startswith("corti2022") and path.stem.startswith("supcon"))

@@ -13,11 +13,12 @@ from benchmark.cli.recomputation import Recomputation, recomputation_table, reco
 from benchmark.evaluation.derived_record import numbers_again
 from benchmark.recording.archive import outcomes_path, read_record
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import record_paths
 from benchmark.recording.trust import load_trust
 from benchmark.scoring.recompute import DETERMINED_BY
 from tests.conftest import ROOT, Evaluated
 
-SHIPPED = sorted((ROOT / "results").glob("*/*.json"))
+SHIPPED = list(record_paths(ROOT / "results"))
 
 
 @pytest.mark.parametrize("path", [path for path in SHIPPED if read_record(path).derived], ids=lambda path: path.stem)

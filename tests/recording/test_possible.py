@@ -10,6 +10,7 @@ import pytest
 from benchmark.recording.archive import read_record, signature_path
 from benchmark.recording.possible import impossible
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import record_paths
 from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import judge
 from benchmark.scoring.metric import Estimate
@@ -75,7 +76,7 @@ def test_the_interval_of_a_prune_potential_need_not_hold_it() -> None:
     assert not list(impossible(cell("prune_potential/clean", value=0.7, low=0.2, high=0.6)))
 
 
-@pytest.mark.parametrize("path", sorted(RESULTS.glob("*/*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", list(record_paths(RESULTS)), ids=lambda path: path.stem)
 def test_shipped_records_have_possible_numbers(path: Path) -> None:
     assert signature_path(path).exists()
     assert list(impossible(read_record(path))) == []

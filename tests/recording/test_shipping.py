@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.recording.archive import outcomes_path
+from benchmark.recording.record_files import read_content, record_paths
 from benchmark.recording.shipping import ship
 from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import judge
@@ -25,11 +26,24 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_shipped_record_is_believed_and_has_its_files_and_images(path: Path, tmp_path: Path) -> None:
     shipped = ship(path, tmp_path / "home", tmp_path / "results", load_trust())
-    assert shipped == tmp_path / "results" / "digits-1.0" / path.name
-    assert shipped.read_bytes() == path.read_bytes()
+    assert shipped == tmp_path / "results" / "digits-1.0" / f"{path.name}.gz"
+    assert read_content(shipped) == path.read_bytes()
+    assert shipped.stat().st_size < path.stat().st_size / 3
     assert judge(shipped, load_trust()).problem == ""
     assert read_pictures([tmp_path / "results"], PICTURES.digest) is not None
+    first = shipped.read_bytes()
     assert ship(path, tmp_path / "home", tmp_path / "results", load_trust()) == shipped
+    assert shipped.read_bytes() == first
+    assert ship(shipped, tmp_path / "home", tmp_path / "other", load_trust()).read_bytes() == first
+
+
+def test_a_packed_record_takes_the_place_of_the_plain_one(path: Path, tmp_path: Path) -> None:
+    """Records shipped as plain JSON once; both would be two rows."""
+    old = tmp_path / "results" / "digits-1.0" / path.name
+    old.parent.mkdir(parents=True)
+    old.write_bytes(path.read_bytes())
+    shipped = ship(path, tmp_path / "home", tmp_path / "results", load_trust())
+    assert list(record_paths(tmp_path / "results")) == [shipped]
 
 
 def test_an_altered_or_too_large_record_is_not_shipped(path: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmark.recording.archive import signature_path
 from benchmark.recording.record import EvaluationRecord, RunRecord
+from benchmark.recording.record_files import beside
 from benchmark.recording.tracking.address import PROJECTION_VERSION
 from benchmark.recording.tracking.numbers import (
     Point,
@@ -105,7 +106,7 @@ def shown(record: EvaluationRecord, path: Path, content: str) -> ShownEvaluation
         path: where it is; files beside it that are missing are left out.
         content: sha256 of its bytes.
     """
-    beside = (path, signature_path(path), *map(path.with_suffix, record.attachments))
+    files = (path, signature_path(path), *(beside(path, suffix) for suffix in record.attachments))
     return ShownEvaluation(
         key=record.evaluation_key,
         content=content,
@@ -113,7 +114,7 @@ def shown(record: EvaluationRecord, path: Path, content: str) -> ShownEvaluation
         children=tuple(_children(record)),
         datasets=tuple(_datasets(record)),
         tables={"summary.csv": summary_table(record), "cells.csv": cell_table(record)},
-        files=tuple(file for file in beside if file.exists()),
+        files=tuple(file for file in files if file.exists()),
     )
 
 

@@ -72,6 +72,10 @@ class ClassChanges:
             corrected_C[is_tested_C] = holm(self.p_C[is_tested_C])
         return corrected_C
 
+    def corrected_over(self, cells: int) -> Doubles:
+        """p-values corrected for asking about every class in so many cells of a record, at most 1 (Bonferroni)."""
+        return np.minimum(self.corrected_p * cells, 1.0)
+
     def lost_more(self, p_C: Doubles) -> NDArray[np.bool_]:
         """Mark the classes, bool (C,), that lost and lost more than the models did, with p at most `FAMILY_LEVEL`."""
         fell_C = (self.change_C < 0) & (self.difference_KC.mean(axis=0) < 0)  # False for NaN

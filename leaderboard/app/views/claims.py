@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from benchmark.scoring.score_math import FEWEST_MODELS
 from leaderboard.app.address import Named, kept
 from leaderboard.app.controls import Scene, open_scene
 from leaderboard.app.planned_tests import PlannedTests
@@ -79,7 +80,7 @@ def page() -> None:
     planned = PlannedTests(scene)
     found = planned.claims
     if not found:
-        st.info("A test takes two models per population and a complete grid.", icon=":material/balance:")
+        st.info(f"A test takes {FEWEST_MODELS} models per population and a complete grid.", icon=":material/balance:")
         return
     entries = {entry.path: entry for entry in scene.snapshot.board.entries.values()}
     level = 1 - next(iter(scene.entries.values())).confidence

@@ -9,11 +9,12 @@ from leaderboard.app.address import Named, kept
 from leaderboard.app.attachments import outcomes_of, warn_of_altered_files
 from leaderboard.app.controls import Scene, open_scene
 from leaderboard.app.drawing import draw
-from leaderboard.board.board import Entry
+from leaderboard.app.planned_tests import PlannedTests
+from leaderboard.board.board import Board, Entry
 from leaderboard.board.comparison import Comparison, compare
 from leaderboard.board.inference.sensitivity import NOT_MEASURED
 from leaderboard.board.stability import READING_HEADINGS, SENSITIVITY
-from leaderboard.board.standings import competitors, rows, summary_scores
+from leaderboard.board.standings import rows, summary_scores
 from leaderboard.figures.charts import curves, limits
 from leaderboard.text.comparison_words import (
     ABOUT_OVERLAPS,
@@ -30,11 +31,10 @@ from leaderboard.text.comparison_words import (
 
 
 @st.cache_data(max_entries=64, show_spinner="Comparing ...")
-def _compare(_scene: Scene, first: str, second: str, stamp: tuple[str, str]) -> Comparison:
-    del stamp  # part of the key
-    entries = _scene.snapshot.board.entries[first], _scene.snapshot.board.entries[second]
-    outcomes = outcomes_of(entries[0]), outcomes_of(entries[1])
-    return compare(_scene.snapshot.board, *entries, outcomes, len(competitors(_scene.snapshot.board, _scene.arena)))
+def _compare(_board: Board, _planned: PlannedTests, first: str, second: str, key: str) -> Comparison:
+    del key
+    entries = _board.entries[first], _board.entries[second]
+    return compare(_board, *entries, (outcomes_of(entries[0]), outcomes_of(entries[1])), _planned.claims)
 
 
 def choose(scene: Scene) -> tuple[Entry, Entry] | None:
@@ -132,7 +132,8 @@ def page() -> None:
         return
     first, second = pair
     warn_of_altered_files(first, second)
-    comparison = _compare(scene, first.path, second.path, (first.created, second.created))
+    planned = PlannedTests(scene)
+    comparison = _compare(scene.snapshot.board, planned, first.path, second.path, planned.key)
     show_verdict(first, second, comparison)
     show_sensitivity(scene, first, second)
     if comparison.cells:

@@ -40,7 +40,8 @@ def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
     st.caption(
         f"Ranked by **{inert(column.title)}**, {column.better} is better. Intervals are about "
         f"{resampled(by, ranking)}. A place such as 1–2 says which places the tests leave open; all places of a board "
-        "are true together, those of both tracks, at the confidence of the intervals. The upright mark "
+        "by one number are true together, in every table and track, at the confidence of the intervals; those by the "
+        "robustness score are what its claims say. The upright mark "
         "beside a robustness score is its worst seed. Incomplete evaluations are shown with their reason and are not "
         "ranked."
     )
@@ -160,11 +161,10 @@ def show_intervals(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: s
                        "image/svg+xml", icon=":material/download:")  # fmt: skip
 
 
-def show_stability(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: str) -> None:
+def show_stability(numbers: Numbers, ranking: Sequence[Row], by: str) -> None:
     """Show who leads under every other number, and how much the orders agree."""
     st.subheader("How stable is the top?")
-    if scene.track == "each":
-        st.caption("All tracks together.")
+    st.caption("All tracks together.")
     found = leaders(ranking, {name: numbers.columns[name] for name in numbers.of_whole_submissions}, by)
     show_html(tables_html([("", leaders_table(found))]), "stability")
 
@@ -183,8 +183,9 @@ def page() -> None:
     said = st.container()
     chosen = choose(scene)
     numbers, by, each_track = chosen.numbers, chosen.by, scene.track != "all"
-    ranking = rows(scene.groups, numbers.scores, by, direction(numbers.columns[by]), each_track=each_track,
-                   evidence=scene.snapshot.board.evidence, tables_elsewhere=scene.tables_elsewhere)  # fmt: skip
+    everybody = rows(scene.everybody, numbers.scores, by, direction(numbers.columns[by]), each_track=each_track,
+                     evidence=scene.snapshot.board.evidence)  # fmt: skip
+    ranking = scene.looked_at(everybody)
     primary = ranking if by == ROBUSTNESS_SCORE and each_track else _primary(scene, numbers)
     with said:
         show_headline(scene, primary)
@@ -197,7 +198,7 @@ def page() -> None:
     show_downloads(scene, numbers, ranking)
     show_unfinished()
     show_intervals(scene, numbers, ranking, by)
-    show_stability(scene, numbers, ranking, by)
+    show_stability(numbers, everybody, by)
     show_failures(ranking)
     name_rejected(scene.snapshot)
 
@@ -205,8 +206,8 @@ def page() -> None:
 def _primary(scene: Scene, numbers: Numbers) -> list[Row]:
     """Rank by the primary number within each track, which is what the sentences are about."""
     scores = {ROBUSTNESS_SCORE: numbers.scores.get(ROBUSTNESS_SCORE, {})}
-    return rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
-                evidence=scene.snapshot.board.evidence, tables_elsewhere=scene.tables_elsewhere)  # fmt: skip
+    return scene.looked_at(rows(scene.everybody, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
+                                evidence=scene.snapshot.board.evidence))  # fmt: skip
 
 
 page()

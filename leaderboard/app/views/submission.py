@@ -50,9 +50,9 @@ def choose(scene: Scene) -> Entry:
 
 def show_head(scene: Scene, entry: Entry) -> None:
     """Say what it is, where it stands and what it scored."""
-    scores = summary_scores(scene.snapshot.board, [e.path for e in scene.entries.values()])
-    ranking = rows(scene.groups, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
-                   evidence=scene.snapshot.board.evidence, tables_elsewhere=scene.tables_elsewhere)
+    board = scene.snapshot.board
+    scores = summary_scores(board, [group[0].path for group in scene.everybody.values()])
+    ranking = rows(scene.everybody, scores, ROBUSTNESS_SCORE, "higher", each_track=True, evidence=board.evidence)
     standing = next((row.standing for row in ranking if row.entry.path == entry.path), None)
     if address := web_address(entry.paper):
         st.link_button("Paper", address, icon=":material/article:")

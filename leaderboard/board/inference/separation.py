@@ -1,6 +1,7 @@
 """Who is separated from whom in a ranking, all pairs at one error rate. Pure.
 
-Scores whose evidence is at hand are compared over models and test images (`models_and_images.py`), under Holm's method.
+Scores whose evidence is at hand are compared over models and test images (`models_and_images.py`), under the plan of
+the board (`plan.py`).
 Of other numbers a record holds intervals only: there two are separated when they are further apart than the interval
 of a difference of two unrelated numbers that is wide enough for all pairs together (Bonferroni).
 
@@ -18,8 +19,9 @@ from scipy.special import stdtrit
 
 from benchmark.scoring.score_math import FEWEST_MODELS
 from benchmark.scoring.statistics.models_and_images import all_differences
-from benchmark.scoring.statistics.simultaneous_ranks import Flags, ahead, holm
+from benchmark.scoring.statistics.simultaneous_ranks import Flags, ahead
 from leaderboard.board.inference.evidence import Evidence
+from leaderboard.board.inference.plan import adjusted
 
 Doubles = NDArray[np.float64]
 
@@ -28,16 +30,17 @@ MOST_FREEDOM = 1000
 """Degrees of freedom that are not told apart from more."""
 
 
-def by_evidence(evidence: Sequence[Evidence], confidence: float, share: float = 1.0) -> Flags:
+def by_evidence(evidence: Sequence[Evidence], confidence: float) -> Flags:
     """Separate robustness scores over models and images, bool (n, n): `[i, j]` says that i is ahead of j.
 
     Args:
-        evidence: of n submissions on the same images; higher is better.
-        confidence: that nothing that is said is wrong.
-        share: of the error that this ranking may use, in (0, 1]; the rest is for other rankings of the board.
+        evidence: of all n submissions of a board, on the same images; higher is better.
+        confidence: that nothing that the board says is wrong.
     """
     pairs = all_differences([each.score for each in evidence])
-    return ahead(pairs.value_M, holm(pairs.p_M), len(evidence), (1 - confidence) * share)
+    within_W = np.array([gap.p for each in evidence for gap in each.gaps])
+    adjusted_M, _ = adjusted(pairs.p_M, within_W)
+    return ahead(pairs.value_M, adjusted_M, len(evidence), 1 - confidence)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,6 @@ class Intervals:
         high_n: upper bounds.
         num_models_n: int64 (n,), over how many models each is a mean.
         confidence: of these intervals, and that nothing that is said of them is wrong.
-        share: of the error that this ranking may use, in (0, 1]; the rest is for other rankings of the board.
     """
 
     value_n: Doubles
@@ -58,7 +60,6 @@ class Intervals:
     high_n: Doubles
     num_models_n: NDArray[np.int64]
     confidence: float
-    share: float = 1.0
 
     def ahead(self) -> Flags:
         """Separate all pairs, bool (n, n): `[i, j]` says that i is ahead of j.
@@ -81,7 +82,7 @@ class Intervals:
 
     def _ahead_of(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Flags:
         num_pairs = max(len(self.value_n) * (len(self.value_n) - 1) // 2, 1)
-        one, all_pairs = (1 + self.confidence) / 2, 1 - (1 - self.confidence) * self.share / (2 * num_pairs)
+        one, all_pairs = (1 + self.confidence) / 2, 1 - (1 - self.confidence) / (2 * num_pairs)
         down_f1 = ((self.value_n - self.low_n) ** 2)[first, None]
         up_s = ((self.high_n - self.value_n) ** 2)[second]
         freedom_n = np.maximum(self.num_models_n - 1, 1)

@@ -11,6 +11,7 @@ import pytest
 from benchmark.recording.record import EvaluationRecord, Failure
 from benchmark.scoring.score_math import log2_compression
 from leaderboard.board.board import Board, assemble, condense
+from leaderboard.board.claims import claims
 from leaderboard.board.comparison import Comparison, compare
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.evidence import Evidence, evidence_of
@@ -87,8 +88,12 @@ def test_a_gap_that_could_be_nothing_gets_no_advice_and_one_that_is_lost_among_m
         return found
 
     def verdict(gap: float, submissions: int) -> Comparison:
-        known = {first.path: evidence(0.8 + gap), second.path: evidence(0.8)}
-        return compare(replace(board, evidence=known), first, second, (None, None), submissions)
+        known = replace(board, evidence={first.path: evidence(0.8 + gap), second.path: evidence(0.8)})
+        [test] = (claim for claim in claims(known, [first, second]) if claim.kind == "submissions")
+        pairs = submissions * (submissions - 1) // 2
+        test = replace(test, p_holm=min(test.p * pairs, 1.0))
+        others = [replace(test, first=f"other {n}", second=f"other {n + 1}") for n in range(0, submissions - 2, 2)]
+        return compare(known, first, second, (None, None), [test, *others])
 
     nothing = verdict(0.0, 40)
     assert not nothing.holds

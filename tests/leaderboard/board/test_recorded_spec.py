@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import record_paths
 from benchmark.recording.trust import load_trust
 from leaderboard.board.board import condense
 from leaderboard.board.recorded_spec import chance_of
@@ -81,7 +82,7 @@ def test_chance_is_one_over_the_number_of_classes() -> None:
     assert chance_of({"t": {"classes": ["a", "b", "c", "d"]}, "other": {}}, ["t"]) == {"t": 0.25}
 
 
-@pytest.mark.parametrize("path", sorted(RESULTS.glob("*/*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", list(record_paths(RESULTS)), ids=lambda path: path.stem)
 def test_every_shipped_record_says_what_a_board_must_know(path: Path) -> None:
     entry = condense(str(path), read_record(path), SIGNER).entry
     assert set(entry.chance) == set(entry.tasks)

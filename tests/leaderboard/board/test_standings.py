@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.scoring.score_math import log2_compression
 from leaderboard.board.board import Board, assemble, condense
 from leaderboard.board.claims import claims
+from leaderboard.board.inference.evidence import Evidence, evidence_of
 from leaderboard.board.measures import collect
 from leaderboard.board.ranked_table import ranked_frame
 from leaderboard.board.standings import (
     Arena,
+    Row,
     arenas,
     cell_scores,
     cell_value,
@@ -29,7 +32,6 @@ from leaderboard.board.standings import (
     rows,
     selection_scores,
     summary_scores,
-    tables_elsewhere,
 )
 from tests.leaderboard.records import COLUMNS, SIGNER, SPARSITIES, TASK, Knobs, evaluation
 
@@ -243,27 +245,63 @@ def test_a_number_that_could_not_be_measured_is_none_and_not_a_share_of_nan_perc
     assert cell_value(unmeasured, board.entries[path], key, "pie/excess") is None
 
 
-def _separated(board: Board, track: str) -> int:
-    """Count who is separated from anybody in a table of one track, or in the tables of both."""
-    arena = _only_arena(board)
-    groups = competitors(board, arena, track)
-    scores = summary_scores(board, [entries[0].path for entries in groups.values()])
-    ranked = rows(groups, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
-                  tables_elsewhere=tables_elsewhere(board, arena, track))  # fmt: skip
-    of_labels = [row.standing for row in ranked if row.entry.supervision == "labels"]
-    return sum(standing.best == standing.worst for standing in of_labels)
+def _separations(board: Board, *, each_track: bool) -> set[tuple[str, str]]:
+    """List who is separated from whom in one table: pairs of those who share no letter."""
+    scores = summary_scores(board, list(board.entries))
+    ranked = rows(competitors(board, _only_arena(board)), scores, ROBUSTNESS_SCORE, "higher", each_track=each_track,
+                  evidence=board.evidence)  # fmt: skip
+    return {
+        (first.entry.name, second.entry.name) for first, second in combinations(sorted(ranked, key=_name), 2)
+        if (not each_track or first.entry.supervision == second.entry.supervision)
+        and not set(first.standing.groups) & set(second.standing.groups)
+    }  # fmt: skip
 
 
-def test_the_places_of_both_tracks_share_one_error_whichever_is_looked_at() -> None:
-    """Each table had the whole error for itself, so that a board with two tables erred twice as often as it said."""
+def _name(row: Row) -> str:
+    return row.entry.name
+
+
+def test_who_is_separated_is_the_same_in_every_table_and_is_what_the_claims_say() -> None:
+    """Each table had a share of the error and the table of both tracks all of it, so that together they erred more."""
+    separated = 0
+    for gap in np.linspace(0.0, 0.06, 30).tolist():
+        board, in_claims = _with_evidence(gap), set[tuple[str, str]]()
+        for claim in claims(board, list(board.entries.values())):
+            if claim.kind == "submissions" and claim.p_holm <= 0.05:
+                in_claims.add((min(claim.first, claim.second), max(claim.first, claim.second)))
+        tracks = {entry.name: entry.supervision for entry in board.entries.values()}
+        assert _separations(board, each_track=False) == in_claims
+        assert _separations(board, each_track=True) == {(a, b) for a, b in in_claims if tracks[a] == tracks[b]}
+        separated += len(in_claims)
+    assert 0 < separated < 30 * 10
+
+
+def test_places_by_other_numbers_do_not_depend_on_the_table_that_is_looked_at() -> None:
     gap = next(
-        gap for gap in np.linspace(0.0, 0.05, 200).tolist()
-        if _separated(_board(*_pair_with_labels(gap)), "each")
+        gap for gap in np.linspace(0, 0.2, 400).tolist()
+        if _separations(_board(*_pair_with_labels(gap)), each_track=True)
     )  # fmt: skip
     crowd = [evaluation(Knobs(f"other {n}", models=6)) for n in range(3)]
     alone, crowded = _board(*_pair_with_labels(gap)), _board(*_pair_with_labels(gap), *crowd)
-    assert _separated(alone, "each") == _separated(alone, "labels") == 2
-    assert _separated(crowded, "each") == _separated(crowded, "labels") == 0
+    assert _separations(alone, each_track=True) == _separations(alone, each_track=False) == {("a", "b")}
+    assert ("a", "b") not in _separations(crowded, each_track=True) | _separations(crowded, each_track=False)
+
+
+def _with_evidence(gap: float) -> Board:
+    """Five submissions of two tracks, each ahead of the next one by `gap`, with areas of their own."""
+    rng = np.random.default_rng(11)
+    names, supervision = "abcde", ("labels", "none", "labels", "none", "none")
+    board = _board(*(evaluation(Knobs(n, 0.9, supervision=s)) for n, s in zip(names, supervision, strict=True)))
+    evidence: dict[str, Evidence] = {}
+    for place, (path, entry) in enumerate(board.entries.items()):
+        areas = {
+            name: 0.8 - gap * place + 0.02 * rng.normal(size=(6, 1)) + 0.1 * rng.normal(size=(6, 400))
+            for name in (*entry.schedules, *entry.controlled)
+        }
+        found = evidence_of({TASK: areas}, [TASK], entry.schedules, entry.controlled)
+        assert found is not None
+        evidence[path] = found
+    return replace(board, evidence=evidence)
 
 
 def _pair_with_labels(gap: float) -> list[EvaluationRecord]:

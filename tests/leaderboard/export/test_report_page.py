@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
+from benchmark.recording.record_files import record_paths
 from benchmark.recording.trust import load_trust
 from leaderboard.export.report_figures import Drawn, figures, standalone
 from leaderboard.export.report_page import page_parts, report_blocks, write_report
@@ -69,8 +70,8 @@ def test_a_long_name_in_a_legend_widens_its_figure() -> None:
 
 
 def test_every_link_leads_to_a_record_and_every_number_of_a_table_has_one(blocks: list[Block]) -> None:
-    links = set(re.findall(r"\]\((\.\./results/[^)]+\.json)\)", PAGE.read_text(encoding="utf-8")))
-    assert {path.name for path in SHIPPED.glob("*/*.json") if "random_init" not in path.name} == {
+    links = set(re.findall(r"\]\((\.\./results/[^)]+\.json\.gz)\)", PAGE.read_text(encoding="utf-8")))
+    assert {path.name for path in record_paths(SHIPPED) if "random_init" not in path.name} == {
         Path(link).name for link in links
     }
     assert all((PAGE.parent / link).is_file() for link in links)
@@ -104,7 +105,7 @@ def test_the_first_sentence_of_results_in_the_readme_has_the_numbers_of_the_repo
 
 
 def test_the_report_is_a_page_of_the_site_with_links_to_its_records(blocks: list[Block]) -> None:
-    html = str(page_parts(blocks, figures(blocks), lambda path: f"records/<{Path(path).stem}>.json"))
+    html = str(page_parts(blocks, figures(blocks), lambda path: f"records/<{Path(path).name.partition(".")[0]}>.json"))
     assert html.count("<svg") >= 3
     assert "records/&lt;supervised-c46b29d0d374&gt;.json" in html
     assert "<script" not in html

@@ -13,13 +13,14 @@ import pytest
 
 from benchmark.recording.archive import areas_path, outcomes_path, read_record
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import record_paths
 from benchmark.scoring.areas import AREAS_SCHEMA, write_areas
 from leaderboard.board.board import Entry, entry_of
 from leaderboard.reading.areas import areas_of
 from tests.leaderboard.records import SIGNER, TASK, Knobs, add_outcomes, evaluation, shelve
 
 RESULTS = Path(__file__).resolve().parents[3] / "results"
-SHIPPED = sorted(RESULTS.glob("*/*.json"))
+SHIPPED = list(record_paths(RESULTS))
 
 
 def _entry(path: Path, record: EvaluationRecord | None = None) -> Entry:
