@@ -105,7 +105,7 @@ def test_the_first_sentence_of_results_in_the_readme_has_the_numbers_of_the_repo
 
 
 def test_the_report_is_a_page_of_the_site_with_links_to_its_records(blocks: list[Block]) -> None:
-    html = str(page_parts(blocks, figures(blocks), lambda path: f"records/<{Path(path).name.partition(".")[0]}>.json"))
+    html = str(page_parts(blocks, figures(blocks), lambda path: f"records/<{Path(path).name.partition('.')[0]}>.json"))
     assert html.count("<svg") >= 3
     assert "records/&lt;supervised-c46b29d0d374&gt;.json" in html
     assert "<script" not in html
