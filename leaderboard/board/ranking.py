@@ -18,6 +18,7 @@ from typing import Literal
 
 import numpy as np
 
+from benchmark.scoring.score_math import FEWEST_MODELS
 from benchmark.scoring.statistics.simultaneous_ranks import Flags, rank_intervals, tie_groups
 from leaderboard.board.estimates import IntervalEstimate, Scores
 from leaderboard.board.inference.evidence import Evidence
@@ -91,7 +92,7 @@ class Sampling:
     Attributes:
         confidence: that nothing that is said is wrong.
         num_models: per submission; where it is not known, intervals are taken as those of many models.
-        evidence: per submission, of the number ranked by. Used where all that are ranked have it for the same images.
+        evidence: per submission, of the number ranked by. Used where all that are tested have it for the same images.
     """
 
     confidence: float = 0.95
@@ -143,11 +144,18 @@ def _standings(listed: Mapping[str, IntervalEstimate], ahead_nn: Flags, *, lette
 
 
 def _ahead(ranked: Mapping[str, IntervalEstimate], better: Direction, sampling: Sampling) -> Flags:
-    """Say who is separated from whom and ahead, (n, n), of numbers that are turned so that higher is better."""
-    known = [sampling.evidence[name] for name in ranked if name in sampling.evidence]
-    if len(known) == len(ranked) and better == "higher" and all(known[0].comparable(each) for each in known):
-        return by_evidence(known, sampling.confidence)
-    return _intervals(ranked, sampling).ahead()
+    """Say who is separated from whom and ahead, (n, n), of numbers that are turned so that higher is better.
+
+    Submissions of too few models are tested against nobody, and take nothing from the tests of the others.
+    """
+    models = [sampling.num_models.get(name, MANY_MODELS) for name in ranked]
+    tested = {name: place for place, name in enumerate(ranked) if models[place] >= FEWEST_MODELS}
+    known = [sampling.evidence[name] for name in tested if name in sampling.evidence]
+    if not known or len(known) < len(tested) or better == "lower" or not all(map(known[0].comparable, known)):
+        return _intervals(ranked, sampling).ahead()
+    places, found_nn = list(tested.values()), np.zeros((len(ranked), len(ranked)), np.bool_)
+    found_nn[np.ix_(places, places)] = by_evidence(known, sampling.confidence)
+    return found_nn
 
 
 def _intervals(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> Intervals:

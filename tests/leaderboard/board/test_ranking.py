@@ -134,6 +134,11 @@ def test_with_evidence_scores_are_separated_over_models_and_images() -> None:
     scores = {name: IntervalEstimate(m, m - 1e-3, m + 1e-3) for name, m in (("a", 0.72), ("b", 0.7), ("c", 0.4))}
     alone = rank(scores, "higher")
     found = rank(scores, "higher", sampling=Sampling(evidence=evidence))
+    few = rank(scores | {"two": IntervalEstimate(0.9, 0.9, 0.9)}, "higher",
+               sampling=Sampling(num_models={"two": 2}, evidence=evidence))  # fmt: skip
+    assert {name: standing.rank_text for name, standing in few.items()} == {
+        "a": "1–3", "b": "1–3", "c": "3–4", "two": "1–4"
+    }, "a submission of too few models took the evidence of everybody else"
     assert {name: standing.rank_text for name, standing in alone.items()} == {"a": "1", "b": "2", "c": "3"}
     assert {name: standing.rank_text for name, standing in found.items()} == {"a": "1–2", "b": "1–2", "c": "3"}
 
