@@ -129,11 +129,11 @@ def _best(tests: Sequence[Claim], holding: Sequence[Claim]) -> str:
     for claim in holding:
         wins[claim.winner] += 1
     beaten = {claim.loser for claim in holding}
-    unbeaten = sorted(one_line(name, 60) for name in names - beaten)
+    unbeaten = [one_line(name, 60) for name in sorted(names - beaten, key=lambda name: (-wins[name], name))]
     champion = [name for name, count in wins.items() if count == len(names) - 1]
     if champion:
         return f"{one_line(champion[0], 60)} is more robust than every other method."
-    return f"No method is separated from all others; nothing is more robust than {listed(unbeaten, 'or')}."
+    return f"No method is separated from all others; none is shown to be more robust than {listed(unbeaten, 'or')}."
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:
