@@ -22,9 +22,8 @@ import typer
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from bench.inference.boards import Boards, Spread, Truth, draw
+from bench.inference.boards import PAIRS_OF_SCHEDULES, Boards, Spread, Truth, draw
 from bench.inference.images import (
-    CELLS,
     MODELS_SPREAD,
     Counts,
     class_hits,
@@ -46,6 +45,8 @@ LEVEL = 0.05
 DIGITS, MINI, OFFICIAL = Spread(0.006, 0.05, 0.08), Spread(0.006, 0.15, 0.18), Spread(0.005, 0.15, 0.18)
 """Spreads of robustness scores in the shipped records, and (from records at its scale) on the official board."""
 SHAPES = (("digits", 6, 445, DIGITS), ("mini", 6, 2000, MINI), ("official", 10, 10_000, OFFICIAL))
+CELLS = {"digits": 20, "mini": 9, "official": 24}
+"""Pruned cells of a record: of `digits`, `cifar10-mini-jpeg` and `cifar10`."""
 RECORDED = {
     ROBUSTNESS_SCORE: "a score", ROBUSTNESS_DENSE: "dense accuracy", ROBUSTNESS_KNOWLEDGE_KEPT: "knowledge kept",
 }  # fmt: skip
@@ -97,9 +98,12 @@ def _counted(truth: Truth, drawn: Boards) -> dict[str, NDArray[Any]]:
         "any false separation": wrong_bM.any(axis=1),
     }
     if truth.ahead_n:
-        found["a gap is found"] = (between_bM[:, gap_M != 0] <= LEVEL).mean(axis=1)
+        right_bM = (between_bM <= LEVEL) & (np.sign(pairs.value_M) == np.sign(gap_M))
+        found["a gap is found"] = right_bM[:, gap_M != 0].mean(axis=1)
         return found
     found["before: any claim between methods by Welch and Holm"] = _welch_holm(truth, drawn)
+    of_schedules_bW = drawn.within_p[:, : PAIRS_OF_SCHEDULES * truth.methods]
+    found["any false finding about schedules in the report"] = holm(of_schedules_bW).min(axis=1) <= LEVEL
     found["any false separation by another number"] = any_by_intervals(drawn, truth, LEVEL)
     if truth.methods <= 4 or truth.uneven or truth.collapsing:
         margin_bn = _quantile(drawn.freedom_bn) * drawn.error_bn
@@ -135,17 +139,14 @@ def on_images(boards: int) -> Iterator[Rate]:
 
 def on_records(boards: int) -> Iterator[Rate]:
     """Count intervals as records hold them that contain the truth."""
-    for _, K, N, _ in SHAPES:
-        rng = np.random.default_rng([K, N, 4])
-        found = [recorded_covered(Counts(K, N), rng) for _ in range(boards)]
-        yield from _recorded("right or wrong, image by image", (K, N), found)
-    for _, K, N, _ in SHAPES[:2]:
-        rng = np.random.default_rng([K, N, 6])
-        wide = [recorded_covered(Counts(K, N, WIDE_SPREAD), rng) for _ in range(boards)]
-        yield from _recorded("models three times as uneven", (K, N), wide, is_asked=False)
-    rng = np.random.default_rng([6, 445, 5])
-    collapsed = [recorded_covered(Counts(6, 445), rng, 0.1) for _ in range(boards)]
-    yield from _recorded("a tenth of seeds collapse, image by image", (6, 445), collapsed, is_asked=False)
+    kinds = [("right or wrong, image by image", Counts(K, N), 0.0, (K, N, 4)) for _, K, N, _ in SHAPES]
+    kinds += [("models three times as uneven", Counts(6, N, WIDE_SPREAD), 0.0, (6, N, 6)) for N in (445, 2000)]
+    kinds += [("a tenth of seeds collapse, image by image", Counts(6, 445), 0.1, (6, 445, 5))]
+    for words, counts, collapsing, seed in kinds:
+        rng = np.random.default_rng(seed)
+        found = [recorded_covered(counts, rng, collapsing) for _ in range(boards)]
+        is_asked = not collapsing and counts.spread == MODELS_SPREAD
+        yield from _recorded(words, (counts.models, counts.images), found, is_asked=is_asked)
 
 
 def _recorded(
@@ -176,8 +177,8 @@ def on_classes(boards: int) -> Iterator[Rate]:
         "nothing changes": (0.98, 0.98, 0.98), "all classes fall from .99 to .98": (0.99, 0.98, 0.98),
         "all classes fall from .90 to .80": (0.9, 0.8, 0.8),
     }  # fmt: skip
-    for _, K, N, _ in SHAPES:
-        rng = np.random.default_rng([K, N, 2])
+    for name, K, N, _ in SHAPES:
+        rng, cells = np.random.default_rng([K, N, 2]), CELLS[name]
         for words, loss in losses.items():
             hits = [class_hits(Counts(K, N), *loss, spec, rng) for _ in range(boards)]
             share = float(np.mean(np.array(hits) > 0))
@@ -186,15 +187,14 @@ def on_classes(boards: int) -> Iterator[Rate]:
         reach = ">= 0.8" if N >= 2000 else ""
         yield Rate("one class loses .10 more", f"K = {K}, N = {N:,}", "a class is found in its cell", reach,
                    float(np.mean(np.array(hits) > 0)), boards)  # fmt: skip
-        label = f"K = {K}, N = {N:,}, {CELLS} cells"
-        together, alone, _ = np.mean([record_hits(Counts(K, N), 0.0, rng) for _ in range(boards)], axis=0).tolist()
+        label = f"K = {K}, N = {N:,}, {cells} cells"
+        together, alone, _ = np.mean([record_hits(Counts(K, N), cells, 0.0, rng) for _ in range(boards)], axis=0)
         yield Rate("all classes fall alike in every cell", label, "any false class hit in a record", "<= 0.06",
-                   together, boards)  # fmt: skip
+                   float(together), boards)  # fmt: skip
         yield Rate("all classes fall alike in every cell", label, "each cell alone: any false class hit in a record",
-                   "", alone, boards)  # fmt: skip
-        found = float(np.mean([record_hits(Counts(K, N), 0.1, rng)[2] for _ in range(boards)]))
-        yield Rate("one class of one cell loses .10 more", label, "a class is found in its record", reach, found,
-                   boards)  # fmt: skip
+                   "", float(alone), boards)  # fmt: skip
+        found = float(np.mean([record_hits(Counts(K, N), cells, 0.1, rng)[2] for _ in range(boards)]))
+        yield Rate("one class of one cell loses .10 more", label, "a class is found in its record", "", found, boards)
 
 
 def on_advice(boards: int) -> Iterator[Rate]:

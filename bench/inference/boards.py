@@ -26,7 +26,8 @@ from benchmark.scoring.statistics.models_and_images import (
 Doubles = NDArray[np.float64]
 
 SCHEDULES, CONTROLS = 3, 1
-"""Ranked schedules and random controls of a method, as in the shipped specifications."""
+"""Ranked schedules and random controls of a method, as on `digits` and `cifar10`; the mini boards have no control."""
+PAIRS_OF_SCHEDULES = SCHEDULES * (SCHEDULES - 1) // 2
 COLLAPSED = 0.3
 """How much score a seed loses that collapses."""
 BATCH_NUMBERS = 4_000_000

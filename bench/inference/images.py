@@ -39,8 +39,7 @@ Right = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-CLASSES, CELLS = 10, 15
-"""Of a data set, and pruned ones of a record."""
+CLASSES = 10
 MODELS_SPREAD, IMAGES_SPREAD, OWN_SPREAD, HALF = 0.08, 1.0, 0.5, np.float32(np.sqrt(0.5))
 """m, e and c, and the factor of each of two halves of a variance."""
 FLOOR_STRENGTH = -1.0
@@ -157,11 +156,12 @@ def class_hits(
     return int(class_impact.METRIC.measure(view, spec.evaluation)[CLASSES_HIT].value or 0)
 
 
-def record_hits(counts: Counts, extra: float, rng: np.random.Generator) -> tuple[bool, bool, bool]:
-    """Draw a whole record, whose dense models and `CELLS` cells are right about an image with probability .9 and .85.
+def record_hits(counts: Counts, cells: int, extra: float, rng: np.random.Generator) -> tuple[bool, bool, bool]:
+    """Draw a whole record, whose dense models and pruned cells are right about an image with probability .9 and .85.
 
     Args:
         counts: K and N, images of 10 classes in turn.
+        cells: how many pruned cells it has.
         extra: how much more class 0 loses, in the last cell only.
         rng: of the draw.
 
@@ -172,8 +172,8 @@ def record_hits(counts: Counts, extra: float, rng: np.random.Generator) -> tuple
     labels_N = np.arange(counts.images) % CLASSES
     hard_N = rng.standard_normal(counts.images, np.float32)
     last_N = np.where(labels_N == 0, strength_of(0.85 - extra), strength_of(0.85)).astype(np.float32)
-    dense_KN, *pruned = _draw(counts, hard_N, [strength_of(0.9), *[strength_of(0.85)] * (CELLS - 1), last_N], rng)
+    dense_KN, *pruned = _draw(counts, hard_N, [strength_of(0.9), *[strength_of(0.85)] * (cells - 1), last_N], rng)
     found = [class_changes(dense_KN, each_KN, labels_N, CLASSES) for each_KN in pruned]
-    together = [each.lost_more(each.corrected_over(CELLS)) for each in found]
+    together = [each.lost_more(each.corrected_over(cells)) for each in found]
     alone = any(bool(each.hits.any()) for each in found)
     return any(bool(each.any()) for each in together), alone, bool(together[-1][0])

@@ -14,14 +14,15 @@ from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import read_regular
 from benchmark.files.digests import sha256_of
 from benchmark.recording.archive import record_path, with_what_belongs
+from benchmark.recording.record_files import PACKED, content_sha256, existing
 from benchmark.store.layout import Home
 from benchmark.store.submission_copies import admit_a_copy
 
 
 def place_of(judged: JudgedRecord, home: Home) -> Path:
     """Return where a record of a bundle is kept: where the home has it already, or under the name in the bundle."""
-    own = record_path(home.records, judged.record)
-    if own.is_file() and sha256_of(own) == sha256_of(judged.path):
+    own = existing(record_path(home.records, judged.record))
+    if own is not None and content_sha256(own) == sha256_of(judged.path):
         return own
     return home.records / judged.record.spec_identity / judged.path.name
 
@@ -42,6 +43,8 @@ def add(judged: Judged, home: Home) -> list[Path]:
 def _add_record(judged: JudgedRecord, home: Home) -> Path:
     path = place_of(judged, home)
     for source, target in with_what_belongs(judged.path, path, judged.record).items():
+        if target.name.endswith(PACKED):
+            continue  # the same record, as a home that was copied from shipped ones has it
         content = read_regular(source, MAX_FILE_BYTES)
         if not (target.is_file() and target.read_bytes() == content):
             write_atomically(target, content)

@@ -5,6 +5,7 @@ A record goes in only if it is complete, is believed here, and was made from exa
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import tempfile
 from collections.abc import Sequence
@@ -17,9 +18,9 @@ from benchmark.bundles.judging import CODE, evaluation_of, judge_contents
 from benchmark.bundles.packing import MAX_FILE_BYTES
 from benchmark.bundles.sealing import Evaluation, Index, seal
 from benchmark.files.bounded import read_regular
-from benchmark.files.digests import sha256_of
 from benchmark.recording.archive import with_what_belongs
 from benchmark.recording.isolation import role_of, weakest
+from benchmark.recording.record_files import read_content, record_paths
 from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, open_record
@@ -48,7 +49,7 @@ def records_of(submission: Path, spec: BenchmarkSpec, home: Home, trust: Trust) 
     """
     with tempfile.TemporaryDirectory() as folder:
         admitted = admit(submission, Path(folder) / CODE)
-        candidates = sorted((home.records / spec.identity).glob(f"{admitted.name}-*.json"))
+        candidates = record_paths(home.records / spec.identity, f"{admitted.name}-")
         return [path for path in candidates if _fits(path, admitted, spec, trust)]
 
 
@@ -69,10 +70,14 @@ def make_bundle(submission: Path, records: Sequence[Path], home: Home, trust: Tr
         record = open_record(path, trust).record
         check_attachments(path, record)
         judge_contents(record, admitted)
-        said = evaluation_of(record, sha256_of(path))
+        content = read_content(path)
+        said = evaluation_of(record, hashlib.sha256(content).hexdigest())
         evaluations.append(said)
         inside = with_what_belongs(path, Path(said.record), record)
-        files |= {name.as_posix(): read_regular(file, MAX_FILE_BYTES) for file, name in inside.items()}
+        files |= {
+            name.as_posix(): content if file == path else read_regular(file, MAX_FILE_BYTES)
+            for file, name in inside.items()
+        }
         files[said.specification] = canonical_json(record.spec)
     index = Index(
         made_by=benchmark.__version__, submission=admitted.name, code_digest=admitted.code_digest,

@@ -23,6 +23,7 @@ from benchmark.evaluation.derived_record import areas_beside, numbers_again
 from benchmark.printable import masked
 from benchmark.recording.archive import outcomes_path
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import PLAIN, plain_name
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, in_words, open_record
 from benchmark.scoring.areas import AreaKey, Areas
@@ -250,7 +251,7 @@ def _told(found: Sequence[Recomputation]) -> Iterator[str]:
     alike: dict[str, list[str]] = {}
     for each in found:
         for line in _of_signer(each):
-            alike.setdefault(line, []).append(each.path.stem)
+            alike.setdefault(line, []).append(plain_name(each.path).removesuffix(PLAIN))
     for line, names in alike.items():
         more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
         yield f"{', '.join(names[:_MAX_NAMED])}{more}: {line}"

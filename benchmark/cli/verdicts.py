@@ -32,7 +32,7 @@ def record_files(places: Sequence[Path]) -> Iterator[Path]:
         root = place / "records" if (place / "records").is_dir() else place
         found = [*record_paths(root, ""), *record_paths(root)]
         if not found:
-            raise UserError([Problem("RECORD", "a folder with records (*.json) in it", str(place))])
+            raise UserError([Problem("RECORD", "a folder with records (*.json or *.json.gz) in it", str(place))])
         yield from found
 
 

@@ -33,7 +33,7 @@ from benchmark.recording.derivation import Original, derive
 from benchmark.recording.isolation import role_of
 from benchmark.recording.possible import check_possible
 from benchmark.recording.record import EvaluationRecord
-from benchmark.recording.record_files import read_content
+from benchmark.recording.record_files import existing, read_content
 from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, open_record
@@ -129,7 +129,8 @@ def _original(path: Path, trust: Trust, *, unsigned: bool) -> tuple[Original, Ev
 
 
 def _refuse_overwriting(target: Path) -> None:
-    if target.exists() and read_record(target).derived is None:
+    there = existing(target)
+    if there is not None and read_record(there).derived is None:
         raise ValueError(f"expected a folder without this record, got {target}, which is not derived; it stays")
 
 

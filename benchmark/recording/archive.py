@@ -14,7 +14,7 @@ from benchmark.files.bounded import read_regular
 from benchmark.files.digests import sha256_of
 from benchmark.printable import counted
 from benchmark.recording.record import AREAS_SUFFIX, MAPS_SUFFIX, OUTCOMES_SUFFIX, READABLE_VERSIONS, EvaluationRecord
-from benchmark.recording.record_files import beside, read_content, record_paths
+from benchmark.recording.record_files import beside, existing, read_content, record_paths
 from benchmark.recording.signature import MAX_SIGNATURE_BYTES, check, sign
 from benchmark.recording.signing_keys import SigningKey
 from benchmark.spec.canonical import canonical_json
@@ -57,8 +57,9 @@ def write_record(
     is never put on bytes that were found.
     """
     path = record_path(records, record)
-    if path.exists() and _says_the_same(path, record) and _is_signed(path, key):
-        return path
+    there = existing(path)
+    if there is not None and _says_the_same(there, record) and _is_signed(there, key):
+        return there
     content = canonical_json(record.model_dump(mode="json"))
     write_atomically(outcomes_path(path), outcomes)
     if maps is not None:
@@ -67,6 +68,8 @@ def write_record(
         write_atomically(areas_path(path), areas)
     write_atomically(signature_path(path), sign(content, record.attachments, record.isolation, key))
     write_atomically(path, content)
+    if there is not None and there != path:
+        there.unlink()
     return path
 
 

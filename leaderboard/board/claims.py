@@ -97,6 +97,11 @@ class Claim:
         return self.second if self.difference > 0 else self.first
 
 
+def separations(found: Sequence[Claim], level: float) -> set[tuple[str, str]]:
+    """Return the pairs of submissions, who is ahead first, that planned tests separate at this level."""
+    return {(each.winner, each.loser) for each in found if each.kind == "submissions" and each.p_holm <= level}
+
+
 def planned(found: Sequence[Claim], first: Entry, second: Entry) -> Claim | None:
     """Find the planned test of two submissions among those of their board; None where they are not tested."""
     pair = {first.name, second.name}

@@ -111,10 +111,10 @@ class _Plan:
 
 def _plan(first: Entry, second: Entry, tests: Sequence[Claim]) -> _Plan:
     confidence, claim = min(first.confidence, second.confidence), planned(tests, first, second)
-    tested = {name for each in tests if each.kind == "submissions" for name in (each.first, each.second)}
+    num_pairs = sum(each.kind == "submissions" for each in tests)
     p_holm = claim.p_holm if claim else None
     holds = p_holm is not None and p_holm <= 1 - confidence
-    return _Plan(p_holm, holds, first_level(max(len(tested), 2), confidence))
+    return _Plan(p_holm, holds, first_level(num_pairs, len(tests) - num_pairs, confidence))
 
 
 def _between(first: Entry, sides: tuple[Population, Population], plan: _Plan, rest: _Rest) -> Comparison:

@@ -3,8 +3,8 @@
 Pure functions over plain values; it knows no record, file or page.
 
 Two submissions are *separated* when the board says that one is ahead of the other. All that is said of a board by one
-number is true at once with the stated confidence, in whichever tables it is looked at (`inference/separation.py`): a
-place interval is simultaneous, and two share a letter exactly when they are not separated.
+number is true at once with the stated confidence, in whichever tables it is looked at: a place interval is
+simultaneous, and two share a letter exactly when they are not separated.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from typing import Literal
 
 import numpy as np
 
-from benchmark.scoring.score_math import FEWEST_MODELS
 from benchmark.scoring.statistics.simultaneous_ranks import Flags, rank_intervals, tie_groups
 from leaderboard.board.estimates import IntervalEstimate, Scores
-from leaderboard.board.inference.evidence import Evidence
-from leaderboard.board.inference.separation import Intervals, by_evidence
+from leaderboard.board.inference.separation import Intervals
 
 Direction = Literal["higher", "lower"]
 
@@ -92,12 +90,13 @@ class Sampling:
     Attributes:
         confidence: that nothing that is said is wrong.
         num_models: per submission; where it is not known, intervals are taken as those of many models.
-        evidence: per submission, of the number ranked by. Used where all that are tested have it for the same images.
+        separated: pairs of submissions, who is ahead first, of which planned tests say so; None where there are none:
+            then the intervals of the numbers are compared (`inference/separation.py`).
     """
 
     confidence: float = 0.95
     num_models: Mapping[str, int] = field(default_factory=dict[str, int])
-    evidence: Mapping[str, Evidence] = field(default_factory=dict[str, Evidence])
+    separated: Collection[tuple[str, str]] | None = None
 
 
 def rank(
@@ -123,7 +122,7 @@ def rank(
     standings = {name: Standing(reason=reason) for name, reason in reasons.items() if name in scores}
     if not ranked:
         return standings
-    ahead_nn, names = _ahead(ranked, better, sampling or Sampling()), list(ranked)
+    ahead_nn, names = _ahead(ranked, sampling or Sampling()), list(ranked)
     for table in [scores] if tables is None else tables:
         places = [place for place, name in enumerate(names) if name in table]
         listed = {names[place]: ranked[names[place]] for place in places}
@@ -143,18 +142,15 @@ def _standings(listed: Mapping[str, IntervalEstimate], ahead_nn: Flags, *, lette
     return found
 
 
-def _ahead(ranked: Mapping[str, IntervalEstimate], better: Direction, sampling: Sampling) -> Flags:
-    """Say who is separated from whom and ahead, (n, n), of numbers that are turned so that higher is better.
-
-    Submissions of too few models are tested against nobody, and take nothing from the tests of the others.
-    """
-    models = [sampling.num_models.get(name, MANY_MODELS) for name in ranked]
-    tested = {name: place for place, name in enumerate(ranked) if models[place] >= FEWEST_MODELS}
-    known = [sampling.evidence[name] for name in tested if name in sampling.evidence]
-    if not known or len(known) < len(tested) or better == "lower" or not all(map(known[0].comparable, known)):
+def _ahead(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> Flags:
+    """Say who is separated from whom and ahead, (n, n), of numbers that are turned so that higher is better."""
+    if sampling.separated is None:
         return _intervals(ranked, sampling).ahead()
-    places, found_nn = list(tested.values()), np.zeros((len(ranked), len(ranked)), np.bool_)
-    found_nn[np.ix_(places, places)] = by_evidence(known, sampling.confidence)
+    place_of = {name: place for place, name in enumerate(ranked)}
+    found_nn = np.zeros((len(ranked), len(ranked)), np.bool_)
+    pairs = [(place_of[a], place_of[b]) for a, b in sampling.separated if a in place_of and b in place_of]
+    if pairs:
+        found_nn[tuple(np.array(pairs).T)] = True
     return found_nn
 
 
@@ -165,11 +161,15 @@ def _intervals(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> In
 
 
 def leading(scores: Scores, better: Direction, sampling: Sampling) -> list[str]:
-    """List everybody that nobody is separated from on the better side, by the intervals of the numbers, best first."""
+    """List everybody that nobody is separated from on the better side, best first."""
     ranked = {name: _oriented(score, better) for name, score in scores.items() if score}
     if not ranked:
         return []
-    found = [name for name, leads in zip(ranked, _intervals(ranked, sampling).leading(), strict=True) if leads]
+    if sampling.separated is None:
+        leads_n = _intervals(ranked, sampling).leading()
+    else:
+        leads_n = np.asarray(~_ahead(ranked, sampling).any(axis=0))
+    found = [name for name, leads in zip(ranked, leads_n, strict=True) if leads]
     return sorted(found, key=lambda name: (-ranked[name].value, name))
 
 

@@ -8,8 +8,9 @@ from itertools import pairwise
 import pandas as pd
 
 from benchmark.scoring.metric import Column
-from benchmark.scoring.metric_names import KNN_ACCURACY, PROBE_ACCURACY
+from benchmark.scoring.metric_names import KNN_ACCURACY, PROBE_ACCURACY, ROBUSTNESS_SCORE
 from leaderboard.board.board import SUMMARY, Board, Entry
+from leaderboard.board.claims import Claim
 from leaderboard.board.inference.costs import SCORE_PER_COMPUTE
 from leaderboard.board.inference.sensitivity import (
     BY_SCORE,
@@ -37,8 +38,10 @@ SENSITIVITY = (
 """What the panels on sensitivity say of themselves."""
 
 
-def leaders(ranking: Sequence[Row], columns: Mapping[str, Column], by: str) -> pd.DataFrame:
-    """Rank the complete submissions of a ranking by every column.
+def leaders(
+    ranking: Sequence[Row], columns: Mapping[str, Column], by: str, tests: Sequence[Claim]
+) -> pd.DataFrame:
+    """Rank the complete submissions of a ranking by every column; robustness scores by the planned tests of the board.
 
     Returns:
         One row per column: `by` (heading), `leaders` (everybody not separated from the best, best first), `agreement`
@@ -47,11 +50,12 @@ def leaders(ranking: Sequence[Row], columns: Mapping[str, Column], by: str) -> p
     names = {row.entry.path: one_line(row.entry.name, 60) for row in ranking}
     complete = [row for row in ranking if not row.entry.barred]
     reference = oriented({row.entry.path: row.scores.get(by) for row in complete}, _direction(columns.get(by)))
-    sampling = sampling_of((row.entry for row in complete), {})
+    by_intervals, by_tests = (sampling_of((row.entry for row in complete), each) for each in (None, tests))
     made: list[dict[str, object]] = []
     for name, column in columns.items():
         scores = {row.entry.path: row.scores.get(name) for row in complete}
         better = _direction(column)
+        sampling = by_tests if name == ROBUSTNESS_SCORE else by_intervals
         first = [names[path] for path in leading(scores, better, sampling)]
         more = f" and {len(first) - MAX_LEADERS} more" if len(first) > MAX_LEADERS else ""
         made.append({"by": heading(column), "leaders": ", ".join(first[:MAX_LEADERS]) + more,

@@ -67,11 +67,10 @@ def rank_arena(board: Board, arena: Arena, label: str) -> ArenaRanking:
     entries = [evaluations[0] for evaluations in groups.values()]
     numbers = collect(board, entries, middle_sparsity(entries))
     by = numbers.rankable[0]
-    ranking = rows(groups, numbers.scores, by, direction(numbers.columns[by]), each_track=True,
-                   evidence=board.evidence)  # fmt: skip
+    tests = claims(board, entries)
+    ranking = rows(groups, numbers.scores, by, direction(numbers.columns[by]), each_track=True, tests=tests)
     metrics = tuple(default_columns(list(numbers.columns), by))
     curves = accuracy_curves(board, ranking)
-    tests = claims(board, entries)
     return ArenaRanking(arena, label, groups, numbers, by, metrics, tuple(ranking), curves, tests)
 
 

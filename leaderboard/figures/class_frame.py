@@ -12,11 +12,11 @@ from benchmark.scoring.score_math import t_quantile
 from leaderboard.board.predictions import Predictions
 
 CONFIDENCE = 0.95
-HIT, HIT_ALONE, NOT_HIT = "hit: lost more", "hit in this cell alone, not among all cells", "not hit"
-UNTESTED, ALL_ALIKE = "not tested: nothing varies", "lost alike in every model and image: not tested"
+HIT, HIT_ALONE, NOT_HIT = "hit: lost more", "hit among the classes of this cell only", "not hit"
+UNTESTED, WHOLLY_LOST = "not tested: nothing varies, or too few images", "forgotten wholly by every model: not tested"
 
 
-def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str], cells: int = 1) -> pd.DataFrame:
+def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str], cells: int) -> pd.DataFrame:
     """Tabulate the impact on every class that has test images, most hurt first.
 
     Args:
@@ -45,7 +45,7 @@ def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str
         if is_tested:
             state = HIT if hit_C[place] else HIT_ALONE if alone_C[place] else NOT_HIT
         else:
-            state = ALL_ALIKE if value < 0 and impact.change_C[place] < 0 else UNTESTED
+            state = WHOLLY_LOST if impact.change_C[place] == -1 else UNTESTED
         rows.append(
             {"name": names.get(str(place), str(place)), "difference": value, "low": max(value - margin, -2.0),
              "high": min(value + margin, 2.0), "p": p, "hit": state}

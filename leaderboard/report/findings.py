@@ -237,9 +237,9 @@ def _of_schedules(methods: Sequence[Method]) -> Iterator[PlannedTest]:
     for each in methods:
         areas = {name: each.areas(name) for name in each.entry.schedules}
         for first, second in combinations(each.entry.schedules, 2):
-            gap = population_of([one - two for one, two in zip(areas[first], areas[second], strict=True)]).estimate
-            name = f"{each.entry.name}: {first} - {second}"
-            yield PlannedTest("c", name, gap, AREA_MARGIN, (each.entry.path,), each.entry.name, (first, second))
+            gap = population_of([one - two for one, two in zip(areas[first], areas[second], strict=True)])
+            name, records = f"{each.entry.name}: {first} - {second}", (each.entry.path,)
+            yield PlannedTest("c", name, gap.estimate, AREA_MARGIN, records, each.entry.name, (first, second), gap.p)
 
 
 def _early_worse(judged: Judged) -> Judged:

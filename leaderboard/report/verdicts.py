@@ -31,6 +31,7 @@ class PlannedTest:
         records: names of the evaluations that the effect comes from.
         method: name of the one method that it is about; empty where it is about all.
         pair: the two schedules that are compared, first minus second; None where it is about all.
+        p: p-value, two-sided, where that of `effect` is not valid among many tests.
     """
 
     claim: str
@@ -40,6 +41,7 @@ class PlannedTest:
     records: tuple[str, ...]
     method: str = ""
     pair: tuple[str, str] | None = None
+    p: float | None = None
 
     @property
     def schedules(self) -> str:
@@ -93,7 +95,7 @@ def judge(tests: Sequence[PlannedTest], level: float) -> list[Judged]:
     """
     if not tests:
         return []
-    adjusted: list[float] = holm(np.array([test.effect.p for test in tests])).tolist()
+    adjusted: list[float] = holm(np.array([test.effect.p if test.p is None else test.p for test in tests])).tolist()
     return [Judged(test, p, level, len(tests)) for test, p in zip(tests, adjusted, strict=True)]
 
 

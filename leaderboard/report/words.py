@@ -49,7 +49,7 @@ def report(board: Board, findings: Sequence[Findings], looks: Mapping[str, Look]
         return [said("No board has a complete evaluation of a method that trains, with its outcomes beside it.")]
     blocks: list[Block] = [
         said(
-            "The same tests are made on every board and adjusted together (Holm, level "
+            "The same tests are made on every board, a plan of this report's own, and adjusted together (Holm, level "
             f"{level:.2g}). Seen: the effect is there, with the sign of the claim. Not seen: there is an effect of "
             "the other sign, or it is known to be too small to matter. Undecided: neither. Verdicts name the methods "
             "that they are about; (b) is one test of all methods together. Every number links to the records that it "

@@ -68,10 +68,15 @@ def verdict(first: Entry, second: Entry, comparison: Comparison) -> Verdict | No
         return None
     names = one_line(first.name, 60), one_line(second.name, 60)
     better, worse = names if score.value > 0 else names[::-1]
-    sentence = f"{better} is more robust than {worse}."
+    if comparison.holds:
+        sentence = f"{better} is more robust than {worse}."
+    elif is_separated(score):
+        sentence = f"{better} is ahead of {worse} for this pair alone; the board does not separate them."
+    else:
+        sentence = f"{names[0]} and {names[1]} are not separated."
     p = "" if comparison.p is None else f"p {p_equals(comparison.p)} for this pair alone"
     return Verdict(
-        sentence=sentence if is_separated(score) else f"{names[0]} and {names[1]} are not separated.",
+        sentence=sentence,
         evidence="; ".join(filter(None, (p, _together(comparison), _shared(comparison)))) + ".",
         difference=f"{score.value:+.4f}",
         interval=f"{score.low:+.4f} to {score.high:+.4f}" if score.is_known else TOO_FEW,
@@ -114,7 +119,8 @@ def _notes(first: Entry, second: Entry, comparison: Comparison, score: IntervalE
     elif not is_separated(score):
         yield COULD_BE_NOTHING
     elif not comparison.holds:
-        yield "That holds for this pair alone. With all planned tests of the board sharing one error it does not."
+        if comparison.p_holm is not None:
+            yield "That holds for this pair alone. With all planned tests of the board sharing one error it does not."
         if power := power_sentence(first, second, comparison):
             yield power
 

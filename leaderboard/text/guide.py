@@ -12,8 +12,9 @@ RULES = (
      "forgotten images stand beside it, and any of them can be ranked by."),
     ("Rank interval.",
      "Rank 2-4 means: one submission is separated above, and everybody from place 5 on is separated below. Two share a "
-     "tie letter exactly when they are not separated. Every pair is tested over models and test images, and all tests "
-     "of a ranking share one error: with 95 % confidence every place and letter is right at once."),
+     "tie letter exactly when they are not separated. Robustness scores are separated by the planned tests of the "
+     "board, which share one error; other numbers by their intervals, all pairs of the board together: with 95 % "
+     "confidence every place and letter by one number is right at once."),
     ("Intervals",
      "are about models and test images together: another seed and other images of this kind. Where only models are "
      "known, the page says so. No interval survives seeds that collapse."),

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from benchmark.printable import counted
+from benchmark.scoring.score_math import FEWEST_MODELS
 from leaderboard.board.claims import Claim, Kind
 from leaderboard.board.standings import Row
 from leaderboard.board.wording import one_line, track_title
@@ -37,8 +38,10 @@ def headline(ranking: Sequence[Row], found: Sequence[Claim], level: float) -> st
 def leading_sentences(ranking: Sequence[Row]) -> list[str]:
     """Say per supervision track who is most robust, as far as the ranking separates it."""
     tracks: dict[str, list[Row]] = defaultdict(list)
+    most = max((row.entry.num_models for row in ranking), default=0)
+    fewest = FEWEST_MODELS if most >= FEWEST_MODELS else 0  # who is not tested does not lead
     for row in ranking:
-        if row.standing.rank is not None:
+        if row.standing.rank is not None and row.entry.num_models >= fewest:
             tracks[row.entry.supervision].append(row)
     return [_leading(track_title(track), tracks[track]) for track in sorted(tracks)]
 
@@ -132,8 +135,8 @@ def _best(tests: Sequence[Claim], holding: Sequence[Claim]) -> str:
     unbeaten = [one_line(name, 60) for name in sorted(names - beaten, key=lambda name: (-wins[name], name))]
     champion = [name for name, count in wins.items() if count == len(names) - 1]
     if champion:
-        return f"{one_line(champion[0], 60)} is more robust than every other method."
-    return f"No method is separated from all others; none is shown to be more robust than {listed(unbeaten, 'or')}."
+        return f"{one_line(champion[0], 60)} is more robust than every other method that is tested."
+    return f"No method beats all others; none is shown to be more robust than {listed(unbeaten, 'or')}."
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:

@@ -8,9 +8,28 @@ from pathlib import Path
 import pytest
 
 from benchmark.files.bounded import RefusedFile
+from benchmark.files.digests import sha256_of
 from benchmark.recording import record_files
-from benchmark.recording.archive import find_records, outcomes_path, signature_path
-from benchmark.recording.record_files import PACKED, beside, packed, plain_name, read_content, record_paths
+from benchmark.recording.archive import (
+    find_records,
+    outcomes_path,
+    read_record,
+    record_path,
+    signature_path,
+    with_what_belongs,
+    write_record,
+)
+from benchmark.recording.isolation import role_of
+from benchmark.recording.record_files import (
+    PACKED,
+    beside,
+    content_sha256,
+    packed,
+    plain_name,
+    read_content,
+    record_paths,
+)
+from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.trust import load_trust
 from benchmark.recording.verify import judge
 from leaderboard.reading.record_store import stamps
@@ -19,13 +38,17 @@ from tests.leaderboard.records import Knobs, add_outcomes, evaluation, shelve
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """A store with one record, packed by hand."""
+    """A store with one record, named as an archive names it, and packed by hand."""
     made = evaluation(Knobs("a.b"))
-    (path,) = shelve(tmp_path, made)
-    add_outcomes(path, made)
+    (written,) = shelve(tmp_path, made)
+    add_outcomes(written, made)
+    record, records = read_record(written), written.parent.parent
+    for source, target in with_what_belongs(written, record_path(records, record), record).items():
+        source.rename(target)
+    path = record_path(records, record)
     path.with_name(f"{path.name}.gz").write_bytes(packed(path.read_bytes()))
     path.unlink()
-    return path.parent.parent
+    return records
 
 
 def test_a_packed_record_is_read_verified_and_listed_like_a_plain_one(store: Path) -> None:
@@ -38,6 +61,25 @@ def test_a_packed_record_is_read_verified_and_listed_like_a_plain_one(store: Pat
     ((record, found),), rejected = find_records(store)
     assert (found, rejected, record.submission.name) == (path, [], "a.b")
     assert [stamp.path for stamp in stamps([store])] == [str(path)]
+
+
+def test_a_packed_record_is_not_written_over_and_not_doubled(store: Path) -> None:
+    """Its signature and outcomes were replaced by those of a plain one beside it, and it was no longer believed."""
+    (path,) = record_paths(store)
+    record, bytes_before = read_record(path), {file: file.read_bytes() for file in path.parent.iterdir()}
+    outcomes = outcomes_path(path).read_bytes()
+    assert write_record(store, record, outcomes, key=signing_key(role_of(record.isolation))) == path
+    assert {file: file.read_bytes() for file in path.parent.iterdir()} == bytes_before
+    newer, plain = record.model_copy(update={"summary": {}}), path.with_name(plain_name(path))
+    assert write_record(store, newer, outcomes, key=signing_key(role_of(record.isolation))) == plain
+    assert list(record_paths(store)) == [plain]
+
+
+def test_what_mlflow_knows_of_a_record_does_not_depend_on_how_it_is_kept(store: Path) -> None:
+    (path,) = record_paths(store)
+    plain = path.with_name(plain_name(path))
+    plain.write_bytes(read_content(path))
+    assert content_sha256(path) == content_sha256(plain) == sha256_of(plain)
 
 
 def test_files_beside_a_record_have_its_name(tmp_path: Path) -> None:
@@ -66,7 +108,7 @@ BAD = {
 def test_a_file_that_is_not_one_packed_record_is_refused(
     content: bytes, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record_files, "MAX_RECORD_BYTES", 2000)
+    monkeypatch.setattr(record_files, "MAX_UNPACKED_BYTES", 2000)
     path = tmp_path / f"a{PACKED}"
     path.write_bytes(content)
     with pytest.raises(RefusedFile, match=words):
@@ -78,7 +120,7 @@ def test_a_bomb_is_not_unpacked_further_than_a_record_may_be_long(
 ) -> None:
     import tracemalloc
 
-    monkeypatch.setattr(record_files, "MAX_RECORD_BYTES", 10**6)
+    monkeypatch.setattr(record_files, "MAX_UNPACKED_BYTES", 10**6)
     path = tmp_path / f"a{PACKED}"
     path.write_bytes(packed(bytes(50 * 10**6)))
     tracemalloc.start()

@@ -18,6 +18,7 @@ from benchmark.plan import Subtree
 from benchmark.plan.cost import Course, Observed, UpdateCost, fit, lockstep, observe, starting_order
 from benchmark.recording.archive import read_record
 from benchmark.recording.record import EvaluationRecord
+from benchmark.recording.record_files import record_paths
 from benchmark.store.state_store import Store
 from benchmark.training.training_job import SegmentReport
 
@@ -106,7 +107,7 @@ def usual_scoring_s(
     The upper median: scoring again after a small change reads most of its numbers from the cache, and would promise
     too much. Nothing but an estimate depends on it, so that no signature is asked for.
     """
-    paths = sorted((records / identity).glob("*.json"), key=_modified, reverse=True)[:_MOST_RECORDS]
+    paths = sorted(record_paths(records / identity, ""), key=_modified, reverse=True)[:_MOST_RECORDS]
     took = sorted(
         record.cost.scoring_s
         for path in paths

@@ -10,8 +10,8 @@ import logging
 from pathlib import Path
 from urllib.parse import quote
 
-from benchmark.files.digests import sha256_of
 from benchmark.files.sealed import read_sealed, write_sealed
+from benchmark.recording.record_files import content_sha256
 from benchmark.settings import read_settings
 from benchmark.spec.canonical import digest
 
@@ -79,4 +79,4 @@ def _note(record: Path, home: Path) -> Path:
 def _state(record: Path, home: Path) -> str:
     uri = tracking_uri(home)
     database = database_path(home).stat().st_ino if uri == sqlite_uri(database_path(home)) else None
-    return digest([PROJECTION_VERSION, sha256_of(record), uri, database])
+    return digest([PROJECTION_VERSION, content_sha256(record), uri, database])

@@ -19,9 +19,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.exc import SQLAlchemyError
 
-from benchmark.files.digests import sha256_of
 from benchmark.recording.archive import find_records
 from benchmark.recording.record import EvaluationRecord, RunRecord
+from benchmark.recording.record_files import content_sha256
 from benchmark.recording.tracking.address import tracking_uri
 from benchmark.recording.tracking.calls import runs_tagged, show_by_calls
 from benchmark.recording.tracking.rows import show_in_rows
@@ -130,7 +130,7 @@ class _Display:
 
     def show(self, records: Iterable[tuple[EvaluationRecord, Path]]) -> Iterator[tuple[str, bool]]:
         """Show records; yields of each the id of its parent run, and whether anything was written."""
-        left = ((self._experiment(record), shown(record, path, sha256_of(path))) for record, path in records)
+        left = ((self._experiment(record), shown(record, path, content_sha256(path))) for record, path in records)
         if self._store is None:
             for experiment, evaluation in left:
                 yield show_by_calls(self._client, experiment.experiment_id, evaluation)

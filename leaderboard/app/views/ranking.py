@@ -16,6 +16,7 @@ from leaderboard.app.ranked_tables import show_html, show_ranked_tables
 from leaderboard.app.ranking_controls import ROWS_PER_PAGE, Chosen, choose, found_rows, page_of, show_subset
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
+from leaderboard.board.claims import Claim
 from leaderboard.board.measures import Numbers, direction, resampled
 from leaderboard.board.stability import leaders
 from leaderboard.board.standings import Row, arena_of, arenas, rows
@@ -29,9 +30,6 @@ from leaderboard.reading.record_store import homes
 from leaderboard.text.board_frames import failed_run_frame
 from leaderboard.text.downloads import as_bibtex, as_csv, as_json
 from leaderboard.text.headline import headline
-
-MAX_TESTED = 100
-"""Up to how many submissions the first page runs the planned tests; of more, the page of the claims does."""
 
 
 def explain(numbers: Numbers, by: str, ranking: Sequence[Row]) -> None:
@@ -99,12 +97,11 @@ def show_picks(scene: Scene) -> None:
         st.button("Clear", on_click=address.pick, args=((),), key="unpick")
 
 
-def show_headline(scene: Scene, ranking: Sequence[Row]) -> None:
+def show_headline(scene: Scene, ranking: Sequence[Row], tests: Sequence[Claim]) -> None:
     """Say in plain sentences what the tests of this board hold; made from the primary number, whatever is shown."""
-    entries = list(scene.entries.values())
-    tested = PlannedTests(scene).claims if len(entries) <= MAX_TESTED else []
+    level = 1 - next(iter(scene.entries.values())).confidence
     with st.container(border=True, key="headline"):
-        st.text(headline(ranking, tested, 1 - entries[0].confidence), wrap=True)
+        st.text(headline(ranking, tests, level), wrap=True)
 
 
 def show_newest(scene: Scene) -> None:
@@ -161,11 +158,11 @@ def show_intervals(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: s
                        "image/svg+xml", icon=":material/download:")  # fmt: skip
 
 
-def show_stability(numbers: Numbers, ranking: Sequence[Row], by: str) -> None:
+def show_stability(numbers: Numbers, ranking: Sequence[Row], by: str, tests: Sequence[Claim]) -> None:
     """Show who leads under every other number, and how much the orders agree."""
     st.subheader("How stable is the top?")
     st.caption("All tracks together.")
-    found = leaders(ranking, {name: numbers.columns[name] for name in numbers.of_whole_submissions}, by)
+    found = leaders(ranking, {name: numbers.columns[name] for name in numbers.of_whole_submissions}, by, tests)
     show_html(tables_html([("", leaders_table(found))]), "stability")
 
 
@@ -183,12 +180,13 @@ def page() -> None:
     said = st.container()
     chosen = choose(scene)
     numbers, by, each_track = chosen.numbers, chosen.by, scene.track != "all"
+    tests = PlannedTests(scene).claims
     everybody = rows(scene.everybody, numbers.scores, by, direction(numbers.columns[by]), each_track=each_track,
-                     evidence=scene.snapshot.board.evidence)  # fmt: skip
+                     tests=tests)  # fmt: skip
     ranking = scene.looked_at(everybody)
-    primary = ranking if by == ROBUSTNESS_SCORE and each_track else _primary(scene, numbers)
+    primary = ranking if by == ROBUSTNESS_SCORE and each_track else _primary(scene, numbers, tests)
     with said:
-        show_headline(scene, primary)
+        show_headline(scene, primary, tests)
         show_newest(scene)
     show_subset(chosen)
     show_tables(scene, chosen, ranking)
@@ -198,16 +196,16 @@ def page() -> None:
     show_downloads(scene, numbers, ranking)
     show_unfinished()
     show_intervals(scene, numbers, ranking, by)
-    show_stability(numbers, everybody, by)
+    show_stability(numbers, everybody, by, tests)
     show_failures(ranking)
     name_rejected(scene.snapshot)
 
 
-def _primary(scene: Scene, numbers: Numbers) -> list[Row]:
+def _primary(scene: Scene, numbers: Numbers, tests: Sequence[Claim]) -> list[Row]:
     """Rank by the primary number within each track, which is what the sentences are about."""
     scores = {ROBUSTNESS_SCORE: numbers.scores.get(ROBUSTNESS_SCORE, {})}
     return scene.looked_at(rows(scene.everybody, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
-                                evidence=scene.snapshot.board.evidence))  # fmt: skip
+                                tests=tests))  # fmt: skip
 
 
 page()

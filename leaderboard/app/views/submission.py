@@ -17,6 +17,7 @@ from leaderboard.app.forgetting_views import show_classes, show_map
 from leaderboard.app.legend import show_legend
 from leaderboard.app.mlflow_link import whereabouts
 from leaderboard.app.open_board import full_record
+from leaderboard.app.planned_tests import PlannedTests
 from leaderboard.app.unfinished import mention_unfinished
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.standings import columns_of, describe, rows, summary_scores
@@ -52,7 +53,8 @@ def show_head(scene: Scene, entry: Entry) -> None:
     """Say what it is, where it stands and what it scored."""
     board = scene.snapshot.board
     scores = summary_scores(board, [group[0].path for group in scene.everybody.values()])
-    ranking = rows(scene.everybody, scores, ROBUSTNESS_SCORE, "higher", each_track=True, evidence=board.evidence)
+    tests = PlannedTests(scene).claims
+    ranking = rows(scene.everybody, scores, ROBUSTNESS_SCORE, "higher", each_track=True, tests=tests)
     standing = next((row.standing for row in ranking if row.entry.path == entry.path), None)
     if address := web_address(entry.paper):
         st.link_button("Paper", address, icon=":material/article:")

@@ -43,11 +43,12 @@ def adjusted(pairs_p: Doubles, within_p: Doubles) -> tuple[Doubles, Doubles]:
     return found[..., :num_pairs], found[..., num_pairs:]
 
 
-def first_level(num_submissions: int, confidence: float) -> float:
+def first_level(num_pairs: int, num_within: int, confidence: float) -> float:
     """Return at which level the first pair of a board is tested, which is the strictest: what power advice aims at.
 
     Args:
-        num_submissions: how many are tested, each with tests of its own.
+        num_pairs: M.
+        num_within: W; where it is 0 the pairs have the whole error.
         confidence: that nothing which the board says is wrong.
     """
-    return (1 - confidence) * SUBMISSIONS_SHARE / max(num_submissions * (num_submissions - 1) // 2, 1)
+    return (1 - confidence) * (SUBMISSIONS_SHARE if num_within else 1.0) / max(num_pairs, 1)

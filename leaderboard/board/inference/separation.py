@@ -1,16 +1,14 @@
-"""Who is separated from whom in a ranking, all pairs at one error rate. Pure.
+"""Who is separated from whom by a number of which records hold intervals only, all pairs of a board at one error rate.
 
-Scores whose evidence is at hand are compared over models and test images (`models_and_images.py`), under the plan of
-the board (`plan.py`).
-Of other numbers a record holds intervals only: there two are separated when they are further apart than the interval
-of a difference of two unrelated numbers that is wide enough for all pairs together (Bonferroni).
+Two are separated when they are further apart than the interval of a difference of two unrelated numbers that is wide
+enough for all pairs together (Bonferroni). Robustness scores have planned tests instead (`plan.py`, `board/claims.py`).
+Pure.
 
 Shapes: n submissions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,29 +16,13 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from benchmark.scoring.score_math import FEWEST_MODELS
-from benchmark.scoring.statistics.models_and_images import all_differences
-from benchmark.scoring.statistics.simultaneous_ranks import Flags, ahead
-from leaderboard.board.inference.evidence import Evidence
-from leaderboard.board.inference.plan import adjusted
+from benchmark.scoring.statistics.simultaneous_ranks import Flags
 
 Doubles = NDArray[np.float64]
 
 
 MOST_FREEDOM = 1000
 """Degrees of freedom that are not told apart from more."""
-
-
-def by_evidence(evidence: Sequence[Evidence], confidence: float) -> Flags:
-    """Separate robustness scores over models and images, bool (n, n): `[i, j]` says that i is ahead of j.
-
-    Args:
-        evidence: of all n submissions of a board, on the same images; higher is better.
-        confidence: that nothing that the board says is wrong.
-    """
-    pairs = all_differences([each.score for each in evidence])
-    within_W = np.array([gap.p for each in evidence for gap in each.gaps])
-    adjusted_M, _ = adjusted(pairs.p_M, within_W)
-    return ahead(pairs.value_M, adjusted_M, len(evidence), 1 - confidence)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from scipy.stats import kendalltau
 
 from benchmark.scoring.score_math import area_over_compression, compression_weights, log2_compression
 from leaderboard.board.estimates import IntervalEstimate
-from leaderboard.board.inference.evidence import evidence_of
 from leaderboard.board.ranking import Direction, Sampling, agreement, leading, ordered, oriented, rank
 
 NUMBERS = st.integers(-20, 20).map(lambda n: n / 10)
@@ -122,25 +121,17 @@ def test_a_hundred_equal_submissions_of_ten_models_are_rarely_separated() -> Non
     assert separated <= 8
 
 
-def test_with_evidence_scores_are_separated_over_models_and_images() -> None:
-    """The images favour b over a on half of them, and a over b on the other half: nothing is known of other images."""
-    rng = np.random.default_rng(2)
-    favour_N = np.where(np.arange(400) % 2, 0.3, -0.3)
-    mean_K1 = rng.normal(0, 1e-4, (3, 4, 1))
-    areas = {"a": 0.72 + favour_N + mean_K1[0], "b": 0.7 - favour_N + mean_K1[1], "c": 0.4 + favour_N + mean_K1[2]}
-    evidence = {
-        name: found for name, area_KN in areas.items() if (found := evidence_of({"t": {"s": area_KN}}, "t", "s", {}))
-    }
+def test_where_there_are_planned_tests_they_separate_and_not_the_intervals() -> None:
     scores = {name: IntervalEstimate(m, m - 1e-3, m + 1e-3) for name, m in (("a", 0.72), ("b", 0.7), ("c", 0.4))}
-    alone = rank(scores, "higher")
-    found = rank(scores, "higher", sampling=Sampling(evidence=evidence))
-    few = rank(scores | {"two": IntervalEstimate(0.9, 0.9, 0.9)}, "higher",
-               sampling=Sampling(num_models={"two": 2}, evidence=evidence))  # fmt: skip
-    assert {name: standing.rank_text for name, standing in few.items()} == {
-        "a": "1–3", "b": "1–3", "c": "3–4", "two": "1–4"
-    }, "a submission of too few models took the evidence of everybody else"
-    assert {name: standing.rank_text for name, standing in alone.items()} == {"a": "1", "b": "2", "c": "3"}
-    assert {name: standing.rank_text for name, standing in found.items()} == {"a": "1–2", "b": "1–2", "c": "3"}
+    tested = Sampling(separated={("a", "c"), ("b", "c"), ("x", "a")})
+    places = [
+        {name: standing.rank_text for name, standing in rank(scores, "higher", sampling=each).items()}
+        for each in (Sampling(), tested, Sampling(separated=()))
+    ]
+    assert places == [
+        {"a": "1", "b": "2", "c": "3"}, {"a": "1–2", "b": "1–2", "c": "3"}, {"a": "1–3", "b": "1–3", "c": "1–3"}
+    ]  # fmt: skip
+    assert leading(scores, "higher", tested) == ["a", "b"]
 
 
 @given(SCORES, DIRECTIONS, st.data())

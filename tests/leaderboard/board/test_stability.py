@@ -35,7 +35,7 @@ def test_the_stability_table_names_everybody_not_separated_from_the_best() -> No
     groups, scores = competitors(board, _only_arena(board)), summary_scores(board, list(board.entries))
     ranking = rows(groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
     columns = columns_of([row.entry for row in ranking])
-    found = leaders(ranking, {"robustness/dense": columns["robustness/dense"]}, ROBUSTNESS_SCORE)
+    found = leaders(ranking, {"robustness/dense": columns["robustness/dense"]}, ROBUSTNESS_SCORE, [])
     assert found.to_dict("records") == [
         {"by": "Dense accuracy (chance-corrected) ↑", "leaders": "a, b", "agreement": pytest.approx(1)}
     ]

@@ -28,10 +28,10 @@ def test_the_verdict_on_submissions_names_one_that_beats_all_or_all_that_nobody_
     pairs = [("a", "b", 0.1, 0.01), ("a", "c", 0.2, 0.01), ("b", "c", 0.05, 0.3)]
     found = [claim("submissions", *pair) for pair in pairs]
     assert verdict_sentence("submissions", found, 0.05) == (
-        "a is more robust than every other method. 2 of 3 pairs of methods are separated."
+        "a is more robust than every other method that is tested. 2 of 3 pairs of methods are separated."
     )
     assert verdict_sentence("submissions", found[1:], 0.05).startswith(
-        "No method is separated from all others; none is shown to be more robust than a or b."
+        "No method beats all others; none is shown to be more robust than a or b."
     )
     wide = [claim("submissions", *pair) for pair in (("b", "c", 0.1, 0.01), ("a", "b", 0.2, 0.3), ("a", "c", 0.3, 0.2))]
     assert "than b or a." in verdict_sentence("submissions", wide, 0.05), "a that beats nobody does not come first"
