@@ -247,6 +247,67 @@ def test_slots_are_as_many_as_places_over_all_dispatchers_and_the_one_that_waits
     again.release()
 
 
+def test_who_waits_for_a_core_is_passed_by_nobody_who_came_later(home: Home) -> None:
+    """Others took the turn again within milliseconds: some twenty of their trainers started before a single seed's."""
+    core = [Place("core-0")]
+    first, second, single = (Slots(home, core, f"{what} on a-1.0", lambda _: None) for what in ("x", "y", "single"))
+    slot, order = first.try_take(), list[str]()
+    assert [first.try_take(), second.try_take(), single.try_take()] == [None, None, None]
+    for _ in range(3):
+        assert slot is not None
+        slot.release()
+        for name, each in (("first", first), ("second", second), ("single", single)):
+            if (got := each.try_take()) is not None:
+                slot = got
+                order.append(name)
+                assert each.try_take() is None  # for its next seed, at once
+    assert order == ["first", "second", "single"]
+    assert slot is not None
+    slot.release()
+
+
+def test_who_was_killed_while_it_stood_in_line_keeps_nobody_waiting(home: Home) -> None:
+    wait = (
+        "import sys, time; from pathlib import Path; from benchmark.store.layout import Home\n"
+        "from benchmark.store.slots import Place, Slots; home = Home(Path(sys.argv[1]))\n"
+        "slots = Slots(home, [Place('core-0')], 'killed', lambda _: None)\n"
+        "assert slots.try_take() is None; print('waits', flush=True); time.sleep(600)"
+    )
+    holder, other = (Slots(home, [Place("core-0")], what, lambda _: None) for what in ("holder", "other"))
+    slot = holder.try_take()
+    assert slot is not None
+    killed = subprocess.Popen([sys.executable, "-c", wait, str(home.root)], stdout=subprocess.PIPE)
+    assert killed.stdout is not None
+    try:
+        assert killed.stdout.readline() == b"waits\n"
+        assert other.try_take() is None
+        slot.release()
+        assert other.try_take() is None  # the other is next, as long as it lives
+    finally:
+        killed.kill()
+        killed.wait()
+        killed.stdout.close()
+    got = other.try_take()
+    assert got is not None
+    got.release()
+    assert list(home.claims.iterdir()) == []
+
+
+def test_a_scorer_that_starts_beside_one_who_waits_leaves_it_the_second_core(home: Home) -> None:
+    cores = [Place("core-0"), Place("core-1")]
+    holder, waits, scorer = (Slots(home, cores, what, lambda _: None) for what in ("holder", "waits", "scorer"))
+    held = [holder.try_take(), holder.try_take()]
+    assert [scorer.try_take(), waits.try_take()] == [None, None]
+    for slot in held:
+        assert slot is not None
+        slot.release()
+    with scorer.several(8, lambda: None) as count:
+        assert count == 1
+        got = waits.try_take()
+        assert got is not None
+        got.release()
+
+
 def test_the_scorer_takes_what_is_free_and_at_least_one(home: Home) -> None:
     cores = [Place(f"core-{number}") for number in range(3)]
     slots, other = (Slots(home, cores, what, lambda _: None) for what in ("x", "y"))
