@@ -6,14 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
 from benchmark.recording.status import EVALUATION_CLAIM
 from benchmark.spec import Problem, UserError
 from benchmark.store import claim as claim_files
-from benchmark.store.claim import Claim, Holder, Seen, holder_of, try_claim
+from benchmark.store.claim import Claim, Holder, Seen, holder_of, read_holder, stands_still, try_claim
 from benchmark.store.layout import Home
 
 logger = logging.getLogger(__name__)
@@ -88,10 +88,18 @@ class Claims:
         looks = 0
         while (holder := self.try_take(name)) is not None:
             looks += 1
+            if looks == 1:
+                self._note_leases()
             if looks > 2 and holder != said:  # a leaderboard that looks holds it for a moment too
                 said = holder
                 on_wait(f"waiting: {holder} is at work on the same")
             time.sleep(_POLL_S)
+
+    def _note_leases(self) -> None:
+        """Begin to wait for all leases in the home at once: a machine that was restarted may have left many."""
+        for path in self._folder.iterdir():
+            with suppress(OSError):
+                stands_still(path, read_holder(path), self._seen, claim_files.LEASE_S)
 
     def in_turns(self, names: Sequence[str], on_wait: Callable[[str], None]) -> Iterator[frozenset[str]]:
         """Yield claims as they become free until all had their turn; each is held until the next turn.

@@ -19,6 +19,7 @@ from benchmark.store import slots as slot_files
 from benchmark.store.claim import Claim, Holder, holder_of, read_holder, taken, this_boot, try_claim
 from benchmark.store.claims import ClaimLostError, Claims, at_work_in, evaluation_claim, tree_claim
 from benchmark.store.collector import adopt_leftovers
+from benchmark.store.file_system import is_local
 from benchmark.store.layout import Home
 from benchmark.store.lock import at_work, only_one
 from benchmark.store.slots import Place, Slots
@@ -123,6 +124,75 @@ def test_another_machines_claim_is_taken_only_when_it_has_stood_still_for_a_whol
         found = try_claim(path, "x", seen)
         assert isinstance(found, Claim) == (now[0] == 1000.0 + 3 * 59), (step, found)
     assert read_holder(path).boot == this_boot()
+
+
+def test_after_a_restart_of_the_machine_nobody_waits_for_what_was_at_work_before(home: Home) -> None:
+    """Each claim of then was waited for, a whole lease long, and nobody was alone."""
+    alone = list[str]()
+    for name in (TREE, evaluation_claim("1" * 16)):
+        from_elsewhere(home.claims / name, is_local=True)  # another name of a boot, and no lock
+    assert at_work_in(home) == []
+    with at_work(home, "simclr on digits-1.0", lambda _: None, lambda: alone.append("alone")) as claims:
+        assert [claims.try_take(name) for name in (TREE, evaluation_claim("1" * 16))] == [None, None]
+    assert alone == ["alone"]
+
+
+def test_what_the_restarted_machine_holds_again_is_not_taken(home: Home) -> None:
+    path = home.claims / TREE
+    claim = try_claim(path, "x")
+    assert isinstance(claim, Claim)
+    from_elsewhere(path, is_local=True)
+    assert isinstance(try_claim(path, "y", {}), Holder)
+    assert holder_of(path) is not None
+    claim.release()
+
+
+def test_a_claim_of_a_client_of_this_machine_keeps_its_lease_and_one_of_this_machine_is_kept_by_its_clients(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server of NFS has the home on a disk of its own, and sees no lock that its clients take."""
+    client, server = home.claims / "tree-a", home.claims / "tree-b"
+    from_elsewhere(client)
+    assert isinstance(try_claim(client, "x", {}), Holder)
+    from_elsewhere(server, is_local=True)
+    monkeypatch.setattr(claim_files, "is_local", lambda _: False)
+    assert isinstance(try_claim(server, "x", {}), Holder)
+
+
+def test_leases_of_many_claims_are_waited_for_together(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a network file system the first call after a restart waited for its evaluation, and then for its trees."""
+    now = [1000.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(claim_files.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(claim_files.time, "sleep", sleep)
+    names = [evaluation_claim("1" * 16), "tree-a", "tree-b"]
+    for name in names:
+        from_elsewhere(home.claims / name)
+    with Claims(home, "x") as claims:
+        claims.wait_for(names[0], lambda _: None)
+        ended = now[0]
+        assert list(claims.in_turns(names[1:], lambda _: None)) == [{"tree-a", "tree-b"}]
+    assert ended - 1000.0 >= claim_files.LEASE_S
+    assert now[0] - ended < 1.0
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("ext4", True), ("nfs4", False), ("fuse.sshfs", False), ("", False)])
+def test_a_file_system_is_local_only_where_it_is_known_to_be(
+    kind: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "x").open("wb") as file:
+        said = Path(f"/proc/self/fdinfo/{file.fileno()}").read_text()
+        mount = next(line.split()[1] for line in said.splitlines() if line.startswith("mnt_id:"))
+        line = f"{mount} 1 8:1 / /home\\040of\\040x rw shared:1 - {kind} server:/export rw\n" if kind else ""
+        mounts = f"{mount}0 1 8:2 / / rw - xfs /dev/sda rw\n{line}9999 1 8:2 / / rw - xfs /dev/sda rw\n"
+        read = Path.read_text
+        monkeypatch.setattr(
+            Path, "read_text", lambda self, *a: mounts if self.name == "mountinfo" else read(self, *a)
+        )
+        assert is_local(file.fileno()) == expected
 
 
 def test_who_was_taken_over_publishes_nothing_and_removes_nothing(home: Home, tmp_path: Path) -> None:
