@@ -71,7 +71,7 @@ def _queue_lines(home: Home) -> list[str]:
         return []
     if shutil.which("squeue") is None:
         return ["jobs of a cluster were started in this home; `squeue` is not here to ask for them"]
-    found = left_jobs(home.root, queue_of_user())
+    found = left_jobs(home.root, queue_of_user)
     lines: list[str] = []
     for each in found:
         state = "ended" if each.view is None else each.view.state.lower()
