@@ -16,11 +16,12 @@ import pytest
 from benchmark.evaluation.scheduling import progress as reporting
 from benchmark.evaluation.scheduling.progress import StatusFile, TrainingProgress
 from benchmark.executors.base import PreparedJob
-from benchmark.recording.status import Unfinished, read_unfinished, status_name, status_path
+from benchmark.recording.status import Unfinished, status_name, status_path
 from benchmark.spec import BenchmarkSpec
 from benchmark.store.claims import Claims, evaluation_claim, tree_claim
 from benchmark.store.layout import Home
 from benchmark.store.lock import at_work
+from benchmark.store.unfinished import read_unfinished
 from tests.executors.warm import (
     Notes,
     WarmExecutor,
@@ -31,7 +32,7 @@ from tests.executors.warm import (
     wait_until,
     warm_context,
 )
-from tests.recording.test_status import keep
+from tests.store.test_unfinished import keep
 
 SOME = TrainingProgress(updates=10, total_updates=60, runs=3, total_runs=14, loss=1.0, left_s=5.0, scoring_s=2.0)
 
