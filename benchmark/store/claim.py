@@ -28,8 +28,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from benchmark.files.local_disk import is_local
 from benchmark.printable import masked
-from benchmark.store.file_system import is_local
 
 logger = logging.getLogger(__name__)
 
