@@ -39,7 +39,7 @@ def _demand_idle(home: Home, verb: str, advice: str = "") -> None:
 @operation.command(epilog="Example:  FMN_HOME=/shared/runs fmn status")
 def status() -> None:
     """Show evaluations without a record, how far they are, and what waits or runs on a cluster for this home."""
-    from benchmark.store.unfinished import read_unfinished
+    from benchmark.store.claims import read_unfinished
 
     home = _existing_home()
     unfinished = read_unfinished(home.root)

@@ -1,7 +1,7 @@
 """The status of an evaluation that has no record yet: a small file that is overwritten, never evidence, never ranked.
 
 It owns the file's layout. Whether its writer still lives is not in it: the claim of the evaluation says so, which its
-dispatcher holds (`benchmark.store.unfinished`). It refuses to keep a status durable: one that is lost is written again
+dispatcher holds (`benchmark.store.claims`). It refuses to keep a status durable: one that is lost is written again
 within a second.
 """
 

@@ -18,7 +18,7 @@ from benchmark.recording.trust import Trust
 from benchmark.recording.verify import UNSIGNED, Believed, Sealed, in_words, open_sealed, unseal
 from benchmark.settings import read_settings
 from benchmark.shipped import shipped
-from benchmark.store.unfinished import read_unfinished
+from benchmark.store.claims import read_unfinished
 
 Parsed = TypeVar("Parsed")
 

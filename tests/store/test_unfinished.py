@@ -21,7 +21,7 @@ from benchmark.recording.status import (
     status_path,
     write_status,
 )
-from benchmark.store.unfinished import read_unfinished
+from benchmark.store.claims import read_unfinished
 from tests.store.test_claims import from_elsewhere
 
 FACTS: dict[str, Any] = {

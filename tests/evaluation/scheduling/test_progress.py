@@ -18,10 +18,9 @@ from benchmark.evaluation.scheduling.progress import StatusFile, TrainingProgres
 from benchmark.executors.base import PreparedJob
 from benchmark.recording.status import Unfinished, status_name, status_path
 from benchmark.spec import BenchmarkSpec
-from benchmark.store.claims import Claims, evaluation_claim, tree_claim
+from benchmark.store.claims import Claims, evaluation_claim, read_unfinished, tree_claim
 from benchmark.store.layout import Home
 from benchmark.store.lock import at_work
-from benchmark.store.unfinished import read_unfinished
 from tests.executors.warm import (
     Notes,
     WarmExecutor,
