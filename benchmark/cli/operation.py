@@ -39,7 +39,7 @@ def _demand_idle(home: Home, verb: str, advice: str = "") -> None:
 @operation.command(epilog="Example:  FMN_HOME=/shared/runs fmn status")
 def status() -> None:
     """Show evaluations without a record, how far they are, and what waits or runs on a cluster for this home."""
-    from benchmark.recording.status import read_unfinished
+    from benchmark.store.claims import read_unfinished
 
     home = _existing_home()
     unfinished = read_unfinished(home.root)
@@ -71,7 +71,7 @@ def _queue_lines(home: Home) -> list[str]:
         return []
     if shutil.which("squeue") is None:
         return ["jobs of a cluster were started in this home; `squeue` is not here to ask for them"]
-    found = left_jobs(home.root, queue_of_user())
+    found = left_jobs(home.root, queue_of_user)
     lines: list[str] = []
     for each in found:
         state = "ended" if each.view is None else each.view.state.lower()

@@ -11,7 +11,7 @@ from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scheduling.concurrency import places, trainers_at_once, trainers_per_device
 from benchmark.evaluation.scheduling.cost_history import courses_of, learn_by_task, start_longest_first
 from benchmark.evaluation.scheduling.eta import Forecast, JobsProgress
-from benchmark.evaluation.scheduling.jobs import is_anything_missing, prepare_jobs
+from benchmark.evaluation.scheduling.jobs import is_anything_missing, prepare_jobs, updates_missing
 from benchmark.evaluation.scheduling.progress import ProgressFeed
 from benchmark.evaluation.scheduling.supervisor import JobResult, supervise
 from benchmark.evaluation.trainer_start import demand_a_start
@@ -58,10 +58,13 @@ def train_what_is_missing(
     if not missing:
         feed.stage("everything is trained already")
     results: list[JobResult] = []
+    later = missing
     for mine in claims.in_turns([tree_claim(each.root) for each in missing], feed.stage):
         store.forget_isolation()
         take_over(home, store, executor, claims)
         plan = Plan(tuple(each for each in missing if tree_claim(each.root) in mine))
+        later = [each for each in later if tree_claim(each.root) not in mine]
+        feed.comes_later(sum(updates_missing(each, store, executor.isolation) for each in later))
         results += _train(replace(prepared, plan=plan), home, store, executor, feed, workers, claims.what)
     return results
 

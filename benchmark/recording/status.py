@@ -1,30 +1,21 @@
 """The status of an evaluation that has no record yet: a small file that is overwritten, never evidence, never ranked.
 
-It owns the file's layout and the question whether its writer still lives. That is decided by the claim of the
-evaluation, which its dispatcher holds, not by what is in a file. It refuses to keep a status durable: one that is lost
-is written again within a second.
-Only a local home is covered: locks and files of other machines are not looked for.
+It owns the file's layout. Whether its writer still lives is not in it: the claim of the evaluation says so, which its
+dispatcher holds (`benchmark.store.claims`). It refuses to keep a status durable: one that is lost is written again
+within a second.
 """
 
 from __future__ import annotations
 
-import fcntl
-import logging
-import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.files.atomic import write_atomically
-from benchmark.files.bounded import read_regular
 from benchmark.spec.canonical import digest
-
-logger = logging.getLogger(__name__)
 
 STATUS_FOLDER, LOCK_FILE, CLAIMS_FOLDER = "status", ".lock", "claims"
 """Under a home: one file per evaluation, the lock that its dispatchers share, and what each of them holds."""
@@ -33,8 +24,6 @@ EVALUATION_CLAIM = "evaluation-"
 
 MAX_STATUS_BYTES = 8192
 MAX_TEXT_CHARACTERS = 200
-_MAX_FILES = 200
-_NAME = re.compile(r"[0-9a-f]{16}")
 _Count = Annotated[int, Field(ge=0, le=2**53)]
 _Seconds = Annotated[float, Field(ge=0, le=2**53, allow_inf_nan=False)]
 _Text = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)]
@@ -92,57 +81,6 @@ def write_status(path: Path, status: EvaluationStatus) -> None:
     Without fsync, which would make trainers wait for the disk every second: after a power failure it may be gone.
     """
     write_atomically(path, status.model_dump_json().encode(), durable=False)
-
-
-def read_unfinished(home: Path) -> list[Unfinished]:
-    """Read the status of every evaluation in a home, running ones first, then the most recent; bad files are ignored.
-
-    One is running while a process holds its claim.
-    """
-    try:
-        paths = [path for path in islice((home / STATUS_FOLDER).iterdir(), _MAX_FILES) if _is_status(path)]
-    except OSError as error:
-        logger.debug("no status is read: %s", error)  # most often nothing was ever evaluated here
-        return []
-    found: list[Unfinished] = []
-    for path in paths:
-        try:
-            status = EvaluationStatus.model_validate_json(read_regular(path, MAX_STATUS_BYTES))
-        except (OSError, ValueError, RecursionError) as error:
-            logger.debug("%s is passed over, for it is no status: %s", path, error)
-            continue
-        found.append(Unfinished(status, _is_claimed(home, path.stem)))
-    return sorted(found, key=lambda each: (not each.is_running, -each.status.heard))
-
-
-def _is_status(path: Path) -> bool:
-    return path.suffix == ".json" and _NAME.fullmatch(path.stem) is not None
-
-
-def _is_claimed(home: Path, name: str) -> bool | None:
-    """Return whether a process holds the claim of an evaluation, by the name of its status.
-
-    None where that cannot be known: the claim may not be opened, or the file system knows no locks.
-    Asking holds the claim for a moment, shared, where it is free; so a dispatcher tries more than once to take it.
-    """
-    path = home / CLAIMS_FOLDER / f"{EVALUATION_CLAIM}{name}"
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        logger.debug("%s cannot be opened, so it is not known who is at work: %s", path, error)
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError as error:
-        logger.debug("the file system of %s knows no locks: %s", home, error)
-        return None
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def of_submission(found: Sequence[Unfinished], submission: str) -> list[Unfinished]:

@@ -4,7 +4,9 @@ Among processes of one machine the system's lock decides, and a process that die
 shares the folder, a lock may be lost (a network file system that was away) or not be seen (one without locks across
 machines). So a claim carries a lease too: its holder touches the file now and then, and who comes from another machine
 takes it only when the file has stood still for a whole lease by its own clock. A holder asks before it publishes
-anything whether the file still bears its name (`is_held`): one that was away for so long finds another's.
+anything whether the file still bears its name (`is_held`): one that was away for so long finds another's. A
+claim from before a restart needs no lease: where its file is on a disk of this machine, and was on one of its holder's,
+that was this machine, and the lock decides.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from benchmark.files.local_disk import is_local
 from benchmark.printable import masked
 
 logger = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ class Holder:
         host: name of its machine.
         boot: tells machines apart, and one from itself before it was started again.
         token: of this very claim.
+        is_local: whether the file is on a disk of its machine.
     """
 
     what: str = ""
@@ -61,6 +65,7 @@ class Holder:
     host: str = ""
     boot: str = ""
     token: str = ""
+    is_local: bool = False
 
     def __str__(self) -> str:
         """Say who it is.
@@ -138,8 +143,8 @@ def try_claim(path: Path, what: str, seen: Seen | None = None) -> Claim | Holder
             if not _is_at(path, descriptor):
                 continue  # its holder has removed the file meanwhile: another one is there, or none
             left = read_holder_of(descriptor)
-            is_leased = seen is not None and left.token and left.boot != this_boot()
-            if seen is not None and is_leased and not stands_still(path, left, seen, LEASE_S):
+            is_unsure = seen is not None and _may_live_elsewhere(left, descriptor)
+            if seen is not None and is_unsure and not stands_still(path, left, seen, LEASE_S):
                 return left
             claim = _written(path, descriptor, what, is_leased=seen is not None)
             return claim
@@ -195,11 +200,15 @@ def holder_of(path: Path) -> Holder | None:
         holder = read_holder_of(descriptor)
         if not try_lock(descriptor, fcntl.LOCK_SH):
             return holder
-        is_elsewhere = holder.boot not in ("", this_boot())
         is_recent = abs(time.time() - os.fstat(descriptor).st_mtime) < LEASE_S  # a time far ahead is no life either
-        return holder if is_elsewhere and is_recent else None
+        return holder if is_recent and _may_live_elsewhere(holder, descriptor) else None
     finally:
         os.close(descriptor)
+
+
+def _may_live_elsewhere(holder: Holder, descriptor: int) -> bool:
+    """Return whether a claim whose lock is free may be held on another machine, and is not from before a restart."""
+    return holder.boot not in ("", this_boot()) and not (holder.is_local and is_local(descriptor))
 
 
 def read_holder(path: Path) -> Holder:
@@ -215,7 +224,8 @@ def read_holder_of(descriptor: int) -> Holder:
     """Return whom an open claim's file names; an empty holder where it makes no sense."""
     try:
         document: dict[str, Any] = json.loads(os.pread(descriptor, _MAX_BYTES, 0))
-        return Holder(**{name: type(value)(document[name]) for name, value in asdict(Holder()).items()})
+        known = asdict(Holder())
+        return Holder(**{name: type(known[name])(document[name]) for name in known if name in document})
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return Holder()
 
@@ -231,7 +241,7 @@ def this_boot() -> str:
 
 
 def _written(path: Path, descriptor: int, what: str, *, is_leased: bool) -> Claim:
-    holder = Holder(what[:500], os.getpid(), platform.node(), this_boot(), uuid.uuid4().hex)
+    holder = Holder(what[:500], os.getpid(), platform.node(), this_boot(), uuid.uuid4().hex, is_local(descriptor))
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
     if is_leased:

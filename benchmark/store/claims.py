@@ -1,24 +1,40 @@
-"""What one dispatcher claims of a home, with leases: its evaluation, and the trees of the seeds that it trains."""
+"""What one dispatcher claims of a home, with leases: its evaluation, and the trees of the seeds that it trains.
+
+And, from the claims of all, who is at work in a home, and on which of its evaluations that have no record yet.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmark.recording.status import EVALUATION_CLAIM
+from benchmark.files.bounded import read_regular
+from benchmark.recording.status import (
+    CLAIMS_FOLDER,
+    EVALUATION_CLAIM,
+    MAX_STATUS_BYTES,
+    STATUS_FOLDER,
+    EvaluationStatus,
+    Unfinished,
+)
 from benchmark.spec import Problem, UserError
 from benchmark.store import claim as claim_files
-from benchmark.store.claim import Claim, Holder, Seen, holder_of, try_claim
+from benchmark.store.claim import Claim, Holder, Seen, holder_of, read_holder, stands_still, try_claim
 from benchmark.store.layout import Home
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.1
+_MAX_FILES = 200
+_STATUS_NAME = re.compile(r"[0-9a-f]{16}")
 
 
 class ClaimLostError(UserError):
@@ -88,10 +104,18 @@ class Claims:
         looks = 0
         while (holder := self.try_take(name)) is not None:
             looks += 1
+            if looks == 1:
+                self._note_leases()
             if looks > 2 and holder != said:  # a leaderboard that looks holds it for a moment too
                 said = holder
                 on_wait(f"waiting: {holder} is at work on the same")
             time.sleep(_POLL_S)
+
+    def _note_leases(self) -> None:
+        """Begin to wait for all leases in the home at once: a machine that was restarted may have left many."""
+        for path in self._folder.iterdir():
+            with suppress(OSError):
+                stands_still(path, read_holder(path), self._seen, claim_files.LEASE_S)
 
     def in_turns(self, names: Sequence[str], on_wait: Callable[[str], None]) -> Iterator[frozenset[str]]:
         """Yield claims as they become free until all had their turn; each is held until the next turn.
@@ -160,3 +184,41 @@ def at_work_in(home: Home) -> list[Holder] | None:
         logger.debug("it is not known who is at work in %s: %s", home.root, error)
         return None
     return [each for each in found if each is not None]
+
+
+def read_unfinished(home: Path) -> list[Unfinished]:
+    """Read the status of every evaluation in a home, running ones first, then the most recent; bad files are ignored.
+
+    One is running while a process holds its claim.
+    """
+    try:
+        paths = [path for path in islice((home / STATUS_FOLDER).iterdir(), _MAX_FILES) if _is_status(path)]
+    except OSError as error:
+        logger.debug("no status is read: %s", error)  # most often nothing was ever evaluated here
+        return []
+    found: list[Unfinished] = []
+    for path in paths:
+        try:
+            status = EvaluationStatus.model_validate_json(read_regular(path, MAX_STATUS_BYTES))
+        except (OSError, ValueError, RecursionError) as error:
+            logger.debug("%s is passed over, for it is no status: %s", path, error)
+            continue
+        found.append(Unfinished(status, _is_claimed(home, path.stem)))
+    return sorted(found, key=lambda each: (not each.is_running, -each.status.heard))
+
+
+def _is_status(path: Path) -> bool:
+    return path.suffix == ".json" and _STATUS_NAME.fullmatch(path.stem) is not None
+
+
+def _is_claimed(home: Path, name: str) -> bool | None:
+    """Return whether anybody holds the claim of an evaluation, by the name of its status; None where nobody can know.
+
+    Asking holds the claim for a moment, shared, where it is free; so a dispatcher tries more than once to take it.
+    """
+    path = home / CLAIMS_FOLDER / evaluation_claim(name)
+    try:
+        return holder_of(path) is not None
+    except OSError as error:  # it may not be opened, or the file system knows no locks
+        logger.debug("it is not known who holds %s: %s", path, error)
+        return None

@@ -7,6 +7,7 @@ count jobs of a cluster, where the scheduler decides.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from benchmark.store.layout import Home
 _POLL_S = 0.1
 _RENEW_S = 1.0
 ASLEEP_S = 5.0
-"""Seconds after which who is next and has not looked for a slot (it was stopped, or is busy) keeps nobody waiting."""
+"""Seconds after which who stands in line and has not looked for a slot (it was stopped, or is busy) is passed by."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,9 @@ class Slot:
 class Slots:
     """Takes slots for one dispatcher.
 
-    Who finds none free is next, and keeps others from taking one until it has got its own: a dispatcher with many
-    seeds gives way to one with a single seed.
+    First come, first served: who wants a slot draws a ticket, a claim whose name says when it was drawn, and waits for
+    those with older ones. It gives its ticket back with every slot that it gets, so that a dispatcher with many seeds
+    starts one of them and stands at the end of the line again. The ticket of a killed process is nobody's.
 
     Args:
         home: whose dispatchers share the places.
@@ -62,29 +64,42 @@ class Slots:
     def __init__(self, home: Home, places: Sequence[Place], what: str, on_wait: Callable[[str], None]) -> None:
         kind = "core" if all(place.gpu is None for place in places) else "share of a GPU"
         self._before = home.claims / f"slot-{this_boot()}-"
-        self._next = self._path(f"next-{kind.replace(' ', '-')}")
+        self._line = self._path(f"next-{kind.replace(' ', '-')}-")
         self.places, self._kind, self._what, self._on_wait = tuple(places), kind, what, on_wait
-        self._turn: Claim | None = None
+        self._ticket: Claim | None = None
         self._renewed = 0.0
         self._seen: Seen = {}
         self._said = ""
 
     def try_take(self) -> Slot | None:
-        """Take a slot; None where all are taken, or another dispatcher is next."""
-        if self._turn is None:
-            turn = try_claim(self._next, self._what)
-            if isinstance(turn, Claim):
-                self._turn = turn
-            elif not stands_still(self._next, turn, self._seen, ASLEEP_S):
-                return None
-        slot = self._free()
+        """Take a slot; None where all are taken, or another dispatcher has waited for longer."""
+        if self._ticket is None:
+            drawn = f"{time.monotonic_ns():020d}-{uuid.uuid4().hex[:8]}"  # one clock for all processes of a machine
+            ticket = try_claim(self._line.with_name(f"{self._line.name}{drawn}"), self._what)
+            if not isinstance(ticket, Claim):
+                return None  # another looks whose it is at this very moment
+            self._ticket = ticket
+        slot = None if self._ahead(self._ticket) else self._free()
         if slot is not None:
             self.give_way()
             self._said = ""
-        elif self._turn is not None and time.monotonic() - self._renewed > _RENEW_S:
-            self._turn.renew()
+        elif time.monotonic() - self._renewed > _RENEW_S:
+            self._ticket.renew()
             self._renewed = time.monotonic()
         return slot
+
+    def _ahead(self, ticket: Claim) -> list[Path]:
+        """List the older tickets of those who wait; those of killed processes are removed."""
+        older = sorted(path for path in self._line.parent.glob(f"{self._line.name}*") if path.name < ticket.path.name)
+        self._seen = {path: self._seen[path] for path in older if path in self._seen}
+        ahead: list[Path] = []
+        for path in older:
+            holder = try_claim(path, self._what)
+            if isinstance(holder, Claim):
+                holder.release()
+            elif not stands_still(path, holder, self._seen, ASLEEP_S):
+                ahead.append(path)
+        return ahead
 
     def _free(self) -> Slot | None:
         for place in self.places:
@@ -99,8 +114,8 @@ class Slots:
     def say_for_whom(self) -> None:
         """Say who has the slots, where they are others than those last named."""
         paths = [self._path(place.name) for place in self.places]
-        if self._turn is None:
-            paths.append(self._next)  # it may be stopped, with all slots free
+        if self._ticket is not None:
+            paths += self._ahead(self._ticket)  # one may be stopped, with all slots free
         found = {str(holder) for path in paths if (holder := holder_of(path))}
         who = ", ".join(sorted(found))
         if who and who != self._said:
@@ -123,8 +138,9 @@ class Slots:
                 on_wait()
                 time.sleep(_POLL_S)
             held.append(slot)
-            while len(held) < most and (slot := self._free()) is not None:
+            while len(held) < most and (slot := self.try_take()) is not None:
                 held.append(slot)
+            self.give_way()  # others may have what becomes free from now on
             has_all_gpus = held[0].gpu is not None and len(held) == len(self.places)
             yield most if has_all_gpus else len(held)
         finally:
@@ -133,7 +149,7 @@ class Slots:
             self.give_way()
 
     def give_way(self) -> None:
-        """Let another dispatcher be next."""
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            turn.release()
+        """Leave the line."""
+        ticket, self._ticket = self._ticket, None
+        if ticket is not None:
+            ticket.release()

@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from benchmark.recording.archive import signature_path
 from benchmark.recording.record_files import record_paths
-from benchmark.recording.status import LOCK_FILE, Unfinished, read_unfinished
+from benchmark.recording.status import LOCK_FILE, Unfinished
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import UNSIGNED, Believed, Sealed, in_words, open_sealed, unseal
 from benchmark.settings import read_settings
 from benchmark.shipped import shipped
+from benchmark.store.claims import read_unfinished
 
 Parsed = TypeVar("Parsed")
 

@@ -13,15 +13,12 @@ from typing import Any
 
 import pytest
 
-from benchmark.evaluation.scheduling.concurrency import places
 from benchmark.store import claim as claim_files
-from benchmark.store import slots as slot_files
 from benchmark.store.claim import Claim, Holder, holder_of, read_holder, taken, this_boot, try_claim
 from benchmark.store.claims import ClaimLostError, Claims, at_work_in, evaluation_claim, tree_claim
 from benchmark.store.collector import adopt_leftovers
 from benchmark.store.layout import Home
 from benchmark.store.lock import at_work, only_one
-from benchmark.store.slots import Place, Slots
 from benchmark.store.state_store import Store
 from tests.executors.warm import Notes, wait_until
 from tests.store.test_state_store import KEY, fill
@@ -125,6 +122,59 @@ def test_another_machines_claim_is_taken_only_when_it_has_stood_still_for_a_whol
     assert read_holder(path).boot == this_boot()
 
 
+def test_after_a_restart_of_the_machine_nobody_waits_for_what_was_at_work_before(home: Home) -> None:
+    """Each claim of then was waited for, a whole lease long, and nobody was alone."""
+    alone = list[str]()
+    for name in (TREE, evaluation_claim("1" * 16)):
+        from_elsewhere(home.claims / name, is_local=True)  # another name of a boot, and no lock
+    assert at_work_in(home) == []
+    with at_work(home, "simclr on digits-1.0", lambda _: None, lambda: alone.append("alone")) as claims:
+        assert [claims.try_take(name) for name in (TREE, evaluation_claim("1" * 16))] == [None, None]
+    assert alone == ["alone"]
+
+
+def test_what_the_restarted_machine_holds_again_is_not_taken(home: Home) -> None:
+    path = home.claims / TREE
+    claim = try_claim(path, "x")
+    assert isinstance(claim, Claim)
+    from_elsewhere(path, is_local=True)
+    assert isinstance(try_claim(path, "y", {}), Holder)
+    assert holder_of(path) is not None
+    claim.release()
+
+
+def test_a_claim_of_a_client_of_this_machine_keeps_its_lease_and_one_of_this_machine_is_kept_by_its_clients(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server of NFS has the home on a disk of its own, and sees no lock that its clients take."""
+    client, server = home.claims / "tree-a", home.claims / "tree-b"
+    from_elsewhere(client)
+    assert isinstance(try_claim(client, "x", {}), Holder)
+    from_elsewhere(server, is_local=True)
+    monkeypatch.setattr(claim_files, "is_local", lambda _: False)
+    assert isinstance(try_claim(server, "x", {}), Holder)
+
+
+def test_leases_of_many_claims_are_waited_for_together(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a network file system the first call after a restart waited for its evaluation, and then for its trees."""
+    now = [1000.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(claim_files.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(claim_files.time, "sleep", sleep)
+    names = [evaluation_claim("1" * 16), "tree-a", "tree-b"]
+    for name in names:
+        from_elsewhere(home.claims / name)
+    with Claims(home, "x") as claims:
+        claims.wait_for(names[0], lambda _: None)
+        ended = now[0]
+        assert list(claims.in_turns(names[1:], lambda _: None)) == [{"tree-a", "tree-b"}]
+    assert ended - 1000.0 >= claim_files.LEASE_S
+    assert now[0] - ended < 1.0
+
+
 def test_who_was_taken_over_publishes_nothing_and_removes_nothing(home: Home, tmp_path: Path) -> None:
     with Claims(home, "simclr on digits-1.0") as claims:
         assert claims.try_take(TREE) is None
@@ -224,54 +274,6 @@ def test_a_second_command_of_the_same_evaluation_waits_and_says_for_whom(home: H
     assert notes.stages == [f"waiting: pid {os.getpid()} (simclr on digits-1.0) is at work on the same"]
 
 
-def test_slots_are_as_many_as_places_over_all_dispatchers_and_the_one_that_waits_is_next(home: Home) -> None:
-    """A dispatcher with many seeds took every core that it had just left, and others waited until its end."""
-    notes, cores = Notes(), [Place("core-0"), Place("core-1")]
-    many, single = (Slots(home, cores, what, notes.stage) for what in ("many on a-1.0", "single on a-1.0"))
-    held = [many.try_take(), many.try_take()]
-    assert all(held)
-    assert single.try_take() is None
-    single.say_for_whom()
-    single.say_for_whom()
-    assert notes.stages == [f"waiting for a core: pid {os.getpid()} (many on a-1.0)"]
-    for slot in held[:1]:
-        assert slot is not None
-        slot.release()
-    assert many.try_take() is None
-    got = single.try_take()
-    assert got is not None
-    assert many.try_take() is None
-    got.release()
-    again = many.try_take()
-    assert again is not None
-    again.release()
-
-
-def test_the_scorer_takes_what_is_free_and_at_least_one(home: Home) -> None:
-    cores = [Place(f"core-{number}") for number in range(3)]
-    slots, other = (Slots(home, cores, what, lambda _: None) for what in ("x", "y"))
-    taken_one = other.try_take()
-    assert taken_one is not None
-    with slots.several(8, lambda: None) as count:
-        assert count == 2
-        assert other.try_take() is None
-    other.give_way()
-    with slots.several(1, lambda: None) as count:
-        assert count == 1
-    taken_one.release()
-    assert list(home.claims.iterdir()) == []
-
-
-def test_a_slot_of_a_gpu_names_it_and_there_is_one_per_core_of_this_machine() -> None:
-    class Spreading:
-        gpus = ("0", "3")
-
-    on_gpu = places("cuda", 1.0, Spreading())  # pyright: ignore[reportArgumentType]
-    assert [place.gpu for place in on_gpu[:2]] == ["0", "3"][: len(on_gpu)]
-    assert len(places("cuda", 1e12, Spreading())) <= 2  # pyright: ignore[reportArgumentType]
-    assert len(places("cpu", 1.0)) == len(os.sched_getaffinity(0))
-
-
 def test_a_state_that_another_process_changes_at_this_moment_is_not_called_damaged(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,39 +319,6 @@ def test_a_claim_from_the_future_is_no_sign_of_life(home: Home) -> None:
     assert at_work_in(home) != []
     os.utime(path, (time.time() + 3.2e7, time.time() + 3.2e7))
     assert at_work_in(home) == []
-
-
-def test_who_is_next_and_was_stopped_keeps_nobody_waiting(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dispatcher that was stopped (Ctrl-Z) while it was next kept all others from free cores, without a word."""
-    now, notes = [1000.0], Notes()
-    monkeypatch.setattr(slot_files.time, "monotonic", lambda: now[0])
-    stopped, other = (Slots(home, [Place("core-0")], what, notes.stage) for what in ("stopped", "other"))
-    taken_one = other.try_take()
-    assert taken_one is not None
-    assert stopped.try_take() is None  # it is next now, and never looks again
-    taken_one.release()
-    assert other.try_take() is None
-    other.say_for_whom()
-    assert notes.stages == [f"waiting for a core: pid {os.getpid()} (stopped)"]
-    now[0] += slot_files.ASLEEP_S - 1
-    assert other.try_take() is None
-    now[0] += 1
-    got = other.try_take()
-    assert got is not None
-    assert stopped.try_take() is None  # it looks again, and says so
-    got.release()
-    assert other.try_take() is None
-
-
-def test_a_scorer_that_has_all_gpus_may_start_as_many_processes_as_are_of_use(home: Home) -> None:
-    gpus = Slots(home, [Place("gpu-0-0", "0"), Place("gpu-0-1", "0")], "x", lambda _: None)
-    with gpus.several(8, lambda: None) as count:
-        assert count == 8
-    one = gpus.try_take()
-    assert one is not None
-    with gpus.several(8, lambda: None) as count:
-        assert count == 1
-    one.release()
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])

@@ -54,6 +54,12 @@ def is_anything_missing(subtree: Subtree, store: Store, at_least: Isolation) -> 
     return bool(missing_segments(subtree, store, checkpoint_interval(subtree.total_steps), at_least))
 
 
+def updates_missing(subtree: Subtree, store: Store, at_least: Isolation) -> int:
+    """Count the updates of what `missing_segments` lists, at the same positions."""
+    missing = missing_segments(subtree, store, checkpoint_interval(subtree.total_steps), at_least)
+    return sum(segment.num_steps for segment in missing)
+
+
 def _states_read(subtree: Subtree) -> Iterator[str]:
     """Yield the keys of the states in which runs end, and of those from which their masks are derived."""
     by_key = {segment.key: segment for segment in subtree.segments}

@@ -30,11 +30,12 @@ class TrainingProgress:
     """How far training is.
 
     Attributes:
-        updates, total_updates: made by this call, and of this call.
+        updates, total_updates: made of what is trained now, and all of it.
         runs, total_runs: whose final state is stored, and all.
         loss: a recent one.
         left_s: seconds of training that are left at the recent speed, if that is known.
         scoring_s: seconds of scoring that come after it, if an earlier record tells.
+        later_updates: missing in seeds that come later, because other dispatchers train them.
     """
 
     updates: int
@@ -44,6 +45,7 @@ class TrainingProgress:
     loss: float | None = None
     left_s: float | None = None
     scoring_s: float | None = None
+    later_updates: int = 0
 
 
 class Reporter(Protocol):
@@ -85,8 +87,9 @@ class StatusFile:
 
     def training(self, progress: TrainingProgress) -> None:
         """Write how far training is."""
-        earlier = self._total_updates - progress.total_updates
-        self._write("training", progress, earlier + progress.updates, progress.left_s, progress.scoring_s)
+        earlier = self._total_updates - progress.total_updates - progress.later_updates
+        left_s = None if progress.later_updates else progress.left_s
+        self._write("training", progress, earlier + progress.updates, left_s, progress.scoring_s)
 
     def scoring(self, runs: int, total_runs: int, usual_s: float | None) -> None:
         """Write that scoring goes on; the first call starts its clock."""
@@ -135,6 +138,7 @@ class ProgressFeed:
         self, reporter: Reporter, status: StatusFile, leaves: Sequence[Path], scoring_s: float | None
     ) -> None:
         self._reporter, self._status, self._leaves, self._scoring_s = reporter, status, leaves, scoring_s
+        self._later_updates = 0
 
     def stage(self, text: str) -> None:
         """Send that a new step has begun."""
@@ -144,11 +148,16 @@ class ProgressFeed:
         """Send something that a person should look at."""
         self._reporter.warn(text)
 
+    def comes_later(self, updates: int) -> None:
+        """Count updates as missing in what is sent from now on: of seeds that other dispatchers train."""
+        self._later_updates = updates
+
     def training(self, updates: int, total_updates: int, loss: float | None, left_s: float | None) -> None:
         """Send how far training is."""
         progress = TrainingProgress(
-            updates, total_updates, self._num_stored(), len(self._leaves), loss, left_s, self._scoring_s
-        )
+            updates, total_updates, self._num_stored(), len(self._leaves), loss, left_s, self._scoring_s,
+            self._later_updates,
+        )  # fmt: skip
         self._reporter.training(progress)
         self._status.training(progress)
 

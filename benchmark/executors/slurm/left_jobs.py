@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +32,13 @@ class LeftJob:
         folder: of the job.
         kind: of its program; None where that cannot be read.
         view: what Slurm says; None where it knows nothing of it.
+        was_submitted: whether it was before Slurm was asked, so that the answer tells of it.
     """
 
     folder: JobFolder
     kind: Kind | None
     view: JobView | None
+    was_submitted: bool
 
     @property
     def is_alive(self) -> bool:
@@ -44,31 +46,34 @@ class LeftJob:
         return self.view is not None and self.view.is_alive
 
 
-def left_jobs(root: Path, views: Mapping[str, JobView]) -> list[LeftJob]:
-    """List all jobs of a home.
-
-    A dispatcher that was killed between submitting a job and writing its number is the reason why names count too.
+def left_jobs(root: Path, ask: Callable[[], Mapping[str, JobView]]) -> list[LeftJob]:
+    """List all jobs of a home. Those that come while Slurm is asked are left out: its answer may tell nothing of them.
 
     Args:
         root: the home.
-        views: all jobs of the user, by Slurm's number.
+        ask: gives all jobs of the user, by Slurm's number.
     """
-    by_name = {view.name.removeprefix(NAME_PREFIX): view for view in views.values() if view.is_alive}
-    found: list[LeftJob] = []
-    for path in sorted((root / FOLDER).glob("*")):
-        folder = JobFolder(path)
-        if not path.is_dir():
-            continue
-        view = views.get(folder.job_id or "") or by_name.get(path.name)
-        if view is not None and folder.job_id is None:
-            folder.write_id(view.job_id)
-        try:
-            kind = folder.read().kind
-        except (OSError, ValueError, TypeError) as error:
-            logger.debug("%s is no complete job: %s", path, error)
-            kind = None
-        found.append(LeftJob(folder, kind, view))
-    return found
+    folders = [JobFolder(path) for path in sorted((root / FOLDER).glob("*")) if path.is_dir()]
+    were_submitted = [folder.job_id is not None for folder in folders]
+    views = ask()
+    return [_left_job(*each, views) for each in zip(folders, were_submitted, strict=True)]
+
+
+def _left_job(folder: JobFolder, was_submitted: bool, views: Mapping[str, JobView]) -> LeftJob:
+    """Look how a job stands.
+
+    A dispatcher that was killed between submitting a job and writing its number is the reason why names count too.
+    """
+    name = f"{NAME_PREFIX}{folder.path.name}"
+    view = views.get(folder.job_id or "") or next((v for v in views.values() if v.is_alive and v.name == name), None)
+    if view is not None and folder.job_id is None:
+        folder.write_id(view.job_id)
+    try:
+        kind = folder.read().kind
+    except (OSError, ValueError, TypeError) as error:
+        logger.debug("%s is no complete job: %s", folder.path, error)
+        kind = None
+    return LeftJob(folder, kind, view, was_submitted)
 
 
 def take_states(home: Home, folder: JobFolder) -> TrainingJob | None:
@@ -103,12 +108,15 @@ class LeftTrainers:
         num_ended = 0
         if not (home.root / FOLDER).is_dir():
             return 0
-        for left in left_jobs(home.root, scheduler.views()):
+        for left in left_jobs(home.root, scheduler.views):
             if claims is None:
                 num_ended += self._take(left, home, scheduler)
             elif left.kind == "trainer" and left.folder not in mine:
                 with claims.borrowed(tree_of_job(left.folder.path.name)) as is_nobodys:
-                    num_ended += self._take(left, home, scheduler) if is_nobodys else 0
+                    if is_nobodys and left.view is None and not left.was_submitted:  # nobody submits it from now on
+                        num_ended += self._take(_left_job(left.folder, True, scheduler.views()), home, scheduler)
+                    elif is_nobodys:
+                        num_ended += self._take(left, home, scheduler)
         return num_ended
 
     def _take(self, left: LeftJob, home: Home, scheduler: Scheduler) -> int:
@@ -140,7 +148,7 @@ def cancel_all(home: Home) -> int:
     Raises:
         SlurmError: Slurm does not answer, or a job does not end.
     """
-    found = left_jobs(home.root, queue_of_user()) if (home.root / FOLDER).is_dir() else []
+    found = left_jobs(home.root, queue_of_user) if (home.root / FOLDER).is_dir() else []
     alive = [each.view.job_id for each in found if each.view is not None and each.view.is_alive]
     if alive:
         run_command("scancel", *alive)

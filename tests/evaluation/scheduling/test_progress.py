@@ -6,6 +6,8 @@ import errno
 import os
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,22 @@ import pytest
 from benchmark.evaluation.scheduling import progress as reporting
 from benchmark.evaluation.scheduling.progress import StatusFile, TrainingProgress
 from benchmark.executors.base import PreparedJob
-from benchmark.recording.status import Unfinished, read_unfinished, status_name, status_path
+from benchmark.recording.status import Unfinished, status_name, status_path
 from benchmark.spec import BenchmarkSpec
-from benchmark.store.claims import evaluation_claim
+from benchmark.store.claims import Claims, evaluation_claim, read_unfinished, tree_claim
 from benchmark.store.layout import Home
 from benchmark.store.lock import at_work
-from tests.executors.warm import Notes, WarmExecutor, WarmTrainer, dispatch, evaluate_warm, wait_until, warm_context
-from tests.recording.test_status import keep
+from tests.executors.warm import (
+    Notes,
+    WarmExecutor,
+    WarmTrainer,
+    dispatch,
+    evaluate_warm,
+    request,
+    wait_until,
+    warm_context,
+)
+from tests.store.test_unfinished import keep
 
 SOME = TrainingProgress(updates=10, total_updates=60, runs=3, total_runs=14, loss=1.0, left_s=5.0, scoring_s=2.0)
 
@@ -112,10 +123,13 @@ class Watching(WarmExecutor):
     def __init__(self, root: Path) -> None:
         super().__init__()
         self.root, self.seen = root, list[Unfinished]()
+        self.before = list[Callable[[], None]]()
 
     def start(self, prepared: PreparedJob) -> WarmTrainer:
         """Look, then start."""
         self.seen += read_unfinished(self.root)
+        if self.before:
+            self.before.pop(0)()
         return super().start(prepared)
 
     def score(self, job_file: Path, out: Path, log: Path, on_wait: Any) -> None:
@@ -137,6 +151,30 @@ def test_while_an_evaluation_trains_and_scores_it_is_seen_running_and_afterwards
     assert (first.runs, first.total_runs, first.updates, first.total_updates) == (0, 14, 0, 176)
     assert (last.runs, last.updates) == (14, 176)
     assert read_unfinished(root) == []
+
+
+def test_seeds_that_another_dispatcher_trains_are_not_counted_as_done(
+    tiny_spec: BenchmarkSpec, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first seeds were trained, those that had to wait for another dispatcher were taken for trained."""
+    monkeypatch.setattr(reporting, "WRITE_EVERY_S", 0.0)
+    home, executor = Home(tmp_path / "home"), Watching(tmp_path / "home")
+    other_seed = tree_claim(request(tiny_spec, plain, home.root).plan.subtrees[1].root)
+    with Claims(home, "vicreg on digits-1.0") as other:
+        other.try_take(other_seed)
+        executor.before = [lambda: other.release(other_seed)]
+        evaluate_warm(tiny_spec, plain, home.root, executor=executor)
+    told = [each.status for each in executor.seen]
+    assert [(each.stage, each.updates, each.runs) for each in told] == [
+        ("training", 0, 0), ("training", 88, 7), ("scoring", 176, 14),
+    ]  # fmt: skip
+
+
+def test_the_time_left_is_not_known_where_seeds_wait_for_another_dispatcher(tmp_path: Path) -> None:
+    file = StatusFile(tmp_path, "simclr", "digits-1.0", 100)
+    file.training(replace(SOME, later_updates=30))
+    told = status_of(tmp_path).status
+    assert (told.updates, told.left_s) == (20, None)
 
 
 def test_an_evaluation_that_was_killed_is_seen_interrupted_until_it_is_called_again(

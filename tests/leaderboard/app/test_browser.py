@@ -15,7 +15,7 @@ import pytest
 
 from bench.commands.serving import serving
 from tests.leaderboard.records import HOSTILE_NAMES
-from tests.recording.test_status import at_work, keep
+from tests.store.test_unfinished import at_work, keep
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",

@@ -13,7 +13,7 @@ from leaderboard.app.unfinished import INTERRUPTED, progress
 from tests.leaderboard.html_tables import served_ranking
 from tests.leaderboard.records import HOSTILE_NAMES, Knobs, evaluation, shelve
 from tests.leaderboard.visits import Visit, visit_page
-from tests.recording.test_status import FACTS, at_work, keep
+from tests.store.test_unfinished import FACTS, at_work, keep
 
 
 @pytest.fixture

@@ -17,11 +17,12 @@ import pytest
 from benchmark.recording.status import (
     EvaluationStatus,
     of_submission,
-    read_unfinished,
     status_name,
     status_path,
     write_status,
 )
+from benchmark.store.claims import read_unfinished
+from tests.store.test_claims import from_elsewhere
 
 FACTS: dict[str, Any] = {
     "submission": "simclr", "spec_identity": "digits-1.0", "stage": "training", "runs": 30, "total_runs": 126,
@@ -65,6 +66,15 @@ def test_several_evaluations_are_running_at_the_same_time(tmp_path: Path) -> Non
     """The one lock of a home named one evaluation alone."""
     with at_work(tmp_path, keep(tmp_path, submission="simclr")), at_work(tmp_path, keep(tmp_path, submission="supcon")):
         assert [each.is_running for each in read_unfinished(tmp_path)] == [True, True]
+
+
+def test_what_another_machine_evaluates_is_running_while_it_renews_its_lease(tmp_path: Path) -> None:
+    """Where its lock is not seen it was called interrupted, though no dispatcher would have taken it over."""
+    path = claim_of(tmp_path, keep(tmp_path))
+    from_elsewhere(path)
+    assert [each.is_running for each in read_unfinished(tmp_path)] == [True]
+    os.utime(path, (1, 1))
+    assert [each.is_running for each in read_unfinished(tmp_path)] == [False]
 
 
 def test_a_killed_process_no_longer_holds_its_claim(tmp_path: Path) -> None:
@@ -159,5 +169,5 @@ def test_where_the_lock_cannot_be_asked_nothing_is_called_interrupted(
     def no_locks(descriptor: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr("benchmark.recording.status.fcntl.flock", no_locks)
+    monkeypatch.setattr("benchmark.store.claim.fcntl.flock", no_locks)
     assert [each.is_running for each in read_unfinished(tmp_path)] == [None]
