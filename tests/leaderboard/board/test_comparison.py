@@ -92,7 +92,7 @@ def test_a_gap_that_could_be_nothing_gets_no_advice_and_one_that_is_lost_among_m
         [test] = (claim for claim in claims(known, [first, second]) if claim.kind == "submissions")
         pairs = submissions * (submissions - 1) // 2
         test = replace(test, p_holm=min(test.p * pairs, 1.0))
-        others = [replace(test, first=f"other {n}", second=f"other {n + 1}") for n in range(0, submissions - 2, 2)]
+        others = [replace(test, first=f"other {n}", second=f"another {n}") for n in range(pairs - 1)]
         return compare(known, first, second, (None, None), [test, *others])
 
     nothing = verdict(0.0, 40)
