@@ -194,7 +194,8 @@ def on_classes(boards: int) -> Iterator[Rate]:
         yield Rate("all classes fall alike in every cell", label, "each cell alone: any false class hit in a record",
                    "", float(alone), boards)  # fmt: skip
         found = float(np.mean([record_hits(Counts(K, N), cells, 0.1, rng)[2] for _ in range(boards)]))
-        yield Rate("one class of one cell loses .10 more", label, "a class is found in its record", "", found, boards)
+        yield Rate("one class of one cell loses .10 more", label, "a class is found in its record", reach, found,
+                   boards)  # fmt: skip
 
 
 def on_advice(boards: int) -> Iterator[Rate]:

@@ -13,8 +13,9 @@ import streamlit as st
 
 from leaderboard.app.controls import Scene
 from leaderboard.board.board import Board, Entry
-from leaderboard.board.claims import Claim, Kind, claims
+from leaderboard.board.claims import Claim, Kind, claims, separation
 from leaderboard.board.inference.sensitivity import Survival
+from leaderboard.board.inference.separation import Separation
 from leaderboard.board.stability import neighbouring_orders
 from leaderboard.board.standings import Arena, arenas, competitors
 from leaderboard.text.headline import verdict_sentence
@@ -26,10 +27,11 @@ _MAX_BOARDS = 8
 
 @dataclass(frozen=True)
 class _Tests:
-    """The tests of a board: all of them, and those of every kind, most certain first."""
+    """The tests of a board: all of them, and those of every kind, most certain first; and whom they separate."""
 
     found: Sequence[Claim]
     by_kind: dict[Kind, list[Claim]]
+    separated: Separation
 
 
 class PlannedTests:
@@ -49,6 +51,11 @@ class PlannedTests:
     def claims(self) -> Sequence[Claim]:
         """Every planned test of the board, most certain first."""
         return self._tests.found
+
+    @property
+    def separated(self) -> Separation:
+        """Whom they separate by robustness score."""
+        return self._tests.separated
 
     def of_kind(self, kind: Kind) -> Sequence[Claim]:
         """Return the tests of one kind, most certain first."""
@@ -91,7 +98,7 @@ def _tests(_board: Board, _counting: list[Entry], key: str) -> _Tests:
     found, by_kind = claims(_board, _counting), dict[Kind, list[Claim]]()
     for claim in found:
         by_kind.setdefault(claim.kind, []).append(claim)
-    return _Tests(found, by_kind)
+    return _Tests(found, by_kind, separation(found, 1 - min(entry.confidence for entry in _counting)))
 
 
 @st.cache_resource(max_entries=4 * _MAX_BOARDS, show_spinner=False)

@@ -24,6 +24,7 @@ from benchmark.scoring.statistics.models_and_images import TwoWayMean, all_diffe
 from leaderboard.board.board import DENSE, Board, Entry
 from leaderboard.board.inference.evidence import Evidence, planned_pairs
 from leaderboard.board.inference.plan import adjusted
+from leaderboard.board.inference.separation import Separation
 
 Kind = Literal["submissions", "schedules", "control"]
 Doubles = NDArray[np.float64]
@@ -97,9 +98,16 @@ class Claim:
         return self.second if self.difference > 0 else self.first
 
 
-def separations(found: Sequence[Claim], level: float) -> set[tuple[str, str]]:
-    """Return the pairs of submissions, who is ahead first, that planned tests separate at this level."""
-    return {(each.winner, each.loser) for each in found if each.kind == "submissions" and each.p_holm <= level}
+def separation(found: Sequence[Claim], level: float) -> Separation:
+    """Say which submissions the planned tests of a board separate at this level."""
+    pairs = [claim for claim in found if claim.kind == "submissions"]
+    names = sorted({name for claim in pairs for name in (claim.first, claim.second)})
+    place_of = {name: place for place, name in enumerate(names)}
+    ahead_nn = np.zeros((len(names), len(names)), np.bool_)
+    for claim in pairs:
+        if claim.p_holm <= level:
+            ahead_nn[place_of[claim.winner], place_of[claim.loser]] = True
+    return Separation(names, ahead_nn)
 
 
 def planned(found: Sequence[Claim], first: Entry, second: Entry) -> Claim | None:

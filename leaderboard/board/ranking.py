@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmark.scoring.statistics.simultaneous_ranks import Flags, rank_intervals, tie_groups
 from leaderboard.board.estimates import IntervalEstimate, Scores
-from leaderboard.board.inference.separation import Intervals
+from leaderboard.board.inference.separation import Intervals, Separation
 
 Direction = Literal["higher", "lower"]
 
@@ -90,13 +90,13 @@ class Sampling:
     Attributes:
         confidence: that nothing that is said is wrong.
         num_models: per submission; where it is not known, intervals are taken as those of many models.
-        separated: pairs of submissions, who is ahead first, of which planned tests say so; None where there are none:
-            then the intervals of the numbers are compared (`inference/separation.py`).
+        separation: whom planned tests separate; None where there are none: then the intervals of the numbers are
+            compared (`inference/separation.py`).
     """
 
     confidence: float = 0.95
     num_models: Mapping[str, int] = field(default_factory=dict[str, int])
-    separated: Collection[tuple[str, str]] | None = None
+    separation: Separation | None = None
 
 
 def rank(
@@ -144,14 +144,9 @@ def _standings(listed: Mapping[str, IntervalEstimate], ahead_nn: Flags, *, lette
 
 def _ahead(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> Flags:
     """Say who is separated from whom and ahead, (n, n), of numbers that are turned so that higher is better."""
-    if sampling.separated is None:
+    if sampling.separation is None:
         return _intervals(ranked, sampling).ahead()
-    place_of = {name: place for place, name in enumerate(ranked)}
-    found_nn = np.zeros((len(ranked), len(ranked)), np.bool_)
-    pairs = [(place_of[a], place_of[b]) for a, b in sampling.separated if a in place_of and b in place_of]
-    if pairs:
-        found_nn[tuple(np.array(pairs).T)] = True
-    return found_nn
+    return sampling.separation.among(list(ranked))
 
 
 def _intervals(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> Intervals:
@@ -165,7 +160,7 @@ def leading(scores: Scores, better: Direction, sampling: Sampling) -> list[str]:
     ranked = {name: _oriented(score, better) for name, score in scores.items() if score}
     if not ranked:
         return []
-    if sampling.separated is None:
+    if sampling.separation is None:
         leads_n = _intervals(ranked, sampling).leading()
     else:
         leads_n = np.asarray(~_ahead(ranked, sampling).any(axis=0))

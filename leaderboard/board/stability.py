@@ -10,7 +10,6 @@ import pandas as pd
 from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import KNN_ACCURACY, PROBE_ACCURACY, ROBUSTNESS_SCORE
 from leaderboard.board.board import SUMMARY, Board, Entry
-from leaderboard.board.claims import Claim
 from leaderboard.board.inference.costs import SCORE_PER_COMPUTE
 from leaderboard.board.inference.sensitivity import (
     BY_SCORE,
@@ -23,6 +22,7 @@ from leaderboard.board.inference.sensitivity import (
     readings,
     survival,
 )
+from leaderboard.board.inference.separation import Separation
 from leaderboard.board.ranking import Direction, agreement, leading, oriented
 from leaderboard.board.standings import Row, sampling_of
 from leaderboard.board.wording import heading, one_line
@@ -39,7 +39,7 @@ SENSITIVITY = (
 
 
 def leaders(
-    ranking: Sequence[Row], columns: Mapping[str, Column], by: str, tests: Sequence[Claim]
+    ranking: Sequence[Row], columns: Mapping[str, Column], by: str, separated: Separation
 ) -> pd.DataFrame:
     """Rank the complete submissions of a ranking by every column; robustness scores by the planned tests of the board.
 
@@ -50,7 +50,7 @@ def leaders(
     names = {row.entry.path: one_line(row.entry.name, 60) for row in ranking}
     complete = [row for row in ranking if not row.entry.barred]
     reference = oriented({row.entry.path: row.scores.get(by) for row in complete}, _direction(columns.get(by)))
-    by_intervals, by_tests = (sampling_of((row.entry for row in complete), each) for each in (None, tests))
+    by_intervals, by_tests = (sampling_of((row.entry for row in complete), each) for each in (None, separated))
     made: list[dict[str, object]] = []
     for name, column in columns.items():
         scores = {row.entry.path: row.scores.get(name) for row in complete}

@@ -16,8 +16,8 @@ from benchmark.scoring.metric import Column
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.scoring.statistics.seeds import score_per_seed
 from leaderboard.board.board import DENSE, SUMMARY, Board, Entry
-from leaderboard.board.claims import Claim, separations
 from leaderboard.board.estimates import IntervalEstimate, Scores, mean_over_models
+from leaderboard.board.inference.separation import Separation
 from leaderboard.board.predictions import CellKey
 from leaderboard.board.ranking import Direction, Sampling, Standing, rank
 from leaderboard.board.wording import tier_place
@@ -187,7 +187,7 @@ def selection_scores(
 
 def rows(
     groups: Mapping[str, list[Entry]], scores: Mapping[str, Scores], by: str, better: Direction,
-    each_track: bool, tests: Sequence[Claim] | None = None, letters: bool = True,
+    each_track: bool, separated: Separation | None = None, letters: bool = True,
 ) -> list[Row]:  # fmt: skip
     """Rank the competitors by one number, best first, unranked ones last.
 
@@ -198,7 +198,7 @@ def rows(
         by: the metric to rank by.
         better: its better direction.
         each_track: rank every supervision track on its own, one after the other; else all together.
-        tests: the planned tests of the board, which separate robustness scores; None where an order is enough.
+        separated: whom the planned tests of the board separate by robustness score; None where an order is enough.
         letters: whether tie groups are asked for; an order alone takes less time.
     """
     entries = {evaluations[0].path: evaluations[0] for evaluations in groups.values()}
@@ -206,7 +206,7 @@ def rows(
     tables = [{p for p, entry in entries.items() if track in ("", entry.supervision)} for track in tracks]
     key = {path: scores.get(by, {}).get(path) for path in entries}
     barred = {path: entry.barred for path, entry in entries.items() if entry.barred}
-    sampling = sampling_of(entries.values(), tests if by == ROBUSTNESS_SCORE else None)
+    sampling = sampling_of(entries.values(), separated if by == ROBUSTNESS_SCORE else None)
     standings = rank(key, better, barred, sampling, letters=letters, tables=tables)
     made = {
         path: Row(entry, {name: by_path.get(path) for name, by_path in scores.items()}, standings[path],
@@ -220,16 +220,13 @@ def rows(
     ]
 
 
-def sampling_of(entries: Iterable[Entry], tests: Sequence[Claim] | None = None) -> Sampling:
+def sampling_of(entries: Iterable[Entry], separated: Separation | None = None) -> Sampling:
     """Say what the numbers of some evaluations are means of, and whom planned tests separate, by path."""
     entries = list(entries)
     confidence = min((entry.confidence for entry in entries), default=0.95)
-    num_models = {entry.path: entry.num_models for entry in entries}
-    if tests is None:
-        return Sampling(confidence, num_models)
     path_of = {entry.name: entry.path for entry in entries}
-    pairs = {(path_of.get(a, ""), path_of.get(b, "")) for a, b in separations(tests, 1 - confidence)}
-    return Sampling(confidence, num_models, pairs)
+    by_path = separated and Separation([path_of.get(name, "") for name in separated.names], separated.ahead_nn)
+    return Sampling(confidence, {entry.path: entry.num_models for entry in entries}, by_path)
 
 
 def mean_curves(board: Board, entries: Sequence[Entry], metric: str) -> dict[str, list[float]]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.board import Board, Entry
-from leaderboard.board.claims import Claim, claims
+from leaderboard.board.claims import Claim, claims, separation
+from leaderboard.board.inference.separation import Separation
 from leaderboard.board.measures import Numbers, collect, direction, middle_sparsity
 from leaderboard.board.ranked_table import FACTS, FURTHER, default_columns
 from leaderboard.board.standings import Arena, Row, competitors, rows
@@ -28,6 +29,7 @@ class ArenaRanking:
         metrics: the other numbers that are shown.
         ranking: best first, track after track.
         claims: every planned test, most certain first.
+        separated: whom they separate by robustness score.
     """
 
     arena: Arena
@@ -39,6 +41,7 @@ class ArenaRanking:
     ranking: tuple[Row, ...]
     curves: dict[str, list[float]]
     claims: Sequence[Claim]
+    separated: Separation
 
     @property
     def entries(self) -> list[Entry]:
@@ -68,10 +71,12 @@ def rank_arena(board: Board, arena: Arena, label: str) -> ArenaRanking:
     numbers = collect(board, entries, middle_sparsity(entries))
     by = numbers.rankable[0]
     tests = claims(board, entries)
-    ranking = rows(groups, numbers.scores, by, direction(numbers.columns[by]), each_track=True, tests=tests)
+    separated = separation(tests, 1 - min(entry.confidence for entry in entries))
+    ranking = rows(groups, numbers.scores, by, direction(numbers.columns[by]), each_track=True, separated=separated)
     metrics = tuple(default_columns(list(numbers.columns), by))
     curves = accuracy_curves(board, ranking)
-    return ArenaRanking(arena, label, groups, numbers, by, metrics, tuple(ranking), curves, tests)
+    return ArenaRanking(arena, label, groups, numbers, by, metrics, tuple(ranking), curves, tests,
+                        separated)  # fmt: skip
 
 
 def ranking_layout(

@@ -144,7 +144,7 @@ def _questions(found: Sequence[Claim], ranked: ArenaRanking, level: float) -> li
 def _stability(ranked: ArenaRanking) -> Table:
     columns = ranked.numbers.columns
     found = leaders(ranked.ranking, {name: columns[name] for name in ranked.numbers.of_whole_submissions}, ranked.by,
-                    ranked.claims)  # fmt: skip
+                    ranked.separated)  # fmt: skip
     headings = {"by": "Ranked by", "leaders": "Not separated from the best", "agreement": "Agreement"}
     return from_frame(found, "Leaders by every number", headings, {"agreement": lambda value: number(value, 2)})
 

@@ -17,6 +17,7 @@ from leaderboard.app.ranking_controls import ROWS_PER_PAGE, Chosen, choose, foun
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
 from leaderboard.board.claims import Claim
+from leaderboard.board.inference.separation import Separation
 from leaderboard.board.measures import Numbers, direction, resampled
 from leaderboard.board.stability import leaders
 from leaderboard.board.standings import Row, arena_of, arenas, rows
@@ -158,11 +159,12 @@ def show_intervals(scene: Scene, numbers: Numbers, ranking: Sequence[Row], by: s
                        "image/svg+xml", icon=":material/download:")  # fmt: skip
 
 
-def show_stability(numbers: Numbers, ranking: Sequence[Row], by: str, tests: Sequence[Claim]) -> None:
+def show_stability(numbers: Numbers, ranking: Sequence[Row], by: str, separated: Separation) -> None:
     """Show who leads under every other number, and how much the orders agree."""
     st.subheader("How stable is the top?")
     st.caption("All tracks together.")
-    found = leaders(ranking, {name: numbers.columns[name] for name in numbers.of_whole_submissions}, by, tests)
+    found = leaders(ranking, {name: numbers.columns[name] for name in numbers.of_whole_submissions}, by,
+                    separated)  # fmt: skip
     show_html(tables_html([("", leaders_table(found))]), "stability")
 
 
@@ -180,13 +182,13 @@ def page() -> None:
     said = st.container()
     chosen = choose(scene)
     numbers, by, each_track = chosen.numbers, chosen.by, scene.track != "all"
-    tests = PlannedTests(scene).claims
+    planned = PlannedTests(scene)
     everybody = rows(scene.everybody, numbers.scores, by, direction(numbers.columns[by]), each_track=each_track,
-                     tests=tests)  # fmt: skip
+                     separated=planned.separated)  # fmt: skip
     ranking = scene.looked_at(everybody)
-    primary = ranking if by == ROBUSTNESS_SCORE and each_track else _primary(scene, numbers, tests)
+    primary = ranking if by == ROBUSTNESS_SCORE and each_track else _primary(scene, numbers, planned)
     with said:
-        show_headline(scene, primary, tests)
+        show_headline(scene, primary, planned.claims)
         show_newest(scene)
     show_subset(chosen)
     show_tables(scene, chosen, ranking)
@@ -196,16 +198,16 @@ def page() -> None:
     show_downloads(scene, numbers, ranking)
     show_unfinished()
     show_intervals(scene, numbers, ranking, by)
-    show_stability(numbers, everybody, by, tests)
+    show_stability(numbers, everybody, by, planned.separated)
     show_failures(ranking)
     name_rejected(scene.snapshot)
 
 
-def _primary(scene: Scene, numbers: Numbers, tests: Sequence[Claim]) -> list[Row]:
+def _primary(scene: Scene, numbers: Numbers, planned: PlannedTests) -> list[Row]:
     """Rank by the primary number within each track, which is what the sentences are about."""
     scores = {ROBUSTNESS_SCORE: numbers.scores.get(ROBUSTNESS_SCORE, {})}
     return scene.looked_at(rows(scene.everybody, scores, ROBUSTNESS_SCORE, "higher", each_track=True,
-                                tests=tests))  # fmt: skip
+                                separated=planned.separated))  # fmt: skip
 
 
 page()

@@ -53,8 +53,8 @@ def show_head(scene: Scene, entry: Entry) -> None:
     """Say what it is, where it stands and what it scored."""
     board = scene.snapshot.board
     scores = summary_scores(board, [group[0].path for group in scene.everybody.values()])
-    tests = PlannedTests(scene).claims
-    ranking = rows(scene.everybody, scores, ROBUSTNESS_SCORE, "higher", each_track=True, tests=tests)
+    separated = PlannedTests(scene).separated
+    ranking = rows(scene.everybody, scores, ROBUSTNESS_SCORE, "higher", each_track=True, separated=separated)
     standing = next((row.standing for row in ranking if row.entry.path == entry.path), None)
     if address := web_address(entry.paper):
         st.link_button("Paper", address, icon=":material/article:")

@@ -1,14 +1,15 @@
-"""Who is separated from whom by a number of which records hold intervals only, all pairs of a board at one error rate.
+"""Who is separated from whom in a ranking, all pairs of a board at one error rate. Pure.
 
-Two are separated when they are further apart than the interval of a difference of two unrelated numbers that is wide
-enough for all pairs together (Bonferroni). Robustness scores have planned tests instead (`plan.py`, `board/claims.py`).
-Pure.
+Robustness scores are separated by planned tests (`plan.py`, `board/claims.py`). Of other numbers a record holds
+intervals only: there two are separated when they are further apart than the interval of a difference of two unrelated
+numbers that is wide enough for all pairs together (Bonferroni).
 
 Shapes: n submissions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,28 @@ Doubles = NDArray[np.float64]
 
 MOST_FREEDOM = 1000
 """Degrees of freedom that are not told apart from more."""
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Whom tests separate.
+
+    Attributes:
+        names: of the n submissions that are tested.
+        ahead_nn: bool (n, n); `[i, j]` says that i is ahead of j.
+    """
+
+    names: Sequence[str]
+    ahead_nn: Flags
+
+    def among(self, names: Sequence[str]) -> Flags:
+        """Return the same of other submissions, or in another order; who is not tested is separated from nobody."""
+        place_of = {name: place for place, name in enumerate(self.names)}
+        known = np.array([name in place_of for name in names], np.bool_)
+        places = [place_of[name] for name in names if name in place_of]
+        found_nn = np.zeros((len(names), len(names)), np.bool_)
+        found_nn[np.ix_(known, known)] = self.ahead_nn[np.ix_(places, places)]
+        return found_nn
 
 
 @dataclass(frozen=True)

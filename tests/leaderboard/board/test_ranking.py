@@ -14,6 +14,7 @@ from scipy.stats import kendalltau
 
 from benchmark.scoring.score_math import area_over_compression, compression_weights, log2_compression
 from leaderboard.board.estimates import IntervalEstimate
+from leaderboard.board.inference.separation import Separation
 from leaderboard.board.ranking import Direction, Sampling, agreement, leading, ordered, oriented, rank
 
 NUMBERS = st.integers(-20, 20).map(lambda n: n / 10)
@@ -123,10 +124,11 @@ def test_a_hundred_equal_submissions_of_ten_models_are_rarely_separated() -> Non
 
 def test_where_there_are_planned_tests_they_separate_and_not_the_intervals() -> None:
     scores = {name: IntervalEstimate(m, m - 1e-3, m + 1e-3) for name, m in (("a", 0.72), ("b", 0.7), ("c", 0.4))}
-    tested = Sampling(separated={("a", "c"), ("b", "c"), ("x", "a")})
+    ahead_nn = np.array([[0, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]], bool)  # x beats a; a and b beat c
+    tested = Sampling(separation=Separation(["x", "c", "a", "b"], ahead_nn))
     places = [
         {name: standing.rank_text for name, standing in rank(scores, "higher", sampling=each).items()}
-        for each in (Sampling(), tested, Sampling(separated=()))
+        for each in (Sampling(), tested, Sampling(separation=Separation([], np.zeros((0, 0), bool))))
     ]
     assert places == [
         {"a": "1", "b": "2", "c": "3"}, {"a": "1–2", "b": "1–2", "c": "3"}, {"a": "1–3", "b": "1–3", "c": "1–3"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmark.recording.record import EvaluationRecord, ImagesPerUpdate
@@ -9,6 +10,7 @@ from benchmark.scoring.metric import Estimate
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from leaderboard.board.board import Board, assemble, condense
 from leaderboard.board.inference.sensitivity import Measured, readings
+from leaderboard.board.inference.separation import Separation
 from leaderboard.board.stability import leaders, neighbouring_orders, order_frame, reading_frame, readings_of
 from leaderboard.board.standings import (
     Arena,
@@ -25,6 +27,9 @@ def _board(*records: EvaluationRecord) -> Board:
     return assemble(condense(f"record-{place}", record, SIGNER) for place, record in enumerate(records))
 
 
+NOBODY = Separation([], np.zeros((0, 0), np.bool_))
+
+
 def _only_arena(board: Board) -> Arena:
     (arena,) = arenas(board).values()
     return arena
@@ -35,7 +40,7 @@ def test_the_stability_table_names_everybody_not_separated_from_the_best() -> No
     groups, scores = competitors(board, _only_arena(board)), summary_scores(board, list(board.entries))
     ranking = rows(groups, scores, ROBUSTNESS_SCORE, "higher", each_track=False)
     columns = columns_of([row.entry for row in ranking])
-    found = leaders(ranking, {"robustness/dense": columns["robustness/dense"]}, ROBUSTNESS_SCORE, [])
+    found = leaders(ranking, {"robustness/dense": columns["robustness/dense"]}, ROBUSTNESS_SCORE, NOBODY)
     assert found.to_dict("records") == [
         {"by": "Dense accuracy (chance-corrected) ↑", "leaders": "a, b", "agreement": pytest.approx(1)}
     ]

@@ -15,7 +15,7 @@ from benchmark.scoring.metric import Column, Estimate
 from benchmark.scoring.metric_names import ROBUSTNESS_SCORE
 from benchmark.scoring.score_math import log2_compression
 from leaderboard.board.board import Board, assemble, condense
-from leaderboard.board.claims import claims
+from leaderboard.board.claims import claims, separation
 from leaderboard.board.inference.evidence import Evidence, evidence_of
 from leaderboard.board.measures import collect
 from leaderboard.board.ranked_table import ranked_frame
@@ -251,7 +251,7 @@ def _separations(board: Board, *, each_track: bool) -> set[tuple[str, str]]:
     """List who is separated from whom in one table: pairs of those who share no letter."""
     scores = summary_scores(board, list(board.entries))
     ranked = rows(competitors(board, _only_arena(board)), scores, ROBUSTNESS_SCORE, "higher", each_track=each_track,
-                  tests=claims(board, list(board.entries.values())))  # fmt: skip
+                  separated=separation(claims(board, list(board.entries.values())), 0.05))  # fmt: skip
     return {
         (first.entry.name, second.entry.name) for first, second in combinations(sorted(ranked, key=_name), 2)
         if (not each_track or first.entry.supervision == second.entry.supervision)
@@ -281,12 +281,13 @@ def test_who_is_separated_is_the_same_in_every_table_and_is_what_the_claims_say(
 def test_who_leads_by_the_score_is_who_has_the_first_place() -> None:
     """"How stable is the top?" named twelve leaders by intervals where the ranking above it had three."""
     board = _with_evidence(0.02)
-    tests, scores = claims(board, list(board.entries.values())), summary_scores(board, list(board.entries))
+    separated = separation(claims(board, list(board.entries.values())), 0.05)
+    scores = summary_scores(board, list(board.entries))
     ranked = rows(competitors(board, _only_arena(board)), scores, ROBUSTNESS_SCORE, "higher", each_track=False,
-                  tests=tests)  # fmt: skip
+                  separated=separated)  # fmt: skip
     first = [row.entry.name for row in ranked if row.standing.best == 1]
     found = leaders(ranked, {ROBUSTNESS_SCORE: columns_of(list(board.entries.values()))[ROBUSTNESS_SCORE]},
-                    ROBUSTNESS_SCORE, tests)  # fmt: skip
+                    ROBUSTNESS_SCORE, separated)  # fmt: skip
     assert found["leaders"].tolist() == [", ".join(first)]
     assert 0 < len(first) < 5
 
