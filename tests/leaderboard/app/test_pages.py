@@ -62,7 +62,7 @@ def test_the_board_ranks_within_tracks_and_then_together(visit: Visit) -> None:
     app = visit()
     table = _table(app)
     assert table["Submission"].tolist()[:3] == ["supcon", "supervised", "simclr"]
-    assert table[table["Submission"] == "simclr"]["Rank"].tolist() == ["1–7"]  # its interval is over few images
+    assert table[table["Submission"] == "simclr"]["Rank"].tolist() == ["1"]  # without areas, the tests know models only
     assert "Track" not in table
     app.segmented_control(key="track").set_value("all").run()
     together = _table(app)
@@ -202,7 +202,7 @@ def test_a_hostile_paper_is_no_link_and_a_web_address_is(visit: Visit) -> None:
 
 def test_two_submissions_are_compared_on_the_same_examples(visit: Visit) -> None:
     app = visit("compare", first="supcon", second="supervised")
-    assert any(each.value == "supcon is more robust than supervised." for each in app.text)
+    assert any(each.value.startswith("supcon is ahead of supervised for this pair alone;") for each in app.text)
     overlaps = _frame_with(app, "Jaccard")
     assert len(overlaps) == 20
     assert overlaps["Jaccard"].dropna().between(0, 1).all()
