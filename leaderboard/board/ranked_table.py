@@ -28,8 +28,8 @@ from leaderboard.board.wording import TRACKS, beside, bounds, one_line, tied_bes
 HELP = {
     "rank": "The places this submission may hold: 1 + the number of submissions separated from it on the better side, "
             "up to those not separated on the worse side. All places of a board by one number hold together, in every "
-            "table, at the confidence of its intervals. Places by robustness score are what the claims say, and about what "
-            "they are about; places by another number are about what its intervals are about.",
+            "table, at the confidence of its intervals. Places by robustness score are what the claims say, and about "
+            "what they are about; places by another number are about what its intervals are about.",
     "ties": "Two submissions share a letter exactly when this board does not separate them.",
     "curve": "Linear-probe accuracy by sparsity, mean over schedules and tasks; one scale for all rows.",
     "track": "Whether the method saw training labels.",
