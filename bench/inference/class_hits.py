@@ -2,7 +2,7 @@
 
 Cells from known truth: image difficulty, models of different quality, models that favour classes, and pruning that hits
 some images and some models more than others. Beside every rate stands its Monte Carlo standard error. The published
-test (models only, no variance counts as certainty) is not measured here: it is no longer in the product.
+test (models only) is not measured here: nothing is marked by it.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from benchmark.bundles.sealing import Evaluation, Index, seal
 from benchmark.files.bounded import read_regular
 from benchmark.recording.archive import with_what_belongs
 from benchmark.recording.isolation import role_of, weakest
-from benchmark.recording.record_files import read_content, record_paths
+from benchmark.recording.record_files import plain_name, read_content, record_paths
 from benchmark.recording.signing_keys import signing_key
 from benchmark.recording.trust import Trust
 from benchmark.recording.verify import check_attachments, open_record
@@ -49,8 +49,9 @@ def records_of(submission: Path, spec: BenchmarkSpec, home: Home, trust: Trust) 
     """
     with tempfile.TemporaryDirectory() as folder:
         admitted = admit(submission, Path(folder) / CODE)
-        candidates = record_paths(home.records / spec.identity, f"{admitted.name}-")
-        return [path for path in candidates if _fits(path, admitted, spec, trust)]
+        found = record_paths(home.records / spec.identity, f"{admitted.name}-")
+        candidates = {plain_name(path): path for path in reversed(list(found))}  # plain before packed
+        return [path for _, path in sorted(candidates.items()) if _fits(path, admitted, spec, trust)]
 
 
 def make_bundle(submission: Path, records: Sequence[Path], home: Home, trust: Trust) -> bytes:

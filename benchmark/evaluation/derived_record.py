@@ -77,11 +77,11 @@ def derive_record(
 
     Raises:
         ValueError: the original is not to be believed, its outcomes are not such as a scorer writes, a column cannot be
-            left out, or `out` holds a record of the same name that is not derived.
+            left out, or `out` holds a record of the same name that is not derived, or the original itself.
         OSError: something cannot be read or written.
     """
     original, record = _original(path, trust, unsigned=unsigned)
-    _refuse_overwriting(record_path(out, record))
+    _refuse_overwriting(record_path(out, record), original)
     outcomes = outcomes_path(path).read_bytes()
     again = _again(path, record, outcomes)
     kept = outcomes if without is None else packed(outcomes, without)
@@ -128,10 +128,14 @@ def _original(path: Path, trust: Trust, *, unsigned: bool) -> tuple[Original, Ev
     return found, record
 
 
-def _refuse_overwriting(target: Path) -> None:
+def _refuse_overwriting(target: Path, original: Original) -> None:
     there = existing(target)
-    if there is not None and read_record(there).derived is None:
-        raise ValueError(f"expected a folder without this record, got {target}, which is not derived; it stays")
+    if there is None:
+        return
+    if read_record(there).derived is None:
+        raise ValueError(f"expected a folder without this record, got {there}, which is not derived; it stays")
+    if read_content(there) == original.content:
+        raise ValueError(f"expected a folder without the original, got {there}, which is the original; it stays")
 
 
 def numbers_again(

@@ -13,11 +13,14 @@ from leaderboard.board.board import Board, Entry
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.costs import SCORE_PER_COMPUTE, WORST_SEED
 from leaderboard.board.ranking import Direction
-from leaderboard.board.standings import Row, cell_scores, columns_of, describe, summary_scores
+from leaderboard.board.standings import Row, cell_scores, columns_of, describe, is_fact, summary_scores
 from leaderboard.board.wording import is_published_pie, percent
 
 _OVER_IMAGES = ("robustness/", "pie/", "prune_potential/")
 """Groups of numbers whose intervals are about models and test images; all others are t intervals over models."""
+
+
+NO_INTERVAL = "nothing: this number has none, so that nobody is separated by it"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def direction(column: Column) -> Direction:
 
 def resampled(by: str, ranking: Sequence[Row]) -> str:
     """Name what the intervals of the number ranked by are about."""
+    if not is_fact(by) and not any(score and score.width > 0 for row in ranking if (score := row.scores.get(by))):
+        return NO_INTERVAL
     counted = "/".join(map(str, sorted({row.entry.num_models for row in ranking})))
     models = f"models ({counted} per cell)"
     if ranking and min(row.entry.num_models for row in ranking) < FEWEST_MODELS:

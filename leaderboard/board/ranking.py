@@ -92,11 +92,13 @@ class Sampling:
         num_models: per submission; where it is not known, intervals are taken as those of many models.
         separation: whom planned tests separate; None where there are none: then the intervals of the numbers are
             compared (`inference/separation.py`).
+        exact: whether numbers without an interval are facts; else nobody is separated by them.
     """
 
     confidence: float = 0.95
     num_models: Mapping[str, int] = field(default_factory=dict[str, int])
     separation: Separation | None = None
+    exact: bool = False
 
 
 def rank(
@@ -152,7 +154,7 @@ def _ahead(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> Flags:
 def _intervals(ranked: Mapping[str, IntervalEstimate], sampling: Sampling) -> Intervals:
     value_n, low_n, high_n = np.array([(score.value, score.low, score.high) for score in ranked.values()]).T
     num_models_n = np.array([sampling.num_models.get(name, MANY_MODELS) for name in ranked])
-    return Intervals(value_n, low_n, high_n, num_models_n, sampling.confidence)
+    return Intervals(value_n, low_n, high_n, num_models_n, sampling.confidence, sampling.exact)
 
 
 def leading(scores: Scores, better: Direction, sampling: Sampling) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pandas as pd
 
 from benchmark.scoring.metric import Column
-from benchmark.scoring.metric_names import KNN_ACCURACY, PROBE_ACCURACY, ROBUSTNESS_SCORE
+from benchmark.scoring.metric_names import KNN_ACCURACY, PROBE_ACCURACY
 from leaderboard.board.board import SUMMARY, Board, Entry
 from leaderboard.board.inference.costs import SCORE_PER_COMPUTE
 from leaderboard.board.inference.sensitivity import (
@@ -50,12 +50,11 @@ def leaders(
     names = {row.entry.path: one_line(row.entry.name, 60) for row in ranking}
     complete = [row for row in ranking if not row.entry.barred]
     reference = oriented({row.entry.path: row.scores.get(by) for row in complete}, _direction(columns.get(by)))
-    by_intervals, by_tests = (sampling_of((row.entry for row in complete), each) for each in (None, separated))
     made: list[dict[str, object]] = []
     for name, column in columns.items():
         scores = {row.entry.path: row.scores.get(name) for row in complete}
         better = _direction(column)
-        sampling = by_tests if name == ROBUSTNESS_SCORE else by_intervals
+        sampling = sampling_of((row.entry for row in complete), name, separated)
         first = [names[path] for path in leading(scores, better, sampling)]
         more = f" and {len(first) - MAX_LEADERS} more" if len(first) > MAX_LEADERS else ""
         made.append({"by": heading(column), "leaders": ", ".join(first[:MAX_LEADERS]) + more,

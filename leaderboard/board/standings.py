@@ -109,6 +109,11 @@ def columns_of(entries: Sequence[Entry]) -> dict[str, Column]:
 _PREFIXES = {"dense": "dense", "pruned": "mean of pruned cells"}
 
 
+def is_fact(name: str) -> bool:
+    """Say whether a number is what happened, and no estimate of anything: costs are."""
+    return name.startswith("cost/")
+
+
 def describe(name: str, columns: Mapping[str, Column]) -> Column | None:
     """Find the description of a number: its own, or that of the number it is a part of.
 
@@ -206,7 +211,7 @@ def rows(
     tables = [{p for p, entry in entries.items() if track in ("", entry.supervision)} for track in tracks]
     key = {path: scores.get(by, {}).get(path) for path in entries}
     barred = {path: entry.barred for path, entry in entries.items() if entry.barred}
-    sampling = sampling_of(entries.values(), separated if by == ROBUSTNESS_SCORE else None)
+    sampling = sampling_of(entries.values(), by, separated)
     standings = rank(key, better, barred, sampling, letters=letters, tables=tables)
     made = {
         path: Row(entry, {name: by_path.get(path) for name, by_path in scores.items()}, standings[path],
@@ -220,13 +225,23 @@ def rows(
     ]
 
 
-def sampling_of(entries: Iterable[Entry], separated: Separation | None = None) -> Sampling:
-    """Say what the numbers of some evaluations are means of, and whom planned tests separate, by path."""
+def sampling_of(entries: Iterable[Entry], by: str, separated: Separation | None = None) -> Sampling:
+    """Say what the numbers of some evaluations are means of, and how they separate evaluations, by path.
+
+    Args:
+        entries: the evaluations.
+        by: the number.
+        separated: whom planned tests separate by robustness score, by name.
+    """
     entries = list(entries)
     confidence = min((entry.confidence for entry in entries), default=0.95)
     path_of = {entry.name: entry.path for entry in entries}
-    by_path = separated and Separation([path_of.get(name, "") for name in separated.names], separated.ahead_nn)
-    return Sampling(confidence, {entry.path: entry.num_models for entry in entries}, by_path)
+    num_models = {entry.path: entry.num_models for entry in entries}
+    if by != ROBUSTNESS_SCORE or separated is None:
+        return Sampling(confidence, num_models, exact=is_fact(by))
+    return Sampling(
+        confidence, num_models, Separation([path_of.get(name, "") for name in separated.names], separated.ahead_nn)
+    )
 
 
 def mean_curves(board: Board, entries: Sequence[Entry], metric: str) -> dict[str, list[float]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.scoring.metrics.class_impact import class_impact
-from benchmark.scoring.score_math import t_quantile
+from benchmark.scoring.score_math import FEWEST_MODELS, t_quantile
 from leaderboard.board.predictions import Predictions
 
 CONFIDENCE = 0.95
@@ -28,13 +28,13 @@ def class_frame(dense: Predictions, sparse: Predictions, names: Mapping[str, str
     Returns:
         name, difference (mean over models), low and high (95 % interval over models and images, within [-2, 2]), p
         (corrected over the classes of all cells; NaN where nothing can be tested), hit (text: a class is hit where it
-        lost more than the models did). Empty for one model.
+        lost more than the models did). Empty for fewer than `FEWEST_MODELS` models.
     """
     num_classes = max(len(names), 1 + int(dense.label_N.max()))
     impact = class_impact(dense.predicted_KN, sparse.predicted_KN, dense.label_N, num_classes)
     present_P = np.flatnonzero(~np.isnan(impact.change_C))
     columns = ["name", "difference", "low", "high", "p", "hit"]
-    if len(dense.predicted_KN) < 2:
+    if len(dense.predicted_KN) < FEWEST_MODELS:
         return pd.DataFrame(columns=columns)
     corrected_C, alone_C, rows = impact.corrected_over(cells), impact.hits, list[dict[str, object]]()
     hit_C = impact.lost_more(corrected_C)

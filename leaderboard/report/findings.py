@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.scoring.areas import area_per_image
+from benchmark.scoring.score_math import FEWEST_MODELS
 from benchmark.scoring.statistics.models_and_images import Population, TwoWayMean, difference_of, population_of
 from leaderboard.board.board import DENSE, Entry
 from leaderboard.board.predictions import CellKey, Predictions, cell_key
@@ -132,10 +133,10 @@ class Method:
         ]))  # fmt: skip
 
     def is_complete(self) -> bool:
-        """Whether every cell has predictions of every model."""
+        """Whether every cell has predictions of every model, of as many as a test takes."""
         cells = [(DENSE, 0.0), *((name, s) for name in self.entry.schedules for s in self.entry.sparsities)]
         keys = [cell_key(task, *cell) for task in self.entry.tasks for cell in cells]
-        return self.entry.num_models > 1 and all(
+        return self.entry.num_models >= FEWEST_MODELS and all(
             key in self.outcomes and len(self.outcomes[key].predicted_KN) == self.entry.num_models for key in keys
         )
 

@@ -73,15 +73,18 @@ def cell_frame(record: EvaluationRecord, task: str, columns: Mapping[str, Column
 
 
 def summary_frame(record: EvaluationRecord, columns: Mapping[str, Column]) -> pd.DataFrame:
-    """List every described number of the whole submission with its bounds."""
+    """List every described number of the whole submission with the bounds that the record holds.
+
+    A board shows another interval of a robustness score where areas lie beside the record: the one of its tests.
+    """
     found = [(name, describe(name, columns), record.summary[name]) for name in in_order(record.summary, columns)]
     return pd.DataFrame(
         [
             {"Number": heading(column), "Value": each.value,
-             "Interval": _beside(name, record.summary)}
+             "Interval of the record": _beside(name, record.summary)}
             for name, column, each in found if column
         ],
-        columns=["Number", "Value", "Interval"],
+        columns=["Number", "Value", "Interval of the record"],
     )  # fmt: skip
 
 

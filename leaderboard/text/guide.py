@@ -19,7 +19,8 @@ RULES = (
      "are about models and test images together: another seed and other images of this kind. Where only models are "
      "known, the page says so. No interval survives seeds that collapse."),
     ("Claims",
-     "are planned before looking and adjusted together (Holm), so that asking many questions finds nothing by luck. "
+     "are planned before looking and adjusted together (Holm), so that many questions find something by luck no more "
+     "often than one does. "
      "How often they err is measured: docs/inference.md."),
     ("Results compare only under the very same specification",
      "(name, version and content) and tier, within a supervision track by default."),

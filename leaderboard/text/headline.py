@@ -52,7 +52,7 @@ def _leading(track: str, ranked: Sequence[Row]) -> str:
         return f"{track}: {first[0]} is the only method."
     if len(first) == 1:
         others = [one_line(row.entry.name, 60) for row in ranked[1:]]
-        beaten = others[0] if len(others) == 1 else f"the {len(others)} others"
+        beaten = others[0] if len(others) == 1 else f"the {len(others)} others that are tested"
         return f"{track}: {first[0]} is more robust than {beaten}."
     return f"{track}: {listed(first)} lead and are not separated, of {counted(len(ranked), 'method')}."
 

@@ -58,6 +58,7 @@ class Intervals:
         high_n: upper bounds.
         num_models_n: int64 (n,), over how many models each is a mean.
         confidence: of these intervals, and that nothing that is said of them is wrong.
+        exact: whether numbers without an interval are facts, such as costs; else they separate nobody.
     """
 
     value_n: Doubles
@@ -65,14 +66,15 @@ class Intervals:
     high_n: Doubles
     num_models_n: NDArray[np.int64]
     confidence: float
+    exact: bool = False
 
     def ahead(self) -> Flags:
         """Separate all pairs, bool (n, n): `[i, j]` says that i is ahead of j.
 
         i is ahead of j where `value_i - value_j > f sqrt((value_i - low_i)^2 + (high_j - value_j)^2)`. f is how much
         wider than for one number the interval has to be for all pairs: a ratio of quantiles of Student's t, with
-        Welch's degrees of freedom, or of the normal distribution, whichever is larger. Numbers without an interval are
-        known exactly, unless there are too few models for one: nothing is ahead of those, and they of nothing.
+        Welch's degrees of freedom, or of the normal distribution, whichever is larger. Nothing is ahead of a number
+        without an interval, or of too few models for one, and it is ahead of nothing, unless it is a fact.
         """
         everybody = np.arange(len(self.value_n))
         return self._ahead_of(everybody, everybody)
@@ -99,7 +101,8 @@ class Intervals:
         factor_fs = _quantiles(np.floor(welch_fs + 1e-9), all_pairs) / _quantiles(fewest_fs, one)
         normal = float(stdtrit(np.inf, all_pairs) / stdtrit(np.inf, one))
         factor_fs = np.where(fewest_fs >= MOST_FREEDOM, normal, np.maximum(factor_fs, normal))
-        enough_n = self.num_models_n >= FEWEST_MODELS
+        has_interval_n = self.high_n > self.low_n
+        enough_n = np.where(has_interval_n, self.num_models_n >= FEWEST_MODELS, self.exact)
         ahead_fs = self.value_n[first, None] - self.value_n[second] > factor_fs * np.sqrt(squares_fs)
         return ahead_fs & enough_n[first, None] & enough_n[second]
 

@@ -39,7 +39,8 @@ def _separated_above(
     if better == "lower":
         other, mine = (IntervalEstimate(-each.value, -each.high, -each.low) for each in (other, mine))
     factor = float(stats.norm.isf(0.025 / num_pairs) / stats.norm.isf(0.025))
-    return other.value - mine.value > factor * math.hypot(other.value - other.low, mine.high - mine.value)
+    is_apart = other.value - mine.value > factor * math.hypot(other.value - other.low, mine.high - mine.value)
+    return is_apart and other.width > 0 and mine.width > 0
 
 
 def _num_pairs(scores: dict[str, IntervalEstimate]) -> int:
@@ -120,6 +121,18 @@ def test_a_hundred_equal_submissions_of_ten_models_are_rarely_separated() -> Non
         standings = rank(scores, "higher", sampling=Sampling(0.95, dict.fromkeys(scores, 10)))
         separated += any(standing.best != 1 for standing in standings.values())
     assert separated <= 8
+
+
+def test_a_number_without_an_interval_orders_and_separates_nobody_unless_it_is_a_fact() -> None:
+    """Every place by worst seed was unique: of equal methods some pair was separated on every board."""
+    scores = {name: IntervalEstimate(value, value, value) for name, value in (("a", 0.9), ("b", 0.8), ("c", 0.7))}
+    mixed = scores | {"d": IntervalEstimate(0.1, 0.09, 0.11), "e": IntervalEstimate(0.5, 0.49, 0.51)}
+    estimated, fact = (rank(scores, "higher", sampling=Sampling(exact=exact)) for exact in (False, True))
+    assert [(each.rank, each.rank_text) for each in estimated.values()] == [(1, "1–3"), (2, "1–3"), (3, "1–3")]
+    assert [each.rank_text for each in fact.values()] == ["1", "2", "3"]
+    assert leading(scores, "higher", Sampling()) == ["a", "b", "c"]
+    found = rank(mixed, "higher")
+    assert (found["e"].rank_text, found["d"].rank_text, found["a"].rank_text) == ("1–4", "2–5", "1–5")
 
 
 def test_where_there_are_planned_tests_they_separate_and_not_the_intervals() -> None:
