@@ -26,7 +26,7 @@ def headline(ranking: Sequence[Row], found: Sequence[Claim], level: float) -> st
 
     Args:
         ranking: everybody, ranked by the primary number within each track.
-        found: the claims of the board; nothing where they are not tested.
+        found: the claims of the board, those about schedules at least; nothing where they are not tested.
         level: a claim holds where its adjusted p-value is at most this.
     """
     entries = [row.entry for row in ranking]

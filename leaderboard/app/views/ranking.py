@@ -188,7 +188,7 @@ def page() -> None:
     ranking = scene.looked_at(everybody)
     primary = ranking if by == ROBUSTNESS_SCORE and each_track else _primary(scene, numbers, planned)
     with said:
-        show_headline(scene, primary, planned.claims)
+        show_headline(scene, primary, planned.of_kind("schedules"))
         show_newest(scene)
     show_subset(chosen)
     show_tables(scene, chosen, ranking)
