@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from leaderboard.board.inference.evidence import evidence_of
 from leaderboard.report.findings import Findings, Method, find
+from tests.leaderboard.records import TASK
 from tests.leaderboard.report.made import FLOOR, SCHEDULES, made_method
 
 
@@ -39,6 +41,19 @@ def test_early_pruning_that_hurts_most_is_seen_and_one_that_does_not_is_denied()
     assert (late.verdict("c"), late.verdict("d")) == ("seen", "not seen")
     names = {each.test.name for each in early.of_claim("d", "supcon")}
     assert names == {"supcon: late - early", "supcon: one-shot - early"}
+
+
+def test_schedules_are_tested_with_the_p_values_of_the_claims() -> None:
+    """Satterthwaite's were used, which are too small far out: schedules differed here that no claim separates."""
+    method = made_method("supervised", EVENLY | {"early": 0.12}, np.random.default_rng(7))
+    areas = {TASK: {name: method.areas(name)[0] for name in SCHEDULES}}
+    evidence = evidence_of(areas, [TASK], SCHEDULES, {})
+    assert evidence is not None
+    tested = {judged.test.pair: judged.test for judged in find("made", [method], 0.05).of_claim("c")}
+    assert {pair: test.p for pair, test in tested.items()} == {
+        (gap.first, gap.second): pytest.approx(gap.p) for gap in evidence.gaps
+    }
+    assert tested["early", "late"].effect.p < 0.9 * (tested["early", "late"].p or 0), "the test cannot tell them apart"
 
 
 def test_boards_without_any_effect_hardly_ever_say_seen() -> None:
