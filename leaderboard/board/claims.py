@@ -21,6 +21,7 @@ from scipy.special import stdtrit
 
 from benchmark.scoring.score_math import FEWEST_MODELS, chance_corrected, compression_weights, largest_difference
 from benchmark.scoring.statistics.models_and_images import TwoWayMean, all_differences, two_sided_p
+from benchmark.scoring.statistics.simultaneous_ranks import ahead
 from leaderboard.board.board import DENSE, Board, Entry
 from leaderboard.board.inference.evidence import Evidence, planned_pairs
 from leaderboard.board.inference.plan import adjusted
@@ -103,11 +104,13 @@ def separation(found: Sequence[Claim], level: float) -> Separation:
     pairs = [claim for claim in found if claim.kind == "submissions"]
     names = sorted({name for claim in pairs for name in (claim.first, claim.second)})
     place_of = {name: place for place, name in enumerate(names)}
-    ahead_nn = np.zeros((len(names), len(names)), np.bool_)
+    gap_nn, p_nn = np.zeros((len(names), len(names))), np.ones((len(names), len(names)))
     for claim in pairs:
-        if claim.p_holm <= level:
-            ahead_nn[place_of[claim.winner], place_of[claim.loser]] = True
-    return Separation(names, ahead_nn)
+        first, second = place_of[claim.first], place_of[claim.second]
+        gap_nn[first, second], gap_nn[second, first] = claim.difference, -claim.difference
+        p_nn[first, second] = p_nn[second, first] = claim.p_holm
+    every_pair = np.triu_indices(len(names), 1)
+    return Separation(names, ahead(gap_nn[every_pair], p_nn[every_pair], len(names), level))
 
 
 def planned(found: Sequence[Claim], first: Entry, second: Entry) -> Claim | None:

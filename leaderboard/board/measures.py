@@ -37,12 +37,12 @@ class Numbers:
             name for name in self.scores
             if name in self.columns and self.columns[name].better != "neither" and not is_published_pie(name)
         ]  # fmt: skip
-        return sorted(names, key=lambda name: (name != ROBUSTNESS_SCORE, name.startswith("cost/")))
+        return sorted(names, key=lambda name: (name != ROBUSTNESS_SCORE, is_fact(name)))
 
     @property
     def of_whole_submissions(self) -> list[str]:
         """Rankable numbers about a submission as a whole: neither costs, nor dense or pruned models alone."""
-        return [name for name in self.rankable if not name.startswith(("cost/", "dense:", "pruned:"))]
+        return [name for name in self.rankable if not is_fact(name) and not name.startswith(("dense:", "pruned:"))]
 
 
 def collect(board: Board, entries: Sequence[Entry], sparsity: float) -> Numbers:

@@ -21,7 +21,7 @@ from benchmark.scoring.metric_names import (
     ROBUSTNESS_SCORE,
 )
 from leaderboard.board.board import Board, Entry
-from leaderboard.board.claims import Claim, claims
+from leaderboard.board.claims import Claim
 from leaderboard.board.estimates import IntervalEstimate
 from leaderboard.board.inference.costs import WORST_SEED
 from leaderboard.board.standings import arenas, cell_scores
@@ -74,7 +74,7 @@ def _section(snapshot: BoardSnapshot, ranked: ArenaRanking) -> Iterator[str]:
     if references:
         yield f"Through the same probe: {', '.join(references)}.\n"
     yield f"{tunings_sentence({entry.name: _tuning(entry, snapshot.trust) for entry in entries})}\n"
-    yield from _claims(board, entries)
+    yield from _claims(ranked)
 
 
 def _tuning(entry: Entry, trust: Trust) -> Mapping[str, Any] | None:
@@ -129,8 +129,8 @@ def _table(board: Board, ranked: ArenaRanking) -> Iterator[str]:
         ])  # fmt: skip
 
 
-def _claims(board: Board, entries: Sequence[Entry]) -> Iterator[str]:
-    found = claims(board, entries)
+def _claims(ranked: ArenaRanking) -> Iterator[str]:
+    found, entries = ranked.claims, ranked.entries
     level = 1 - entries[0].confidence
     holding = [claim for claim in found if claim.p_holm <= level]
     yield f"Of {len(found)} planned tests, {len(holding)} hold together at level {level:.2g}:\n"

@@ -38,8 +38,7 @@ def adjusted(pairs_p: Doubles, within_p: Doubles) -> tuple[Doubles, Doubles]:
         ([0.025, 0.5], [0.03])
     """
     num_pairs, num_within = pairs_p.shape[-1], within_p.shape[-1]
-    shares = SUBMISSIONS_SHARE / max(num_pairs, 1), (1 - SUBMISSIONS_SHARE) / max(num_within, 1)
-    found = holm(np.concatenate([pairs_p, within_p], axis=-1), np.repeat(shares, (num_pairs, num_within)))
+    found = holm(np.concatenate([pairs_p, within_p], axis=-1), _weights(num_pairs, num_within))
     return found[..., :num_pairs], found[..., num_pairs:]
 
 
@@ -51,4 +50,11 @@ def first_level(num_pairs: int, num_within: int, confidence: float) -> float:
         num_within: W; where it is 0 the pairs have the whole error.
         confidence: that nothing which the board says is wrong.
     """
-    return (1 - confidence) * (SUBMISSIONS_SHARE if num_within else 1.0) / max(num_pairs, 1)
+    weights = _weights(max(num_pairs, 1), num_within)
+    return (1 - confidence) * float(weights[0] / weights.sum())
+
+
+def _weights(num_pairs: int, num_within: int) -> Doubles:
+    """Return the weight of every test, (M + W,), those of the pairs first."""
+    shares = SUBMISSIONS_SHARE / max(num_pairs, 1), (1 - SUBMISSIONS_SHARE) / max(num_within, 1)
+    return np.repeat(shares, (num_pairs, num_within))
