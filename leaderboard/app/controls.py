@@ -18,7 +18,7 @@ from leaderboard.app.address import Named, kept, picks
 from leaderboard.app.open_board import open_board
 from leaderboard.app.unfinished import show_unfinished
 from leaderboard.board.board import Entry
-from leaderboard.board.standings import Arena, Row, arenas, competitors, rows, summary_scores
+from leaderboard.board.standings import Arena, Row, arenas, competitors, in_track, rows, summary_scores
 from leaderboard.board.wording import TIERS, TRACKS, inert, one_line
 from leaderboard.figures.palette import Look, looks
 from leaderboard.reading.board_loader import BoardSnapshot
@@ -35,7 +35,6 @@ class Scene:
     arena: Arena
     label: str
     track: str
-    groups: dict[str, list[Entry]]
 
     @cached_property
     def looks(self) -> dict[str, Look]:
@@ -46,6 +45,16 @@ class Scene:
     def everybody(self) -> dict[str, list[Entry]]:
         """The evaluations of the board by submission, of both tracks: they are tested against each other."""
         return competitors(self.snapshot.board, self.arena)
+
+    @cached_property
+    def counting(self) -> list[Entry]:
+        """The evaluations of the board that count, one per submission, of both tracks."""
+        return [entries[0] for entries in self.everybody.values()]
+
+    @cached_property
+    def groups(self) -> dict[str, list[Entry]]:
+        """Those of the track that is looked at."""
+        return in_track(self.everybody, self.track)
 
     def looked_at(self, ranking: Sequence[Row]) -> list[Row]:
         """Return the rows of the track that is looked at."""
@@ -83,7 +92,7 @@ def open_scene(title: str, tagline: str) -> Scene:
     arena = labels[label]
     if arena.tier in TIERS:
         st.caption(f":material/info: {TIERS[arena.tier]}")
-    scene = Scene(snapshot, arena, label, track or "each", competitors(snapshot.board, arena, track or "each"))
+    scene = Scene(snapshot, arena, label, track or "each")
     if not scene.groups:
         st.info("No submission in this track yet.", icon=":material/filter_alt_off:")
         st.stop()

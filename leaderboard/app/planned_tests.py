@@ -6,7 +6,7 @@ A server tests its first boards before anybody asks (`prepare_tests`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -17,7 +17,7 @@ from leaderboard.board.claims import Claim, Kind, claims, separation
 from leaderboard.board.inference.sensitivity import Survival
 from leaderboard.board.inference.separation import Separation
 from leaderboard.board.stability import neighbouring_orders
-from leaderboard.board.standings import Arena, arenas, competitors
+from leaderboard.board.standings import arenas, competitors
 from leaderboard.text.headline import verdict_sentence
 
 NUM_TESTED = 3
@@ -43,7 +43,7 @@ class PlannedTests:
 
     def __init__(self, scene: Scene) -> None:
         self._board = scene.snapshot.board
-        self._counting, self.key = _of(self._board, scene.arena)
+        self._counting, self.key = scene.counting, _name_of(scene.everybody)
         with st.spinner("Testing ..."):
             self._tests = _tests(self._board, self._counting, self.key)
 
@@ -75,21 +75,18 @@ class PlannedTests:
 def prepare_tests(board: Board) -> None:
     """Run what `PlannedTests` shows of the first boards, so that no visitor waits for it."""
     for arena in list(arenas(board).values())[:NUM_TESTED]:
-        counting, key = _of(board, arena)
+        groups = competitors(board, arena)
+        counting, key = [group[0] for group in groups.values()], _name_of(groups)
         for kind, found in _tests(board, counting, key).by_kind.items():
             if found:
                 _verdict(board, counting, key, kind, 1 - counting[0].confidence)
         _orders(board, counting, key)
 
 
-def _of(board: Board, arena: Arena) -> tuple[list[Entry], str]:
-    """Return the evaluations that count, of all tracks, and a name for what the board holds.
-
-    Another record, or another signature of it, is another name.
-    """
-    groups = competitors(board, arena).values()
-    held = [(entry.path, entry.created, entry.signed_at) for group in groups for entry in group]
-    return [group[0] for group in groups], hashlib.sha256(repr(held).encode()).hexdigest()
+def _name_of(groups: Mapping[str, Sequence[Entry]]) -> str:
+    """Name what a board holds, of all tracks: another record, or another signature of it, is another name."""
+    held = [(entry.path, entry.created, entry.signed_at) for group in groups.values() for entry in group]
+    return hashlib.sha256(repr(held).encode()).hexdigest()
 
 
 @st.cache_resource(max_entries=_MAX_BOARDS, show_spinner=False)

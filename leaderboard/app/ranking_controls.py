@@ -39,7 +39,7 @@ class Chosen:
 
 def choose(scene: Scene) -> Chosen:
     """Show the controls, folded until somebody asks for them."""
-    entries = [group[0] for group in scene.everybody.values()]
+    entries = scene.counting
     sparsities = sorted({sparsity for entry in entries for sparsity in entry.sparsities}) or [0.0]
     middle = middle_sparsity(entries)
     with st.expander("Columns, other numbers to rank by, part of the grid", icon=":material/tune:"):

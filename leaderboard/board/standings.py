@@ -85,16 +85,22 @@ def competitors(board: Board, arena: Arena, track: str = "all") -> dict[str, lis
     Args:
         board: all evaluations.
         arena: which ones compete.
-        track: `none` or `labels` for one supervision track; `each` and `all` for both.
+        track: `none` or `labels` for one supervision track, that of the evaluation that counts; `each` and `all` for
+            both.
     """
     groups: dict[str, list[Entry]] = defaultdict(list)
     for entry in board.entries.values():
-        if arena_of(entry) == arena and track in ("each", "all", entry.supervision):
+        if arena_of(entry) == arena:
             groups[entry.name].append(entry)
     for entries in groups.values():
         newest = max(entries, key=lambda entry: (entry.created, entry.path)).digest
         entries.sort(key=lambda e: (e.digest == newest, not e.barred, e.created, e.path), reverse=True)
-    return dict(groups)
+    return in_track(groups, track)
+
+
+def in_track(groups: Mapping[str, list[Entry]], track: str) -> dict[str, list[Entry]]:
+    """Choose the submissions of a track, as `competitors` names it, by the evaluation that counts."""
+    return {name: each for name, each in groups.items() if track in ("each", "all", each[0].supervision)}
 
 
 def columns_of(entries: Sequence[Entry]) -> dict[str, Column]:
@@ -235,13 +241,12 @@ def sampling_of(entries: Iterable[Entry], by: str, separated: Separation | None 
     """
     entries = list(entries)
     confidence = min((entry.confidence for entry in entries), default=0.95)
-    path_of = {entry.name: entry.path for entry in entries}
     num_models = {entry.path: entry.num_models for entry in entries}
     if by != ROBUSTNESS_SCORE or separated is None:
         return Sampling(confidence, num_models, exact=is_fact(by))
-    return Sampling(
-        confidence, num_models, Separation([path_of.get(name, "") for name in separated.names], separated.ahead_nn)
-    )
+    path_of = {entry.name: entry.path for entry in entries}
+    paths = [path_of.get(name, "") for name in separated.names]
+    return Sampling(confidence, num_models, Separation(paths, separated.ahead_nn))
 
 
 def mean_curves(board: Board, entries: Sequence[Entry], metric: str) -> dict[str, list[float]]:

@@ -52,7 +52,7 @@ def choose(scene: Scene) -> Entry:
 def show_head(scene: Scene, entry: Entry) -> None:
     """Say what it is, where it stands and what it scored."""
     board = scene.snapshot.board
-    scores = summary_scores(board, [group[0].path for group in scene.everybody.values()])
+    scores = summary_scores(board, [each.path for each in scene.counting])
     separated = PlannedTests(scene).separated
     ranking = rows(scene.everybody, scores, ROBUSTNESS_SCORE, "higher", each_track=True, separated=separated)
     standing = next((row.standing for row in ranking if row.entry.path == entry.path), None)

@@ -135,6 +135,15 @@ def test_an_incomplete_evaluation_is_a_row_with_its_reason_and_no_rank() -> None
     assert ranking[0].standing.rank_text == "1"
 
 
+def test_the_track_of_a_submission_is_that_of_its_evaluation_that_counts() -> None:
+    """An older evaluation that saw labels put the newest one, which does not, among those that do."""
+    older = evaluation(Knobs("a", supervision="labels", created="2026-11-01T00:00:00Z"))
+    newer = evaluation(Knobs("a", created="2026-11-02T00:00:00Z"))
+    board = _board(older, newer, evaluation(Knobs("b", supervision="labels")))
+    assert set(competitors(board, _only_arena(board), "labels")) == {"b"}
+    assert [entry.supervision for entry in competitors(board, _only_arena(board), "none")["a"]] == ["none", "labels"]
+
+
 def test_each_track_has_its_own_first_place() -> None:
     board = _board(evaluation(Knobs("a")), evaluation(Knobs("b", dense=0.99, loss=0.01, supervision="labels")))
     groups, scores = competitors(board, _only_arena(board)), summary_scores(board, list(board.entries))
