@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from bench.commands.timed import Spent, environment_in, machine, run
-from bench.reliability.evaluation import role_of
+from bench.faults.evaluation import role_of
 from benchmark.cli.session import Session
 from benchmark.machine import available_cores
 from benchmark.spec.documents.loading import load_spec

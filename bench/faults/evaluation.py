@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.reliability.commands import Command, start
+from bench.faults.commands import Command, start
 from benchmark.recording.archive import find_records
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import load_trust

@@ -8,14 +8,14 @@ import statistics
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bench.reliability.evaluation import NUM_UPDATES
-from bench.reliability.trials import Outcome
+from bench.faults.evaluation import NUM_UPDATES
+from bench.faults.trials import Outcome
 from benchmark.machine import available_cores, cpu_model
 
 _HEAD = """\
 # What survives faults
 
-Written by `python -m bench.reliability --write docs/reliability.md`; do not edit.
+Written by `python -m bench.faults --write docs/reliability.md`; do not edit.
 
 A trial is a fault in an evaluation of 20 runs (two seeds; a dense model and three schedules at three sparsities), from
 an empty home, at a moment drawn from a seed. Then the same command is called until it says that everything is done. The

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.reliability.commands import Command
-from bench.reliability.evaluation import (
+from bench.faults.commands import Command
+from bench.faults.evaluation import (
     PATIENCE_S,
     SUBMISSIONS,
     Reference,

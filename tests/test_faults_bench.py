@@ -1,4 +1,4 @@
-"""The short form of `python -m bench.reliability`: a fault of each kind that needs no cluster, and what it counts."""
+"""The short form of `python -m bench.faults`: a fault of each kind that needs no cluster, and what it counts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.reliability.__main__ import FAULTS, KILLS, OTHERS, order, possible
-from bench.reliability.evaluation import NUM_UPDATES, SUBMISSIONS, Reference, Site, Verdict, refer_to, updates_asked
-from bench.reliability.page import page, table
-from bench.reliability.trials import Outcome, Setting
+from bench.faults.__main__ import FAULTS, KILLS, OTHERS, order, possible
+from bench.faults.evaluation import NUM_UPDATES, SUBMISSIONS, Reference, Site, Verdict, refer_to, updates_asked
+from bench.faults.page import page, table
+from bench.faults.trials import Outcome, Setting
 
 SHORT = ("dispatcher", "scorer", "disk-full")
 

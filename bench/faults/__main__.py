@@ -1,6 +1,6 @@
 """What survives faults: kills, full disks, flipped bits, clock jumps, several dispatchers; counted over many trials.
 
-    python -m bench.reliability [--trials 200] [--only NAME] [--until 15:45] [--write docs/reliability.md]
+    python -m bench.faults [--trials 200] [--only NAME] [--until 15:45] [--write docs/reliability.md]
 
 A trial is a fault in an evaluation of 20 runs, after which the same command is called until it says that all is done.
 The seed gives every trial its moment; how busy the machine is decides what is going on at that moment.
@@ -23,10 +23,10 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter
 
-from bench.reliability.evaluation import SUBMISSIONS, Reference, Site, refer_to
-from bench.reliability.page import page, table
-from bench.reliability.systems import can_mount, clock_jumps, faketime_library, filled, read_only
-from bench.reliability.trials import Outcome, Setting, bits_flipped, killed, many_dispatchers
+from bench.faults.evaluation import SUBMISSIONS, Reference, Site, refer_to
+from bench.faults.page import page, table
+from bench.faults.systems import can_mount, clock_jumps, faketime_library, filled, read_only
+from bench.faults.trials import Outcome, Setting, bits_flipped, killed, many_dispatchers
 
 Trial = Callable[[Setting], Outcome]
 

@@ -81,7 +81,7 @@ def start(words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Co
 
 def start_cold(words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Command:
     """Start it in an interpreter of its own, which sees these variables from its very start."""
-    call = f"from bench.reliability.commands import run_command; run_command({list(words)!r}, {str(log)!r}, {{}})"
+    call = f"from bench.faults.commands import run_command; run_command({list(words)!r}, {str(log)!r}, {{}})"
     process = subprocess.Popen([sys.executable, "-c", call], env=os.environ | dict(environment))
     return Command(process, log, time.monotonic())
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.reliability.commands import start_cold
-from bench.reliability.evaluation import family, updates_done
-from bench.reliability.trials import (
+from bench.faults.commands import start_cold
+from bench.faults.evaluation import family, updates_done
+from bench.faults.trials import (
     Outcome,
     Setting,
     ended_family,
