@@ -61,7 +61,7 @@ COPY benchmark/pruning /opt/code/benchmark/pruning
 COPY benchmark/training /opt/code/benchmark/training
 # Importing every program makes the build fail if training code needs a library or a module that this image must not have.
 RUN python -m compileall -q /opt/code && python -I -c "import benchmark.training.trainer, benchmark.training.describe, \
-    benchmark.training.trials.rehearsal, benchmark.training.trials.timing, benchmark.data.views"
+    benchmark.training.starting.same_node, benchmark.training.trials.rehearsal, benchmark.training.trials.timing, benchmark.data.views"
 USER 65534:65534
 ARG CODE_DIGEST=unknown
 LABEL org.opencontainers.image.title="Forget-Me-Not trainer" org.forget-me-not.code=${CODE_DIGEST}

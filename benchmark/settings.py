@@ -63,6 +63,9 @@ VARIABLES = (
     Variable("FMN_SLURM_JOBS_AT_ONCE", "Most of these jobs in the queue at the same time.", "100"),
     Variable("FMN_SLURM_SCORING_CPUS", "Processors of the job that scores.", "4"),
     Variable("FMN_SLURM_SCORING_MEMORY", "Memory of the job that scores.", "the site's"),
+    Variable("FMN_SLURM_CONTAINER", "What runs submitted code in containers on nodes: podman or apptainer.", "nothing"),
+    Variable("FMN_SLURM_IMAGE", "Podman: name of the trainer's image on the nodes; apptainer: path of its file.",
+             "`forget-me-not/trainer:latest` with podman"),
     Variable("MLFLOW_TRACKING_URI", "Where MLflow keeps its log.", "an SQLite file in the home"),
     Variable("XDG_CONFIG_HOME", "Folder of all programs' configuration, an absolute path.", "`~/.config`"),
     Variable("XDG_CACHE_HOME", "Folder of all programs' caches, an absolute path.", "`~/.cache`"),
@@ -100,6 +103,8 @@ class Settings:
     slurm_jobs_at_once: str
     slurm_scoring_cpus: str
     slurm_scoring_memory: str
+    slurm_container: str
+    slurm_image: str
     mlflow_tracking_uri: str
     xdg_config_home: Path | None
     xdg_cache_home: Path | None
@@ -161,6 +166,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         slurm_jobs_at_once=text("FMN_SLURM_JOBS_AT_ONCE").strip(),
         slurm_scoring_cpus=text("FMN_SLURM_SCORING_CPUS").strip(),
         slurm_scoring_memory=text("FMN_SLURM_SCORING_MEMORY").strip(),
+        slurm_container=text("FMN_SLURM_CONTAINER").strip(),
+        slurm_image=text("FMN_SLURM_IMAGE").strip(),
         mlflow_tracking_uri=text("MLFLOW_TRACKING_URI"),
         xdg_config_home=path("XDG_CONFIG_HOME"),
         xdg_cache_home=path("XDG_CACHE_HOME"),

@@ -33,7 +33,7 @@ MARKED = {
         "leaderboard/export/test_site_browser.py",
     ),
     "slow": ("test_installed.py",),
-    "slurm": ("executors/slurm/test_jobs.py",),
+    "slurm": ("executors/slurm/test_jobs.py", "executors/slurm/test_contained_jobs.py"),
 }
 """Folders and files below `tests/` whose tests all carry a marker, by marker; `.ci/run quick` leaves them out."""
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmark.executors.output_log import OutputPump, Sink
@@ -40,18 +40,21 @@ class ChildProcess:
         output: where its output goes.
         errors: where its standard error goes, if not there as well.
         gpus: ids of the GPUs that it sees, the first of which is `cuda`; None for those that this process sees.
+        descriptors: of this process that it inherits, under the same numbers.
+        environment: its variables, if not those of `child_environment`.
     """
 
     def __init__(
         self, program: Sequence[str], folder: Path, output: Sink, errors: Sink | None = None,
-        gpus: Sequence[str] | None = None,
+        gpus: Sequence[str] | None = None, descriptors: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        environment = child_environment() | ({} if gpus is None else {VISIBLE_GPUS: ",".join(gpus)})
+        variables = {**(environment or child_environment()), **({} if gpus is None else {VISIBLE_GPUS: ",".join(gpus)})}
         command = [sys.executable, "-I", "-m", "benchmark.executors.parent_death", str(os.getpid()), *program]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if errors else subprocess.STDOUT, env=environment, cwd=folder,
-            start_new_session=True,
+            stderr=subprocess.PIPE if errors else subprocess.STDOUT, env=variables, cwd=folder,
+            start_new_session=True, pass_fds=descriptors,
         )  # fmt: skip
         pipes = ((self._process.stdout, output), (self._process.stderr, errors))
         self._pumps = [OutputPump(pipe, sink) for pipe, sink in pipes if pipe and sink]
@@ -103,4 +106,9 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 def child_environment() -> dict[str, str]:
     """Return the environment of a child: the listed variables, and one thread per process."""
-    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | ONE_THREAD
+    return passed_on(PASSED_ON) | ONE_THREAD
+
+
+def passed_on(names: Iterable[str]) -> dict[str, str]:
+    """Return those of the named variables that this process has."""
+    return {name: os.environ[name] for name in names if name in os.environ}

@@ -37,6 +37,18 @@ def trainer_program(
     return ["benchmark.training.trainer", *(str(word) for pair in places.items() for word in pair)]
 
 
+def same_node_program(*, expected: Path | str, answer: int, device: str, program: Sequence[str]) -> list[str]:
+    """Return a program that runs only where the node computes on `device` as the file `expected` says.
+
+    Args:
+        expected: the environment that names states, as JSON.
+        answer: descriptor for how the node differs.
+        device: `cpu` or `cuda`.
+        program: module and arguments.
+    """
+    return ["benchmark.training.starting.same_node", str(expected), str(answer), device, *program]
+
+
 def trial_program(name: str, *, job: Path | str, submission: Path | str, arguments: Sequence[str]) -> list[str]:
     """Return a module of `benchmark.training.trials`, which runs a submission for a few updates."""
     return [f"{TRIALS}.{name}", *trial_arguments(job=job, submission=submission, arguments=arguments)]

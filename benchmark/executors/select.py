@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING
 from benchmark.executors.choices import ExecutorChoice
 from benchmark.executors.errors import EngineError, ExecutorError
 from benchmark.executors.process import ProcessExecutor
+from benchmark.recording.isolation import Isolation
 from benchmark.settings import read_settings
 from benchmark.store.layout import Home
 
 _DEFAULT_SOCKET = "/var/run/docker.sock"
 """Where an engine listens unless `DOCKER_HOST` names another place."""
+
+_ON_NODES: dict[Isolation, str] = {
+    "none": "isolation is off: submitted code runs as a job of yours on the cluster's nodes",
+    "podman": "submitted code runs in Podman's containers on the cluster's nodes: only Slurm limits their memory",
+    "apptainer": "submitted code runs in Apptainer's containers on the cluster's nodes, as you: only Slurm limits them",
+}
+"""What a user is told of isolation on a cluster."""
 
 if TYPE_CHECKING:
     from benchmark.executors.docker.executor import DockerExecutor
@@ -29,11 +37,11 @@ def choose_executor(
     which have several gigabytes, and never submits to a cluster.
 
     Returns:
-        The executor, and one line for the user if isolation is off.
+        The executor, and one line for the user if isolation is off, or rests on the nodes of a cluster.
 
     Raises:
         EngineError: `docker` is asked for and no engine answers.
-        ImageError: `docker` is asked for and its images are missing or stale.
+        ImageError: `docker` is asked for and its images are missing or stale, or a cluster's image cannot be named.
         SlurmError: `slurm` is asked for and cannot be used here.
     """
     if choice == "process":
@@ -41,7 +49,8 @@ def choose_executor(
     if choice == "slurm":
         from benchmark.executors.slurm.executor import SlurmExecutor
 
-        return SlurmExecutor(home), "isolation is off: submitted code runs as a job of yours on the cluster's nodes"
+        executor = SlurmExecutor(home)
+        return executor, _ON_NODES[executor.isolation]
     try:
         return _docker(home), None
     except ExecutorError as problem:

@@ -34,10 +34,12 @@ from benchmark.store.state_store import Store
 from tests.conftest import TINY
 from tests.executors.engine import left_behind, require_engine
 from tests.executors.slurm.cluster import require_slurm
+from tests.executors.slurm.podman import ask_for_podman, containers_on_nodes, require_podman_on_nodes
 from tests.executors.submissions import write_submission
 
 PLACES = (
-    "process", pytest.param("docker", marks=pytest.mark.engine), pytest.param("slurm", marks=pytest.mark.slurm)
+    "process", pytest.param("docker", marks=pytest.mark.engine), pytest.param("slurm", marks=pytest.mark.slurm),
+    pytest.param("slurm-podman", marks=pytest.mark.slurm),
 )  # fmt: skip
 
 
@@ -47,6 +49,10 @@ def make_executor(place: str, home: Home) -> Executor:
         return ProcessExecutor()
     if place == "slurm":
         require_slurm()
+        return SlurmExecutor(home)
+    if place == "slurm-podman":
+        require_podman_on_nodes()
+        ask_for_podman(home)
         return SlurmExecutor(home)
     require_engine(home.root)
     return DockerExecutor(home)
@@ -63,7 +69,7 @@ def executor(request: pytest.FixtureRequest, shared_home: Home) -> Iterator[Exec
     yield made
     made.close()
     if made.isolation != "none":
-        assert left_behind(shared_home) == []
+        assert (containers_on_nodes if made.name == "slurm" else left_behind)(shared_home) == []
 
 
 def job_of(executor: Executor, home: Home, spec: BenchmarkSpec, submission: Path) -> tuple[Prepared, PreparedJob]:

@@ -35,7 +35,7 @@ SUBMISSION_AT, DATA_AT, PARENTS_AT, JOB_AT, OUTBOX_AT = (
 _CDI = "nvidia.com/gpu="
 """Before the id of a GPU in the container device interface."""
 
-FIRST_PROCESS_AT = "/opt/code/benchmark/training/first_process.py"
+FIRST_PROCESS_AT = "/opt/code/benchmark/training/starting/first_process.py"
 """Path in the trainer's image of the program that starts it."""
 
 

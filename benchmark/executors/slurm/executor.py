@@ -1,4 +1,4 @@
-"""The slurm executor: every trainer and the scorer in a job of a cluster. It isolates nothing, and records say so.
+"""The slurm executor: every trainer and the scorer in a job of a cluster, submitted code in containers if asked for.
 
 The home must lie on a file system that the nodes share, at the same path, and so must the Python that runs this. Truth
 is in the store: Slurm may lose a job or run it twice. A dispatcher that ends leaves its jobs in the queue; the same
@@ -22,11 +22,12 @@ from benchmark.executors.base import PreparedJob, ProgramResult
 from benchmark.executors.docker.trainer import NotStarted
 from benchmark.executors.failure import Evidence
 from benchmark.executors.gpus import named_gpus
-from benchmark.executors.programs import DESCRIBE_S, describe_program, scorer_program, trainer_program, trial_program
+from benchmark.executors.programs import DESCRIBE_S, scorer_program
 from benchmark.executors.scorer_end import scorer_failure
 from benchmark.executors.slurm.left_jobs import LeftTrainers, remove_folder
 from benchmark.executors.slurm.node_job import FOLDER, JobFolder, NodeJob
 from benchmark.executors.slurm.options import node_key, read_options
+from benchmark.executors.slurm.programs import NodePrograms
 from benchmark.executors.slurm.scheduler import (
     SUBMIT_AGAIN_S,
     LimitReachedError,
@@ -38,11 +39,11 @@ from benchmark.executors.slurm.states import evidence_of
 from benchmark.executors.slurm.trainer import AttachedTrainer, SlurmTrainer
 from benchmark.files.atomic import write_atomically
 from benchmark.printable import spelled_out_bytes
-from benchmark.recording.isolation import Isolation
+from benchmark.recording.isolation import Isolation, is_at_least
 from benchmark.spec.canonical import canonical_json
 from benchmark.store.claims import Claims
 from benchmark.store.layout import Home
-from benchmark.store.origin import ORIGIN_FILE
+from benchmark.store.origin import ORIGIN_FILE, read_job_origin
 from benchmark.training.describe import MachineDescription
 
 logger = logging.getLogger(__name__)
@@ -60,14 +61,16 @@ class SlurmExecutor:
 
     Raises:
         SlurmError: Slurm or submitit cannot be used here.
+        ImageError: containers are asked for, and there is no checkout that says which code they must hold.
         UserError: `executor.yaml` or a variable is wrong, with every problem.
     """
 
     name = "slurm"
-    isolation: Isolation = "none"
 
     def __init__(self, home: Home) -> None:
         self._home, self._options = home, read_options(home.root)
+        self.isolation: Isolation = self._options.container or "none"
+        self._programs = NodePrograms(self._options, home.root)
         self._version = demand_slurm()
         self._scheduler = Scheduler(self._options)
         self._descriptions: dict[str, MachineDescription] = {}
@@ -110,8 +113,8 @@ class SlurmExecutor:
         return environment
 
     def provenance(self, device: str) -> dict[str, Any]:
-        """Return Slurm's version, and the release of Python on the nodes."""
-        return {"slurm": self._version, "python": self._describe(device).python}
+        """Return Slurm's version, the release of Python that trainers run on the nodes, and what their image is."""
+        return {"slurm": self._version, "python": self._describe(device).python, **self._programs.provenance()}
 
     def _describe(self, device: str) -> MachineDescription:
         """Return what a node says of itself. It is remembered in the home, so that a restart waits in no queue."""
@@ -126,16 +129,17 @@ class SlurmExecutor:
         return self._descriptions[device]
 
     def _remembered_at(self, device: str) -> Path:
-        return self._home.root / FOLDER / f"node-{node_key(self._options, device)}.json"
+        return self._home.root / FOLDER / f"node-{node_key(self._options, device, self._programs.code)}.json"
 
     def _ask_node(self, device: str) -> MachineDescription:
         folder = self._new_folder("describe")
-        result = self._run(folder, describe_program(device), device, DESCRIBE_S)
+        result = self._run(folder, self._programs.describe(folder, device, DESCRIBE_S), device)
         try:
             return MachineDescription.model_validate_json(result.stdout)
         except ValidationError as error:
             printed = f"{result.stdout}{result.stderr}".strip()[-500:]
-            said = f"a job of Slurm cannot run this Python ({sys.executable}) with the benchmark: {printed}"
+            inside = f"this Python ({sys.executable})" if self.isolation == "none" else f"{self.isolation}'s image"
+            said = f"a job of Slurm cannot run {inside} with the benchmark: {printed}"
             raise SlurmError(said) from error
 
     def recover(self, claims: Claims | None = None) -> int:
@@ -170,10 +174,11 @@ class SlurmExecutor:
         folder, job = self._left.pop(prepared.job.root)
         if folder is None or job is None:
             return None
-        if {segment.key for segment in prepared.job.segments} <= {segment.key for segment in job.segments}:
+        trains_it = {segment.key for segment in prepared.job.segments} <= {segment.key for segment in job.segments}
+        if trains_it and is_at_least(read_job_origin(folder.job_file).isolation, self.isolation):
             logger.info("job %s of an earlier call goes on", folder.job_id)
             return AttachedTrainer(folder, self._scheduler, prepared)
-        if folder.job_id is not None:  # it would train something else
+        if folder.job_id is not None:  # it would train something else, or with less isolation
             self._scheduler.cancel(folder.job_id)
         remove_folder(folder)
         return None
@@ -181,7 +186,7 @@ class SlurmExecutor:
     def _submitted(self, prepared: PreparedJob) -> SlurmTrainer:
         """Copy a job to where it lives longer than its dispatcher, and submit it."""
         folder = JobFolder(self._home.root / FOLDER / prepared.job_file.parent.name)
-        folder.path.mkdir(parents=True)
+        folder.path.mkdir(parents=True, mode=0o700)
         shutil.copyfile(prepared.job_file, folder.job_file)
         origin = prepared.job_file.parent / ORIGIN_FILE
         if origin.is_file():
@@ -190,13 +195,7 @@ class SlurmExecutor:
         prepared.outbox.rename(folder.outbox)
         prepared.outbox.symlink_to(folder.outbox)
         folder.expected_node.write_bytes(canonical_json(self.environment(prepared.job.device)))
-        program = trainer_program(
-            job=folder.job_file, submission=prepared.submission, data=prepared.data, parents=folder.parents,
-            outbox=folder.outbox,
-        )  # fmt: skip
-        look = ("benchmark.executors.slurm.same_node", str(folder.expected_node), str(folder.unlike_node))
-        program = (*look, prepared.job.device, *program)
-        folder.write(NodeJob("trainer", program, str(folder.outbox), log=str(prepared.log)))
+        folder.write(self._programs.trainer(folder, prepared))
         return SlurmTrainer(folder, self._scheduler, lambda: self._scheduler.submit(folder, device=prepared.job.device))
 
     def run_trial(
@@ -207,23 +206,24 @@ class SlurmExecutor:
         code = folder.path / "submission"
         shutil.copyfile(job_file, folder.job_file)
         shutil.copytree(submission, code)
-        program = trial_program(name, job=folder.job_file, submission=code, arguments=arguments)
-        return self._run(folder, program, device, limit_s)
+        return self._run(folder, self._programs.trial(folder, name, code, arguments, device, limit_s), device)
 
-    def _run(self, folder: JobFolder, program: Sequence[str], device: str, limit_s: float) -> ProgramResult:
+    def _run(self, folder: JobFolder, job: NodeJob, device: str) -> ProgramResult:
         """Run a program whose answer is wanted, to its end.
 
         Raises:
             SlurmError: the job could not be run, so there is no answer.
         """
-        folder.write(NodeJob("trial", tuple(program), str(folder.path), limit_s=limit_s))
+        folder.write(job)
         try:
             evidence = self._wait(folder, device, 1, False, lambda: None)
             end = folder.end()
-            if evidence.lost is not None and (end is None or end.exit_code is not None):
-                raise SlurmError(f"a job of Slurm has failed: {evidence.lost}; {folder.said()}")
             answers = [path.read_bytes() if path.is_file() else b"" for path in (folder.stdout, folder.stderr)]
             stdout, stderr = map(spelled_out_bytes, answers)
+            if end is not None and (end.unfit or end.lost):
+                raise SlurmError(end.unfit or f"a job of Slurm has failed: {end.lost}: {stderr.strip()[-500:]}")
+            if evidence.lost is not None and (end is None or end.exit_code is not None):
+                raise SlurmError(f"a job of Slurm has failed: {evidence.lost}; {folder.said()}")
             return ProgramResult(evidence.exit_code, stdout, stderr)
         finally:
             remove_folder(folder)
@@ -280,7 +280,7 @@ class SlurmExecutor:
 
     def _new_folder(self, name: str) -> JobFolder:
         folder = JobFolder(self._home.root / FOLDER / f"{name}-{uuid.uuid4().hex[:12]}")
-        folder.path.mkdir(parents=True)
+        folder.path.mkdir(parents=True, mode=0o700)
         return folder
 
 

@@ -1,8 +1,8 @@
 """What a dispatcher and a node say to each other about one job: a folder under the home that both can reach.
 
 The home's `slurm/NAME/` holds what is to be run, and, at the end, how it ended. The process that looks after the job on
-its node writes the end; a trainer that runs without isolation, as the same user, could write it too. It counts only
-where Slurm says that the job has ended.
+its node writes the end; a trainer that runs without isolation, as the same user, could write it too (in a container it
+cannot). It counts only where Slurm says that the job has ended.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmark.executors.slurm.containers import Container
 from benchmark.files.atomic import write_atomically
 from benchmark.files.bounded import RefusedFile, read_regular
 from benchmark.printable import spelled_out_bytes
@@ -40,6 +41,8 @@ class NodeJob:
         workdir: its working directory.
         log: file for what it prints; None where its answer is kept in the folder, as `stdout` and `stderr`.
         limit_s: seconds after which it is ended; None without a limit but Slurm's.
+        alike_on: device on which the node must compute as the one that names states; None where that does not matter.
+        container: where it runs; None for a process of the user.
     """
 
     kind: Kind
@@ -47,6 +50,8 @@ class NodeJob:
     workdir: str
     log: str | None = None
     limit_s: float | None = None
+    alike_on: str | None = None
+    container: Container | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,14 @@ class NodeEnd:
     Attributes:
         exit_code: negative for a signal; None where it was ended at its time limit.
         out_of_time: whether Slurm's time limit came before there was a new checkpoint to go on from.
-        unlike: how the node differs from the one that names states, if it does.
+        unfit: why no trainer may run on this node, a sentence for users; None where it may.
+        lost: why nothing is known of how the program ended; None where that is known.
     """
 
     exit_code: int | None
     out_of_time: bool = False
-    unlike: str | None = None
+    unfit: str | None = None
+    lost: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,11 +96,6 @@ class JobFolder:
     def expected_node(self) -> Path:
         """The environment that names states."""
         return self.path / "environment.json"
-
-    @property
-    def unlike_node(self) -> Path:
-        """How the node differs from it, if it does."""
-        return self.path / "unlike.txt"
 
     @property
     def started(self) -> Path:
@@ -148,7 +150,10 @@ class JobFolder:
             ValueError: it makes no sense.
         """
         document: dict[str, Any] = json.loads(read_regular(self.path / "node_job.json", _MAX_BYTES))
-        return NodeJob(program=tuple(document.pop("program")), **document)
+        container = document.pop("container", None)
+        return NodeJob(
+            program=tuple(document.pop("program")), container=container and Container.of(container), **document
+        )
 
     def write_id(self, job_id: str) -> None:
         """Write Slurm's number of the job."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -48,6 +48,10 @@ class SlurmOptions(Document):
     """Processors of a scoring job."""
     scoring_memory: Annotated[str, Field(pattern=r"^[0-9]+[KMGT]?$")] | None = None
     """Memory of a scoring job."""
+    container: Literal["podman", "apptainer"] | None = None
+    """What runs submitted code in containers of the trainer's image on the nodes; without it, nothing isolates it."""
+    image: str | None = None
+    """Podman: name of an image that every node has. Apptainer: absolute path of an image file that all nodes see."""
 
 
 class _ExecutorDocument(Document):
@@ -70,12 +74,30 @@ def read_options(root: Path) -> SlurmOptions:
         written = SlurmOptions()
     except (OSError, RefusedFile) as error:
         raise UserError([Problem(str(path), "a YAML document", str(error))]) from error
-    return _with_variables(written, read_settings().slurm)
+    options = _with_variables(written, read_settings().slurm)
+    _demand_image(options)
+    return options
 
 
-def node_key(options: SlurmOptions, device: str) -> str:
-    """Return a name for the nodes that jobs get: what a node says of itself is remembered by it."""
+def _demand_image(options: SlurmOptions) -> None:
+    where = _variable("image")
+    if options.image is not None and options.container is None:
+        raise UserError([Problem(where, "`container` beside `image`", f"{options.image!r} alone")])
+    if options.container == "apptainer" and not Path(options.image or "").is_absolute():
+        raise UserError([Problem(where, "the absolute path of an image file with apptainer", repr(options.image))])
+
+
+def node_key(options: SlurmOptions, device: str, code: str | None = None) -> str:
+    """Return a name for the nodes that jobs get: what a node says of itself is remembered by it.
+
+    Args:
+        options: of the home.
+        device: `cpu` or `cuda`.
+        code: digest of the code in the image, where programs run in containers.
+    """
     asked = options.model_dump(include={"partition", "constraint", "gres", "qos", "account"})
+    if code is not None:
+        asked |= options.model_dump(include={"container", "image"}) | {"code": code}
     versions = {name: version(name) for name in LIBRARIES}
     return digest({"device": device, "options": asked, "versions": versions, "python": sys.version})[:16]
 

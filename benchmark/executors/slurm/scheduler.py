@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmark.executors.child_process import PASSED_ON
 from benchmark.executors.errors import ExecutorError
+from benchmark.executors.slurm.containers import RUNTIME_VARIABLES
 from benchmark.executors.slurm.node_job import JobFolder
 from benchmark.executors.slurm.on_node import OnNode
 from benchmark.executors.slurm.options import SlurmOptions
@@ -38,7 +39,7 @@ _COMMAND_S = 60.0
 _MOST_REQUEUES = 1000
 """submitit's bound. A trainer's is that each start must come to a new checkpoint."""
 
-_ENVIRONMENT = (*PASSED_ON, "SLURM_CONF", "SUBMITIT_EXECUTOR")
+_ENVIRONMENT = (*PASSED_ON, *RUNTIME_VARIABLES, "SLURM_CONF", "SUBMITIT_EXECUTOR")
 """What a job gets of this environment. Slurm would pass on everything, secrets included."""
 
 

@@ -76,6 +76,8 @@ def evidence_of(  # noqa: PLR0911 - a table
         return Evidence(exit_code=None, lost=OUT_OF_TIME)
     if state in _LOST:
         return Evidence(exit_code=None, lost=_LOST[state])
+    if end is not None and end.lost is not None:
+        return Evidence(exit_code=None, lost=end.lost)
     if end is None or end.exit_code is None:
         said = "Slurm knows nothing of its job any more" if view is None else f"its job has ended as {state}"
         return Evidence(exit_code=None, lost=f"{said}, and nothing says how the program ended")

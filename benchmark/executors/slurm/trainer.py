@@ -63,14 +63,14 @@ class SlurmTrainer:
         """Return how it ended, or None while it waits or runs.
 
         Raises:
-            SlurmError: the node does not compute as the one that names states, or Slurm does not answer any longer.
+            SlurmError: no trainer may run on the node, or Slurm does not answer any longer.
         """
         if self._evidence is None and self._ensure_submitted():
             assert self._job_id is not None
             view = self._scheduler.view(self._job_id, now=self.folder.has_end())
             self._note(view)
             self._evidence = self._with_words(evidence_of(view, self.folder.end(), self.folder.was_over_memory()))
-            self._demand_like_node()
+            self._demand_fit_node()
         return self._evidence
 
     def _with_words(self, evidence: Evidence | None) -> Evidence | None:
@@ -101,11 +101,10 @@ class SlurmTrainer:
             self._warned = view.reason
             logger.warning("job %s may wait without end: Slurm says %s", view.job_id, view.reason)
 
-    def _demand_like_node(self) -> None:
+    def _demand_fit_node(self) -> None:
         end = self.folder.end() if self._evidence is not None else None
-        if end is not None and end.unlike:
-            advice = "have all jobs run on nodes of one kind, with `constraint` or `partition` in executor.yaml"
-            raise SlurmError(f"a node does not compute as the one that names states: {end.unlike}; {advice}")
+        if end is not None and end.unfit:
+            raise SlurmError(end.unfit)
 
     def kill(self) -> None:
         """Cancel its job and wait until it has ended; what is in the outbox stays."""

@@ -1,14 +1,15 @@
 """Runs a trainer on a node, after a look at whether that node computes as the one did that names states.
 
-    python -I -m benchmark.executors.slurm.same_node ENVIRONMENT_FILE UNLIKE_FILE DEVICE MODULE ARGUMENTS...
+    python -I -m benchmark.training.starting.same_node ENVIRONMENT_FILE DESCRIPTOR DEVICE MODULE ARGUMENTS...
 
-Submitted code has not been read at that moment.
+How the node differs is written into a pipe, which is closed before a line of submitted code is read: nothing that the
+submission does later can look like an answer of this module.
 """
 
 from __future__ import annotations
 
 import json
-import platform
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -26,14 +27,14 @@ def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    """Compare, and either run the module or write down how this node differs and end."""
-    expected_file, unlike_file, device, module = sys.argv[1:5]
+    """Compare, and either run the module or say how this node differs and end."""
+    expected_file, descriptor, device, module = sys.argv[1:5]
     expected = json.loads(Path(expected_file).read_text(encoding="utf-8"))
-    differing = differences(expected, describe_environment(torch.device(device)))
+    differing = "; ".join(differences(expected, describe_environment(torch.device(device))))
+    with os.fdopen(int(descriptor), "w", encoding="utf-8") as answer:
+        answer.write(differing)
     if differing:
-        said = f"{platform.node()}: {'; '.join(differing)}"
-        Path(unlike_file).write_text(said, encoding="utf-8")
-        sys.exit(said)
+        sys.exit(differing)
     del sys.argv[1:5]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
