@@ -110,8 +110,9 @@ def _scheduler(home: Home) -> Iterator[Finding]:
     if shutil.which("sbatch") is None and not (home.root / OPTIONS_FILE).exists():
         return
     try:
-        read_options(home.root)
-        yield Finding("slurm", True, f"EXECUTOR=slurm can be used ({demand_slurm()})")
+        container = read_options(home.root).container
+        how = "without isolation" if container is None else f"in containers of {container} on its nodes"
+        yield Finding("slurm", True, f"EXECUTOR=slurm can be used ({demand_slurm()}); submitted code runs {how}")
     except (ExecutorError, UserError) as error:
         yield Finding("slurm", False, str(error))
 

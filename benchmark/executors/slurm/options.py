@@ -80,7 +80,7 @@ def read_options(root: Path) -> SlurmOptions:
 
 
 def _demand_image(options: SlurmOptions) -> None:
-    where = _variable("image")
+    where = f"`image` in {OPTIONS_FILE} or {_variable('image')}"
     if options.image is not None and options.container is None:
         raise UserError([Problem(where, "`container` beside `image`", f"{options.image!r} alone")])
     if options.container == "apptainer" and not Path(options.image or "").is_absolute():

@@ -88,6 +88,13 @@ def test_what_the_program_prints_comes_through(started: list[Held]) -> None:
     assert printed == b"an answer\n"
 
 
+def test_without_a_holder_the_report_has_standard_output_for_itself() -> None:
+    python = [sys.executable, "-I", "-S"]
+    program = [*python, "-c", "print('exit 0'); raise SystemExit(7)"]
+    done = subprocess.run([*python, FILE, *program], capture_output=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == (b"exit 7\n", b"exit 0\n", 7)
+
+
 def test_it_ends_when_nobody_holds_it_any_more(started: list[Held]) -> None:
     held = start(started, "import time; print('here', flush=True); time.sleep(2)")
     assert held.process.stdout is not None
