@@ -30,6 +30,7 @@ from benchmark.executors.slurm.executor import SlurmExecutor
 from benchmark.spec import BenchmarkSpec, UserError
 from benchmark.spec.canonical import canonical_json
 from benchmark.store.layout import Home
+from benchmark.store.origin import JobOrigin
 from benchmark.store.state_store import Store
 from tests.conftest import TINY
 from tests.executors.engine import left_behind, require_engine
@@ -75,7 +76,10 @@ def executor(request: pytest.FixtureRequest, shared_home: Home) -> Iterator[Exec
 def job_of(executor: Executor, home: Home, spec: BenchmarkSpec, submission: Path) -> tuple[Prepared, PreparedJob]:
     """Prepare the job of the first seed."""
     prepared = prepare(spec, submission, home, executor, "cpu")
-    jobs = prepare_jobs(home, Store(home.segments), prepared.plan, spec.tasks, prepared.data, prepared.admitted, "cpu")
+    jobs = prepare_jobs(
+        home, Store(home.segments), prepared.plan, spec.tasks, prepared.data, prepared.admitted, "cpu",
+        made_by=JobOrigin(isolation=executor.isolation, executor=executor.name),
+    )  # fmt: skip
     return prepared, jobs[0]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmark.executors.slurm.node_job import JobFolder
 from benchmark.plan.tree import Segment, segments_left
+from benchmark.recording.isolation import Isolation
 from benchmark.store.state_store import Store
 from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE
 from benchmark.training.training_job import TrainingJob
@@ -20,10 +21,18 @@ logger = logging.getLogger(__name__)
 
 
 class LeftStates:
-    """The states that an earlier start of a job has left, in its outbox or in the store of its home."""
+    """The states that an earlier start of a job has left, in its outbox or in the store of its home.
 
-    def __init__(self, folder: JobFolder, store: Store) -> None:
+    Args:
+        folder: of the job.
+        store: of its home.
+        at_least: isolation of the job. A stored state that was made with less does not count: what is trained from it
+            would be no more isolated, and the job's dispatcher has promised more.
+    """
+
+    def __init__(self, folder: JobFolder, store: Store, at_least: Isolation = "none") -> None:
         self._outbox, self._parents, self._store = folder.outbox, folder.parents, store
+        self._at_least: Isolation = at_least
 
     def rest(self, job: TrainingJob) -> tuple[Segment, ...]:
         """Return the segments of a job that are left to train, each from its latest checkpoint, parents first."""
@@ -32,7 +41,8 @@ class LeftStates:
 
     def _is_there(self, key: str, resumable: bool) -> bool:
         needed = METHOD_FILE if resumable else ENCODER_FILE
-        return (self._outbox / key / needed).is_file() or self._store.has(key, resumable=resumable)
+        is_in_outbox = (self._outbox / key / needed).is_file()
+        return is_in_outbox or self._store.has(key, resumable=resumable, at_least=self._at_least)
 
     def hand_over(self, segments: tuple[Segment, ...], root: str) -> None:
         """Put the states that segments continue where their trainer looks for them.
@@ -68,7 +78,7 @@ def with_rest(folder: JobFolder, home: Path) -> tuple[Path, int]:
     Returns:
         The file of the job, and the number of updates that are left in it.
     """
-    job, left = TrainingJob.read(folder.job_file), LeftStates(folder, Store(home / "segments"))
+    job, left = TrainingJob.read(folder.job_file), _left_states(folder, home)
     rest = left.rest(job)
     left.hand_over(rest, job.root)
     path = folder.path / "rest.json"
@@ -79,4 +89,9 @@ def with_rest(folder: JobFolder, home: Path) -> tuple[Path, int]:
 def updates_left(folder: JobFolder, home: Path) -> int:
     """Return how many updates would be left if the job were started again now."""
     job = TrainingJob.read(folder.job_file)
-    return sum(segment.num_steps for segment in LeftStates(folder, Store(home / "segments")).rest(job))
+    return sum(segment.num_steps for segment in _left_states(folder, home).rest(job))
+
+
+def _left_states(folder: JobFolder, home: Path) -> LeftStates:
+    container = folder.read().container
+    return LeftStates(folder, Store(home / "segments"), "none" if container is None else container.runtime)

@@ -39,8 +39,11 @@ _COMMAND_S = 60.0
 _MOST_REQUEUES = 1000
 """submitit's bound. A trainer's is that each start must come to a new checkpoint."""
 
-_ENVIRONMENT = (*PASSED_ON, *RUNTIME_VARIABLES, "SLURM_CONF", "SUBMITIT_EXECUTOR")
-"""What a job gets of this environment. Slurm would pass on everything, secrets included."""
+_ENVIRONMENT = (*PASSED_ON, *RUNTIME_VARIABLES, "FMN_CONFIG", "XDG_CONFIG_HOME", "SLURM_CONF", "SUBMITIT_EXECUTOR")
+"""What a job gets of this environment. Slurm would pass on everything, secrets included.
+
+Its program gets less. The keys are named because only what they have signed counts as isolated after a requeue.
+"""
 
 
 class SlurmError(ExecutorError):

@@ -16,8 +16,9 @@ from benchmark.executors.failure import Evidence, decide
 from benchmark.executors.slurm import scheduler
 from benchmark.executors.slurm.executor import SlurmExecutor
 from benchmark.executors.slurm.node_job import FOLDER
+from benchmark.executors.slurm.options import OPTIONS_FILE
 from benchmark.executors.slurm.scheduler import SlurmError, queue_of_user, run_command
-from benchmark.executors.slurm.trainer import AttachedTrainer, SlurmTrainer
+from benchmark.executors.slurm.trainer import AttachedTrainer
 from benchmark.recording.archive import read_record
 from benchmark.spec import BenchmarkSpec
 from benchmark.store.layout import Home
@@ -171,23 +172,24 @@ def test_nodes_without_the_image_are_refused_in_a_sentence_before_anything_is_tr
         executor.environment("cpu")
 
 
-def test_a_trainer_without_isolation_is_not_gone_on_with_by_a_dispatcher_that_has_it(
-    home: Home, tiny_spec: BenchmarkSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("was_contained", [False, True])
+def test_a_trainer_is_gone_on_with_where_it_is_as_isolated_as_a_new_one_would_be(
+    home: Home, tiny_spec: BenchmarkSpec, tmp_path: Path, was_contained: bool
 ) -> None:
-    """Its states would have counted as made in a container."""
-    (home.root / "executor.yaml").unlink()
+    """States of a trainer without isolation would have counted as made in a container."""
+    if not was_contained:
+        (home.root / OPTIONS_FILE).unlink()
     slow = write_submission(tmp_path / "slow", "time.sleep(600)")
-    bare, job = a_job(home, tiny_spec, slow)
-    bare.start(job)
+    first, job = a_job(home, tiny_spec, slow)
+    first.start(job)
     left = folder_of(home, job).job_id
     ask_for_podman(home)
     executor, job = a_job(home, tiny_spec, slow)
     executor.recover()
     trainer = executor.start(job)
     try:
-        assert isinstance(trainer, SlurmTrainer)
-        assert not isinstance(trainer, AttachedTrainer)
         assert left is not None
-        assert left not in {each.job_id for each in queue_of_user().values() if each.is_alive}
+        assert isinstance(trainer, AttachedTrainer) == was_contained
+        assert (left in {each.job_id for each in queue_of_user().values() if each.is_alive}) == was_contained
     finally:
         trainer.kill()

@@ -10,21 +10,22 @@ from benchmark.evaluation.scheduling.jobs import missing_segments
 from benchmark.executors.slurm.node_job import JobFolder
 from benchmark.executors.slurm.resume import LeftStates
 from benchmark.plan.tree import checkpoint_steps
-from benchmark.recording.isolation import Isolation
+from benchmark.recording.isolation import Isolation, is_at_least
 from benchmark.spec import BenchmarkSpec
 from benchmark.store.state_store import Store
 from tests.executors.warm import jobs_of, request
 
 
 class Given(Store):
-    """A store in which the states of some names are."""
+    """A store in which the states of some names are, made with some isolation."""
 
-    def __init__(self, names: set[str]) -> None:
+    def __init__(self, names: set[str], made_with: Isolation = "none") -> None:
         super().__init__(Path("no folder"))
         self.names = names
+        self.made_with: Isolation = made_with
 
     def has(self, key: str, *, resumable: bool = False, at_least: Isolation = "none") -> bool:
-        return key in self.names
+        return key in self.names and is_at_least(self.made_with, at_least)
 
 
 @pytest.mark.parametrize("num_there", range(0, 60, 3))
@@ -51,3 +52,14 @@ def test_what_is_left_is_what_a_dispatcher_would_ask_for(
     assert sum(each.num_steps for each in rest) <= sum(each.num_steps for each in job.segments)
     if num_there == 0:
         assert rest == job.segments
+
+
+@pytest.mark.parametrize(("made_with", "num_left"), [("none", None), ("apptainer", None), ("podman", 0), ("docker", 0)])
+def test_a_contained_job_goes_on_from_no_stored_state_of_less_isolation(
+    tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path, made_with: Isolation, num_left: int | None
+) -> None:
+    """What a requeued job trained from such a state would have counted as made in its container."""
+    job = jobs_of(request(tiny_spec, plain, tmp_path), tmp_path)[0].job
+    there = Given({segment.key for segment in job.segments}, made_with)
+    rest = LeftStates(JobFolder(tmp_path / "nothing left"), there, "podman").rest(job)
+    assert len(rest) == (len(job.segments) if num_left is None else num_left)
