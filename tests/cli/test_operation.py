@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from benchmark.cli.app import app
 from benchmark.cli.doctor import examine
+from benchmark.executors.slurm import scheduler
 from benchmark.executors.slurm.node_job import FOLDER, JobFolder, NodeJob
+from benchmark.executors.slurm.options import OPTIONS_FILE
 from benchmark.recording.status import EvaluationStatus, status_name, status_path, write_status
 from benchmark.spec import UserError
 from benchmark.store.claims import evaluation_claim
@@ -85,6 +87,18 @@ def test_a_sound_machine_passes_the_doctor_and_a_damaged_state_does_not(home: Ho
     (home.damaged / "1-abc").mkdir(parents=True)
     wrong = {each.what for each in examine(home) if not each.is_fine}
     assert wrong - {"disk", "slurm"} == {"damage"}
+
+
+@pytest.mark.parametrize(
+    ("written", "how"), [("", "without isolation"), ("  container: podman\n", "in containers of podman on its nodes")]
+)
+def test_the_doctor_says_what_isolates_submitted_code_on_a_cluster(
+    home: Home, monkeypatch: pytest.MonkeyPatch, written: str, how: str
+) -> None:
+    (home.root / OPTIONS_FILE).write_text(f"slurm:\n  time: 30\n{written}")
+    monkeypatch.setattr(scheduler, "demand_slurm", lambda: "slurm 23.02")
+    (said,) = [each.said for each in examine(home) if each.what == "slurm"]
+    assert said == f"EXECUTOR=slurm can be used (slurm 23.02); submitted code runs {how}"
 
 
 def test_a_home_that_cannot_be_made_is_one_sentence_of_the_doctor(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_an_evaluation_in_containers_of_the_cluster_has_the_bits_of_one_on_this_
     assert containers_on_nodes(Home(root)) == []
 
 
-def test_submitted_code_sees_its_job_and_nothing_else_of_the_home_and_no_network(
+def test_submitted_code_sees_its_job_and_neither_home_nor_network_nor_what_holds_it(
     home: Home, tiny_spec: BenchmarkSpec, tmp_path: Path
 ) -> None:
     look = f"""
@@ -97,6 +97,11 @@ def test_submitted_code_sees_its_job_and_nothing_else_of_the_home_and_no_network
                 open(place, "a").close()
                 said.append(place)
             except OSError:
+                pass
+        for attempt in (lambda: os.kill(1, signal.SIGKILL), lambda: os.listdir("/proc/1/fd")):
+            try:
+                said.append(attempt())
+            except PermissionError:
                 pass
         raise KeyError(str(said))
     """
