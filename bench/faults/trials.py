@@ -45,6 +45,7 @@ class Outcome:
         num_unexplained: calls that ended in a traceback.
         repeated: updates that were trained a second time; None where that cannot be told.
         resume_s: seconds from the start of the next call to its first update, or to the start of its scoring.
+        load: of the machine when the trial began: processes that wanted to run, over the last minute.
         note: what happened, for people.
     """
 
@@ -55,6 +56,7 @@ class Outcome:
     num_unexplained: int = 0
     repeated: int | None = None
     resume_s: float | None = None
+    load: float = 0.0
     note: str = ""
 
 
@@ -104,7 +106,9 @@ def ended_family(command: Command, others: list[int]) -> None:
         time.sleep(0.01)
 
 
-def resume(setting: Setting, home: Path, outcome: Outcome, before: Command, done: int) -> None:
+def resume(
+    setting: Setting, home: Path, outcome: Outcome, before: Command, done: int, *, watches: bool = True
+) -> None:
     """Call the same command until it says that everything is done, and look at what came of it.
 
     Args:
@@ -113,12 +117,13 @@ def resume(setting: Setting, home: Path, outcome: Outcome, before: Command, done
         outcome: takes what is found.
         before: the command that met the fault.
         done: updates that its trainers had made.
+        watches: whether the time to the first work is measured, which takes trainers that are children of the command.
     """
     asked = updates_asked(before.printed())
     for _ in range(MOST_CALLS):
         command = setting.site.start(home)
         outcome.calls += 1
-        resumed_s = first_work_s(command, home)
+        resumed_s = first_work_s(command, home) if watches else None
         code = wait_or_end(command)
         if outcome.resume_s is None:
             outcome.resume_s = resumed_s
