@@ -47,6 +47,10 @@ NUM_UPDATES = 244
 SUBMISSIONS = ("supervised", "label_smoothing")
 """Shipped submissions that learn quickly; the second one is for dispatchers of different submissions."""
 
+LIBRARIES_READ = ("OPENBLAS_", "MKL_", "OMP_")
+"""Beginnings of variables that numpy's and torch's libraries read when they are loaded, the kind of processor that they
+compute for among them. Real children do not see them; a fork would, and its last digits would differ."""
+
 PATIENCE_S = 1800.0
 """Seconds after which a command that has not ended is ended and counts as lost."""
 
@@ -95,7 +99,9 @@ class Site:
             os.environ[f"FMN_{name}"] = str(self.folder / name.lower())
         for name in ("FMN_TRUSTED_KEYS", "MLFLOW_TRACKING_URI", "FMN_DATA"):
             os.environ.pop(name, None)
-        os.environ.update(ONE_THREAD)  # as real children have it, which are no forks: it bears on the last digits
+        for name in [name for name in os.environ if name.startswith(LIBRARIES_READ)]:
+            del os.environ[name]
+        os.environ.update(ONE_THREAD)
 
     def words(self, submission: str) -> list[str]:
         """Return the command that evaluates."""
