@@ -45,7 +45,7 @@ def find_garbage(home: Home, records: Sequence[Path]) -> list[Garbage]:
     Raises:
         UserError: one of these is no record.
     """
-    found = [*_half_made(home), *_damaged(home), *_old_logs(home)]
+    found = [*_half_made(home), *_damaged(home), *_old_logs(home), *_compiled(home)]
     given = [_read(path) for path in records]
     named = {path.resolve() for path in records}
     kept = [record for record, path in find_records(home.records)[0] if path.resolve() not in named]
@@ -80,6 +80,11 @@ def _old_logs(home: Home) -> Iterator[Garbage]:
     paths = [path for path in home.logs.glob("*") if time.time() - path.lstat().st_mtime > OLD_LOG_S]
     if paths:
         yield _garbage(f"{len(paths)} logs older than {OLD_LOG_S / 86400:.0f} days", paths)
+
+
+def _compiled(home: Home) -> Iterator[Garbage]:
+    if home.compiled.is_dir():
+        yield _garbage("encoders as the compiler has compiled them: trainers compile them again", [home.compiled])
 
 
 def _states(home: Home, record: EvaluationRecord, needed: set[str]) -> Iterator[Garbage]:

@@ -97,18 +97,20 @@ def test_gc_only_says_what_would_go_until_it_is_told_to_remove_it(home: Home) ->
     (home.segments / ".abc.1234.unfinished").mkdir(parents=True)
     (home.damaged / "1-abc").mkdir(parents=True)
     home.logs.mkdir()
+    home.compiled.mkdir()
     for name, days in (("old.log", 40), ("new.log", 1)):
         (home.logs / name).write_text(name)
         changed = time.time() - days * 86400
         os.utime(home.logs / name, (changed, changed))
     names = {path.name for each in find_garbage(home, []) for path in each.paths}
-    assert {"1-abc", "old.log", ".abc.1234.unfinished"} <= names
+    assert {"1-abc", "old.log", ".abc.1234.unfinished", "compiled"} <= names
     assert "new.log" not in names
     assert "would be removed by `fmn gc --yes`" in say("gc")
     assert (home.logs / "old.log").exists()
     assert "removed" in say("gc", "--yes")
     assert not (home.logs / "old.log").exists()
     assert list(home.damaged.iterdir()) == []
+    assert not home.compiled.exists()
 
 
 def test_gc_leaves_what_another_command_may_be_writing_outside_of_the_lock(home: Home) -> None:
