@@ -28,7 +28,7 @@ from bench.faults.cluster import CLUSTER, can_kill_nodes
 from bench.faults.evaluation import SUBMISSIONS, Reference, Site, refer_to
 from bench.faults.page import page, table
 from bench.faults.systems import can_mount, clock_jumps, faketime_library, filled, read_only
-from bench.faults.trials import Outcome, Setting, bits_flipped, killed, many_dispatchers
+from bench.faults.trials import Outcome, Pace, Setting, bits_flipped, killed, many_dispatchers
 
 Trial = Callable[[Setting], Outcome]
 
@@ -62,11 +62,15 @@ def order(names: list[str], trials: int) -> list[str]:
     return [next(turns[next(letters)]) for _ in range(trials)]
 
 
-def run_trial(name: str, number: int, seed: int, site: Site, references: dict[str, Reference]) -> Outcome:
+def run_trial(
+    name: str, number: int, seed: int, site: Site, references: dict[str, Reference], pace: Pace
+) -> Outcome:
     """Run one trial; its moments are drawn from the seed, its kind and its number."""
     load = os.getloadavg()[0]
-    outcome = FAULTS[name](Setting(site, references, random.Random(f"{seed} {name} {number}")))
+    outcome = FAULTS[name](Setting(site, references, random.Random(f"{seed} {name} {number}"), pace))
     outcome.load = load
+    if name in KILLS or name in CLUSTER:
+        pace.note(is_late=outcome.is_late)
     return outcome
 
 
@@ -98,12 +102,13 @@ def inject(names: list[str], first: int, seed: int, until: str, keep: Path | Non
         site = Site(folder)
         site.prepare()
         references = {name: refer_to(site, name) for name in SUBMISSIONS}
+        pace = Pace()
         print(f"without a fault: {references[SUBMISSIONS[0]].wall_s:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
         for number, name in enumerate(names, first):
             if until and datetime.now().strftime("%H:%M") >= until:
                 break
             started = time.monotonic()
-            outcome = run_trial(name, number, seed, site, references)
+            outcome = run_trial(name, number, seed, site, references, pace)
             print(f"{number} {time.monotonic() - started:.1f} s {outcome}", flush=True)
             if keep is not None:
                 with keep.open("a", encoding="utf-8") as file:

@@ -123,7 +123,7 @@ def in_cluster(what: str, hit: Callable[[Setting, Path, Outcome], bool] | None) 
         command = setting.site.start(home)
         while command.code is None and not processes_of_jobs(home):
             time.sleep(0.02)
-        running = sleep_within(command, setting.rng.uniform(0, 0.9 * wall_s))
+        running = sleep_within(command, setting.rng.uniform(0, 0.9 * wall_s * setting.pace.factor))
         while command.code is None and not processes_of_jobs(home):  # between two jobs
             time.sleep(0.02)
         was_hit = running and (hit(setting, home, outcome) if hit else kill([command.pid]))
