@@ -97,7 +97,7 @@ def run_command(words: list[str], log: str, environment: Mapping[str, str]) -> N
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     _print_into(log)
     if "FAKETIME_TIMESTAMP_FILE" in os.environ:
-        # Python sleeps until a time of the monotonic clock, which libfaketime (0.9.10) refuses once the clock has jumped.
+        # Python sleeps until a time of the monotonic clock. libfaketime 0.9.10 refuses that once the clock has jumped.
         setattr(time, "sleep", lambda seconds: select.select([], [], [], seconds))  # noqa: B010
     _arrange()
     from benchmark.cli import main

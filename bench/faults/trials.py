@@ -63,8 +63,8 @@ class Outcome:
 class Pace:
     """How long evaluations last at the moment, as a part of how long they lasted at first: machines are shared.
 
-    A fault that comes too late says that they have become faster, one that does not that they may be slower: about one in
-    five comes too late.
+    A fault that comes too late says that they have become faster, one that does not that they may be slower: about one
+    in five comes too late.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Setting:
         return self.references[SUBMISSIONS[0]]
 
     def wall_s(self, part: str = "") -> float:
-        """Return about how long an evaluation takes now, or that part of it in which a `trainer` or `scorer` is there."""
+        """Return about how long an evaluation takes now, or its part with a `trainer` or `scorer`."""
         reference = self.reference
         return self.pace.factor * (reference.phases_s[part] if part else reference.wall_s)
 
