@@ -1,4 +1,4 @@
-"""The short form of `python -m bench.faults`: a fault of each kind that needs no cluster, and what it counts."""
+"""The short form of `python -m bench.faults`: a few faults, and what it counts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from collections.abc import Iterator
 import pytest
 
 from bench.faults.__main__ import FAULTS, KILLS, OTHERS, order, possible
+from bench.faults.cluster import CLUSTER
 from bench.faults.evaluation import NUM_UPDATES, SUBMISSIONS, Reference, Site, Verdict, refer_to, updates_asked
 from bench.faults.page import page, table
 from bench.faults.trials import Outcome, Setting
 
-SHORT = ("dispatcher", "scorer", "disk-full")
+SHORT = (
+    "dispatcher", "scorer", "disk-full", "clock", pytest.param("slurm-job", marks=pytest.mark.slurm),
+    pytest.param("slurm-node", marks=pytest.mark.slurm),
+)  # fmt: skip
+NEEDS = {
+    "disk-full": "root, who may mount a tmpfs", "clock": "libfaketime (apt install faketime)",
+    "slurm-job": "the cluster of tests/executors/slurm/start_slurm.sh and SLURM_CONF",
+    "slurm-node": "the cluster of tests/executors/slurm/start_slurm.sh and SLURM_CONF",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +49,27 @@ def test_after_a_fault_the_same_command_ends_in_the_same_record_with_every_run_o
     name: str, site: Site, references: dict[str, Reference]
 ) -> None:
     if name not in possible():
-        pytest.skip("a tmpfs can be mounted by root alone")
+        if os.environ.get("FMN_REQUIRE_SLURM") == "1":
+            pytest.fail(f"{name} needs {NEEDS[name]}; FMN_REQUIRE_SLURM=1 makes that a failure")
+        pytest.skip(f"{name} needs {NEEDS[name]}")
     outcome = FAULTS[name](Setting(site, references, random.Random(f"short {name}")))
     assert outcome.verdict == Verdict(), outcome.note
     assert outcome.num_unexplained == 0, outcome.note
 
 
-def test_any_beginning_of_the_trials_has_two_kills_for_one_other_fault() -> None:
-    names = order([*KILLS, *OTHERS], 3 * len(KILLS) * len(OTHERS))
-    assert all(sum(name in KILLS for name in names[start : start + 3]) == 2 for start in range(0, len(names), 3))
-    assert {name: names.count(name) for name in KILLS} == dict.fromkeys(KILLS, 2 * len(OTHERS))
-    assert {name: names.count(name) for name in OTHERS} == dict.fromkeys(OTHERS, len(KILLS))
+def test_any_beginning_of_the_trials_is_a_fair_mixture() -> None:
+    names = order([*FAULTS], 12 * len(OTHERS))
+    for start in range(0, len(names), 12):
+        twelve = names[start : start + 12]
+        assert [sum(name in group for name in twelve) for group in (KILLS, CLUSTER, OTHERS)] == [8, 1, 3]
+    assert {names.count(name) for name in KILLS} == {8 * len(OTHERS) // len(KILLS)}
+    assert {names.count(name) for name in OTHERS} == {3}
+
+
+def test_where_there_is_no_cluster_the_others_take_its_turns() -> None:
+    names = order([*KILLS, *OTHERS], 11)
+    assert [name in KILLS for name in names] == [place not in (2, 7, 10) for place in range(11)]
+    assert order(["clock"], 2) == ["clock", "clock"]
 
 
 def test_a_table_counts_what_was_lost_and_leaves_out_faults_that_came_too_late() -> None:

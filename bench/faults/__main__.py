@@ -1,6 +1,6 @@
 """What survives faults: kills, full disks, flipped bits, clock jumps, several dispatchers; counted over many trials.
 
-    python -m bench.faults [--trials 200] [--only NAME] [--until 15:45] [--write docs/reliability.md]
+    python -m bench.faults [--trials 270] [--only NAME] [--until 15:45] [--write docs/reliability.md]
 
 A trial is a fault in an evaluation of 20 runs, after which the same command is called until it says that all is done.
 The seed gives every trial its moment; how busy the machine is decides what is going on at that moment.
@@ -8,6 +8,7 @@ The seed gives every trial its moment; how busy the machine is decides what is g
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -23,10 +24,11 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter
 
+from bench.faults.cluster import CLUSTER, can_kill_nodes
 from bench.faults.evaluation import SUBMISSIONS, Reference, Site, refer_to
 from bench.faults.page import page, table
 from bench.faults.systems import can_mount, clock_jumps, faketime_library, filled, read_only
-from bench.faults.trials import Outcome, Setting, bits_flipped, killed, many_dispatchers
+from bench.faults.trials import Outcome, Pace, Setting, bits_flipped, killed, many_dispatchers
 
 Trial = Callable[[Setting], Outcome]
 
@@ -38,34 +40,42 @@ OTHERS: dict[str, Trial] = {
     "disk-full": filled("bytes"), "no-inodes": filled("inodes"), "read-only": read_only, "bit-flips": bits_flipped,
     "clock": clock_jumps, "two": many_dispatchers(2), "five": many_dispatchers(5),
 }  # fmt: skip
-FAULTS = KILLS | OTHERS
+FAULTS = KILLS | CLUSTER | OTHERS
+PATTERN = "KKOKKCKKOKKO"
+"""Which group comes when: kills on one machine, kills in a cluster, which take far longer, and other faults."""
 
 
 def possible() -> dict[str, Trial]:
     """Return the faults that can be made here, by name."""
     missing = {"disk-full", "no-inodes", "read-only"} if not can_mount() else set[str]()
     missing |= {"clock"} if faketime_library() is None else set()
+    missing |= set() if can_kill_nodes() else set(CLUSTER)
     return {name: trial for name, trial in FAULTS.items() if name not in missing}
 
 
 def order(names: list[str], trials: int) -> list[str]:
-    """Return which fault comes when: two kills, then one of the others, so that any end leaves a fair mixture."""
-    kills, others = [name for name in names if name in KILLS], [name for name in names if name in OTHERS]
-    chosen: list[str] = []
-    for number in range(trials):
-        kind = others if others and (number % 3 == 2 or not kills) else kills
-        place = number // 3 if kind is others and kills else number - (number + 1) // 3 if others else number
-        chosen.append(kind[place % len(kind)])
-    return chosen
+    """Return which fault comes when, in a pattern, so that any end leaves a fair mixture."""
+    groups = {"K": KILLS, "C": CLUSTER, "O": OTHERS}
+    chosen = {letter: [name for name in names if name in group] for letter, group in groups.items()}
+    turns = {letter: itertools.cycle(group) for letter, group in chosen.items() if group}
+    letters = itertools.cycle([letter for letter in PATTERN if letter in turns])
+    return [next(turns[next(letters)]) for _ in range(trials)]
 
 
-def run_trial(name: str, number: int, seed: int, site: Site, references: dict[str, Reference]) -> Outcome:
+def run_trial(
+    name: str, number: int, seed: int, site: Site, references: dict[str, Reference], pace: Pace
+) -> Outcome:
     """Run one trial; its moments are drawn from the seed, its kind and its number."""
-    return FAULTS[name](Setting(site, references, random.Random(f"{seed} {name} {number}")))
+    load = os.getloadavg()[0]
+    outcome = FAULTS[name](Setting(site, references, random.Random(f"{seed} {name} {number}"), pace))
+    outcome.load = load
+    if name in KILLS or name in CLUSTER:
+        pace.note(is_late=outcome.is_late)
+    return outcome
 
 
 def main(
-    trials: Annotated[int, typer.Option(min=0, help="How many faults are injected.")] = 200,
+    trials: Annotated[int, typer.Option(min=0, help="How many faults are injected.")] = 270,
     seed: Annotated[int, typer.Option(help="Gives every trial its moment.")] = 2026,
     only: Annotated[str, typer.Option(help=f"One fault alone: {', '.join(FAULTS)}.")] = "",
     until: Annotated[str, typer.Option(help="Time of the day, as 15:45, after which no trial begins.")] = "",
@@ -92,12 +102,13 @@ def inject(names: list[str], first: int, seed: int, until: str, keep: Path | Non
         site = Site(folder)
         site.prepare()
         references = {name: refer_to(site, name) for name in SUBMISSIONS}
+        pace = Pace()
         print(f"without a fault: {references[SUBMISSIONS[0]].wall_s:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
         for number, name in enumerate(names, first):
             if until and datetime.now().strftime("%H:%M") >= until:
                 break
             started = time.monotonic()
-            outcome = run_trial(name, number, seed, site, references)
+            outcome = run_trial(name, number, seed, site, references, pace)
             print(f"{number} {time.monotonic() - started:.1f} s {outcome}", flush=True)
             if keep is not None:
                 with keep.open("a", encoding="utf-8") as file:

@@ -10,6 +10,7 @@ import importlib
 import logging
 import multiprocessing
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from benchmark.executors.parent_death import end_with
 CHECKPOINT_EVERY_S = 0.1
 """Seconds of training between two saved states; 30 in real evaluations, which last longer than a second."""
 PROGRESS_EVERY_S = 0.02
+ASK_SLURM_EVERY_S = 1.0
+"""Seconds between two questions to Slurm; 5 in real evaluations."""
 
 _PRELOADED = [
     "benchmark.training.trainer", "benchmark.scoring.scorer", "benchmark.evaluation.evaluate", "benchmark.cli.session",
@@ -93,6 +96,9 @@ def run_command(words: list[str], log: str, environment: Mapping[str, str]) -> N
     os.environ.update(environment)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     _print_into(log)
+    if "FAKETIME_TIMESTAMP_FILE" in os.environ:
+        # Python sleeps until a time of the monotonic clock. libfaketime 0.9.10 refuses that once the clock has jumped.
+        setattr(time, "sleep", lambda seconds: select.select([], [], [], seconds))  # noqa: B010
     _arrange()
     from benchmark.cli import main
 
@@ -107,14 +113,16 @@ def _print_into(log: str) -> None:
 
 
 def _arrange() -> None:
-    """Let children be forks, states be saved often, and progress be told at every update."""
+    """Let children be forks, states be saved often, progress be told at every update, and Slurm be asked often."""
     from benchmark.evaluation.scheduling import jobs
     from benchmark.executors import child_process
+    from benchmark.executors.slurm import scheduler
     from benchmark.scoring.reading import worker_pool
     from benchmark.training import trainer
 
     setattr(jobs, "CHECKPOINT_EVERY_S", CHECKPOINT_EVERY_S)  # noqa: B010 - a constant for everybody else
     setattr(trainer, "PROGRESS_EVERY_S", PROGRESS_EVERY_S)  # noqa: B010
+    setattr(scheduler, "_ASK_EVERY_S", ASK_SLURM_EVERY_S)  # noqa: B010
     setattr(child_process, "subprocess", _Forks)  # noqa: B010
     setattr(worker_pool, "multiprocessing", _ForkedPools)  # noqa: B010
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.faults.commands import Command, start
+from benchmark.executors.programs import ONE_THREAD
 from benchmark.recording.archive import find_records
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.trust import load_trust
@@ -46,6 +47,10 @@ NUM_UPDATES = 244
 SUBMISSIONS = ("supervised", "label_smoothing")
 """Shipped submissions that learn quickly; the second one is for dispatchers of different submissions."""
 
+LIBRARIES_READ = ("OPENBLAS_", "MKL_", "OMP_")
+"""Beginnings of variables that numpy's and torch's libraries read when they are loaded, the kind of processor that they
+compute for among them. Real children do not see them; a fork would, and its last digits would differ."""
+
 PATIENCE_S = 1800.0
 """Seconds after which a command that has not ended is ended and counts as lost."""
 
@@ -71,9 +76,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class Site:
-    """A folder for homes, keys and caches, shared by all trials."""
+    """A folder for homes, keys and caches, shared by all trials.
+
+    Attributes:
+        folder: for all of it.
+        executor: where trainers and scorers run.
+    """
 
     folder: Path
+    executor: str = "process"
 
     @property
     def spec(self) -> Path:
@@ -88,11 +99,13 @@ class Site:
             os.environ[f"FMN_{name}"] = str(self.folder / name.lower())
         for name in ("FMN_TRUSTED_KEYS", "MLFLOW_TRACKING_URI", "FMN_DATA"):
             os.environ.pop(name, None)
-        os.environ["OMP_NUM_THREADS"] = "1"
+        for name in [name for name in os.environ if name.startswith(LIBRARIES_READ)]:
+            del os.environ[name]
+        os.environ.update(ONE_THREAD)
 
-    def words(self, submission: str, executor: str = "process") -> list[str]:
+    def words(self, submission: str) -> list[str]:
         """Return the command that evaluates."""
-        return ["evaluate", submission, "--spec", str(self.spec), "--executor", executor, "--device", "cpu"]
+        return ["evaluate", submission, "--spec", str(self.spec), "--executor", self.executor, "--device", "cpu"]
 
     def start(self, home: Path, submission: str = SUBMISSIONS[0], **variables: str) -> Command:
         """Start the command in a home."""
@@ -233,8 +246,9 @@ def mlflow_runs(home: Path, submission: str) -> list[str]:
 
 
 def left_behind(home: Path) -> Iterator[Path]:
-    """Yield what no finished command may leave: jobs, half-made files, folders of a scorer."""
+    """Yield what no finished command may leave: jobs, half-made files, folders of a scorer or of a cluster's job."""
     yield from home.glob("jobs/*")
+    yield from (path for path in home.glob("slurm/*") if path.is_dir())
     for path in home.rglob(".*"):
         if path.name != ".lock":
             yield path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 from collections.abc import Sequence
@@ -21,7 +20,8 @@ A trial is a fault in an evaluation of 20 runs (two seeds; a dense model and thr
 an empty home, at a moment drawn from a seed. Then the same command is called until it says that everything is done. The
 record is compared with that of an evaluation that nothing has interrupted: every number, every byte of the trained
 weights, the signature, and the runs that MLflow shows. Dispatchers, trainers and scorers are real processes; to save
-their imports they are forks of one that has everything imported. Trainers save a state every 0.1 s, not every 30 s.
+their imports they are forks of one that has everything imported. Trainers save a state every 0.1 s, not every 30 s. In
+trials of Slurm the jobs are real ones, of a real cluster on this machine, that start with nothing imported.
 """
 
 _MEANINGS = """\
@@ -30,7 +30,9 @@ _MEANINGS = """\
 * **tracebacks**: calls that ended in one, where people are to read a sentence.
 * **repeated**: updates that were trained again after the fault, the median and the most, of {updates} in all.
 * **resumed**: the median and the most seconds from the start of the next command to its first update, or to the start
-  of its scoring; imports aside.
+  of its scoring; imports aside. Not measured of Slurm, where a job waits for its place and imports everything.
+* What is killed of Slurm: one process of a job or all of them; the node's daemon, under running jobs; everything on the
+  node at once, whereupon Slurm is told that the node is down; the dispatcher, whose jobs go on without it.
 * A fault that came after what it was meant for had ended is no trial and not counted: {late} of {all} here.
 """
 
@@ -62,7 +64,9 @@ def page(outcomes: Sequence[Outcome]) -> str:
     """Return docs/reliability.md."""
     late = sum(each.is_late for each in outcomes)
     where = f"{available_cores()} cores of {cpu_model()}, {platform.system()}, Python {platform.python_version()}"
-    made = f"{datetime.now(UTC):%Y-%m-%d}, {where}, load {os.getloadavg()[0]:.1f} at the end"
+    loads = sorted(each.load for each in outcomes) or [0.0]
+    busy = f"{statistics.median(loads):.1f} [{loads[0]:.1f}, {loads[-1]:.1f}] processes wanting to run as trials began"
+    made = f"{datetime.now(UTC):%Y-%m-%d}, {where}, with {busy}"
     kills = sum(each.kind.startswith("SIGKILL") and not each.is_late for each in outcomes)
     aim = f"The aim is 200 kills with nothing lost, duplicated or wrong; {kills} have been counted so far."
     meanings = _MEANINGS.format(updates=NUM_UPDATES, late=late, all=len(outcomes))

@@ -25,6 +25,7 @@ from bench.faults.trials import (
     sleep_within,
     wait_or_end,
 )
+from benchmark.files.atomic import write_atomically
 
 ROOMY = "size=1g,nr_inodes=100k"
 USED_BYTES, USED_INODES = 12_000_000, 900
@@ -100,7 +101,7 @@ def read_only(setting: Setting) -> Outcome:
     outcome, home = Outcome("read-only"), setting.site.new_home()
     with mounted(home, ROOMY):
         command = setting.site.start(home)
-        sleep_within(command, setting.rng.uniform(0, 1.1) * setting.reference.wall_s)
+        sleep_within(command, setting.rng.uniform(0, 1.1) * setting.wall_s())
         children, done = family(command.pid), updates_done(home)
         kill([command.pid])
         ended_family(command, children)
@@ -124,7 +125,7 @@ def clock_jumps(setting: Setting) -> Outcome:
     library, offset = faketime_library(), setting.site.folder / f"{home.name}.clock"
     if library is None:
         raise SystemExit("expected libfaketime, found none: apt install faketime")
-    offset.write_text("+0")
+    write_atomically(offset, b"+0")
     environment = {
         "FMN_HOME": str(home), "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
         "DONT_FAKE_MONOTONIC": "1",
@@ -133,10 +134,10 @@ def clock_jumps(setting: Setting) -> Outcome:
     while command.code is None and not (home / "segments").exists():
         time.sleep(0.01)
     for _ in range(2):
-        sleep_within(command, setting.rng.uniform(0, setting.reference.wall_s / 2))
+        sleep_within(command, setting.rng.uniform(0, 0.4 * setting.wall_s()))
         jump_s = setting.rng.choice(JUMPS_S)
         outcome.note += f"{jump_s:+d} s\n"
-        offset.write_text(f"{jump_s:+d}")
+        write_atomically(offset, f"{jump_s:+d}".encode())  # it is read all the time
     outcome.is_late = command.code is not None
     wait_or_end(command)
     note_traceback(outcome, command)

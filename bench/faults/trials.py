@@ -45,6 +45,7 @@ class Outcome:
         num_unexplained: calls that ended in a traceback.
         repeated: updates that were trained a second time; None where that cannot be told.
         resume_s: seconds from the start of the next call to its first update, or to the start of its scoring.
+        load: of the machine when the trial began: processes that wanted to run, over the last minute.
         note: what happened, for people.
     """
 
@@ -55,7 +56,23 @@ class Outcome:
     num_unexplained: int = 0
     repeated: int | None = None
     resume_s: float | None = None
+    load: float = 0.0
     note: str = ""
+
+
+class Pace:
+    """How long evaluations last at the moment, as a part of how long they lasted at first: machines are shared.
+
+    A fault that comes too late says that they have become faster, one that does not that they may be slower: about one
+    in five comes too late.
+    """
+
+    def __init__(self) -> None:
+        self.factor = 1.0
+
+    def note(self, *, is_late: bool) -> None:
+        """Learn from a trial."""
+        self.factor = min(2.0, max(0.2, self.factor * (0.8 if is_late else 1.06)))
 
 
 @dataclass(frozen=True)
@@ -65,11 +82,17 @@ class Setting:
     site: Site
     references: Mapping[str, Reference]
     rng: random.Random
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def reference(self) -> Reference:
         """The evaluation of the submission that most trials use."""
         return self.references[SUBMISSIONS[0]]
+
+    def wall_s(self, part: str = "") -> float:
+        """Return about how long an evaluation takes now, or its part with a `trainer` or `scorer`."""
+        reference = self.reference
+        return self.pace.factor * (reference.phases_s[part] if part else reference.wall_s)
 
     def only(self) -> dict[str, Reference]:
         """Return what is expected where one submission is evaluated."""
@@ -104,7 +127,9 @@ def ended_family(command: Command, others: list[int]) -> None:
         time.sleep(0.01)
 
 
-def resume(setting: Setting, home: Path, outcome: Outcome, before: Command, done: int) -> None:
+def resume(
+    setting: Setting, home: Path, outcome: Outcome, before: Command, done: int, *, watches: bool = True
+) -> None:
     """Call the same command until it says that everything is done, and look at what came of it.
 
     Args:
@@ -113,12 +138,13 @@ def resume(setting: Setting, home: Path, outcome: Outcome, before: Command, done
         outcome: takes what is found.
         before: the command that met the fault.
         done: updates that its trainers had made.
+        watches: whether the time to the first work is measured, which takes trainers that are children of the command.
     """
     asked = updates_asked(before.printed())
     for _ in range(MOST_CALLS):
         command = setting.site.start(home)
         outcome.calls += 1
-        resumed_s = first_work_s(command, home)
+        resumed_s = first_work_s(command, home) if watches else None
         code = wait_or_end(command)
         if outcome.resume_s is None:
             outcome.resume_s = resumed_s
@@ -165,11 +191,10 @@ def killed(victim: str) -> Callable[[Setting], Outcome]:
     def trial(setting: Setting) -> Outcome:
         outcome, home = Outcome(f"SIGKILL, {victim}"), setting.site.new_home()
         command = setting.site.start(home)
-        reference = setting.reference
-        role = victim if victim in reference.phases_s else ""
+        role = victim if victim in setting.reference.phases_s else ""
         while role and command.code is None and not alive(command, home, role):
             time.sleep(0.005)
-        span_s = reference.phases_s[role] / (2 if role == "trainer" else 1) if role else reference.wall_s
+        span_s = setting.wall_s(role) / (2 if role == "trainer" else 1)
         running = sleep_within(command, setting.rng.uniform(0, span_s))
         children, done = family(command.pid), updates_done(home)
         if role:
@@ -199,7 +224,7 @@ def many_dispatchers(count: int) -> Callable[[Setting], Outcome]:
         names = [SUBMISSIONS[place % 2 if count > 2 else 0] for place in range(count)]
         commands = [setting.site.start(home, name) for name in names]
         killed_one = setting.rng.choice(commands)
-        time.sleep(setting.rng.uniform(0, setting.reference.wall_s * len(set(names))))
+        time.sleep(setting.rng.uniform(0, 0.8 * setting.wall_s() * len(set(names))))
         outcome.is_late = killed_one.code is not None or not kill([killed_one.pid])
         for command in commands:
             wait_or_end(command)
@@ -220,7 +245,7 @@ def bits_flipped(setting: Setting) -> Outcome:
     """Kill everything at a random moment, flip a bit in each of five stored files, and go on."""
     outcome, home = Outcome("5 bits flipped"), setting.site.new_home()
     command = setting.site.start(home)
-    sleep_within(command, setting.rng.uniform(0.3, 1.1) * setting.reference.wall_s)
+    sleep_within(command, setting.rng.uniform(0.3, 1.1) * setting.wall_s())
     children = family(command.pid)
     kill([command.pid])
     ended_family(command, children)

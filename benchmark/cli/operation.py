@@ -107,24 +107,46 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-@operation.command(epilog="Examples:  fmn gc   |   fmn gc --yes   |   fmn gc runs/records/digits-1.0/old-*.json --yes")
+def _bytes(text: str) -> int:
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(ByteSize).validate_python(text)
+    except ValidationError:
+        raise typer.BadParameter(f"expected a size such as 200GB or 50GiB, got {text!r}") from None
+
+
+@operation.command(
+    epilog="Examples:  fmn gc --yes   |   fmn gc --keep 200GB   |   fmn gc runs/records/digits-1.0/old-*.json --yes"
+)
 def gc(
     records: Annotated[
         list[Path] | None, typer.Argument(help="Records (JSON) whose trained states may go too: they lose rescoring.")
     ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            parser=_bytes, metavar="SIZE", show_default=False,
+            help="What the home may take of the disk (200GB): trained states of the oldest records go above that.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this, only say what would go.")] = False,
 ) -> None:
     """Say what can be removed from a home, and what is lost with it; with --yes, remove it."""
-    from benchmark.store.garbage import find_garbage, remove
+    from benchmark.store.garbage import find_garbage, home_size, remove
     from benchmark.store.lock import only_one
 
     home = _existing_home()
     _demand_idle(home, "gc")
     with only_one(home, lambda text: print(text, file=sys.stderr)):
-        found = find_garbage(home, records or [])
+        found, before = find_garbage(home, records or [], keep), home_size(home)
         for each in found:
             print(f"{each.num_bytes / 2**20:10.1f} MiB  {each.what}")
         if yes:
             remove(found)
     total = sum(each.num_bytes for each in found) / 2**20
     print(f"{total:10.1f} MiB  {'removed' if yes else 'would be removed by `fmn gc --yes`'}")
+    left = before / 2**20 - total
+    if keep is not None and left > keep / 2**20:
+        why = "records, images and states of evaluations without a record stay"
+        print(f"{left:10.1f} MiB  {'are' if yes else 'would be'} left, more than --keep: {why}")

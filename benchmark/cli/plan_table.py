@@ -114,7 +114,9 @@ def _tried_now(
 ) -> tuple[UpdateCost, str, str]:
     """Make a few updates; give their cost, on what it stands, and what a trainer will take of memory."""
     budget, facts = prepared.spec.tasks[subtrees[0].task_index], prepared.facts[task]
-    trial = try_updates_of(prepared.admitted, budget, facts, prepared.device, executor)
+    trial = try_updates_of(
+        prepared.admitted, budget, facts, prepared.device, executor, is_compiled=subtrees[0].is_compiled
+    )
     batch = budget.training.batch_size
     of = f"{trial.images} of {batch}" if trial.images < batch else f"{trial.images}"
     basis = f"{trial.seconds * 1e3:.1f} ms per update, tried just now with {of} images per update, views included"

@@ -171,18 +171,19 @@ def _rehearsed(ended: ProgramResult) -> list[Problem]:
 
 
 def try_updates_of(
-    admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"], executor: Executor
-) -> TrialCost:
-    """Make some updates of a submission on this machine.
+    admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"], executor: Executor, *,
+    is_compiled: bool,
+) -> TrialCost:  # fmt: skip
+    """Make some updates of a submission on this machine, with a compiled encoder where its plan says so.
 
     Raises:
         TrialError: it did not work; says why.
         ExecutorError: it could not be tried where it was asked for.
     """
     with tempfile.TemporaryDirectory() as folder:
-        trial = _trial("timing", admitted, task, facts, device, Path(folder) / "job", TIMING_LIMIT_S)
+        timing = _trial("timing", admitted, task, facts, device, Path(folder) / "job", TIMING_LIMIT_S, is_compiled)
         ended = executor.run_trial(
-            trial.name, trial.job_file, trial.submission, trial.arguments, device, trial.limit_s
+            timing.name, timing.job_file, timing.submission, timing.arguments, device, timing.limit_s
         )
     try:
         return TrialCost.model_validate(_answer(ended))
@@ -197,7 +198,7 @@ def _rehearsal(admitted: Admitted, task: Task, facts: DatasetFacts, folder: Path
 
 def _trial(
     module: str, admitted: Admitted, task: Task, facts: DatasetFacts, device: Literal["cpu", "cuda"], folder: Path,
-    limit_s: float,
+    limit_s: float, is_compiled: bool = False,
 ) -> Trial:  # fmt: skip
     """Write the job of a trial into a folder of its own, which is made here."""
     total_steps = max(1, facts.num_train // task.training.batch_size) * task.training.epochs
@@ -205,7 +206,7 @@ def _trial(
         root="rehearsal", seed=0, encoder=task.encoder, dataset=task.dataset.name, flip=facts.flip, device=device,
         segments=(), num_classes=facts.num_classes if admitted.manifest.supervision == "labels" else None,
         batch_size=task.training.batch_size, total_steps=total_steps, precision=task.training.precision,
-        checkpoint_interval=1, checkpoint_every_s=60, capturable=admitted.manifest.capturable,
+        checkpoint_interval=1, checkpoint_every_s=60, capturable=admitted.manifest.capturable, is_compiled=is_compiled,
         hyperparameters=dict(admitted.manifest.resolved(task.dataset.name)),
     )  # fmt: skip
     folder.mkdir()

@@ -126,6 +126,7 @@ def plan_of(
             train_digest=data[name].dataset.train.digest if name in data else "not here",
             num_train=facts[name].num_train,
             layer_sizes=layer_sizes(task.encoder, facts[name].image_shape[0]),
+            view_flops=flops_per_view(task.encoder, facts[name].image_shape),
         )
         for name, task in tasks.items()
     }
@@ -133,7 +134,7 @@ def plan_of(
         name: submission_digest(admitted.manifest, admitted.code_digest, task.dataset.name)
         for name, task in tasks.items()
     }
-    return make_plan(spec, task_facts, digests, digest(environment))
+    return make_plan(spec, task_facts, digests, digest(environment), has_compiler="compiler" in environment)
 
 
 def _named_by_content(spec: BenchmarkSpec, data: Mapping[str, TaskData]) -> BenchmarkSpec:

@@ -32,6 +32,7 @@ class PreparedJob:
         outbox: where it leaves finished states; the folder outlives the trainer.
         log: file for what it prints.
         gpu: id of the GPU that it gets; None where the executor chooses.
+        compiler_cache: where a compiler may keep what it has compiled for later trainers, if it is to keep it.
     """
 
     job: TrainingJob
@@ -42,6 +43,7 @@ class PreparedJob:
     outbox: Path
     log: Path
     gpu: str | None = None
+    compiler_cache: Path | None = None
 
 
 @dataclass(frozen=True)

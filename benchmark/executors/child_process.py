@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 """Names the GPUs that a process sees, by their numbers or ids."""
 
+COMPILER_CACHE = "TORCHINDUCTOR_CACHE_DIR"
+"""Names the folder in which torch's compiler keeps what it has compiled; otherwise that is lost with /tmp."""
+
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", VISIBLE_GPUS, "SYSTEMROOT")
 """Environment variables that a child may see; everything else stays with the dispatcher."""
 
@@ -40,16 +43,19 @@ class ChildProcess:
         output: where its output goes.
         errors: where its standard error goes, if not there as well.
         gpus: ids of the GPUs that it sees, the first of which is `cuda`; None for those that this process sees.
+        compiler_cache: where torch's compiler keeps what it has compiled; None for where torch likes.
         descriptors: of this process that it inherits, under the same numbers.
         environment: its variables, if not those of `child_environment`.
     """
 
     def __init__(
         self, program: Sequence[str], folder: Path, output: Sink, errors: Sink | None = None,
-        gpus: Sequence[str] | None = None, descriptors: Sequence[int] = (),
+        gpus: Sequence[str] | None = None, compiler_cache: Path | None = None, descriptors: Sequence[int] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        variables = {**(environment or child_environment()), **({} if gpus is None else {VISIBLE_GPUS: ",".join(gpus)})}
+        variables = dict(child_environment() if environment is None else environment)
+        variables |= {} if gpus is None else {VISIBLE_GPUS: ",".join(gpus)}
+        variables |= {} if compiler_cache is None else {COMPILER_CACHE: str(compiler_cache)}
         command = [sys.executable, "-I", "-m", "benchmark.executors.parent_death", str(os.getpid()), *program]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

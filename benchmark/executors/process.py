@@ -131,7 +131,7 @@ class ProcessExecutor:
             return ProcessTrainer(ChildProcess(program, prepared.outbox, log))
         gpu = pool.take(prepared.gpu)
         try:
-            child = ChildProcess(program, prepared.outbox, log, gpus=[gpu])
+            child = ChildProcess(program, prepared.outbox, log, gpus=[gpu], compiler_cache=prepared.compiler_cache)
         except BaseException:
             pool.give_back(gpu)
             raise

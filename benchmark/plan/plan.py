@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from benchmark.plan.capacity import nothing_left
+from benchmark.plan.compilation import is_worth_compiling
 from benchmark.plan.events import PruneEvent, compile_events
 from benchmark.plan.state_keys import root_key, state_key
 from benchmark.plan.tree import Segment, build_tree, for_another_seed
@@ -25,11 +26,13 @@ class TaskFacts:
         train_digest: sha256 of the training tensors.
         num_train: number of training images.
         layer_sizes: number of weights of every prunable layer of the encoder.
+        view_flops: floating-point operations of the encoder for one view, forward and backward.
     """
 
     train_digest: str
     num_train: int
     layer_sizes: tuple[int, ...]
+    view_flops: int
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Subtree:
         total_steps: updates of every run, fine-tuning after the budget included.
         segments: what to train, parents before children.
         runs: the runs that end in leaves of these segments.
+        is_compiled: whether encoders are compiled, which changes bits.
     """
 
     task: str
@@ -76,6 +80,7 @@ class Subtree:
     total_steps: int
     segments: tuple[Segment, ...]
     runs: tuple[Run, ...]
+    is_compiled: bool
 
 
 @dataclass(frozen=True)
@@ -134,8 +139,9 @@ def _settings(document: Mapping[str, Any], place: str = "") -> Iterator[tuple[st
 
 
 def make_plan(
-    spec: BenchmarkSpec, facts: Mapping[str, TaskFacts], submission_digests: Mapping[str, str], environment_digest: str
-) -> Plan:
+    spec: BenchmarkSpec, facts: Mapping[str, TaskFacts], submission_digests: Mapping[str, str], environment_digest: str,
+    *, has_compiler: bool = False,
+) -> Plan:  # fmt: skip
     """Plan an evaluation.
 
     Args:
@@ -143,6 +149,7 @@ def make_plan(
         facts: per task name, what the data and the encoder say.
         submission_digests: per task name, digest of code, supervision and hyperparameters as resolved for its dataset.
         environment_digest: digest of everything about the machine that can change bits.
+        has_compiler: whether the machine can compile encoders.
 
     Raises:
         UserError: a batch is larger than the training set, so that no update could ever be made; or a sparsity leaves
@@ -159,7 +166,10 @@ def make_plan(
         problems = nothing_left(grid, task.encoder.name, facts[name].layer_sizes)
         if problems:
             raise UserError(problems)
-        tree: tuple[Segment, ...] = ()
+        tree = build_tree("", [events for _, _, events in grid], total_steps)  # of no seed
+        num_updates = sum(segment.num_steps for segment in tree)
+        batch_size, view_flops = task.training.batch_size, facts[name].view_flops
+        is_compiled = has_compiler and is_worth_compiling(num_updates, batch_size, view_flops)
         for seed in range(spec.population.models):
             root = root_key(
                 train_digest=facts[name].train_digest,
@@ -169,13 +179,14 @@ def make_plan(
                 submission_digest=submission_digests[name],
                 seed=seed,
                 environment_digest=environment_digest,
+                is_compiled=is_compiled,
             )
             runs = tuple(
                 Run(name, schedule, sparsity, seed, events, state_key(root, events, total_steps))
                 for schedule, sparsity, events in grid
             )
-            tree = for_another_seed(tree, root) if tree else build_tree(root, [run.events for run in runs], total_steps)
-            subtrees.append(Subtree(name, index, seed, root, budget_steps, total_steps, tree, runs))
+            own = for_another_seed(tree, root)
+            subtrees.append(Subtree(name, index, seed, root, budget_steps, total_steps, own, runs, is_compiled))
     return Plan(tuple(subtrees))
 
 

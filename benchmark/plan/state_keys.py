@@ -20,7 +20,7 @@ KEY_VERSION = 3
 
 def root_key(
     *, train_digest: str, dataset: dict[str, Any], encoder: dict[str, Any], training: dict[str, Any],
-    submission_digest: str, seed: int, environment_digest: str,
+    submission_digest: str, seed: int, environment_digest: str, is_compiled: bool = False,
 ) -> str:  # fmt: skip
     """Return the key of a seed's tree: of everything that decides bits, except what is pruned and when.
 
@@ -32,6 +32,7 @@ def root_key(
         submission_digest: digest of code, supervision and hyperparameters.
         seed: the model's seed.
         environment_digest: digest of everything about the machine that can change bits.
+        is_compiled: whether encoders are compiled; not named where they are not, as on every CPU.
 
     Returns:
         A sha256 in hexadecimal digits.
@@ -46,6 +47,7 @@ def root_key(
             "submission_digest": submission_digest,
             "seed": seed,
             "environment_digest": environment_digest,
+            **({"compiled": True} if is_compiled else {}),
         }
     )
 

@@ -120,12 +120,16 @@ class Claims:
     def in_turns(self, names: Sequence[str], on_wait: Callable[[str], None]) -> Iterator[frozenset[str]]:
         """Yield claims as they become free until all had their turn; each is held until the next turn.
 
-        It waits while it holds none of them, so that two dispatchers never wait for each other.
+        It waits while it holds none of them, so that two dispatchers never wait for each other; only a moment, and once
+        per turn, for what another has borrowed: a tree that is missed comes after the whole turn.
         """
         left, said = list(dict.fromkeys(names)), ""
         while left:
             others = {name: holder for name in left if (holder := self.try_take(name)) is not None}
             mine = frozenset(left) - others.keys()
+            if mine and others:
+                time.sleep(_POLL_S)
+                mine |= {name for name in others if self.try_take(name) is None}
             if mine:
                 yield mine
                 for name in mine:

@@ -35,24 +35,33 @@ class Garbage:
     num_bytes: int
 
 
-def find_garbage(home: Home, records: Sequence[Path]) -> list[Garbage]:
+def find_garbage(home: Home, records: Sequence[Path], most_bytes: int | None = None) -> list[Garbage]:
     """Say what can be removed.
 
     Args:
         home: where.
         records: whose trained states may go as well.
+        most_bytes: what the home may take of the disk: trained states of the oldest records go until it takes no more,
+            or no record has any. States that no record names, of evaluations without an end, stay.
 
     Raises:
         UserError: one of these is no record.
     """
-    found = [*_half_made(home), *_damaged(home), *_old_logs(home)]
+    found = [*_half_made(home), *_damaged(home), *_old_logs(home), *_compiled(home)]
     given = [_read(path) for path in records]
     named = {path.resolve() for path in records}
     kept = [record for record, path in find_records(home.records)[0] if path.resolve() not in named]
     needed = {run.state_key for record in kept for run in record.runs}
     for record in given:
-        found += _states(home, record, needed)
+        found += _states(home, record, {run.state_key for run in record.runs} - needed)
+    if most_bytes is not None:
+        found += _oldest_states(home, kept, _size(home.root) - sum(each.num_bytes for each in found) - most_bytes)
     return found
+
+
+def home_size(home: Home) -> int:
+    """Return how many bytes a home takes of the disk."""
+    return _size(home.root)
 
 
 def remove(garbage: Sequence[Garbage]) -> None:
@@ -82,8 +91,24 @@ def _old_logs(home: Home) -> Iterator[Garbage]:
         yield _garbage(f"{len(paths)} logs older than {OLD_LOG_S / 86400:.0f} days", paths)
 
 
-def _states(home: Home, record: EvaluationRecord, needed: set[str]) -> Iterator[Garbage]:
-    keys = {run.state_key for run in record.runs} - needed
+def _compiled(home: Home) -> Iterator[Garbage]:
+    if home.compiled.is_dir():
+        yield _garbage("encoders as the compiler has compiled them: trainers compile them again", [home.compiled])
+
+
+def _oldest_states(home: Home, records: Sequence[EvaluationRecord], too_many_bytes: int) -> Iterator[Garbage]:
+    """Yield states of one record after the other, the oldest first; a state is the last record's that needs it."""
+    ordered = sorted(records, key=lambda record: record.created)
+    last = {run.state_key: place for place, record in enumerate(ordered) for run in record.runs}
+    for place, record in enumerate(ordered):
+        if too_many_bytes <= 0:
+            return
+        for each in _states(home, record, {run.state_key for run in record.runs if last[run.state_key] == place}):
+            too_many_bytes -= each.num_bytes
+            yield each
+
+
+def _states(home: Home, record: EvaluationRecord, keys: set[str]) -> Iterator[Garbage]:
     paths = [path for key in sorted(keys) if (path := home.segments / key[:2] / key).is_dir()]
     if paths:
         said = f"{record.submission.name} on {record.spec_identity} of {record.created} can no longer be rescored"

@@ -74,6 +74,11 @@ class Home:
         return self.root / "records"
 
     @property
+    def compiled(self) -> Path:
+        """What torch's compiler has compiled for trainers without isolation; it is compiled again where it is gone."""
+        return self.root / "compiled"
+
+    @property
     def tuning(self) -> Path:
         """Searches for hyperparameters, a database each."""
         return self.root / "tuning"

@@ -10,7 +10,6 @@ from benchmark.data.batches import Batches
 from benchmark.encoder import feature_dim
 from benchmark.method.contract import Method, Setting
 from benchmark.training.acceleration.capture_check import captured_views_of, demand_capturable
-from benchmark.training.acceleration.compilation import is_worth_compiling
 from benchmark.training.capture import GraphPool
 from benchmark.training.environment import has_native_bfloat16
 from benchmark.training.live_model import Recipe
@@ -52,7 +51,7 @@ def recipe_of(job: TrainingJob, method: type[Method], setting: Setting, batches:
         job.encoder, method, setting, job.seed, device, job.finetune_rate,
         in_bfloat16=job.precision == "bfloat16" and has_native_bfloat16(device),
         graph_pool=GraphPool(device) if job.capturable and device.type == "cuda" else None,
-        is_compiled=is_worth_compiling(job, setting.image_shape, device), root=job.root,
+        is_compiled=job.is_compiled, root=job.root,
     )  # fmt: skip
     if device.type == "cuda":
         recipe = replace(recipe, captured_views=captured_views_of(recipe, batches))

@@ -48,6 +48,8 @@ class TrainingJob(BaseModel):
     """The hyperparameters of the manifest, with the overrides for dataset and specification applied."""
     capturable: bool = False
     """Whether the manifest says that updates can be captured as CUDA graphs."""
+    is_compiled: bool = False
+    """Whether encoders are compiled, which changes bits; only where the environment names a compiler."""
     device: Literal["cpu", "cuda"]
     """Kind of device to train on."""
     sharing: Annotated[int, Field(ge=1)] = 1

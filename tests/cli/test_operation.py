@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -18,7 +19,7 @@ from benchmark.executors.slurm.options import OPTIONS_FILE
 from benchmark.recording.status import EvaluationStatus, status_name, status_path, write_status
 from benchmark.spec import UserError
 from benchmark.store.claims import evaluation_claim
-from benchmark.store.garbage import find_garbage, remove
+from benchmark.store.garbage import find_garbage, home_size, remove
 from benchmark.store.layout import Home
 from benchmark.store.lock import at_work
 from tests.conftest import Evaluated
@@ -111,18 +112,20 @@ def test_gc_only_says_what_would_go_until_it_is_told_to_remove_it(home: Home) ->
     (home.segments / ".abc.1234.unfinished").mkdir(parents=True)
     (home.damaged / "1-abc").mkdir(parents=True)
     home.logs.mkdir()
+    home.compiled.mkdir()
     for name, days in (("old.log", 40), ("new.log", 1)):
         (home.logs / name).write_text(name)
         changed = time.time() - days * 86400
         os.utime(home.logs / name, (changed, changed))
     names = {path.name for each in find_garbage(home, []) for path in each.paths}
-    assert {"1-abc", "old.log", ".abc.1234.unfinished"} <= names
+    assert {"1-abc", "old.log", ".abc.1234.unfinished", "compiled"} <= names
     assert "new.log" not in names
     assert "would be removed by `fmn gc --yes`" in say("gc")
     assert (home.logs / "old.log").exists()
     assert "removed" in say("gc", "--yes")
     assert not (home.logs / "old.log").exists()
     assert list(home.damaged.iterdir()) == []
+    assert not home.compiled.exists()
 
 
 def test_gc_leaves_what_another_command_may_be_writing_outside_of_the_lock(home: Home) -> None:
@@ -151,3 +154,38 @@ def test_states_of_a_record_go_only_when_it_is_named_and_those_that_another_reco
     remove([lost])
     assert not any(each.exists() for each in lost.paths)
     assert path.exists()
+
+
+def test_a_quota_takes_the_states_of_the_oldest_records_first_and_no_more_than_it_must(
+    tmp_path: Path, evaluated: Evaluated
+) -> None:
+    root = shutil.copytree(evaluated.root, tmp_path / "home")
+    home, (path,) = Home(root), list((root / "records").rglob("*.json"))
+    runs = evaluated.record.runs
+    for name, created, those in (("old", "2020-01-01T00:00:00Z", runs[:3]), ("new", "2021-01-01T00:00:00Z", runs[2:])):
+        document = json.loads(path.read_bytes())
+        document |= {"created": created, "runs": [run for run in document["runs"] if run["state_key"] in {
+            each.state_key for each in those}]}  # fmt: skip
+        path.with_name(f"{name}-0123456789ab.json").write_text(json.dumps(document))
+    path.unlink()
+
+    def lost(most_bytes: int) -> list[set[str]]:
+        found = find_garbage(home, [], most_bytes)
+        return [{each.name for each in garbage.paths} for garbage in found if "rescored" in garbage.what]
+
+    size = home_size(home)
+    old_alone, new = {run.state_key for run in runs[:2]}, {run.state_key for run in runs[2:]}
+    assert lost(size) == []
+    assert lost(size - 1) == [old_alone]  # the state that the new record needs as well stays
+    assert lost(0) == [old_alone, new]
+
+
+def test_a_quota_that_cannot_be_kept_is_said_and_one_that_is_no_size_is_refused(
+    tmp_path: Path, evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FMN_HOME", str(shutil.copytree(evaluated.root, tmp_path / "home")))
+    assert "would be left, more than --keep" in say("gc", "--keep", "1KB")
+    assert "more than --keep" not in say("gc", "--keep", "100GB")
+    refused = CliRunner().invoke(app, ["gc", "--keep", "much"])
+    assert refused.exit_code == 2
+    assert "200GB" in refused.output

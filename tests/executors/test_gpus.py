@@ -62,7 +62,9 @@ class Started:
     seen: list[Sequence[str] | None]
     children: list[Started]
 
-    def __init__(self, *arguments: object, gpus: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, *arguments: object, gpus: Sequence[str] | None = None, compiler_cache: Path | None = None
+    ) -> None:
         self.seen.append(gpus)
         self.children.append(self)
         self.code: int | None = None
@@ -132,6 +134,10 @@ def test_a_child_sees_the_gpus_that_it_was_given(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(FileNotFoundError):
             ChildProcess(["module"], tmp_path, LogFile(tmp_path / "log"), gpus=gpus)
     assert [each["CUDA_VISIBLE_DEVICES"] for each in environments] == ["2", "0,1", "0,1,2"]
+    assert not any("TORCHINDUCTOR_CACHE_DIR" in each for each in environments)
+    with pytest.raises(FileNotFoundError):
+        ChildProcess(["module"], tmp_path, LogFile(tmp_path / "log"), compiler_cache=tmp_path / "compiled")
+    assert environments[-1]["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "compiled")
 
 
 def test_more_gpus_train_more_seeds_at_once_and_share_none_more() -> None:

@@ -49,7 +49,7 @@ def test_planning_refuses_it_with_the_nearest_that_leaves_something() -> None:
     with pytest.raises(
         UserError, match=r"sparsities: expected .* got 0.999, at which schedule .*nearest valid: 0.9967"
     ):
-        make_plan(spec, {"digits/resnet8": TaskFacts("", 1347, (107, 200))}, {"digits/resnet8": ""}, "")
+        make_plan(spec, {"digits/resnet8": TaskFacts("", 1347, (107, 200), 1)}, {"digits/resnet8": ""}, "")
 
 
 def test_layers_without_a_weight_are_said() -> None:

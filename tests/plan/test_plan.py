@@ -13,8 +13,8 @@ from benchmark.plan.plan import DENSE, task_name
 from benchmark.spec import BenchmarkSpec
 
 FACTS = {
-    "digits/resnet8 (width 2)": TaskFacts("aa" * 32, 70, (40, 60)),
-    "digits/resnet8 (width 3)": TaskFacts("bb" * 32, 33, (100,)),
+    "digits/resnet8 (width 2)": TaskFacts("aa" * 32, 70, (40, 60), 1000),
+    "digits/resnet8 (width 3)": TaskFacts("bb" * 32, 33, (100,), 1000),
 }
 SUBMISSION_DIGESTS = {"digits/resnet8 (width 2)": "cc" * 32, "digits/resnet8 (width 3)": "dd" * 32}
 ENVIRONMENT_DIGEST = "ee" * 32

@@ -89,6 +89,12 @@ def test_a_root_key_is_the_hash_of_its_facts_as_canonical_json() -> None:
     assert root_key(**ROOT_FACTS) == naive_digest({"key_version": KEY_VERSION, **ROOT_FACTS})
 
 
+def test_a_compiled_tree_has_keys_of_its_own_and_any_other_is_named_as_before_there_were_compiled_ones() -> None:
+    facts = {"key_version": KEY_VERSION, **ROOT_FACTS}
+    assert root_key(**ROOT_FACTS, is_compiled=False) == naive_digest(facts)
+    assert root_key(**ROOT_FACTS, is_compiled=True) == naive_digest({**facts, "compiled": True})
+
+
 def test_a_state_key_is_the_hash_of_root_applied_events_and_step() -> None:
     event = {**EVENT_FACTS, "num_pruned": [4, 5]}
     expected = naive_digest({"key_version": KEY_VERSION, "root": "r" * 64, "events": [event], "step": 13})

@@ -227,6 +227,13 @@ def test_trees_of_others_are_waited_for_last_and_never_while_something_is_held(h
         assert [first.try_take(name) for name in ("tree-a", "tree-b")] == [None, None]
 
 
+def test_a_tree_that_another_has_borrowed_for_a_moment_comes_in_the_same_turn(home: Home) -> None:
+    with Claims(home, "simclr on digits-1.0") as first, Claims(home, "simclr on other-1.0") as second:
+        first.try_take("tree-b")
+        threading.Timer(0.02, first.release, ["tree-b"]).start()
+        assert next(second.in_turns(["tree-a", "tree-b"], lambda _: None)) == {"tree-a", "tree-b"}
+
+
 def test_jobs_of_a_living_dispatcher_are_not_adopted_and_those_of_a_dead_one_are(home: Home) -> None:
     for folder in ("aaaaaaaaaaaa-1", "bbbbbbbbbbbb-2", "bbbbbbbbbbbb-control-3"):
         (home.jobs / folder).mkdir(parents=True)

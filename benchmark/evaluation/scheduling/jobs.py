@@ -113,7 +113,7 @@ def prepare_jobs(
             batch_size=task.training.batch_size, total_steps=subtree.budget_steps, precision=task.training.precision,
             finetune_rate=finetune.learning_rate if finetune else None,
             hyperparameters=manifest.resolved(task_data.dataset.name), capturable=manifest.capturable, device=device,
-            sharing=sharing,
+            sharing=sharing, is_compiled=subtree.is_compiled,
             segments=tuple(segments), checkpoint_interval=interval, checkpoint_every_s=CHECKPOINT_EVERY_S,
         )  # fmt: skip
         if subtree.task not in sizes:
@@ -146,7 +146,8 @@ def _write_job(
     job_file.write_text(job.model_dump_json(), encoding="utf-8")
     isolation = weakest([made_by.isolation, *map(store.isolation, continued)])
     write_job_origin(job_file, made_by.model_copy(update={"isolation": isolation}))
-    return PreparedJob(job, job_file, submission, data, parents, outbox, home.trainer_log(job.root))
+    log, cache = home.trainer_log(job.root), home.compiled if job.is_compiled else None
+    return PreparedJob(job, job_file, submission, data, parents, outbox, log, compiler_cache=cache)
 
 
 def _stored_parents(job: TrainingJob) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from safetensors.numpy import load_file
 
 from benchmark.evaluation.preparation import Prepared
 from benchmark.evaluation.scheduling.jobs import checkpoint_interval, missing_segments
-from benchmark.plan import Subtree
+from benchmark.plan import Plan, Subtree
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.documents.validation import parse_document
 from benchmark.store.state_store import Store
@@ -173,6 +174,19 @@ def test_jobs_carry_the_parents_they_continue_and_no_other_state(
     assert [path.name for path in job.parents.iterdir()] == [segment.parent]
     files = {path.name for path in (job.parents / segment.parent).iterdir()}
     assert files == {"encoder.safetensors", "mask.safetensors", "method.pt"}
+
+
+def test_a_job_says_of_its_whole_tree_whether_encoders_are_compiled_however_little_is_left_of_it(
+    tiny_spec: BenchmarkSpec, plain: Path, root: Path
+) -> None:
+    prepared = request(tiny_spec, plain, root)
+    subtree, store = prepared.plan.subtrees[0], store_of(root)
+    shutil.rmtree(store.path(next(run for run in subtree.runs if run.schedule == "shot").state_key))
+    (job,) = jobs_of(prepared, root)
+    assert (job.job.is_compiled, job.compiler_cache) == (False, None)
+    plan = Plan(tuple(dataclasses.replace(each, is_compiled=True) for each in prepared.plan.subtrees))
+    (job,) = jobs_of(dataclasses.replace(prepared, plan=plan), root)
+    assert (job.job.is_compiled, job.compiler_cache) == (True, root / "compiled")
 
 
 def test_methods_without_supervision_get_neither_labels_nor_the_number_of_classes(
