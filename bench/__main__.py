@@ -80,6 +80,8 @@ def main(
         raise SystemExit(f"--only: expected one of {', '.join(SECTIONS)}, got {only!r}")
     if only not in ("", "gpu") and write is not None:
         raise SystemExit("--write replaces a whole measured part of a page; leave out --only, or say --only gpu")
+    if only not in ("", "gpu") and against is not None:
+        raise SystemExit("--against times updates on a GPU; leave out --only, or say --only gpu")
     load = os.getloadavg()[0]
     if load > 0.5 and not busy:
         raise SystemExit(f"expected a quiet machine, found a load of {load:.1f}; wait, or say --busy")

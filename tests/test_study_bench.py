@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from bench import __main__ as bench
 from bench.population_scoring import PopulationTime, scored_population
 from bench.study import parts
 from bench.study.hours import hour_line, study_plan, training_s, updates_by_models
@@ -127,9 +128,10 @@ def test_the_hours_of_the_study_count_every_planned_update_once() -> None:
 def test_hours_are_those_of_updates_and_of_scoring_as_measured() -> None:
     plan = study_plan()
     updates = updates_by_models(plan)
-    line = hour_line("hours", "words", plan, updates, dict.fromkeys(updates, 0.0035), SCORED)
+    line = hour_line("hours", on_a_gpu(), plan, updates, dict.fromkeys(updates, 0.0035), SCORED)
+    assert line.reach == "30 h (moonshot 12 h)"
     assert line.value == "28.58 h"  # 28,445,580 x 3.5 ms are 27.66 h, 1,110 models at 3 s are .93 h
-    without = hour_line("hours", "words", plan, updates, dict.fromkeys(updates, 0.0035), None)
+    without = hour_line("hours", on_a_gpu(), plan, updates, dict.fromkeys(updates, 0.0035), None)
     assert without.value == "27.66 h without scoring"
 
 
@@ -159,6 +161,11 @@ def test_a_folder_that_is_no_other_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="--against: expected a folder with another version of this repository"):
         checked_checkout(tmp_path)
     assert checked_checkout(ROOT) == ROOT
+
+
+def test_another_version_is_timed_on_a_gpu_or_not_at_all() -> None:
+    with pytest.raises(SystemExit, match="--against times updates on a GPU"):
+        bench.main(only="views", against=ROOT)
 
 
 def test_numbers_never_come_from_the_code_of_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

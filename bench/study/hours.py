@@ -13,7 +13,7 @@ from bench.cost_growth import plan_of
 from bench.paired_timing import Line
 from bench.population_scoring import PopulationTime
 from bench.study.processes import WorkerError
-from bench.study.scale import SPEC
+from bench.study.scale import SPEC, Scale
 from bench.study.updates import UpdateTimes
 from benchmark.plan import Plan
 from benchmark.spec.documents.loading import load_spec
@@ -22,7 +22,7 @@ NUM_TRAIN = 50_000
 """Training images of CIFAR-10."""
 
 REPEATS = 3
-REACH, MOONSHOT = "30 h", "12 h"
+REACH = "30 h (moonshot 12 h)"
 
 
 @cache
@@ -63,10 +63,10 @@ def hour_lines(times: UpdateTimes, scored: Callable[[], PopulationTime]) -> Iter
                      if each.compiled == form.compiled}  # fmt: skip
             measured = {alive: times.of(each, repeats=REPEATS).here_s for alive, each in forms.items()}
         except WorkerError as error:
-            yield Line(name, "not measured", str(error), REACH)
+            yield Line(name, "not measured", str(error), scale.aim(REACH))
             continue
         per_update_s = {alive: statistics.median(taken) for alive, taken in measured.items()}
-        yield hour_line(name, scale.words, plan, updates, per_update_s, _if_it_scores(scored))
+        yield hour_line(name, scale, plan, updates, per_update_s, _if_it_scores(scored))
 
 
 def _if_it_scores(scored: Callable[[], PopulationTime]) -> PopulationTime | None:
@@ -77,14 +77,14 @@ def _if_it_scores(scored: Callable[[], PopulationTime]) -> PopulationTime | None
 
 
 def hour_line(
-    name: str, words: str, plan: Plan, updates: Mapping[int, int], per_update_s: Mapping[int, float],
+    name: str, scale: Scale, plan: Plan, updates: Mapping[int, int], per_update_s: Mapping[int, float],
     scored: PopulationTime | None,
 ) -> Line:  # fmt: skip
     """Predict the hours of the study.
 
     Args:
         name: of the line.
-        words: what was trained.
+        scale: what was trained.
         plan: the study's.
         updates: planned, by the number of models alive.
         per_update_s: seconds per update and model, by the same number.
@@ -93,13 +93,14 @@ def hour_line(
     training = training_s(updates, per_update_s)
     by_alive = ", ".join(f"{each * 1e3:.2f} ms with {alive} alive" for alive, each in per_update_s.items())
     basis = (
-        f"predicted for SimCLR from {plan.num_updates:,} planned updates of {words}; {by_alive}, per update and "
+        f"predicted from {plan.num_updates:,} planned updates ({scale.words}); {by_alive}, per update and "
         f"model: {training / 3600:.2f} h, without start-up and checkpoints"
     )
     if scored is None:
-        return Line(name, f"{training / 3600:.2f} h without scoring", f"{basis}; scoring was not measured", REACH)
+        found = f"{training / 3600:.2f} h without scoring"
+        return Line(name, found, f"{basis}; scoring was not measured", scale.aim(REACH))
     per_model_s = scored.wall_s / scored.num_runs
     scoring = per_model_s * len(plan.runs)
     basis += f"; scoring of {len(plan.runs):,} models at {per_model_s:.2f} s each: {scoring / 3600:.2f} h"
     total = f"{(training + scoring) / 3600:.2f} h"
-    return Line(name, total, f"{basis} (measured: {scored.words}); moonshot {MOONSHOT}", REACH)
+    return Line(name, total, f"{basis} (measured: {scored.words})", scale.aim(REACH))

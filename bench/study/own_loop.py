@@ -71,14 +71,14 @@ def against_own_loop(scale: Scale, form: Form, peer_s: list[float], ours_s: list
     """
     name = f"{scale.prefix}, against own loop, {form.words}"
     basis = f"per update and model of {form.siblings} siblings, in turn: {spread(ours_s)}, n = {len(ours_s)}"
-    yield Line(name, ratio(peer_s, ours_s), basis, "15x")
+    yield Line(name, ratio(peer_s, ours_s), basis, scale.aim("15x"))
     plan = study_plan()
     sharing = plan.num_updates_naive / plan.num_updates
     shared_s = [each / sharing for each in ours_s]
     yield Line(
         f"{name}, whole study", ratio(peer_s, shared_s),
         f"the line before, times {sharing:.2f}: {plan.num_updates_naive:,} updates in runs alone, "
-        f"{plan.num_updates:,} in the plan of {SPEC}", "26x",
+        f"{plan.num_updates:,} in the plan of {SPEC}", scale.aim("26x"),
     )  # fmt: skip
 
 

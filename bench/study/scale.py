@@ -74,6 +74,10 @@ class Scale:
         """Views per update."""
         return 2 * self.images
 
+    def aim(self, reach: str) -> str:
+        """Return what is aimed at on a GPU; nothing is where networks are tiny."""
+        return reach if self.device == "cuda" else ""
+
     @property
     def workers(self) -> int:
         """Workers of the study's own loader: one per core."""

@@ -105,7 +105,7 @@ def update_lines(times: UpdateTimes) -> Iterator[Line]:
             try:
                 timed = times.of(form)
             except WorkerError as error:
-                yield Line(name, "not measured", str(error), REACH)
+                yield Line(name, "not measured", str(error), scale.aim(REACH))
                 continue
             there = checkout_name(times.there.checkout) if times.there is not None else ""
             if form == forms[0] and timed.there_s:
@@ -132,4 +132,4 @@ def update_line(name: str, timed: Timed, scale: Scale, base: Base | None, base_f
     if timed.there_failed:
         said.append(f"{there} not measured: {timed.there_failed}")
     gain = "" if base is None else f", {base.median_s / median_s:.2f}x"
-    return Line(name, spread(timed.here_s) + gain, f"{'; '.join(said)}; n = {len(timed.here_s)}", REACH)
+    return Line(name, spread(timed.here_s) + gain, f"{'; '.join(said)}; n = {len(timed.here_s)}", scale.aim(REACH))
