@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from bench import __main__ as bench
+from bench.paired_timing import Line
 from bench.population_scoring import PopulationTime, scored_population
 from bench.study import parts
 from bench.study.hours import hour_line, study_plan, training_s, updates_by_models
@@ -17,10 +18,12 @@ from bench.study.own_loop import against_own_loop
 from bench.study.processes import ROOT, Worker, WorkerError, checked_checkout, in_turn
 from bench.study.scale import Form, Scale, study_scale, tiny_scale
 from bench.study.updates import Timed, UpdateTimes, published, update_line, update_lines
-from bench.study.views import kornia_modules
+from bench.study.views import kornia_modules, side
 from bench.whole_grids import whole_evaluation
 from benchmark.data.streams import enter_stream
+from benchmark.method.contract import Method
 
+WHOLE = "| GPU, whole corti"
 SCORED = PopulationTime(90.0, 30, "30 models")
 FAST = Form(6, in_bfloat16=True, captured=True)
 
@@ -133,6 +136,40 @@ def test_hours_are_those_of_updates_and_of_scoring_as_measured() -> None:
     assert line.value == "28.58 h"  # 28,445,580 x 3.5 ms are 27.66 h, 1,110 models at 3 s are .93 h
     without = hour_line("hours", on_a_gpu(), plan, updates, dict.fromkeys(updates, 0.0035), None)
     assert without.value == "27.66 h without scoring"
+
+
+def test_the_page_names_every_line_that_a_gpu_will_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Willing(Worker):
+        def build(self, label: str, side: str, options: dict[str, Any]) -> None: ...
+
+        def seconds(self, label: str) -> float:
+            return 0.5
+
+    for module in ("parts", "own_loop"):
+        monkeypatch.setattr(f"bench.study.{module}.Worker", Willing)
+    monkeypatch.setattr(parts, "whole_evaluation", lambda *given: Line(given[0], "1 s", "", given[-1]))  # pyright: ignore[reportUnknownArgumentType]
+    lines = list(parts.study_lines(on_a_gpu(), None, lambda: SCORED))
+    assert [line for line in lines if "not measured" in str(line)] == []
+    rows = [row.split(" | ") for row in (ROOT / "docs" / "performance.md").read_text().splitlines()]
+    named = {row[0].removeprefix("| "): row[2].strip() for row in rows if row[0].startswith(("| GPU, study", WHOLE))}
+    assert named == {line.name: line.reach for line in lines}
+
+
+def test_views_of_a_graph_are_those_of_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU something else stands in for the graph, which is made after a plain call and once."""
+    made: list[str] = []
+
+    class Replayed:
+        def __init__(self, device: torch.device) -> None:
+            made.append(device.type)
+
+        def views(self, method: Method, images_BCHW: torch.Tensor) -> torch.Tensor:
+            return method.views(images_BCHW)
+
+    monkeypatch.setattr("bench.study.views.CapturedViews", Replayed)
+    batches = side({"device": "cpu", "channels": 3, "px": 8, "images": 4, "batches": 2, "form": "graph"})
+    batches()
+    assert made == ["cpu"]
 
 
 def test_a_part_that_breaks_off_says_so_and_the_next_one_follows(monkeypatch: pytest.MonkeyPatch) -> None:
