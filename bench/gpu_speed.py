@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import statistics
-import tempfile
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,25 +14,27 @@ from numpy.typing import NDArray
 from bench.our_training import OurRun, random_images, small
 from bench.paired_timing import Line, alternate, ratio, seconds
 from bench.peer import Budget
-from bench.population_scoring import scored_population
+from bench.population_scoring import population_line, scored_population
+from bench.study.parts import study_lines
+from bench.study.scale import study_scale
 from bench.update_speed import SIBLINGS
-from bench.whole_grids import evaluate
-from benchmark.datasets.dataset import MissingDataError, load_dataset
+from bench.whole_grids import whole_evaluation
 from benchmark.encoder import flops_per_view
-from benchmark.spec import UserError
 from benchmark.spec.documents.loading import load_spec
-from benchmark.store.layout import Home
 from benchmark.training.environment import configure
-
-logger = logging.getLogger(__name__)
 
 BATCH = 512
 FEW_SIBLINGS = 5
 """Models of a large network that are trained side by side in the bench."""
 
 
-def on_gpu(quick: bool) -> Iterator[Line]:
-    """Time SimCLR: ResNet-18 at 32 px, networks too small to fill the device, and a whole grid where its images are."""
+def on_gpu(quick: bool, against: Path | None = None) -> Iterator[Line]:
+    """Time SimCLR: ResNet-18 at 32 px, small networks, a whole grid where its images are, and the founding study.
+
+    Args:
+        quick: whether less is timed.
+        against: folder with another version of this repository, whose updates are timed in turn with ours.
+    """
     if not torch.cuda.is_available():
         yield Line("GPU", "not measured", "no GPU is visible here")
         return
@@ -45,8 +45,11 @@ def on_gpu(quick: bool) -> Iterator[Line]:
     yield from _large_network(repeats, matmul_per_s)
     yield from _small_network("8 px", random_images(1280, 1, 8), Budget(small(8), 128, 1), repeats)
     yield from _small_network("16 px, bfloat16", random_images(1280, 3, 16), Budget(small(16), 128, 1), repeats)
-    yield scored_population("cuda", quick=quick)
-    yield _whole_mini()
+    torch.cuda.empty_cache()
+    scored = cache(partial(scored_population, "cuda", quick=quick))
+    yield population_line(scored(), "cuda", quick=quick)
+    yield whole_evaluation("GPU, whole cifar10-mini", ("cifar10-mini", "cifar10-mini-jpeg"), "simclr", "cuda", "180 s")
+    yield from study_lines(study_scale(quick=quick), against, scored)
 
 
 def _ceilings(matmul_per_s: float) -> Line:
@@ -98,20 +101,6 @@ def _small_network(name: str, images: NDArray[np.uint8], budget: Budget, repeats
 
 def _per_update(epochs_s: list[float], side: OurRun) -> str:
     return f"{statistics.median(epochs_s) / side.steps * 1e3:.2f} ms per update"
-
-
-def _whole_mini() -> Line:
-    for name in ("cifar10-mini", "cifar10-mini-jpeg"):
-        try:
-            load_dataset(load_spec(name).tasks[0].dataset, Home.from_environment().folders, download=False)
-        except (MissingDataError, UserError) as error:
-            logger.debug("%s is not measured here: %s", name, error)
-            continue
-        with tempfile.TemporaryDirectory() as home:
-            wall_s = seconds(partial(evaluate, name, home, "cuda"))
-        basis = f"`fmn evaluate simclr --spec {name}`, nothing stored, training and scoring; {os.cpu_count()} cores"
-        return Line("GPU, whole cifar10-mini", f"{wall_s:.0f} s", basis, "180 s")
-    return Line("GPU, whole cifar10-mini", "not measured", "its images are not here")
 
 
 def _views_per_s(side: OurRun, repeats: int) -> float:

@@ -80,16 +80,30 @@ class Budget:
 
 
 class NaiveRun:
-    """One cell with one seed."""
+    """One cell with one seed.
 
-    def __init__(self, images: NDArray[np.uint8], budget: Budget, seed: int) -> None:
+    Args:
+        images: uint8 (N, channels, H, W).
+        budget: what is trained.
+        seed: the model's seed.
+        device: where the network is; images are augmented on the CPU.
+        workers: processes of the loader, 0 for none; they live as long as the run.
+    """
+
+    def __init__(
+        self, images: NDArray[np.uint8], budget: Budget, seed: int, *, device: str = "cpu", workers: int = 0
+    ) -> None:
         torch.manual_seed(seed)
-        self.encoder = build_encoder(budget.encoder, images.shape[1], seed).train()
+        self.device = torch.device(device)
+        self.encoder = build_encoder(budget.encoder, images.shape[1], seed).train().to(self.device)
         dim = feature_dim(budget.encoder)
-        self.head = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, PROJECTION))
+        self.head = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, PROJECTION)).to(self.device)
         parameters = [*self.encoder.parameters(), *self.head.parameters()]
         self.optimizer = torch.optim.SGD(parameters, RATE, momentum=0.9, nesterov=True, weight_decay=WEIGHT_DECAY)
-        loader = DataLoader(TwoViews(images), budget.batch_size, shuffle=True, drop_last=True)
+        loader = DataLoader(
+            TwoViews(images), budget.batch_size, shuffle=True, drop_last=True, num_workers=workers,
+            persistent_workers=workers > 0, pin_memory=self.device.type == "cuda",
+        )  # fmt: skip
         self.loader: DataLoader[tuple[Tensor, Tensor]] = loader
         self.total_steps = budget.epochs * len(loader)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, self.total_steps)
@@ -99,9 +113,10 @@ class NaiveRun:
         """Train one pass over the images, pruning where an event is due."""
         for first, second in self.loader:
             self._prune_if_due(events)
-            z = F.normalize(self.head(self.encoder(torch.cat([first, second]))), dim=1)
+            views = torch.cat([each.to(self.device, non_blocking=True) for each in (first, second)])
+            z = F.normalize(self.head(self.encoder(views)), dim=1)
             similarity = (z @ z.T / TEMPERATURE).fill_diagonal_(-math.inf)
-            loss = F.cross_entropy(similarity, torch.arange(len(z)).roll(len(first)))
+            loss = F.cross_entropy(similarity, torch.arange(len(z), device=self.device).roll(len(first)))
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()

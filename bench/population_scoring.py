@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -26,23 +27,50 @@ from benchmark.scoring.scoring_job import ENCODER_FILE, MASK_FILE, RunToScore, S
 from benchmark.spec import BenchmarkSpec
 from benchmark.spec.documents.loading import load_spec
 
-SEEDS, SCHEDULE = range(6), "one-shot-global"
+NUM_SEEDS, SCHEDULE = 6, "one-shot-global"
+Device = Literal["cpu", "cuda"]
 NUM_TRAIN, NUM_TEST, NUM_CLASSES, SIDE = 50_000, 10_000, 10, 32
 
 
-def scored_population(device: Literal["cpu", "cuda"], *, quick: bool) -> Line:
-    """Time the scorer's whole process on 30 models (`quick`: 10 models, a tenth of the images), nothing cached."""
-    shrink, seeds = (10, SEEDS[:2]) if quick else (1, SEEDS)
+@dataclass(frozen=True)
+class PopulationTime:
+    """How long the scorer took for a population.
+
+    Attributes:
+        wall_s: seconds of its whole process.
+        num_runs: models.
+        words: what was scored.
+    """
+
+    wall_s: float
+    num_runs: int
+    words: str
+
+
+def time_population(device: Device, num_seeds: int, num_train: int, num_test: int) -> PopulationTime:
+    """Time the scorer's whole process on the models of some seeds, five each, nothing cached."""
     with tempfile.TemporaryDirectory() as folder:
-        job = population_job(Path(folder), device, list(seeds), NUM_TRAIN // shrink, NUM_TEST // shrink)
+        job = population_job(Path(folder), device, list(range(num_seeds)), num_train, num_test)
         (Path(folder) / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
         wall_s = seconds(lambda: _score(Path(folder)))
-    runs, images = len(job.tasks[0].runs), f"{NUM_TRAIN // shrink:,} and {NUM_TEST // shrink:,} images of {SIDE} px"
-    return Line(
-        f"{'GPU, ' if device == 'cuda' else ''}scoring a population", f"{wall_s:.0f} s",
-        f"{runs} untrained WRN-16-2, dense and pruned, {images}, all instruments with four corruptions, no transfer, "
-        f"{job.workers} cores", "120 s" if device == "cuda" and not quick else "",
+    runs = len(job.tasks[0].runs)
+    return PopulationTime(
+        wall_s, runs,
+        f"{runs} untrained WRN-16-2, dense and pruned, {num_train:,} and {num_test:,} images of {SIDE} px, all "
+        f"instruments with four corruptions, no transfer, {job.workers} cores",
     )  # fmt: skip
+
+
+def scored_population(device: Device, *, quick: bool) -> PopulationTime:
+    """Time the scorer on 30 models (`quick`: 10 models, a tenth of the images)."""
+    shrink, num_seeds = (10, 2) if quick else (1, NUM_SEEDS)
+    return time_population(device, num_seeds, NUM_TRAIN // shrink, NUM_TEST // shrink)
+
+
+def population_line(scored: PopulationTime, device: Device, *, quick: bool) -> Line:
+    """Say how long a population took."""
+    name = f"{'GPU, ' if device == 'cuda' else ''}scoring a population"
+    return Line(name, f"{scored.wall_s:.0f} s", scored.words, "120 s" if device == "cuda" and not quick else "")
 
 
 def _spec(num_seeds: int) -> BenchmarkSpec:
@@ -57,7 +85,7 @@ def _spec(num_seeds: int) -> BenchmarkSpec:
 
 
 def population_job(
-    folder: Path, device: Literal["cpu", "cuda"], seeds: list[int], num_train: int, num_test: int
+    folder: Path, device: Device, seeds: list[int], num_train: int, num_test: int
 ) -> ScoringJob:
     """Write images and models of some seeds into a folder, and the job of scoring them."""
     spec = _spec(len(seeds))

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.cost_growth import plan_of
 from bench.paired_timing import Line, alternate, ratio, seconds
 from bench.update_speed import mini_sides
+from benchmark.datasets.dataset import MissingDataError, load_dataset
 from benchmark.machine import available_cores, peak_resident_bytes
 from benchmark.recording.record import EvaluationRecord
+from benchmark.spec import UserError
 from benchmark.spec.documents.loading import load_spec
+from benchmark.store.layout import Home
+
+logger = logging.getLogger(__name__)
 
 CELLS = [("dense", "0.5"), ("early", "0.98"), ("late", "0.9"), ("one-shot", "0.8")]
 """Cells of the digits grid that the peer trains; every cell costs it the same number of updates."""
@@ -105,9 +112,33 @@ def _peer_cells(cells: list[tuple[str, str]], at_once: int) -> list[PeerCell]:
         return list(pool.map(run, range(len(cells)), *zip(*cells, strict=True)))
 
 
-def evaluate(spec: str, home: str, device: str) -> None:
-    """Evaluate SimCLR in a home, as a command does."""
-    _fmn(["evaluate", "simclr", "--spec", spec, "--executor", "process", "--device", device], home)
+def whole_evaluation(name: str, specs: Sequence[str], submission: str, device: str, reach: str) -> Line:
+    """Time a whole evaluation from an empty home, of the first specification whose images are here.
+
+    Args:
+        name: of the line.
+        specs: names or paths of specifications.
+        submission: what is evaluated.
+        device: where it is trained and read.
+        reach: what is aimed at.
+    """
+    for spec in specs:
+        try:
+            load_dataset(load_spec(spec).tasks[0].dataset, Home.from_environment().folders, download=False)
+        except (MissingDataError, UserError) as error:
+            logger.debug("%s is not measured here: %s", spec, error)
+            continue
+        with tempfile.TemporaryDirectory() as home:
+            wall_s = seconds(partial(evaluate, spec, home, device, submission))
+        command = f"`fmn evaluate {submission} --spec {Path(spec).name}`"
+        basis = f"{command}, nothing stored, training and scoring; {os.cpu_count()} cores"
+        return Line(name, f"{wall_s:.0f} s", basis, reach)
+    return Line(name, "not measured", "its images are not here", reach)
+
+
+def evaluate(spec: str, home: str, device: str, submission: str = "simclr") -> None:
+    """Evaluate a submission in a home, as a command does."""
+    _fmn(["evaluate", submission, "--spec", spec, "--executor", "process", "--device", device], home)
 
 
 def _fmn(arguments: list[str], home: str) -> None:
