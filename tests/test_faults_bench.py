@@ -17,12 +17,11 @@ from bench.faults.trials import Outcome, Setting
 
 SHORT = (
     "dispatcher", "scorer", "disk-full", "clock", pytest.param("slurm-job", marks=pytest.mark.slurm),
-    pytest.param("slurm-node", marks=pytest.mark.slurm),
 )  # fmt: skip
+"""Not the loss of a node, which would end other tests' jobs."""
 NEEDS = {
     "disk-full": "root, who may mount a tmpfs", "clock": "libfaketime (apt install faketime)",
     "slurm-job": "the cluster of tests/executors/slurm/start_slurm.sh and SLURM_CONF",
-    "slurm-node": "the cluster of tests/executors/slurm/start_slurm.sh and SLURM_CONF",
 }  # fmt: skip
 
 

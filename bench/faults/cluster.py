@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,16 +56,19 @@ def processes_of_jobs(home: Path) -> dict[str, list[int]]:
     return found
 
 
-def _named(name: str) -> list[int]:
-    """List the processes of a program, by the name that the kernel has of it."""
-    found: list[int] = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "comm").read_text().strip() == name:
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
+def _steps_of(pids: Iterable[int]) -> set[int]:
+    """Return the processes of Slurm that look after these, and after nobody else's."""
+    steps: set[int] = set()
+    for pid in pids:
+        while pid > 1:
+            try:
+                name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
+            except OSError:
+                break
+            if name == "slurmstepd":
+                steps.add(pid)
+            pid = int(rest.split()[1])
+    return steps
 
 
 def kill_job(setting: Setting, home: Path, outcome: Outcome) -> bool:
@@ -90,12 +93,12 @@ def kill_daemon(setting: Setting, home: Path, outcome: Outcome) -> bool:
 
 
 def kill_node(setting: Setting, home: Path, outcome: Outcome) -> bool:
-    """Kill everything that Slurm runs on the node, as a loss of power does; Slurm is told, and the node comes back.
+    """Kill all that Slurm runs there for the home, as a loss of power does; Slurm is told, and the node comes back.
 
     Slurm would find it by itself after `SlurmdTimeout`, five minutes as a rule.
     """
-    daemon, jobs = _pid_of_daemon(), processes_of_jobs(home)
-    if daemon is None or not jobs or not kill([daemon, *_named("slurmstepd"), *itertools.chain(*jobs.values())]):
+    daemon, ours = _pid_of_daemon(), [*itertools.chain(*processes_of_jobs(home).values())]
+    if daemon is None or not ours or not kill([daemon, *_steps_of(ours), *ours]):
         return False
     _update_node("state=down", "reason=fault")
     time.sleep(setting.rng.uniform(0, _DOWN_S))
