@@ -69,8 +69,10 @@ class WordPipe:
     def read(self) -> str:
         """Return what was written, and close the pipe; for a child that has ended."""
         content, deadline = b"", time.monotonic() + _READ_S
-        while len(content) < _MAX_BYTES and select.select([self._reading], [], [], deadline - time.monotonic())[0]:
-            if not (piece := os.read(self._reading, _MAX_BYTES)):
+        while len(content) < _MAX_BYTES and (left_s := deadline - time.monotonic()) > 0:
+            is_ready = bool(select.select([self._reading], [], [], left_s)[0])
+            piece = os.read(self._reading, _MAX_BYTES) if is_ready else b""
+            if not piece:
                 break
             content += piece
         os.close(self._reading)
