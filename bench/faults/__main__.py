@@ -27,6 +27,8 @@ from bench.faults.evaluation import SUBMISSIONS, Reference, Site, refer_to
 from bench.faults.page import page, table
 from bench.faults.systems import can_mount, clock_jumps, faketime_library, filled, read_only
 from bench.faults.trials import Outcome, Setting, bits_flipped, killed, many_dispatchers
+from benchmark.cli.faults import demand_file
+from benchmark.files.atomic import write_atomically
 
 Trial = Callable[[Setting], Outcome]
 
@@ -75,6 +77,9 @@ def main(
     """Inject faults, and print what became of every one and a table."""
     if only and only not in FAULTS:
         raise SystemExit(f"--only: expected one of {', '.join(FAULTS)}, got {only!r}")
+    for option, path in (("--keep", keep), ("--write", write)):
+        if path is not None:
+            demand_file(path, option, "a file to write to")
     names = [name for name in possible() if only in ("", name)]
     outcomes = read_outcomes(keep)
     if trials:
@@ -82,7 +87,7 @@ def main(
         outcomes += list(inject(order(names, first + trials)[first:], first, seed, until, keep))
     print(table(outcomes))
     if write is not None:
-        write.write_text(page(outcomes), encoding="utf-8")
+        write_atomically(write, page(outcomes).encode())
 
 
 def inject(names: list[str], first: int, seed: int, until: str, keep: Path | None) -> Iterator[Outcome]:
@@ -100,6 +105,7 @@ def inject(names: list[str], first: int, seed: int, until: str, keep: Path | Non
             outcome = run_trial(name, number, seed, site, references)
             print(f"{number} {time.monotonic() - started:.1f} s {outcome}", flush=True)
             if keep is not None:
+                keep.parent.mkdir(parents=True, exist_ok=True)
                 with keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(outcome)) + "\n")
             yield outcome

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from benchmark.cli.faults import demand_folder
+
 record_verbs = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
 TrustedKeys = Annotated[
@@ -78,6 +80,7 @@ def derive(
     from benchmark.spec import UserError
 
     trust = demand_trust(trusted_keys)
+    demand_folder(out, "--out", "a folder to write records to")
     for path in records:
         try:
             derived = derive_record(
@@ -103,6 +106,7 @@ def ship(
     from benchmark.store.layout import Home
 
     trust, home = load_trust(), Home.from_environment().root
+    demand_folder(results, "--results", "the folder that ships with the code")
     for record in records:
         try:
             print(f"shipped {copy_record(record, home, results, trust)}")
