@@ -27,8 +27,8 @@ from bench.faults.evaluation import SUBMISSIONS, Reference, Site, refer_to
 from bench.faults.page import page, table
 from bench.faults.systems import can_mount, clock_jumps, faketime_library, filled, read_only
 from bench.faults.trials import Outcome, Setting, bits_flipped, killed, many_dispatchers
-from benchmark.cli.faults import demand_file
 from benchmark.files.atomic import write_atomically
+from benchmark.files.destination import why_no_file
 
 Trial = Callable[[Setting], Outcome]
 
@@ -78,8 +78,8 @@ def main(
     if only and only not in FAULTS:
         raise SystemExit(f"--only: expected one of {', '.join(FAULTS)}, got {only!r}")
     for option, path in (("--keep", keep), ("--write", write)):
-        if path is not None:
-            demand_file(path, option, "a file to write to")
+        if path is not None and (got := why_no_file(path)) is not None:
+            raise SystemExit(f"{option}: expected a file to write to, got {got}")
     names = [name for name in possible() if only in ("", name)]
     outcomes = read_outcomes(keep)
     if trials:
