@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from benchmark.recording.archive import find_records
 from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.recording.record_files import content_sha256
-from benchmark.recording.tracking.address import tracking_uri
+from benchmark.recording.tracking.address import ARTIFACTS_FOLDER, tracking_uri
 from benchmark.recording.tracking.calls import runs_tagged, show_by_calls
 from benchmark.recording.tracking.rows import show_in_rows
 from benchmark.recording.tracking.shown import EVALUATION_TAG, RUN_OF_PARENT_TAG, child_name, seed_digits, shown
@@ -126,7 +126,7 @@ class _Display:
         self._home = home
         self._experiments: dict[str, Experiment] = {}
         uri = tracking_uri(home)
-        self._store = SqlAlchemyStore(uri, (home / "artifacts").absolute().as_uri()) if writes_rows(uri) else None
+        self._store = SqlAlchemyStore(uri, (home / ARTIFACTS_FOLDER).absolute().as_uri()) if writes_rows(uri) else None
 
     def show(self, records: Iterable[tuple[EvaluationRecord, Path]]) -> Iterator[tuple[str, bool]]:
         """Show records; yields of each the id of its parent run, and whether anything was written."""
@@ -210,7 +210,7 @@ def _experiment(client: MlflowClient, name: str, home: Path) -> Experiment:
 
 def _create_experiment(client: MlflowClient, name: str, home: Path) -> Experiment:
     local = not read_settings().mlflow_tracking_uri
-    location = (home / "artifacts" / name).as_uri() if local else None
+    location = (home / ARTIFACTS_FOLDER / name).as_uri() if local else None
     try:
         return client.get_experiment(client.create_experiment(name, location, {_KIND_TAG: _KIND}))
     except MlflowException:
