@@ -6,11 +6,11 @@ It refuses to guess: trained states go only where their record is named, for wit
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.recording.archive import find_records, read_record
+from benchmark.recording.archive import RejectedRecord, each_record, read_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import Problem, UserError
 from benchmark.store.layout import Home, unfinished
@@ -48,11 +48,16 @@ def find_garbage(home: Home, records: Sequence[Path]) -> list[Garbage]:
     found = [*_half_made(home), *_damaged(home), *_old_logs(home)]
     given = [_read(path) for path in records]
     named = {path.resolve() for path in records}
-    kept = [record for record, path in find_records(home.records)[0] if path.resolve() not in named]
-    needed = {run.state_key for record in kept for run in record.runs}
+    needed = _needed_by_others(home, named) if given else set[str]()
     for record in given:
         found += _states(home, record, needed)
     return found
+
+
+def _needed_by_others(home: Home, named: Set[Path]) -> set[str]:
+    """Return the states of every record but the named ones; records are read one at a time."""
+    kept = (each for each in each_record(home.records) if not isinstance(each, RejectedRecord))
+    return {run.state_key for record, path in kept if path.resolve() not in named for run in record.runs}
 
 
 def remove(garbage: Sequence[Garbage]) -> None:

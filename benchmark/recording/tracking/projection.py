@@ -10,7 +10,7 @@ import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.exc import SQLAlchemyError
 
-from benchmark.recording.archive import find_records
+from benchmark.recording.archive import RejectedRecord, each_record
 from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.recording.record_files import content_sha256
 from benchmark.recording.tracking.address import ARTIFACTS_FOLDER, tracking_uri
@@ -35,7 +35,7 @@ _TRANSFER_S, _RETRIES = 60, 2
 """Seconds that a server which has answered may take for one request, and how often a request is tried again."""
 _LOOK_UP_S = 3
 """Seconds to wait for a server where only a link is wanted."""
-_AT_ONCE = 20
+AT_ONCE = 20
 """Records in one transaction, which is no longer than other programs wait for the database."""
 _MAX_CURVES = 16
 
@@ -62,8 +62,9 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
         MlflowException: MLflow does not answer, or its database cannot be made, is locked or cannot be written.
     """
     with _opened(home) as (display, is_replaced):
-        others = find_records(home / "records")[0] if is_replaced else []
-        *_, (run_id, _) = display.show([*others, (record, path)])
+        others = each_record(home / "records") if is_replaced else ()
+        good = (each for each in others if not isinstance(each, RejectedRecord))
+        *_, (run_id, _) = display.show(chain(good, [(record, path)]))
     return run_id
 
 
@@ -135,7 +136,7 @@ class _Display:
             for experiment, evaluation in left:
                 yield show_by_calls(self._client, experiment.experiment_id, evaluation)
             return
-        while some := list(islice(left, _AT_ONCE)):
+        while some := list(islice(left, AT_ONCE)):
             yield from show_in_rows(self._store, some)
 
     def _experiment(self, record: EvaluationRecord) -> Experiment:
