@@ -12,9 +12,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from bench.commands.timed import HEAD, Spent, environment_in, machine, row, run
 from benchmark.recording.archive import areas_path, maps_path, outcomes_path, read_record, write_record
@@ -29,24 +28,31 @@ _BESIDE = (outcomes_path, maps_path, areas_path)
 _SHIPPED = Path(__file__).resolve().parents[2] / "results" / "digits-1.0"
 
 
-def generate(home: Path, num_records: int = NUM_RECORDS, *, several: bool = False, models: int = 1) -> Iterator[Path]:
-    """Write the records, each with the files beside it, a name, a key and a signature of its own; yields their paths.
+class ShippedCopies:
+    """Copies of records that ship, each with a name, a key and a signature of its own, and all files beside it.
 
     Args:
-        home: store to write to.
-        num_records: how many.
         several: whether they are copies of all shipped records in turn, with their scores, and not of a single one.
-        models: how many of them to keep; boards test from three on. There are eleven runs, or as few more as give every
+        models: how many models to keep; boards test from three on. There are eleven runs, or as few more as give every
             model the same ones.
+        identity: name and version of the specification that they are shown under; by default their own.
     """
-    shipped = [path for path in record_paths(_SHIPPED, "") if several or path.name.startswith("simclr-")]
-    sources = [(_cut(read_record(path), models), [place(path).read_bytes() for place in _BESIDE]) for path in shipped]
-    for number in range(num_records):
-        record, (outcomes, maps, areas) = sources[number % len(sources)]
+
+    def __init__(self, *, several: bool = False, models: int = 1, identity: str = "") -> None:
+        shipped = [path for path in record_paths(_SHIPPED, "") if several or path.name.startswith("simclr-")]
+        self._sources = [
+            (_cut(read_record(path), models), [place(path).read_bytes() for place in _BESIDE]) for path in shipped
+        ]
+        self._identity = identity
+
+    def write(self, number: int, home: Path) -> tuple[EvaluationRecord, Path]:
+        """Write a record into a home; the same number gives the same one. Returns it, and where it is."""
+        record, (outcomes, maps, areas) = self._sources[number % len(self._sources)]
         submission = record.submission.model_copy(update={"name": f"method-{number:04d}"})
-        named = {"submission": submission, "evaluation_key": hashlib.sha256(submission.name.encode()).hexdigest()}
-        key = signing_key(role_of(record.isolation), away_from=home)
-        yield write_record(home / "records", record.model_copy(update=named), outcomes, maps, areas, key=key)
+        named: dict[str, Any] = {"submission": submission, "spec_identity": self._identity or record.spec_identity}
+        named["evaluation_key"] = hashlib.sha256(f"{self._identity}{submission.name}".encode()).hexdigest()
+        copy, key = record.model_copy(update=named), signing_key(role_of(record.isolation), away_from=home)
+        return copy, write_record(home / "records", copy, outcomes, maps, areas, key=key)
 
 
 def _cut(record: EvaluationRecord, models: int) -> EvaluationRecord:
@@ -65,7 +71,9 @@ def main(repeats: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder, "HOME")
         os.environ.update(environment_in(folder))  # the keys that sign
-        deque(generate(home), maxlen=0)
+        copies = ShippedCopies()
+        for number in range(NUM_RECORDS):
+            copies.write(number, home)
         print(machine())
         found: list[Spent] = []
         for _ in range(repeats):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from bench.commands.rebuild_mlflow import generate
+from bench.commands.rebuild_mlflow import ShippedCopies
 from bench.commands.timed import Spent, environment_in, machine, run
 
 SIZES = (500, 5000)
@@ -66,9 +66,11 @@ def measure(num_records: int, commands: dict[str, tuple[str, list[str]]]) -> Ite
     with tempfile.TemporaryDirectory(prefix="fmn-load-") as folder:
         environment, home = environment_in(folder), Path(folder, "HOME")
         os.environ.update(environment)
-        for number, _ in enumerate(generate(home, num_records, several=True, models=NUM_MODELS), start=1):
-            if number % 100 == 0:
-                print(f"\rwrote {number} of {num_records} records ", end="", file=sys.stderr, flush=True)
+        copies = ShippedCopies(several=True, models=NUM_MODELS)
+        for number in range(num_records):
+            copies.write(number, home)
+            if number % 100 == 99:
+                print(f"\rwrote {number + 1} of {num_records} records ", end="", file=sys.stderr, flush=True)
         for name, (module, words) in commands.items():
             print(f"\r{name} of {num_records} records      ", end="", file=sys.stderr, flush=True)
             yield name, run(words, environment, folder, module)
