@@ -72,7 +72,10 @@ def main(
     quick: Annotated[bool, typer.Option(help="Fewer repeats: minutes less, wider ranges.")] = False,
     busy: Annotated[bool, typer.Option(help="Measure even though other programs are at work.")] = False,
     only: Annotated[str, typer.Option(help=f"One part alone: {', '.join(SECTIONS)}.")] = "",
-    write: Annotated[Path | None, typer.Option(help="Page whose measured part is replaced.")] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(help="Page whose measured part is replaced.", exists=True, dir_okay=False, writable=True),
+    ] = None,
     against: Annotated[Path | None, typer.Option(help="Folder with a version that a GPU times in turn.")] = None,
 ) -> None:
     """Measure, and print one line per finding."""

@@ -42,6 +42,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bench.board_opening import NUM_SUBMISSIONS, generate
 from bench.commands.serving import Server, serving
 from bench.commands.timed import environment_in, machine
+from benchmark.files.destination import why_no_folder
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -149,6 +150,8 @@ def measure(visitor: Visitor) -> dict[str, Waited]:
 def main() -> None:
     """Generate where needed, then measure."""
     folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="fmn-bench-")
+    if (got := why_no_folder(Path(folder))) is not None:
+        raise SystemExit(f"FOLDER: expected a folder for the synthetic store, got {got}")
     home = Path(folder, "HOME")
     os.environ["FMN_CONFIG"] = f"{folder}/CONFIG"  # synthetic records are signed by no key that anybody trusts
     if not (home / "records").is_dir():

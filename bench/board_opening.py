@@ -36,6 +36,7 @@ from typing import NamedTuple
 
 from streamlit.testing.v1 import AppTest
 
+from benchmark.files.destination import why_no_folder
 from leaderboard.__main__ import prepare
 
 NUM_SUBMISSIONS, NUM_MODELS = 500, 8
@@ -105,6 +106,8 @@ def delete_index(folder: Path) -> None:
 def main() -> None:
     """Generate where needed, then measure."""
     home = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp(prefix="fmn-bench-"))
+    if (got := why_no_folder(home)) is not None:
+        raise SystemExit(f"HOME: expected a folder for the synthetic store, got {got}")
     cache = home.with_name(f"{home.name}-cache")
     os.environ["FMN_CONFIG"] = str(home / "config")  # synthetic records are signed by no key that anybody trusts
     os.environ["FMN_HOME"], os.environ["FMN_CACHE"] = str(home), str(cache)

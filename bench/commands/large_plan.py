@@ -17,8 +17,8 @@ MODELS, SCHEDULES, SPARSITIES = 500, 10, 20
 REACH = "30 s, 1 GiB"
 
 
-def document() -> str:
-    """Write the specification."""
+def document(models: int = MODELS) -> str:
+    """Write the specification, of so many models per cell."""
     sparsities = ", ".join(str(round(0.02 + 0.048 * place, 3)) for place in range(SPARSITIES))
     schedules = "\n".join(
         f"  - {{name: ramp-{number}, kind: gradual, begin: {0.05 + 0.05 * number:.2f}, "
@@ -36,7 +36,7 @@ tasks:
 sparsities: [{sparsities}]
 schedules:
 {schedules}
-population: {{models: {MODELS}}}
+population: {{models: {models}}}
 evaluation: {{linear: {{l2: 1.0e-3}}}}
 """
 

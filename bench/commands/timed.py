@@ -42,13 +42,19 @@ def environment_in(folder: str) -> dict[str, str]:
     return environment
 
 
-def run(words: Sequence[str], environment: dict[str, str], folder: str) -> Spent:
+def run(words: Sequence[str], environment: dict[str, str], folder: str, module: str = "benchmark") -> Spent:
     """Run a command in a folder.
+
+    Args:
+        words: of the command, after its name.
+        environment: of the process.
+        folder: in which it works.
+        module: what is run; `benchmark` is `fmn`.
 
     Raises:
         CalledProcessError: it failed; holds what it said.
     """
-    command = [sys.executable, "-m", "benchmark", *words]
+    command = [sys.executable, "-m", module, *words]
     started = time.perf_counter()
     with tempfile.TemporaryFile() as said, subprocess.Popen(
         command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT

@@ -29,6 +29,8 @@ from bench.faults.evaluation import SUBMISSIONS, Reference, Site, refer_to
 from bench.faults.page import page, table
 from bench.faults.systems import can_mount, clock_jumps, faketime_library, filled, read_only
 from bench.faults.trials import Outcome, Pace, Setting, bits_flipped, killed, many_dispatchers
+from benchmark.files.atomic import write_atomically
+from benchmark.files.destination import why_no_file
 
 Trial = Callable[[Setting], Outcome]
 
@@ -88,13 +90,16 @@ def main(
         raise SystemExit(f"--only: expected some of {', '.join(FAULTS)}, got {', '.join(unknown)}")
     if not (names := [name for name in possible() if name in asked]):
         raise SystemExit(f"{', '.join(asked)} cannot be injected here: root, libfaketime or a cluster is missing")
+    for option, path in (("--keep", keep), ("--write", write)):
+        if path is not None and (got := why_no_file(path)) is not None:
+            raise SystemExit(f"{option}: expected a file to write to, got {got}")
     outcomes = read_outcomes(keep)
     if trials:
         first = len(outcomes)
         outcomes += list(inject(order(names, first + trials)[first:], first, seed, until, keep))
     print(table(outcomes))
     if write is not None:
-        write.write_text(page(outcomes), encoding="utf-8")
+        write_atomically(write, page(outcomes).encode())
 
 
 def inject(names: list[str], first: int, seed: int, until: str, keep: Path | None) -> Iterator[Outcome]:
@@ -113,6 +118,7 @@ def inject(names: list[str], first: int, seed: int, until: str, keep: Path | Non
             outcome = run_trial(name, number, seed, site, references, pace)
             print(f"{number} {time.monotonic() - started:.1f} s {outcome}", flush=True)
             if keep is not None:
+                keep.parent.mkdir(parents=True, exist_ok=True)
                 with keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(outcome)) + "\n")
             yield outcome

@@ -230,7 +230,10 @@ def main(
     boards: Annotated[int, typer.Option(help="Boards per row.")] = 2000,
     only: Annotated[str, typer.Option(help=f"One part alone: {', '.join(SECTIONS)}.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes at once.")] = 2,
-    write: Annotated[Path | None, typer.Option(help="Page whose measured part is replaced.")] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(help="Page whose measured part is replaced.", exists=True, dir_okay=False, writable=True),
+    ] = None,
 ) -> None:
     """Print a Markdown table of nominal against measured."""
     if only and only not in SECTIONS:

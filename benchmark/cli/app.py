@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.faults import in_plain_words
+from benchmark.cli.faults import demand_file, demand_folder, in_plain_words
 from benchmark.cli.operation import operation
 from benchmark.cli.records import TrustedKeys, record_verbs
 from benchmark.cli.signals import continued_by_the_same_command, ending_like_ctrl_c
@@ -222,10 +222,16 @@ def report(
 ) -> None:
     """Test the founding study's claims on every board, and write what comes out."""
     from benchmark.recording.trust import demand_trust
+    from benchmark.spec import Problem, UserError
     from leaderboard.export.published_board import read_published_board
     from leaderboard.export.report_page import write_report
 
     trust = demand_trust(trusted_keys)
+    demand_file(page, "PAGE", "a Markdown file to write the report to")
+    demand_folder(page.with_suffix(""), "PAGE", "a page whose figures go into a folder of its name, less the ending")
+    if not page.suffix:
+        expected = "a page with an ending, as report.md, since its figures go into a folder of the name without it"
+        raise UserError([Problem("PAGE", expected, str(page))])
     try:
         num_figures = len(list(write_report(read_published_board(trust), page))) - 1
     except OSError as error:

@@ -1,9 +1,13 @@
-"""What is said when the machine cannot do what was asked: a sentence for every fault, and what to do about it."""
+"""What is said when the machine cannot do what was asked: a sentence for every fault, and what to do about it.
+
+Places that are to be written are asked for before anything is computed.
+"""
 
 from __future__ import annotations
 
 import errno
 import re
+from pathlib import Path
 
 _ADVICE = {
     errno.ENOSPC: "make room, then run the same command again to continue",
@@ -21,6 +25,8 @@ _ADVICE = {
     errno.ENFILE: "too many files are open on this machine: run the same command again later to continue",
     errno.ENOMEM: "the machine has too little memory: end other programs, or raise the limit (ulimit -v)",
     errno.EAGAIN: "the machine starts no more processes or threads: raise the limit (ulimit -u), or end other programs",
+    errno.EISDIR: "a folder stands where a file is needed: name a file, or move the folder away",
+    errno.EEXIST: "a file stands where a folder is needed: name a folder, or move the file away",
     errno.ENOTDIR: "a file stands where a folder is needed: move it, or name another folder with FMN_HOME",
 }
 
@@ -57,3 +63,37 @@ def fault_in_words(error: OSError, place: str) -> str | None:
     """
     advice = _ADVICE.get(error.errno or 0)
     return None if advice is None else f"{error.strerror}: {error.filename or place}\n{advice}"
+
+
+def demand_file(path: Path, where: str, what: str) -> None:
+    """Refuse a path at which no file can be written.
+
+    Args:
+        path: as the user named it.
+        where: the option or argument that names it.
+        what: is written there, for instance "a file to write the bundle to".
+
+    Raises:
+        UserError: a folder is there, or its own folder cannot be written in.
+    """
+    from benchmark.files.destination import why_no_file
+
+    _refuse(where, what, why_no_file(path))
+
+
+def demand_folder(path: Path, where: str, what: str) -> None:
+    """Refuse a path at which no folder can be made or written in; arguments as for `demand_file`.
+
+    Raises:
+        UserError: a file is there, or it cannot be written in.
+    """
+    from benchmark.files.destination import why_no_folder
+
+    _refuse(where, what, why_no_folder(path))
+
+
+def _refuse(where: str, expected: str, got: str | None) -> None:
+    from benchmark.spec import Problem, UserError
+
+    if got is not None:
+        raise UserError([Problem(where, expected, got)])

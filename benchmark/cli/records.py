@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from benchmark.cli.faults import demand_folder
+
+if TYPE_CHECKING:
+    from benchmark.recording.record import EvaluationRecord
 
 record_verbs = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -78,6 +84,7 @@ def derive(
     from benchmark.spec import UserError
 
     trust = demand_trust(trusted_keys)
+    demand_folder(out, "--out", "a folder to write records to")
     for path in records:
         try:
             derived = derive_record(
@@ -103,6 +110,7 @@ def ship(
     from benchmark.store.layout import Home
 
     trust, home = load_trust(), Home.from_environment().root
+    demand_folder(results, "--results", "the folder that ships with the code")
     for record in records:
         try:
             print(f"shipped {copy_record(record, home, results, trust)}")
@@ -141,7 +149,7 @@ def keys() -> None:
 def rebuild_mlflow() -> None:
     """Project every record into MLflow again."""
     from benchmark.printable import counted
-    from benchmark.recording.archive import find_records
+    from benchmark.recording.archive import RejectedRecord, each_record
     from benchmark.recording.tracking.address import tracking_uri
     from benchmark.recording.tracking.projection import MlflowException, rebuild
     from benchmark.spec import Problem, UserError
@@ -152,12 +160,19 @@ def rebuild_mlflow() -> None:
     if not home.records.is_dir():
         got = f"no records in {home.root}" if home.root.is_dir() else f"{home.root} is not there"
         raise UserError([Problem("FMN_HOME", "a home in which something was evaluated", got)])
-    records, rejected = find_records(home.records)
-    for bad in rejected:
-        print(f"left out {bad.path}: {bad.why}", file=sys.stderr)
+    rejected: list[RejectedRecord] = []
+
+    def good() -> Iterator[tuple[EvaluationRecord, Path]]:
+        for each in each_record(home.records):
+            if not isinstance(each, RejectedRecord):
+                yield each
+                continue
+            rejected.append(each)
+            print(f"left out {each.path}: {each.why}", file=sys.stderr)
+
     try:
         with taken(home.claims / MLFLOW_CLAIM, "fmn rebuild-mlflow", lambda text: print(text, file=sys.stderr)):
-            rebuilt = rebuild(records, home.root)
+            rebuilt = rebuild(good(), home.root)
         print(f"in MLflow: {counted(rebuilt.num_records, 'record')}, {rebuilt.num_written} written now")
     except MlflowException as error:
         print(f"MLflow does not answer at {tracking_uri(home.root)}: {error.message}", file=sys.stderr)

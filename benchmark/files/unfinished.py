@@ -7,6 +7,7 @@ and within one container alone; all three stand in the first part.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import re
@@ -16,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 _OLD_S = 3600.0
 _BY = re.compile(r"\.(?P<machine>[0-9a-f]{12})\.(?P<process>[0-9]+)\.[0-9a-f]{16}\.unfinished")
@@ -41,18 +44,27 @@ def is_abandoned(path: Path) -> bool:
         return False
 
 
-def find_unfinished(root: Path, *, except_in: Iterable[Path] = ()) -> Iterator[Path]:
+def find_unfinished(root: Path, *, except_in: Iterable[Path] = (), flat: Iterable[Path] = ()) -> Iterator[Path]:
     """Yield every unfinished file and folder below a folder, whoever writes it; none that lies within another.
 
     Args:
         root: the folder.
         except_in: folders that are not looked into.
+        flat: folders that are looked into, but not the folders inside them.
     """
-    closed = {str(path) for path in except_in}
-    for parent, folders, files in os.walk(root):
-        here = Path(parent)
-        yield from (here / name for name in [*folders, *files] if _is_unfinished(name))
-        folders[:] = [name for name in folders if not _is_unfinished(name) and str(here / name) not in closed]
+    closed, leaves = {str(path) for path in except_in}, {str(path) for path in flat}
+    folders = [str(root)]
+    while folders:  # a large home has a million entries: no Path and no list for any that is complete
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if _is_unfinished(entry.name):
+                        yield Path(entry.path)
+                    elif folder not in leaves and entry.is_dir(follow_symlinks=False) and entry.path not in closed:
+                        folders.append(entry.path)
+        except OSError as error:
+            logger.debug("%s is not looked into for what is half made: %s", folder, error)
 
 
 def _is_unfinished(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,15 +151,24 @@ def has_attachments(path: Path, record: EvaluationRecord) -> bool:
     return all(file.is_file() and sha256_of(file) == sha256 for file, sha256 in files.items())
 
 
-def find_records(records: Path) -> tuple[list[tuple[EvaluationRecord, Path]], list[RejectedRecord]]:
-    """Read every record below a folder together with its place; bad ones are named, never fatal."""
-    good: list[tuple[EvaluationRecord, Path]] = []
-    bad: list[RejectedRecord] = []
+def each_record(records: Path) -> Iterator[tuple[EvaluationRecord, Path] | RejectedRecord]:
+    """Read every record below a folder, one at a time, together with its place; bad ones are named, never fatal."""
     for path in record_paths(records):
         try:
-            good.append((read_record(path), path))
+            yield read_record(path), path
         except (OSError, ValueError, RecursionError) as error:
-            bad.append(RejectedRecord(path, str(error)))
+            yield RejectedRecord(path, str(error))
+
+
+def find_records(records: Path) -> tuple[list[tuple[EvaluationRecord, Path]], list[RejectedRecord]]:
+    """Read every record below a folder as `each_record` does, into memory: half a MiB each."""
+    good: list[tuple[EvaluationRecord, Path]] = []
+    bad: list[RejectedRecord] = []
+    for each in each_record(records):
+        if isinstance(each, RejectedRecord):
+            bad.append(each)
+        else:
+            good.append(each)
     return good, bad
 
 

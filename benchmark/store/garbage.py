@@ -1,16 +1,17 @@
 """What can be removed from a home, and what is lost with it. The caller holds the home's lock.
 
-It refuses to guess: trained states go only where their record is named, for without them it cannot be scored again.
+It refuses to guess: trained states go only where their record is named or a quota is given, for without them it cannot be
+scored again.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.recording.archive import find_records, read_record
+from benchmark.recording.archive import RejectedRecord, each_record, read_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import Problem, UserError
 from benchmark.store.layout import Home, unfinished
@@ -48,12 +49,11 @@ def find_garbage(home: Home, records: Sequence[Path], most_bytes: int | None = N
         UserError: one of these is no record.
     """
     found = [*_half_made(home), *_damaged(home), *_old_logs(home), *_compiled(home)]
-    given = [_read(path) for path in records]
-    named = {path.resolve() for path in records}
-    kept = [record for record, path in find_records(home.records)[0] if path.resolve() not in named]
-    needed = {run.state_key for record in kept for run in record.runs}
-    for record in given:
-        found += _states(home, record, {run.state_key for run in record.runs} - needed)
+    given = [_Evaluation.of(_read(path)) for path in records]
+    kept = _others(home, {path.resolve() for path in records}) if given or most_bytes is not None else []
+    needed = {state for each in kept for state in each.states}
+    for each in given:
+        found += _states(home, each, each.states - needed)
     if most_bytes is not None:
         found += _oldest_states(home, kept, _size(home.root) - sum(each.num_bytes for each in found) - most_bytes)
     return found
@@ -62,6 +62,32 @@ def find_garbage(home: Home, records: Sequence[Path], most_bytes: int | None = N
 def home_size(home: Home) -> int:
     """Return how many bytes a home takes of the disk."""
     return _size(home.root)
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """What bears on states in a record.
+
+    Attributes:
+        what: whose record it is, of when; for people.
+        created: when it was made, in UTC, in the order of the alphabet.
+        states: that its runs end in.
+    """
+
+    what: str
+    created: str
+    states: frozenset[str]
+
+    @classmethod
+    def of(cls, record: EvaluationRecord) -> _Evaluation:
+        what = f"{record.submission.name} on {record.spec_identity} of {record.created}"
+        return cls(what, record.created, frozenset(run.state_key for run in record.runs))
+
+
+def _others(home: Home, named: Set[Path]) -> list[_Evaluation]:
+    """Return what bears on states in every record but the named ones; records are read one at a time."""
+    kept = (each for each in each_record(home.records) if not isinstance(each, RejectedRecord))
+    return [_Evaluation.of(record) for record, path in kept if path.resolve() not in named]
 
 
 def remove(garbage: Sequence[Garbage]) -> None:
@@ -96,23 +122,23 @@ def _compiled(home: Home) -> Iterator[Garbage]:
         yield _garbage("encoders as the compiler has compiled them: trainers compile them again", [home.compiled])
 
 
-def _oldest_states(home: Home, records: Sequence[EvaluationRecord], too_many_bytes: int) -> Iterator[Garbage]:
-    """Yield states of one record after the other, the oldest first; a state is the last record's that needs it."""
-    ordered = sorted(records, key=lambda record: record.created)
-    last = {run.state_key: place for place, record in enumerate(ordered) for run in record.runs}
-    for place, record in enumerate(ordered):
+def _oldest_states(home: Home, evaluations: Sequence[_Evaluation], too_many_bytes: int) -> Iterator[Garbage]:
+    """Yield states of one evaluation after the other, the oldest first; a state is the last one's that needs it."""
+    ordered = sorted(evaluations, key=lambda each: each.created)
+    last = {state: place for place, each in enumerate(ordered) for state in each.states}
+    for place, each in enumerate(ordered):
         if too_many_bytes <= 0:
             return
-        for each in _states(home, record, {run.state_key for run in record.runs if last[run.state_key] == place}):
-            too_many_bytes -= each.num_bytes
-            yield each
+        for garbage in _states(home, each, {state for state in each.states if last[state] == place}):
+            too_many_bytes -= garbage.num_bytes
+            yield garbage
 
 
-def _states(home: Home, record: EvaluationRecord, keys: set[str]) -> Iterator[Garbage]:
+def _states(home: Home, evaluation: _Evaluation, keys: Set[str]) -> Iterator[Garbage]:
     paths = [path for key in sorted(keys) if (path := home.segments / key[:2] / key).is_dir()]
     if paths:
-        said = f"{record.submission.name} on {record.spec_identity} of {record.created} can no longer be rescored"
-        yield _garbage(f"{len(paths)} trained states: {said}, and its runs would be trained again", paths)
+        lost = "can no longer be rescored, and its runs would be trained again"
+        yield _garbage(f"{len(paths)} trained states: {evaluation.what} {lost}", paths)
 
 
 def _garbage(what: str, paths: Sequence[Path]) -> Garbage:

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmark.datasets.decoded import DataFolders
 from benchmark.files.unfinished import find_unfinished, is_abandoned
 from benchmark.recording.status import CLAIMS_FOLDER, LOCK_FILE, STATUS_FOLDER
+from benchmark.recording.tracking.address import ARTIFACTS_FOLDER
 from benchmark.settings import read_settings
 
 SCORING_PREFIX = ".scoring-"
@@ -122,21 +123,30 @@ class Home:
         return self.logs / f"{root}.log"
 
 
-def unfinished(home: Home) -> list[Path]:
+def unfinished(home: Home, *, in_states: bool = True) -> list[Path]:
     """List what a killed command was writing; it is nobody's only while the lock of the home is held alone.
 
     What dispatchers write is nobody's then, whatever its name says. Everything else, as records, data and copies of
     submissions, may be another command's, which is asked for by the name that it gave.
+
+    Args:
+        home: where.
+        in_states: whether complete states are looked into, of which there are a dozen per evaluation.
     """
     locked = {home.segments, home.outcomes, home.answers, home.status}
-    found = find_unfinished(home.root, except_in=(home.jobs, home.folders.downloads))
+    closed = (home.jobs, home.folders.downloads, home.root / ARTIFACTS_FOLDER)
+    found = find_unfinished(home.root, except_in=closed, flat=() if in_states else (home.segments,))
     mine = [path for path in found if path.parent in locked or is_abandoned(path)]
     return [*home.root.glob(f"{SCORING_PREFIX}*"), *mine]
 
 
 def remove_unfinished(home: Home) -> None:
-    """Remove what `unfinished` lists; only for who holds the lock of the home alone."""
-    for path in unfinished(home):
+    """Remove what `unfinished` lists; only for who holds the lock of the home alone.
+
+    States are changed by who holds claims alone, and a killed process leaves the files of its claims: where there are
+    none, no state is looked into, so that starting does not take longer with every evaluation that the home holds.
+    """
+    for path in unfinished(home, in_states=any(home.claims.glob("*"))):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -57,7 +57,7 @@ ROUNDING = 1e-12
 """Differences of areas below this are rounding."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a board of 5,000 has twelve million
 class Claim:
     """One planned test: is `first` more robust than `second`?
 
@@ -173,7 +173,7 @@ def claims(board: Board, entries: Sequence[Entry]) -> list[Claim]:
     return sorted(made, key=lambda claim: (claim.p_holm, claim.p, -abs(claim.difference)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Draft:
     kind: Kind
     path: str

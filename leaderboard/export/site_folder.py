@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmark.files.atomic import replaced_folder
 from benchmark.files.bounded import read_regular
+from benchmark.files.destination import why_no_folder
 
 MARKER = "export.json"
 """Lists what an export wrote, so that the next one knows what it may replace."""
@@ -33,11 +33,9 @@ def check_replaceable(folder: Path) -> None:
     Raises:
         ForeignFolder: it is not; says what is in the way and what to do.
     """
+    _demand_place(folder)
     if not folder.exists():
-        _demand_place(folder)
         return
-    if not folder.is_dir():
-        raise ForeignFolder(f"{folder}: expected a folder to write the site to, got a file; name another one")
     ends = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir() or not any(path.iterdir())]
     foreign = sorted({path.relative_to(folder).as_posix() for path in ends} - _listed(folder))
     if foreign:
@@ -50,13 +48,9 @@ def check_replaceable(folder: Path) -> None:
 
 def _demand_place(folder: Path) -> None:
     """Refuse a folder that cannot be made, before minutes are spent; other words would name files of ours."""
-    place = next(parent for parent in folder.absolute().parents if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        expected = "a folder to write the site to"
-        raise ForeignFolder(f"{folder}: expected {expected}, got one that cannot be made ({error.strerror})") from error
+    got = why_no_folder(folder)
+    if got is not None:
+        raise ForeignFolder(f"{folder}: expected a folder to write the site to, got {got}")
 
 
 @contextmanager

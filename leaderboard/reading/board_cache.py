@@ -16,9 +16,9 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from benchmark.files.bounded import read_regular
 from benchmark.files.source_digest import source_digest
 from benchmark.recording.signature import Statement
 from benchmark.recording.verify import Sealed, unseal
+from benchmark.scoring.metric import Column
 from benchmark.scoring.statistics.models_and_images import Population
 from benchmark.settings import read_settings
 from benchmark.spec.canonical import canonical_json
@@ -40,6 +41,7 @@ from leaderboard.board import board
 from leaderboard.board.board import NUMBERS, SEEDS, Condensed, Entry, condense
 from leaderboard.board.inference.evidence import Evidence, SettingGap
 from leaderboard.reading.areas import with_evidence
+from leaderboard.reading.shared_columns import with_shared_columns
 
 MAX_CACHE_BYTES = 2**30
 MAX_FILES = 16
@@ -48,6 +50,7 @@ MAX_FILES = 16
 logger = logging.getLogger(__name__)
 
 _ENTRY = TypeAdapter(Entry)
+_COLUMNS = TypeAdapter(tuple[Column, ...])
 _UNUSABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, pa.ArrowException)
 _SEAL_BYTES = hashlib.sha256().digest_size
 
@@ -82,7 +85,7 @@ class BoardCache:
         name = _name(sealed.statement)
         kept = self.used.get(name) or self.found.get(name)
         if kept is None:
-            kept = condense(path, unseal(sealed).record, sealed.signer)
+            kept = with_shared_columns(condense(path, unseal(sealed).record, sealed.signer))
         sealed.signer.check_date(kept.entry.signed_at)  # the list of trusted keys may have changed since it was parsed
         if kept.evidence is None:  # the areas may have come since; where there are none, looking takes no time
             kept = with_evidence(replace(kept, entry=replace(kept.entry, path=path)))
@@ -139,18 +142,20 @@ def _name(statement: Statement) -> str:
     return hashlib.sha256(canonical_json(statement.model_dump(exclude={"public_key"}))).hexdigest()
 
 
-def _seal(payload: bytes) -> bytes:
+def _seal(payload: bytes | memoryview) -> bytes:
     """Tell whether a file is whole and made by this code; against forgers there are only the rights of the folder."""
-    return hashlib.sha256(made_by() + payload).digest()
+    seal = hashlib.sha256(made_by())
+    seal.update(payload)  # no copy: the index of 5,000 records has 400 MB
+    return seal.digest()
 
 
 def _read(path: Path) -> dict[str, Condensed]:
     try:
         if not _only_mine(path):
             return {}
-        content = read_regular(path, MAX_CACHE_BYTES)
+        content = memoryview(read_regular(path, MAX_CACHE_BYTES))
         payload = content[_SEAL_BYTES:]
-        return _parsed(payload) if _seal(payload) == content[:_SEAL_BYTES] else {}
+        return _parsed(payload) if _seal(payload) == bytes(content[:_SEAL_BYTES]) else {}
     except FileNotFoundError:
         logger.debug("%s is not there yet; all records are parsed", path)
         return {}
@@ -159,16 +164,27 @@ def _read(path: Path) -> dict[str, Condensed]:
         return {}
 
 
-def _parsed(payload: bytes) -> dict[str, Condensed]:
-    table = pa.ipc.open_stream(payload).read_all()
+def _parsed(payload: memoryview) -> dict[str, Condensed]:
+    table = pa.ipc.open_stream(pa.py_buffer(payload)).read_all()
     table.validate(full=True)
     parts = (_parts(table["numbers"], NUMBERS), _parts(table["seeds"], SEEDS))
-    entries = map(_ENTRY.validate_json, table["entry"].to_pylist())
+    entries = map(_entry, table["entry"].to_pylist(), _columns(table["columns"]))
     kept = map(_evidence, table["evidence"].to_pylist(), table["images"])
     return {
         name: Condensed(entry, numbers, seeds, evidence=evidence)
         for name, entry, numbers, seeds, evidence in zip(table["name"].to_pylist(), entries, *parts, kept, strict=True)
     }
+
+
+def _columns(cells: pa.ChunkedArray) -> Iterator[tuple[Column, ...]]:
+    """Read the columns of every record; those that are equal are one object."""
+    kinds = cells.combine_chunks()
+    known = [_COLUMNS.validate_json(text) for text in kinds.dictionary.to_pylist()]
+    yield from (known[kind] for kind in kinds.indices.to_pylist())
+
+
+def _entry(text: str, columns: tuple[Column, ...]) -> Entry:
+    return replace(_ENTRY.validate_json(text), columns=columns)
 
 
 def _evidence(facts: str, images: pa.ListScalar) -> Evidence | None:
@@ -194,6 +210,7 @@ def _serialised(kept: Mapping[str, Condensed]) -> bytes:
     rows = [kept[name] for name in texts]
     columns = {
         "name": pa.array(list(texts), pa.string()), "entry": pa.array(list(texts.values()), pa.string()),
+        "columns": pa.array([_columns_as_json(each.entry.columns) for each in rows], pa.string()).dictionary_encode(),
         "numbers": _nested([each.numbers for each in rows], NUMBERS),
         "seeds": _nested([each.seeds for each in rows], SEEDS),
         "evidence": pa.array([_evidence_facts(each.evidence) for each in rows], pa.string()),
@@ -209,11 +226,16 @@ def _serialised(kept: Mapping[str, Condensed]) -> bytes:
 def _as_json(entry: Entry) -> str:
     """Write the facts of a record; empty where they would not come back as they are, which is then parsed again."""
     try:
-        text = _ENTRY.dump_json(entry).decode()
-        return text if _ENTRY.validate_json(text) == entry else ""
+        text = _ENTRY.dump_json(replace(entry, columns=())).decode()
+        return text if _entry(text, entry.columns) == entry else ""
     except ValueError as error:
         logger.debug("the facts of %s cannot be kept; it is parsed again every time: %s", entry.path, error)
         return ""
+
+
+@lru_cache(maxsize=64)
+def _columns_as_json(columns: tuple[Column, ...]) -> str:
+    return _COLUMNS.dump_json(columns).decode()
 
 
 def _nested(tables: list[pa.Table], schema: pa.Schema) -> pa.ListArray:

@@ -18,6 +18,7 @@ from leaderboard.reading.areas import with_evidence
 from leaderboard.reading.board_cache import BoardCache
 from leaderboard.reading.duplicates import copies, own_before_shipped
 from leaderboard.reading.record_store import Rejected, Stamp, homes, read_as, stamps
+from leaderboard.reading.shared_columns import with_shared_columns
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _by(cache: BoardCache, path: str) -> Callable[[Sealed], Condensed]:
 
 
 def _condense(path: str, sealed: Sealed) -> Condensed:
-    found = with_evidence(condense(path, unseal(sealed).record, sealed.signer))
+    found = with_evidence(with_shared_columns(condense(path, unseal(sealed).record, sealed.signer)))
     return replace(found, record_sha256=sealed.statement.record_sha256)
 
 

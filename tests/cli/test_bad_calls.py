@@ -124,6 +124,37 @@ FLAGS = [
     Case("tune {plain} --spec {tiny} --executor process", "search_space"),
 ]
 
+PLACES = [
+    Case("submit {plain} --spec {tiny} --executor process --out {here}", "--out: expected a file"),
+    Case("submit {plain} --spec {tiny} --executor process --out {tiny}/a.bundle", "tiny.yaml is no folder"),
+    Case("submit {plain} --spec {tiny} --executor process --out /proc/none/a.bundle", "can be written in /proc"),
+    Case("submit {plain} --spec {tiny} --executor process --out /dev/full", "a pipe or device"),
+    Case("derive {tiny} --out {tiny}", "--out: expected a folder"),
+    Case("derive {tiny} --out {tiny}/out", "tiny.yaml is no folder"),
+    Case("derive {tiny} --out /proc/none", "nothing can be written in /proc"),
+    Case("ship {tiny} --results {tiny}", "--results: expected the folder"),
+    Case("ship {tiny} --results /proc/none", "nothing can be written in /proc"),
+    Case("export {tiny}/site", "tiny.yaml is no folder"),
+    Case("report {here}", "PAGE: expected a Markdown file"),
+    Case("report {here}/report", "PAGE: expected a page with an ending"),
+    Case("report {tiny}/report.md", "tiny.yaml is no folder"),
+    Case("report {plain}/submission.yaml/report.md", "submission.yaml is no folder"),
+    Case("report /proc/none/report.md", "nothing can be written in /proc"),
+    Case("report /dev/full", "a pipe or device"),
+    Case("verify {plain}/none/record.json", "no such file"),
+    Case("verify {tiny}/record.json", "record.json"),
+    Case("gc {here}", "{here}", environment={"FMN_HOME": "{plain}"}),
+    Case("gc {here}/none.json", "none.json", environment={"FMN_HOME": "{plain}"}),
+    Case("gc {tiny}", "tiny.yaml", environment={"FMN_HOME": "{plain}"}),
+    Case("reproduce {tiny}/record.json", "record.json"),
+    Case("ship {tiny}/record.json", "record.json"),
+    Case("receive {tiny}/a.bundle", "a.bundle"),
+    Case("verify --trusted-keys {here}", "{here}"),
+    Case("leaderboard --trusted-keys {tiny}/keys.yaml", "keys.yaml"),
+    Case("plan {plain} --spec {tiny}/spec.yaml", "spec.yaml"),
+    Case("plan {tiny}/plain --spec {tiny}", "plain"),
+]
+
 NAMES = [
     Case(f"{verb} {name} --spec {{tiny}} --executor process", says)
     for verb in ("evaluate", "rescore", "plan", "check", "submit", "tune")
@@ -205,7 +236,7 @@ VARIABLES = [
          environment={"FMN_CONFIG": "{here}/home/keys", "FMN_HOME": "{here}/home"}),
 ]  # fmt: skip
 
-CASES = [*FLAGS, *NAMES, *SPECS, *SUBMISSIONS, *VARIABLES]
+CASES = [*FLAGS, *PLACES, *NAMES, *SPECS, *SUBMISSIONS, *VARIABLES]
 
 
 @dataclass(frozen=True)

@@ -69,3 +69,10 @@ def test_too_little_memory_to_load_a_library_ends_in_advice_and_no_traceback(tmp
     command = [sys.executable, "-m", "benchmark", "doctor"]
     ended = subprocess.run(command, env=environment, preexec_fn=limit, capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stderr) == (2, f"{OUT_OF_MEMORY}\n")
+
+
+@pytest.mark.parametrize("number", [errno.EISDIR, errno.EEXIST])
+def test_a_folder_and_a_file_in_each_others_place_are_no_fault_of_ours(number: int) -> None:
+    said = fault_in_words(OSError(number, os.strerror(number), "/data/out"), "/home")
+    assert said is not None
+    assert "name a" in said

@@ -18,6 +18,7 @@ from benchmark.executors.slurm.node_job import FOLDER, JobFolder, NodeJob
 from benchmark.executors.slurm.options import OPTIONS_FILE
 from benchmark.recording.status import EvaluationStatus, status_name, status_path, write_status
 from benchmark.spec import UserError
+from benchmark.store import garbage
 from benchmark.store.claims import evaluation_claim
 from benchmark.store.garbage import find_garbage, home_size, remove
 from benchmark.store.layout import Home
@@ -126,6 +127,12 @@ def test_gc_only_says_what_would_go_until_it_is_told_to_remove_it(home: Home) ->
     assert not (home.logs / "old.log").exists()
     assert list(home.damaged.iterdir()) == []
     assert not home.compiled.exists()
+
+
+def test_gc_reads_no_record_where_none_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It parsed every record of the home to say which half-made files there are."""
+    monkeypatch.setattr(garbage, "each_record", None)
+    assert "would be removed" in say("gc")
 
 
 def test_gc_leaves_what_another_command_may_be_writing_outside_of_the_lock(home: Home) -> None:

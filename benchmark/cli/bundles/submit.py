@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmark.bundles.sending import make_bundle, records_of
+from benchmark.cli.faults import demand_file, demand_folder
 from benchmark.cli.recomputation import recompute_record
 from benchmark.cli.session import Session, submission_directory
 from benchmark.evaluation.check import check_submission
@@ -24,9 +25,11 @@ def submit(submission: str, spec: str, executor: ExecutorChoice, device: str, ou
     """Write a bundle of a submission and of all its complete records on one specification.
 
     Raises:
-        UserError: the submission has problems, a run of it has no score, or a record does not hold.
+        UserError: the submission has problems, a run of it has no score, a record does not hold, or no file can be
+            written at `out`; the last is said before anything is computed.
     """
     document, directory, trust = load_spec(spec), submission_directory(submission), demand_trust()
+    _demand_place(out, f"NAME-{document.identity}.bundle")
     with Session(executor, device) as session:
         home = session.home
         for sentence in check_submission(directory, document, session.executor):
@@ -43,6 +46,14 @@ def submit(submission: str, spec: str, executor: ExecutorChoice, device: str, ou
         _verify(path, trust)
     path = out or Path(f"{found[0].name.rpartition('-')[0]}-{document.identity}.bundle")
     _write(path, directory, found, home, trust)
+
+
+def _demand_place(out: Path | None, default: str) -> None:
+    what = "a file to write the bundle to"
+    if out is not None:
+        demand_file(out, "--out", what)
+    else:
+        demand_folder(Path.cwd(), default, what)
 
 
 def _verify(path: Path, trust: Trust) -> None:

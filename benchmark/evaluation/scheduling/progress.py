@@ -5,6 +5,8 @@ The status file is written about once per second. Where it cannot be written, th
 
 from __future__ import annotations
 
+import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,6 +24,8 @@ from benchmark.recording.status import (
 )
 
 WRITE_EVERY_S = 1.0
+_COUNT_REST = 20
+"""How many times as long as it took to count stored runs they are not counted again."""
 _FORGET_AFTER_S = 30 * 86_400.0
 
 
@@ -137,8 +141,10 @@ class ProgressFeed:
     def __init__(
         self, reporter: Reporter, status: StatusFile, leaves: Sequence[Path], scoring_s: float | None
     ) -> None:
-        self._reporter, self._status, self._leaves, self._scoring_s = reporter, status, leaves, scoring_s
+        self._reporter, self._status, self._scoring_s = reporter, status, scoring_s
+        self._num_leaves, self._not_stored = len(leaves), [str(leaf) for leaf in leaves]
         self._later_updates = 0
+        self._count_due = -math.inf
 
     def stage(self, text: str) -> None:
         """Send that a new step has begun."""
@@ -155,7 +161,7 @@ class ProgressFeed:
     def training(self, updates: int, total_updates: int, loss: float | None, left_s: float | None) -> None:
         """Send how far training is."""
         progress = TrainingProgress(
-            updates, total_updates, self._num_stored(), len(self._leaves), loss, left_s, self._scoring_s,
+            updates, total_updates, self._num_stored(), self._num_leaves, loss, left_s, self._scoring_s,
             self._later_updates,
         )  # fmt: skip
         self._reporter.training(progress)
@@ -163,16 +169,23 @@ class ProgressFeed:
 
     def scoring(self) -> Callable[[], None]:
         """Send that scoring begins; return what is to be called now and then while it goes on."""
+        self._count_due = -math.inf
         runs = self._num_stored()
         usual = "" if self._scoring_s is None else f", which took {roughly(self._scoring_s)} before"
         self._reporter.stage(f"scoring{usual}")
 
         def on_wait() -> None:
             self._reporter.waiting()
-            self._status.scoring(runs, len(self._leaves), self._scoring_s)
+            self._status.scoring(runs, self._num_leaves, self._scoring_s)
 
         on_wait()
         return on_wait
 
     def _num_stored(self) -> int:
-        return sum(leaf.exists() for leaf in self._leaves)
+        """Count the runs that are stored; of 100,500, looking takes a second, and is done again 20 seconds later."""
+        began = time.monotonic()
+        if began >= self._count_due:
+            self._not_stored = [leaf for leaf in self._not_stored if not os.path.exists(leaf)]  # noqa: PTH110 - fast
+            ended = time.monotonic()
+            self._count_due = ended + _COUNT_REST * (ended - began)
+        return self._num_leaves - len(self._not_stored)

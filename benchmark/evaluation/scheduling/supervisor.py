@@ -44,7 +44,8 @@ class _SupervisedJob:
         self.result: JobResult | None = None
         self._trainer: Trainer | None = None
         self._slot: Slot | None = None
-        self._wanted, self._made_by = names_to_collect(prepared.job), read_job_origin(prepared.job_file)
+        # Named while its trainer runs alone: half a MiB in a large plan, for each of its seeds.
+        self._wanted, self._made_by = frozenset[str](), read_job_origin(prepared.job_file)
         self._last_progress, self._refused, self._has_started = 0.0, None, False
 
     @property
@@ -56,7 +57,7 @@ class _SupervisedJob:
 
     def start(self, executor: Executor, slot: Slot | None) -> None:
         """Start its trainer in a slot; one that cannot be started has ended."""
-        self._slot = slot
+        self._slot, self._wanted = slot, names_to_collect(self.prepared.job)
         try:
             prepared = self.prepared if slot is None or slot.gpu is None else replace(self.prepared, gpu=slot.gpu)
             self._trainer = executor.start(prepared)
@@ -106,6 +107,7 @@ class _SupervisedJob:
 
     def _end(self, evidence: Evidence) -> None:
         self._leave_slot()
+        self._wanted = frozenset[str]()
         failures = read_failures(self.prepared.outbox)
         has_started = self._has_started or self._refused is not None or bool(failures)
         self.result = JobResult(self.prepared, evidence, failures, has_started)

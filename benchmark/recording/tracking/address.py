@@ -23,6 +23,9 @@ PROJECTION_VERSION = 2
 Version 1 put every number of a record on its parent run, gave runs no duration and its experiments no kind.
 """
 
+ARTIFACTS_FOLDER = "artifacts"
+"""Folder of a home that is MLflow's, in which nothing is written under another name first."""
+
 _NOTES = "projected"
 """Folder of the notes, in the home."""
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -19,10 +19,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.exc import SQLAlchemyError
 
-from benchmark.recording.archive import find_records
+from benchmark.recording.archive import RejectedRecord, each_record
 from benchmark.recording.record import EvaluationRecord, RunRecord
 from benchmark.recording.record_files import content_sha256
-from benchmark.recording.tracking.address import tracking_uri
+from benchmark.recording.tracking.address import ARTIFACTS_FOLDER, tracking_uri
 from benchmark.recording.tracking.calls import runs_tagged, show_by_calls
 from benchmark.recording.tracking.rows import show_in_rows
 from benchmark.recording.tracking.shown import EVALUATION_TAG, RUN_OF_PARENT_TAG, child_name, seed_digits, shown
@@ -35,7 +35,7 @@ _TRANSFER_S, _RETRIES = 60, 2
 """Seconds that a server which has answered may take for one request, and how often a request is tried again."""
 _LOOK_UP_S = 3
 """Seconds to wait for a server where only a link is wanted."""
-_AT_ONCE = 20
+AT_ONCE = 20
 """Records in one transaction, which is no longer than other programs wait for the database."""
 _MAX_CURVES = 16
 
@@ -62,8 +62,9 @@ def project(record: EvaluationRecord, path: Path, home: Path) -> str:
         MlflowException: MLflow does not answer, or its database cannot be made, is locked or cannot be written.
     """
     with _opened(home) as (display, is_replaced):
-        others = find_records(home / "records")[0] if is_replaced else []
-        *_, (run_id, _) = display.show([*others, (record, path)])
+        others = each_record(home / "records") if is_replaced else ()
+        good = (each for each in others if not isinstance(each, RejectedRecord))
+        *_, (run_id, _) = display.show(chain(good, [(record, path)]))
     return run_id
 
 
@@ -126,7 +127,7 @@ class _Display:
         self._home = home
         self._experiments: dict[str, Experiment] = {}
         uri = tracking_uri(home)
-        self._store = SqlAlchemyStore(uri, (home / "artifacts").absolute().as_uri()) if writes_rows(uri) else None
+        self._store = SqlAlchemyStore(uri, (home / ARTIFACTS_FOLDER).absolute().as_uri()) if writes_rows(uri) else None
 
     def show(self, records: Iterable[tuple[EvaluationRecord, Path]]) -> Iterator[tuple[str, bool]]:
         """Show records; yields of each the id of its parent run, and whether anything was written."""
@@ -135,7 +136,7 @@ class _Display:
             for experiment, evaluation in left:
                 yield show_by_calls(self._client, experiment.experiment_id, evaluation)
             return
-        while some := list(islice(left, _AT_ONCE)):
+        while some := list(islice(left, AT_ONCE)):
             yield from show_in_rows(self._store, some)
 
     def _experiment(self, record: EvaluationRecord) -> Experiment:
@@ -210,7 +211,7 @@ def _experiment(client: MlflowClient, name: str, home: Path) -> Experiment:
 
 def _create_experiment(client: MlflowClient, name: str, home: Path) -> Experiment:
     local = not read_settings().mlflow_tracking_uri
-    location = (home / "artifacts" / name).as_uri() if local else None
+    location = (home / ARTIFACTS_FOLDER / name).as_uri() if local else None
     try:
         return client.get_experiment(client.create_experiment(name, location, {_KIND_TAG: _KIND}))
     except MlflowException:

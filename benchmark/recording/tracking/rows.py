@@ -56,16 +56,37 @@ def show_in_rows(
         MlflowException: the database is locked by another program, or damaged.
     """
     with store.ManagedSessionMaker(read_only=False) as session:
-        return [_show(session, store, *each) for each in evaluations]
+        there = _Shown(session, [evaluation.key for _, evaluation in evaluations])
+        return [_show(session, store, there, *each) for each in evaluations]
+
+
+class _Shown:
+    """Which runs show some evaluations already: parents and children, by experiment and evaluation.
+
+    MLflow has no index by the value of a tag: a question reads the tags of all runs, so that many are asked in one.
+    """
+
+    def __init__(self, session: Session, keys: Sequence[str]) -> None:
+        self._session, self._keys = session, keys
+        self.parents = _runs_tagged(session, EVALUATION_TAG, keys)
+        self._children: dict[tuple[int, str], list[str]] | None = None
+
+    @property
+    def children(self) -> dict[tuple[int, str], list[str]]:
+        """Asked for where something is written; most often nothing is."""
+        if self._children is None:
+            self._children = _runs_tagged(self._session, PARENT_TAG, self._keys)
+        return self._children
 
 
 def _show(
-    session: Session, store: SqlAlchemyStore, experiment: Experiment, evaluation: ShownEvaluation
+    session: Session, store: SqlAlchemyStore, there: _Shown, experiment: Experiment, evaluation: ShownEvaluation
 ) -> tuple[str, bool]:
-    parents = _runs_tagged(session, experiment, EVALUATION_TAG, evaluation.key)
+    place = int(experiment.experiment_id), evaluation.key
+    parents = there.parents.get(place, [])
     if len(parents) == 1 and _is_shown(session, parents[0], evaluation):
         return parents[0], False
-    _delete(session, [*_runs_tagged(session, experiment, PARENT_TAG, evaluation.key), *parents])
+    _delete(session, [*there.children.get(place, []), *parents])
     parent = uuid.uuid4().hex
     children = [uuid.uuid4().hex for _ in evaluation.children]
     last, name_of_parent = {CONTENT_TAG: evaluation.content}, {RUN_OF_PARENT_TAG: parent}
@@ -80,19 +101,22 @@ def _show(
     _insert_points(session, models.SqlMetric, [_point_row(store, *each) for each in points])
     _insert_points(session, models.SqlLatestMetric, [_point_row(store, *each) for each in latest])
     _insert_datasets(session, experiment, parent, evaluation.datasets)
+    there.parents[place], there.children[place] = [parent], children  # two records may be of one evaluation
     return parent, True
 
 
-def _runs_tagged(session: Session, experiment: Experiment, tag: str, value: str) -> list[str]:
-    """Find the ids of all runs with a tag that are not deleted."""
+def _runs_tagged(session: Session, tag: str, values: Sequence[str]) -> dict[tuple[int, str], list[str]]:
+    """Find the ids of all runs with a tag that are not deleted, by experiment and value of the tag."""
     question = (
-        select(models.SqlRun.run_uuid)
+        select(models.SqlRun.experiment_id, models.SqlTag.value, models.SqlRun.run_uuid)
         .join(models.SqlTag, models.SqlTag.run_uuid == models.SqlRun.run_uuid)
-        .where(models.SqlTag.key == tag, models.SqlTag.value == value)
-        .where(models.SqlRun.experiment_id == int(experiment.experiment_id))
+        .where(models.SqlTag.key == tag, models.SqlTag.value.in_(values))
         .where(models.SqlRun.lifecycle_stage == "active")
     )
-    return list(session.scalars(question))
+    found: dict[tuple[int, str], list[str]] = {}
+    for experiment_id, value, run_id in session.execute(question):
+        found.setdefault((experiment_id, value), []).append(run_id)
+    return found
 
 
 def _is_shown(session: Session, run_id: str, evaluation: ShownEvaluation) -> bool:

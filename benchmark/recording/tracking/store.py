@@ -32,6 +32,8 @@ _BUSY_S = 15.0
 """Seconds that another program may keep the database locked before it is reported."""
 
 _TIMEOUT, _RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_QUIET = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
+"""Without it MLflow prints two lines for every run that a server is told of: 250 for an evaluation of `digits`."""
 
 
 def open_client(home: Path) -> tuple[MlflowClient, bool]:
@@ -59,8 +61,8 @@ def open_client(home: Path) -> tuple[MlflowClient, bool]:
 
 @contextmanager
 def patience(timeout_s: int, retries: int = 0) -> Generator[None]:
-    """Limit how long a server is waited for, unless the user has set MLflow's own variables for that."""
-    chosen = {_TIMEOUT: str(timeout_s), _RETRIES: str(retries)}
+    """Limit how long a server is waited for, and let MLflow print nothing, unless the user has set its variables."""
+    chosen = {_TIMEOUT: str(timeout_s), _RETRIES: str(retries), _QUIET: "true"}
     ours = {name: value for name, value in chosen.items() if name not in os.environ}
     os.environ.update(ours)
     try:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from benchmark.evaluation.scheduling import progress as reporting
-from benchmark.evaluation.scheduling.progress import StatusFile, TrainingProgress
+from benchmark.evaluation.scheduling.progress import ProgressFeed, StatusFile, TrainingProgress
 from benchmark.executors.base import PreparedJob
 from benchmark.recording.status import Unfinished, status_name, status_path
 from benchmark.spec import BenchmarkSpec
@@ -213,3 +213,24 @@ def test_a_leaderboard_that_looks_all_the_time_makes_no_dispatcher_wait_for_anot
         thread.join()
     assert notes.stages == []
     assert True in seen
+
+
+def test_counting_stored_runs_of_a_huge_plan_does_not_take_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten times per second 100,500 folders were looked for, so that trainers were looked after every two seconds."""
+    looked: list[str] = []
+
+    def slow(path: str) -> bool:
+        looked.append(path)
+        time.sleep(0.01)
+        return False
+
+    monkeypatch.setattr("benchmark.evaluation.scheduling.progress.os.path.exists", slow)
+    status = StatusFile(tmp_path, "simclr", "digits-1.0", 10)
+    feed = ProgressFeed(Notes(), status, [tmp_path / str(number) for number in range(5)], None)
+    for _ in range(3):
+        feed.training(0, 10, None, None)
+    assert len(looked) == 5
+    feed.scoring()
+    assert len(looked) == 10

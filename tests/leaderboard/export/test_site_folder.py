@@ -60,7 +60,7 @@ def test_a_marker_that_is_not_ours_makes_nothing_replaceable(tmp_path: Path) -> 
     with pytest.raises(ForeignFolder):
         check_replaceable(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(ForeignFolder, match="got a file"):
+    with pytest.raises(ForeignFolder, match="got the file"):
         check_replaceable(tmp_path / "file")
 
 

@@ -316,6 +316,15 @@ def write_text_signed(path: Path, text: str) -> None:
     signature_path(path).write_bytes(sign(text.encode(), attachments, "none", signing_key("unisolated")))
 
 
+def test_records_share_what_they_say_of_their_columns_when_parsed_and_when_remembered(home: Path) -> None:
+    """It was 100 KiB in the memory of a server, and 20 KB in the index, for every record."""
+    for _ in range(2):
+        board, _ = _serve(home)
+        first, *others = (entry.columns for entry in board.entries.values())
+        assert len(others) == 2
+        assert all(each is first for each in others)
+
+
 def test_evidence_comes_back_as_it_was_read_and_is_found_when_its_file_comes_later(home: Path) -> None:
     """Without outcomes there is no evidence, and no server is stuck with that."""
     record = evaluation(Knobs("late-files", models=3))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, Run, ViewType
+from sqlalchemy import Engine, event
 
 from benchmark.recording.archive import find_records, write_record
 from benchmark.recording.record import EvaluationRecord
 from benchmark.recording.tracking import projection, rows, shown
 from benchmark.recording.tracking.address import tracking_uri
 from benchmark.recording.tracking.projection import Rebuilt, project, rebuild
+from benchmark.recording.tracking.shown import EVALUATION_TAG
 from tests.executors.warm import exit_code_of
 from tests.recording.synthetic import AREAS, KEY, MAPS, OUTCOMES, record
 
@@ -270,6 +273,38 @@ def test_a_store_rebuilt_from_nothing_is_equal(home: Path, empty_mlflow_store: P
     assert runs_in(home) == []
     assert rebuild(find_records(home / "records")[0], home) == Rebuilt(2, 2)
     assert content(home) == before
+
+
+def test_a_rebuild_holds_a_few_records_at_a_time_and_asks_once_for_all_of_them(home: Path) -> None:
+    """5,000 records were all in memory, 4 GiB, and MLflow's table of tags was read twice for each."""
+    made, most, questions = list[weakref.ref[EvaluationRecord]](), [0], list[str]()
+
+    def records() -> Iterator[tuple[EvaluationRecord, Path]]:
+        for number in range(3 * projection.AT_ONCE):
+            each, path = written(home, record().model_copy(update={"evaluation_key": f"{number:064x}"}))
+            made.append(weakref.ref(each))
+            most[0] = max(most[0], sum(other() is not None for other in made))
+            yield each, path
+            del each
+
+    def note(*given: object) -> None:
+        questions.extend(text for text in given if isinstance(text, str) and "JOIN tags" in text)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert rebuild(records(), home) == Rebuilt(3 * projection.AT_ONCE, 3 * projection.AT_ONCE)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert most[0] <= 2 * projection.AT_ONCE
+    assert len(questions) == 2 * 3
+    assert len({run.info.run_id for run in runs_in(home) if run.data.tags.get(EVALUATION_TAG)}) == 60
+
+
+def test_two_records_of_one_evaluation_are_shown_once(home: Path) -> None:
+    other = record(complete=True)
+    assert other.evaluation_key == record().evaluation_key
+    assert rebuild([written(home, record()), written(home / "elsewhere", other)], home) == Rebuilt(2, 2)
+    assert len(runs_in(home)) == 1 + len(other.runs)
 
 
 def test_mlflow_tracking_uri_is_honoured(

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from mlflow.exceptions import MlflowException
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
@@ -172,4 +173,5 @@ def test_what_the_user_has_set_for_mlflow_is_kept(monkeypatch: pytest.MonkeyPatc
     with patience(5):
         assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
         assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
+        assert MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.get(), "a server's runs fill the screen with two lines each"
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
