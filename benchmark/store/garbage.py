@@ -1,7 +1,7 @@
 """What can be removed from a home, and what is lost with it. The caller holds the home's lock.
 
-It refuses to guess: trained states go only where their record is named or a quota is given, for without them it cannot be
-scored again.
+It refuses to guess: trained states go only where their record is named or a quota is given, for without them it cannot
+be scored again.
 """
 
 from __future__ import annotations
