@@ -143,7 +143,7 @@ class _ForkedProgram:
 
     def __init__(
         self, command: Sequence[str], *, stdin: int, stdout: int, stderr: int, env: Mapping[str, str], cwd: Path,
-        start_new_session: bool,
+        start_new_session: bool, pass_fds: Sequence[int] = (),
     ) -> None:  # fmt: skip
         self.returncode: int | None = None
         self.stderr: IO[bytes] | None = None
@@ -154,7 +154,7 @@ class _ForkedProgram:
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            _be_program(command[5:], into, errors_into, env, cwd, parent)
+            _be_program(command[5:], into, errors_into, env, cwd, parent, pass_fds)
         os.close(into)
         self.stdout: IO[bytes] | None = os.fdopen(output, "rb")
         if errors is not None:
@@ -183,8 +183,9 @@ class _Forks:
 
 
 def _be_program(
-    program: Sequence[str], output: int, errors: int, env: Mapping[str, str], folder: Path, parent: int
-) -> None:
+    program: Sequence[str], output: int, errors: int, env: Mapping[str, str], folder: Path, parent: int,
+    inherited: Sequence[int],
+) -> None:  # fmt: skip
     """Become a child as `parent_death` makes one: a session of its own, ended with its parent, nothing inherited."""
     code = 1
     try:
@@ -195,7 +196,7 @@ def _be_program(
             logging.getLogger(name).handlers.clear()
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        _hand_over_descriptors(output, errors)
+        _hand_over_descriptors(output, errors, inherited)
         os.environ.clear()
         os.environ.update(env)
         os.chdir(folder)
@@ -206,8 +207,8 @@ def _be_program(
         os._exit(code)
 
 
-def _hand_over_descriptors(output: int, errors: int) -> None:
-    """Keep the pipes alone: above all no lock, which would be held for as long as any child lives.
+def _hand_over_descriptors(output: int, errors: int, inherited: Sequence[int]) -> None:
+    """Keep the pipes alone, and what is inherited: above all no lock, which would be held for as long as any child lives.
 
     The other descriptors lead nowhere and are not closed, so that no object of the parent closes a file of the child.
     """
@@ -216,7 +217,7 @@ def _hand_over_descriptors(output: int, errors: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     for number in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
-        if number > 2 and number != nowhere and Path(f"/proc/self/fd/{number}").exists():
+        if number > 2 and number not in (nowhere, *inherited) and Path(f"/proc/self/fd/{number}").exists():
             os.dup2(nowhere, number)
 
 
