@@ -208,7 +208,7 @@ def _be_program(
 
 
 def _hand_over_descriptors(output: int, errors: int, inherited: Sequence[int]) -> None:
-    """Keep the pipes alone, and what is inherited: above all no lock, which would be held for as long as any child lives.
+    """Keep the pipes and what is inherited: above all no lock, which would be held for as long as any child lives.
 
     The other descriptors lead nowhere and are not closed, so that no object of the parent closes a file of the child.
     """
