@@ -54,6 +54,7 @@ PODMAN
 
 copy_checkout() { # with wheels/, from which the image is built; in the real checkout `make image` would take them
     mkdir -p "$checkout"
+    rm -rf "$checkout"/{benchmark,leaderboard,results}
     cp -a Dockerfile compose.yaml constraints.txt .dockerignore .streamlit benchmark leaderboard results "$checkout"
     compgen -G "$checkout/wheels/mlflow-*.whl" >/dev/null && return
     local packages
