@@ -99,4 +99,6 @@ COPY .streamlit /opt/code/.streamlit
 RUN python -m compileall -q /opt/code && mkdir /artifacts && chown 65534:65534 /artifacts
 USER 65534:65534
 WORKDIR /opt/code
+# Where compose.yaml mounts them.
+ENV FMN_HOME=/records-home FMN_TRUSTED_KEYS=/trusted_keys.yaml
 LABEL org.opencontainers.image.title="Forget-Me-Not site"

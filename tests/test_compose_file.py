@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -48,6 +49,27 @@ def test_no_password_is_in_the_file_and_a_missing_one_is_an_error() -> None:
 def test_the_database_is_reached_from_inside_only() -> None:
     assert SERVICES["database"]["networks"] == ["inside"]
     assert yaml.safe_load(FILE.read_text())["networks"]["inside"] == {"internal": True}
+
+
+def test_no_service_is_told_a_value_in_the_place_of_what_the_host_is_asked_for() -> None:
+    """podman-compose once mounted `/trusted_keys.yaml` of the host, an empty folder that it made: no record was shown.
+
+    It substitutes `${NAME}` of a service from the service's own environment first.
+    """
+    for service in SERVICES.values():
+        rest = {key: value for key, value in service.items() if key != "environment"}
+        assert not set(re.findall(r"\$\{(\w+)", str(rest))) & set(service.get("environment", {}))
+
+
+def test_the_image_of_the_site_looks_where_the_file_mounts() -> None:
+    mounted = {volume.split(":")[-2] for volume in SERVICES["leaderboard"]["volumes"]}
+    (line,) = re.findall(r"(?m)^ENV (FMN_HOME=.*)$", FILE.with_name("Dockerfile").read_text())
+    assert {word.partition("=")[2] for word in line.split()} == mounted
+
+
+def test_the_database_is_not_healthy_while_its_volume_is_prepared() -> None:
+    """The official image runs a temporary server then, which answers on its socket and is gone a moment later."""
+    assert "--host 127.0.0.1" in SERVICES["database"]["healthcheck"]["test"][1]
 
 
 def test_compose_itself_accepts_the_file() -> None:
