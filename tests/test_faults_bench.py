@@ -14,6 +14,7 @@ from bench.faults.cluster import CLUSTER
 from bench.faults.evaluation import NUM_UPDATES, SUBMISSIONS, Reference, Site, Verdict, refer_to, updates_asked
 from bench.faults.page import page, table
 from bench.faults.trials import Outcome, Setting
+from benchmark.machine import available_cores
 
 SHORT = (
     "dispatcher", "scorer", "disk-full", "clock", pytest.param("slurm-job", marks=pytest.mark.slurm),
@@ -77,12 +78,22 @@ def test_a_table_counts_what_was_lost_and_leaves_out_faults_that_came_too_late()
         Outcome("SIGKILL, trainer", repeated=3, resume_s=0.5),
         Outcome("SIGKILL, trainer", is_late=True),
         Outcome("disk full", num_unexplained=1),
+        Outcome("2 dispatchers, one killed"),
     ]
     rows = table(outcomes).splitlines()
     assert "| SIGKILL, trainer | 2 | 2 | 0 | 1 | 0 | 0 | 5, 7 | 1.0 s, 1.5 s |" in rows
     assert "| disk full | 1 | 0 | 0 | 0 | 0 | 1 | - | - |" in rows
-    assert "| **all** | 3 | 2 | 0 | 1 | 0 | 1 | 5, 7 | 1.0 s, 1.5 s |" in rows
-    assert "1 of 4 here" in page(outcomes)
+    assert "| **all kills** | 3 | 2 | 0 | 1 | 0 | 0 | 5, 7 | 1.0 s, 1.5 s |" in rows
+    assert "| **all** | 4 | 2 | 0 | 1 | 0 | 1 | 5, 7 | 1.0 s, 1.5 s |" in rows
+    assert "1 of 5 here" in page(outcomes)
+    assert "3 have been counted" in page(outcomes)
+
+
+def test_how_fast_work_goes_on_is_said_apart_where_nobody_else_used_the_machine() -> None:
+    busy = Outcome("SIGKILL, trainer", resume_s=9.0, load=available_cores() + 4.0)
+    assert "work went on after" not in page([busy])
+    quiet = [Outcome("SIGKILL, trainer", resume_s=seconds, load=1.0) for seconds in (0.5, 2.5, 0.4)]
+    assert "(3 trials), work went on after 0.5 s, 2.5 s at most" in page([busy, *quiet])
 
 
 def test_what_a_command_set_out_to_train_is_read_from_what_it_printed() -> None:

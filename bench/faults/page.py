@@ -42,9 +42,14 @@ def table(outcomes: Sequence[Outcome]) -> str:
     counted = [each for each in outcomes if not each.is_late]
     kinds = dict.fromkeys(each.kind for each in counted)
     rows = [_row(kind, [each for each in counted if each.kind == kind]) for kind in kinds]
-    kills = [each for each in counted if each.kind.startswith("SIGKILL")]
+    kills = [each for each in counted if is_kill(each)]
     head = "| fault | n | lost | duplicated | wrong | left | tracebacks | repeated | resumed |"
     return "\n".join([head, "|---" * 9 + "|", *rows, _row("**all kills**", kills), _row("**all**", counted)])
+
+
+def is_kill(outcome: Outcome) -> bool:
+    """Return whether a process was killed: one of a single dispatcher, or one of several dispatchers."""
+    return outcome.kind.startswith("SIGKILL") or outcome.kind.endswith("one killed")
 
 
 def _row(kind: str, outcomes: Sequence[Outcome]) -> str:
@@ -67,7 +72,19 @@ def page(outcomes: Sequence[Outcome]) -> str:
     loads = sorted(each.load for each in outcomes) or [0.0]
     busy = f"{statistics.median(loads):.1f} [{loads[0]:.1f}, {loads[-1]:.1f}] processes wanting to run as trials began"
     made = f"{datetime.now(UTC):%Y-%m-%d}, {where}, with {busy}"
-    kills = sum(each.kind.startswith("SIGKILL") and not each.is_late for each in outcomes)
+    kills = sum(is_kill(each) and not each.is_late for each in outcomes)
     aim = f"The aim is 200 kills with nothing lost, duplicated or wrong; {kills} have been counted so far."
     meanings = _MEANINGS.format(updates=NUM_UPDATES, late=late, all=len(outcomes))
-    return f"{_HEAD}\nMeasured {made}. {aim}\n\n{table(outcomes)}\n\n{meanings}"
+    return f"{_HEAD}\nMeasured {made}. {aim}\n\n{table(outcomes)}\n\n{meanings}{_on_quiet_cores(outcomes)}"
+
+
+def _on_quiet_cores(outcomes: Sequence[Outcome]) -> str:
+    """Say how fast work went on where a trial began on a machine that nobody else used."""
+    most = available_cores() + 1
+    quiet = [each for each in outcomes if not each.is_late and each.resume_s is not None and each.load <= most]
+    found = [each.resume_s for each in quiet if each.resume_s is not None]
+    if not found:
+        return ""
+    busy = f"no more than {most} processes wanted to run, the trial's own before among them"
+    spread = f"{statistics.median(found):.1f} s, {max(found):.1f} s at most"
+    return f"* Where a trial began while {busy} ({len(found)} trials), work went on after {spread} (the aim is 5 s).\n"
