@@ -118,7 +118,7 @@ class Store:
         if self._keeps(key, made_by.isolation, resumable=os.path.lexists(source / METHOD_FILE)):
             return
         names = [name for name in SIZE_LIMITS if name != METHOD_FILE or os.path.lexists(source / name)]
-        limits = {name: _size_limits(name, made_by.sizes) for name in names}
+        limits = {name: size_limits(name, made_by.sizes) for name in names}
         for name, (smallest, largest) in limits.items():  # all of them, before a byte of any is read
             demand_size(source / name, smallest, largest)
         with unfinished_folder(self.folder, key) as new:
@@ -207,7 +207,7 @@ class Store:
             return f"{MANIFEST_FILE} is not JSON of a known layout"
 
 
-def _size_limits(name: str, sizes: StateSizes | None) -> tuple[int, int]:
+def size_limits(name: str, sizes: StateSizes | None) -> tuple[int, int]:
     """Return the smallest and the largest size that a file may have, in bytes."""
     if sizes is None:
         return 0, SIZE_LIMITS[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,8 @@ from benchmark.executors.slurm.node_job import JobFolder
 from benchmark.executors.slurm.scheduler import SUBMIT_AGAIN_S, LimitReachedError, Scheduler, SlurmError
 from benchmark.executors.slurm.states import JobView, evidence_of
 from benchmark.files.atomic import write_atomically
-from benchmark.store.collector import names_to_collect, read_progress
+from benchmark.files.bounded import RefusedFile, read_handed_over
+from benchmark.store.collector import MAX_SIDE_FILE_BYTES, names_to_collect, read_progress
 from benchmark.training.state_files import FAILURES_FILE, PROGRESS_FILE
 from benchmark.training.training_job import TrainingJob
 
@@ -151,9 +151,11 @@ class AttachedTrainer(SlurmTrainer):
             source = self.folder.outbox / name
             if source.is_dir() and not (self._prepared.outbox / name).exists():
                 source.rename(self._prepared.outbox / name)
-        failures = self.folder.outbox / FAILURES_FILE
-        if failures.is_file():
-            shutil.copyfile(failures, self._prepared.outbox / FAILURES_FILE)
+        try:
+            failures = read_handed_over(self.folder.outbox / FAILURES_FILE, MAX_SIDE_FILE_BYTES)
+            write_atomically(self._prepared.outbox / FAILURES_FILE, failures, durable=False)
+        except RefusedFile as error:  # it has nothing to say, or what submitted code has put there is no such file
+            logger.debug("no %s of job %s is passed on: %s", FAILURES_FILE, self.job_id, error)
         self._forward_progress()
 
     def _forward_progress(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from benchmark.executors.slurm.resume import LeftStates
 from benchmark.plan.tree import checkpoint_steps
 from benchmark.recording.isolation import Isolation, is_at_least
 from benchmark.spec import BenchmarkSpec
+from benchmark.store.sizes import StateSizes
 from benchmark.store.state_store import Store
 from tests.executors.warm import jobs_of, request
 
@@ -63,3 +66,62 @@ def test_a_contained_job_goes_on_from_no_stored_state_of_less_isolation(
     there = Given({segment.key for segment in job.segments}, made_with)
     rest = LeftStates(JobFolder(tmp_path / "nothing left"), there, "podman").rest(job)
     assert len(rest) == (len(job.segments) if num_left is None else num_left)
+
+
+def state_in(folder: Path, content: bytes = b"state") -> Path:
+    folder.mkdir(parents=True)
+    for name in ("encoder.safetensors", "mask.safetensors", "method.pt"):
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def link_folder(outbox: Path, key: str, secret: Path) -> None:
+    (outbox / key).symlink_to(state_in(secret))
+
+
+def link_file(outbox: Path, key: str, secret: Path) -> None:
+    (state_in(outbox / key) / "method.pt").unlink()
+    (outbox / key / "method.pt").symlink_to(state_in(secret) / "method.pt")
+
+
+def make_pipe(outbox: Path, key: str, secret: Path) -> None:
+    (state_in(outbox / key) / "mask.safetensors").unlink()
+    os.mkfifo(outbox / key / "mask.safetensors")
+
+
+def leave_one_out(outbox: Path, key: str, secret: Path) -> None:
+    (state_in(outbox / key) / "encoder.safetensors").unlink()
+
+
+@pytest.mark.parametrize("attack", [link_folder, link_file, make_pipe, leave_one_out])
+def test_what_submitted_code_has_left_in_its_place_is_no_state_and_shows_its_next_start_no_file_of_ours(
+    tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path, attack: Callable[[Path, str, Path], None]
+) -> None:
+    job = jobs_of(request(tiny_spec, plain, tmp_path), tmp_path)[0].job
+    folder = JobFolder(tmp_path / "job")
+    folder.outbox.mkdir(parents=True)
+    folder.parents.mkdir()
+    first = next(segment for segment in job.segments if segment.parent is None)
+    attack(folder.outbox, first.key, tmp_path / "secret")
+    left = LeftStates(folder, Given(set()))
+    assert left.rest(job) == job.segments
+    with pytest.raises(FileNotFoundError):
+        left.hand_over(tuple(each for each in job.segments if each.parent == first.key), job.root)
+    assert not any(path.is_file() for path in folder.parents.rglob("*") if not path.parent.name.endswith(".unfinished"))
+
+
+def test_an_honest_state_in_the_outbox_is_gone_on_from_and_one_larger_than_the_job_may_have_is_not(
+    tmp_path: Path, tiny_spec: BenchmarkSpec, plain: Path
+) -> None:
+    job = jobs_of(request(tiny_spec, plain, tmp_path), tmp_path)[0].job
+    folder = JobFolder(tmp_path / "job")
+    folder.parents.mkdir(parents=True)
+    first = next(segment for segment in job.segments if segment.parent is None)
+    state_in(folder.outbox / first.key)
+    children = tuple(each for each in job.segments if each.parent == first.key)
+    left = LeftStates(folder, Given(set()), sizes=StateSizes(encoder=5, mask=5, num_states=3))
+    assert {each.key for each in job.segments} - {each.key for each in left.rest(job)} == {first.key}
+    left.hand_over(children, job.root)
+    assert (folder.parents / first.key / "method.pt").read_bytes() == b"state"
+    other = LeftStates(folder, Given(set()), sizes=StateSizes(encoder=6, mask=5, num_states=3))
+    assert other.rest(job) == job.segments
