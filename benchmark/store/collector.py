@@ -26,7 +26,7 @@ from benchmark.training.training_job import Progress, SegmentFailure, TrainingJo
 
 logger = logging.getLogger(__name__)
 
-_MAX_SIDE_FILE_BYTES = 4 << 20
+MAX_SIDE_FILE_BYTES = 4 << 20
 _MAX_ERROR_CHARACTERS = 20_000
 _MAX_OUTBOX_ENTRIES = 10_000
 
@@ -99,7 +99,7 @@ def names_to_collect(job: TrainingJob) -> frozenset[str]:
 def read_progress(outbox: Path, job: TrainingJob) -> Progress | None:
     """Read how far a trainer says it is; more updates than its job has are not believed, so a liar stands still."""
     try:
-        said = Progress.model_validate_json(read_handed_over(outbox / PROGRESS_FILE, _MAX_SIDE_FILE_BYTES))
+        said = Progress.model_validate_json(read_handed_over(outbox / PROGRESS_FILE, MAX_SIDE_FILE_BYTES))
     except (RefusedFile, ValidationError) as error:
         if os.path.lexists(outbox / PROGRESS_FILE):  # else it has not begun
             logger.debug("%s of a trainer is passed over, as if it stood still: %s", PROGRESS_FILE, error)
@@ -111,7 +111,7 @@ def read_progress(outbox: Path, job: TrainingJob) -> Progress | None:
 def read_failures(outbox: Path) -> dict[str, SegmentFailure]:
     """Read what a trainer says went wrong, by segment; lines that make no sense are left out."""
     try:
-        lines = read_handed_over(outbox / FAILURES_FILE, _MAX_SIDE_FILE_BYTES).splitlines()
+        lines = read_handed_over(outbox / FAILURES_FILE, MAX_SIDE_FILE_BYTES).splitlines()
     except RefusedFile as error:
         if os.path.lexists(outbox / FAILURES_FILE):  # else it had nothing to say
             logger.debug("no %s is read of a trainer: %s", FAILURES_FILE, error)

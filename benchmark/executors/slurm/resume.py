@@ -1,18 +1,26 @@
 """What is left of a trainer's job that Slurm has started again: from the states that its earlier start has left.
 
 Those are in its outbox, or in the store, where a dispatcher has taken them. Nothing is taken or removed here: that is
-the dispatcher's work, which may go on at the same time.
+the dispatcher's work, which may go on at the same time. A submission has written the outbox: no link in it is followed,
+since what is read here is read by the user, outside of the container.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import shutil
+import stat
 from pathlib import Path
 
 from benchmark.executors.slurm.node_job import JobFolder
+from benchmark.files.bounded import RefusedFile
 from benchmark.plan.tree import Segment, segments_left
 from benchmark.recording.isolation import Isolation
+from benchmark.store.handed_over import copy_handed_over
+from benchmark.store.outbox import NotHeld, pinned
+from benchmark.store.sizes import SIZE_LIMITS
 from benchmark.store.state_store import Store
 from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE
 from benchmark.training.training_job import TrainingJob
@@ -41,7 +49,9 @@ class LeftStates:
 
     def _is_there(self, key: str, resumable: bool) -> bool:
         needed = METHOD_FILE if resumable else ENCODER_FILE
-        is_in_outbox = (self._outbox / key / needed).is_file()
+        is_in_outbox = _is_own_folder(self._outbox / key) and all(
+            _is_own_file(self._outbox / key / name) for name in {needed, ENCODER_FILE, MASK_FILE}
+        )
         return is_in_outbox or self._store.has(key, resumable=resumable, at_least=self._at_least)
 
     def hand_over(self, segments: tuple[Segment, ...], root: str) -> None:
@@ -62,14 +72,33 @@ class LeftStates:
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
             try:
-                for name in (ENCODER_FILE, MASK_FILE, METHOD_FILE):
-                    shutil.copyfile(source / name, unfinished / name)
-            except FileNotFoundError:  # the dispatcher has taken it into the store
-                logger.debug("%s is not in %s any more", key[:12], source)
+                with pinned(source) as held:
+                    for name in (ENCODER_FILE, MASK_FILE, METHOD_FILE):
+                        copy_handed_over(held / name, unfinished / name, 0, SIZE_LIMITS[name])
+            except (NotHeld, RefusedFile) as error:  # mostly: the dispatcher has taken it into the store
+                logger.debug("%s is not taken from %s: %s", key[:12], source, error)
                 continue
             unfinished.rename(self._parents / key)
             return
         raise FileNotFoundError(f"the state {key[:12]}, which a job continues, is gone")
+
+
+def _is_own_folder(path: Path) -> bool:
+    return _has_kind(path, stat.S_IFDIR)
+
+
+def _is_own_file(path: Path) -> bool:
+    return _has_kind(path, stat.S_IFREG)
+
+
+def _has_kind(path: Path, kind: int) -> bool:
+    """Return whether there is such an entry itself, and not a link to one."""
+    try:
+        return stat.S_IFMT(os.lstat(path).st_mode) == kind
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+            logger.debug("%s counts as missing: %s", path, error)
+        return False
 
 
 def with_rest(folder: JobFolder, home: Path) -> tuple[Path, int]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from pydantic import ValidationError
@@ -16,7 +16,8 @@ from benchmark.executors.slurm.node_job import JobFolder
 from benchmark.executors.slurm.scheduler import SUBMIT_AGAIN_S, LimitReachedError, Scheduler, SlurmError
 from benchmark.executors.slurm.states import JobView, evidence_of
 from benchmark.files.atomic import write_atomically
-from benchmark.store.collector import names_to_collect, read_progress
+from benchmark.files.bounded import RefusedFile, read_handed_over
+from benchmark.store.collector import MAX_SIDE_FILE_BYTES, names_to_collect, read_progress
 from benchmark.training.state_files import FAILURES_FILE, PROGRESS_FILE
 from benchmark.training.training_job import TrainingJob
 
@@ -96,7 +97,8 @@ class SlurmTrainer:
     def _note(self, view: JobView | None) -> None:
         self._is_waiting = view is not None and view.is_waiting
         if self._is_waiting:  # what an earlier start has said would hide that a new one makes progress
-            (self.folder.outbox / PROGRESS_FILE).unlink(missing_ok=True)
+            with suppress(OSError):  # a submission may have made a folder of it, or closed the outbox
+                (self.folder.outbox / PROGRESS_FILE).unlink(missing_ok=True)
         if view is not None and view.reason.startswith(_HOPELESS) and view.reason != self._warned:
             self._warned = view.reason
             logger.warning("job %s may wait without end: Slurm says %s", view.job_id, view.reason)
@@ -151,9 +153,9 @@ class AttachedTrainer(SlurmTrainer):
             source = self.folder.outbox / name
             if source.is_dir() and not (self._prepared.outbox / name).exists():
                 source.rename(self._prepared.outbox / name)
-        failures = self.folder.outbox / FAILURES_FILE
-        if failures.is_file():
-            shutil.copyfile(failures, self._prepared.outbox / FAILURES_FILE)
+        with suppress(RefusedFile):  # missing, a link, or no file that can be read
+            failures = read_handed_over(self.folder.outbox / FAILURES_FILE, MAX_SIDE_FILE_BYTES)
+            write_atomically(self._prepared.outbox / FAILURES_FILE, failures, durable=False)
         self._forward_progress()
 
     def _forward_progress(self) -> None:

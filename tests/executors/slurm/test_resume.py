@@ -13,6 +13,7 @@ from benchmark.plan.tree import checkpoint_steps
 from benchmark.recording.isolation import Isolation, is_at_least
 from benchmark.spec import BenchmarkSpec
 from benchmark.store.state_store import Store
+from benchmark.training.state_files import ENCODER_FILE, MASK_FILE, METHOD_FILE
 from tests.executors.warm import jobs_of, request
 
 
@@ -63,3 +64,36 @@ def test_a_contained_job_goes_on_from_no_stored_state_of_less_isolation(
     there = Given({segment.key for segment in job.segments}, made_with)
     rest = LeftStates(JobFolder(tmp_path / "nothing left"), there, "podman").rest(job)
     assert len(rest) == (len(job.segments) if num_left is None else num_left)
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_no_link_in_an_outbox_is_followed(tmp_path: Path, is_folder: bool) -> None:
+    """A submission in a container could otherwise have the user's own files copied to where it reads them."""
+    folder, key = JobFolder(tmp_path / "slurm" / "job"), "ab" * 32
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    folder.outbox.mkdir(parents=True)
+    for name in (ENCODER_FILE, MASK_FILE, METHOD_FILE):
+        (secrets / name).write_text("a private key")
+    if is_folder:
+        (folder.outbox / key).symlink_to(secrets)
+    else:
+        (folder.outbox / key).mkdir()
+        for name in (ENCODER_FILE, MASK_FILE, METHOD_FILE):
+            (folder.outbox / key / name).symlink_to(secrets / name)
+    left = LeftStates(folder, Store(tmp_path / "segments"), "podman")
+    assert not left._is_there(key, resumable=True)
+    with pytest.raises(FileNotFoundError):
+        left._copy(key)
+    assert not any(path.is_file() for path in folder.parents.rglob("*"))
+
+
+def test_a_state_in_the_outbox_is_handed_over(tmp_path: Path) -> None:
+    folder, key = JobFolder(tmp_path / "slurm" / "job"), "ab" * 32
+    (folder.outbox / key).mkdir(parents=True)
+    for name in (ENCODER_FILE, MASK_FILE, METHOD_FILE):
+        (folder.outbox / key / name).write_text(name)
+    left = LeftStates(folder, Store(tmp_path / "segments"), "podman")
+    assert left._is_there(key, resumable=True)
+    left._copy(key)
+    assert (folder.parents / key / METHOD_FILE).read_text() == METHOD_FILE
