@@ -100,3 +100,11 @@ def test_what_a_command_set_out_to_train_is_read_from_what_it_printed() -> None:
     assert updates_asked("note: ...\ntraining 2 seeds, 1,244 updates\nruns 0/20") == 1244
     assert updates_asked("everything is trained already\nscoring") == 0
     assert updates_asked("waiting: another evaluation is at work") is None
+
+
+def test_a_command_that_failed_before_its_fault_came_is_not_left_out() -> None:
+    quick = Outcome("SIGKILL, trainer", is_late=True)
+    failed = Outcome("SIGKILL, trainer", is_late=True, num_unexplained=1)
+    wrong = Outcome("SIGKILL, trainer", is_late=True, verdict=Verdict(lost=20))
+    assert [each.is_counted for each in (quick, failed, wrong)] == [False, True, True]
+    assert "| SIGKILL, trainer | 2 | 20 |" in table([quick, failed, wrong])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from bench.faults.evaluation import SUBMISSIONS
+from bench.faults.evaluation import SUBMISSIONS, judge_home
 from bench.faults.trials import Outcome, Setting, kill, note_traceback, resume, sleep_within, wait_or_end
 
 NODE = "whole"
@@ -137,6 +137,8 @@ def in_cluster(what: str, hit: Callable[[Setting, Path, Outcome], bool] | None) 
         if was_hit:
             resume(setting, home, outcome, command, 0, watches=False)
             outcome.repeated = None
+        else:
+            outcome.verdict = judge_home(home, setting.only())
         shutil.rmtree(home, ignore_errors=True)
         return outcome
 

@@ -33,13 +33,14 @@ _MEANINGS = """\
   of its scoring; imports aside. Not measured of Slurm, where a job waits for its place and imports everything.
 * What is killed of Slurm: one process of a job or all of them; the node's daemon, under running jobs; everything on the
   node at once, whereupon Slurm is told that the node is down; the dispatcher, whose jobs go on without it.
-* A fault that came after what it was meant for had ended is no trial and not counted: {late} of {all} here.
+* A fault that came after what it was meant for had ended is no trial and not counted, unless something
+  is wrong without it: {late} of {all} here.
 """
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """Return one row per kind of fault, and one over all."""
-    counted = [each for each in outcomes if not each.is_late]
+    counted = [each for each in outcomes if each.is_counted]
     kinds = dict.fromkeys(each.kind for each in counted)
     rows = [_row(kind, [each for each in counted if each.kind == kind]) for kind in kinds]
     kills = [each for each in counted if is_kill(each)]
@@ -67,12 +68,12 @@ def _row(kind: str, outcomes: Sequence[Outcome]) -> str:
 
 def page(outcomes: Sequence[Outcome]) -> str:
     """Return docs/reliability.md."""
-    late = sum(each.is_late for each in outcomes)
+    late = sum(not each.is_counted for each in outcomes)
     where = f"{available_cores()} cores of {cpu_model()}, {platform.system()}, Python {platform.python_version()}"
     loads = sorted(each.load for each in outcomes) or [0.0]
     busy = f"{statistics.median(loads):.1f} [{loads[0]:.1f}, {loads[-1]:.1f}] processes wanting to run as trials began"
     made = f"{datetime.now(UTC):%Y-%m-%d}, {where}, with {busy}"
-    kills = sum(is_kill(each) and not each.is_late for each in outcomes)
+    kills = sum(is_kill(each) and each.is_counted for each in outcomes)
     aim = f"The aim is 200 kills with nothing lost, duplicated or wrong; {kills} have been counted so far."
     meanings = _MEANINGS.format(updates=NUM_UPDATES, late=late, all=len(outcomes))
     return f"{_HEAD}\nMeasured {made}. {aim}\n\n{table(outcomes)}\n\n{meanings}{_on_quiet_cores(outcomes)}"

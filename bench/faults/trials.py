@@ -39,7 +39,8 @@ class Outcome:
 
     Attributes:
         kind: of the fault.
-        is_late: the fault came when what it was meant for had ended; such a trial is not counted.
+        is_late: the fault came when what it was meant for had ended; such a trial is not counted, unless something is
+            wrong without any fault.
         verdict: what is wrong in the end.
         calls: how often the command was called after the fault.
         num_unexplained: calls that ended in a traceback.
@@ -58,6 +59,11 @@ class Outcome:
     resume_s: float | None = None
     load: float = 0.0
     note: str = ""
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it bears on what survives: a command that failed by itself must not pass for one that was quick."""
+        return not self.is_late or self.num_unexplained > 0 or self.verdict != Verdict()
 
 
 class Pace:
@@ -210,6 +216,8 @@ def killed(victim: str) -> Callable[[Setting], Outcome]:
         note_traceback(outcome, command)
         if not outcome.is_late:
             resume(setting, home, outcome, command, max(done, 0 if role else updates_done(home)))
+        else:
+            outcome.verdict = judge_home(home, setting.only())
         shutil.rmtree(home, ignore_errors=True)
         return outcome
 

@@ -111,9 +111,11 @@ def _bytes(text: str) -> int:
     from pydantic import ByteSize, TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(ByteSize).validate_python(text)
+        if not text.isdecimal() or text == "0":  # 200 would be bytes, and somebody means gigabytes
+            return TypeAdapter(ByteSize).validate_python(text)
     except ValidationError:
-        raise typer.BadParameter(f"expected a size such as 200GB or 50GiB, got {text!r}") from None
+        pass
+    raise typer.BadParameter(f"expected a size with its unit, such as 200GB or 50GiB, got {text!r}")
 
 
 @operation.command(

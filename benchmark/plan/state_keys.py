@@ -1,7 +1,7 @@
 """The key of a state: a digest of everything that decides its bits, and so its only name.
 
 Where training is cut into segments is not part of a key. Another schedule, or one run evaluated alone, therefore finds
-the states that are trained already.
+the states that are trained already, unless a GPU compiles encoders for the one and not for the other.
 """
 
 from __future__ import annotations

@@ -6,8 +6,11 @@ be scored again.
 
 from __future__ import annotations
 
+import logging
+import os
 import time
 from collections.abc import Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from benchmark.recording.record import EvaluationRecord
 from benchmark.spec import Problem, UserError
 from benchmark.store.layout import Home, unfinished
 from benchmark.store.outbox import remove_tree
+
+logger = logging.getLogger(__name__)
 
 OLD_LOG_S = 30 * 86400.0
 """Age of logs that may go."""
@@ -46,7 +51,7 @@ def find_garbage(home: Home, records: Sequence[Path], most_bytes: int | None = N
             or no record has any. States that no record names, of evaluations without an end, stay.
 
     Raises:
-        UserError: one of these is no record.
+        UserError: one of these is no record, or states are to go and a record of the home cannot be read.
     """
     found = [*_half_made(home), *_damaged(home), *_old_logs(home), *_compiled(home)]
     given = [_Evaluation.of(_read(path)) for path in records]
@@ -54,6 +59,7 @@ def find_garbage(home: Home, records: Sequence[Path], most_bytes: int | None = N
     needed = {state for each in kept for state in each.states}
     for each in given:
         found += _states(home, each, each.states - needed)
+        needed |= each.states  # of two that are named, the first one's: no byte is counted twice
     if most_bytes is not None:
         found += _oldest_states(home, kept, _size(home.root) - sum(each.num_bytes for each in found) - most_bytes)
     return found
@@ -85,9 +91,19 @@ class _Evaluation:
 
 
 def _others(home: Home, named: Set[Path]) -> list[_Evaluation]:
-    """Return what bears on states in every record but the named ones; records are read one at a time."""
-    kept = (each for each in each_record(home.records) if not isinstance(each, RejectedRecord))
-    return [_Evaluation.of(record) for record, path in kept if path.resolve() not in named]
+    """Return what bears on states in every record but the named ones; records are read one at a time.
+
+    Raises:
+        UserError: one cannot be read, so that nobody knows which states it needs.
+    """
+    found: list[_Evaluation] = []
+    for each in each_record(home.records):
+        if isinstance(each, RejectedRecord):
+            expected = "a record that can be read, since it may need states that would go: move it away first"
+            raise UserError([Problem(str(each.path), expected, each.why[:200])])
+        if each[1].resolve() not in named:
+            found.append(_Evaluation.of(each[0]))
+    return found
 
 
 def remove(garbage: Sequence[Garbage]) -> None:
@@ -146,8 +162,26 @@ def _garbage(what: str, paths: Sequence[Path]) -> Garbage:
 
 
 def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
-    return sum(each.lstat().st_blocks * 512 for each in files)
+    """Sum up what is there; what goes meanwhile, or cannot be looked at, counts nothing.
+
+    Jobs in the queue of a cluster, MLflow's server and submitted code write into a home that is otherwise idle.
+    """
+    num_bytes, folders = 0, [str(path)] if path.is_dir() and not path.is_symlink() else []
+    if not folders:
+        with suppress(OSError):
+            num_bytes = path.lstat().st_blocks * 512
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):
+                        num_bytes += entry.stat(follow_symlinks=False).st_blocks * 512
+                        if entry.is_dir(follow_symlinks=False):
+                            folders.append(entry.path)
+        except OSError as error:
+            logger.debug("%s counts nothing: %s", folder, error)
+    return num_bytes
 
 
 def _read(path: Path) -> EvaluationRecord:

@@ -23,6 +23,7 @@ from benchmark.store.claims import evaluation_claim
 from benchmark.store.garbage import find_garbage, home_size, remove
 from benchmark.store.layout import Home
 from benchmark.store.lock import at_work
+from benchmark.store.outbox import remove_tree
 from tests.conftest import Evaluated
 
 
@@ -193,6 +194,42 @@ def test_a_quota_that_cannot_be_kept_is_said_and_one_that_is_no_size_is_refused(
     monkeypatch.setenv("FMN_HOME", str(shutil.copytree(evaluated.root, tmp_path / "home")))
     assert "would be left, more than --keep" in say("gc", "--keep", "1KB")
     assert "more than --keep" not in say("gc", "--keep", "100GB")
-    refused = CliRunner().invoke(app, ["gc", "--keep", "much"])
-    assert refused.exit_code == 2
-    assert "200GB" in refused.output
+    for text in ("much", "200", "-1GB"):
+        refused = CliRunner().invoke(app, ["gc", "--keep", text])
+        assert refused.exit_code == 2
+        assert "200GB" in refused.output
+
+
+def test_a_home_with_what_cannot_be_looked_at_has_a_size(tmp_path: Path) -> None:
+    """Submitted code may make folders inside folders until their path is longer than the system takes."""
+    (tmp_path / "file").write_bytes(bytes(100_000))
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(30):
+        os.mkdir("x" * 200, dir_fd=descriptor)
+        inner = os.open("x" * 200, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = inner
+    os.close(descriptor)
+    try:
+        assert home_size(Home(tmp_path)) >= 100_000
+    finally:
+        remove_tree(tmp_path)
+
+
+def test_states_of_two_named_records_are_counted_once(tmp_path: Path, evaluated: Evaluated) -> None:
+    root = shutil.copytree(evaluated.root, tmp_path / "home")
+    home, (path,) = Home(root), list((root / "records").rglob("*.json"))
+    other = path.with_name("other-0123456789ab.json")
+    shutil.copyfile(path, other)
+    paths = [path for each in find_garbage(home, [path, other]) for path in each.paths]
+    assert len(paths) == len(set(paths))
+
+
+def test_no_state_goes_while_a_record_that_may_need_it_cannot_be_read(tmp_path: Path, evaluated: Evaluated) -> None:
+    root = shutil.copytree(evaluated.root, tmp_path / "home")
+    (path,) = (root / "records").rglob("*.json")
+    path.with_name("newer-0123456789ab.json").write_text("{}")
+    for records, most_bytes in (([path], None), ([], 0)):
+        with pytest.raises(UserError, match="it may need states"):
+            find_garbage(Home(root), records, most_bytes)
+    find_garbage(Home(root), [])

@@ -61,13 +61,16 @@ class WordPipe:
 
     def __init__(self) -> None:
         self._reading, self.writing = os.pipe()
+        self._answer: str | None = None
 
     def close_writing(self) -> None:
         """Close the end that the child has inherited."""
         os.close(self.writing)
 
     def read(self) -> str:
-        """Return what was written, and close the pipe; for a child that has ended."""
+        """Return what was written, and close the pipe; for a child that has ended. May be asked again."""
+        if self._answer is not None:
+            return self._answer
         content, deadline = b"", time.monotonic() + _READ_S
         while len(content) < _MAX_BYTES and (left_s := deadline - time.monotonic()) > 0:
             is_ready = bool(select.select([self._reading], [], [], left_s)[0])
@@ -75,8 +78,9 @@ class WordPipe:
             if not piece:
                 break
             content += piece
+        self._answer = content.decode(errors="replace")
         os.close(self._reading)
-        return content.decode(errors="replace")
+        return self._answer
 
 
 class HeldContainer:

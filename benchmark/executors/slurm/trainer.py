@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from pydantic import ValidationError
@@ -96,7 +97,8 @@ class SlurmTrainer:
     def _note(self, view: JobView | None) -> None:
         self._is_waiting = view is not None and view.is_waiting
         if self._is_waiting:  # what an earlier start has said would hide that a new one makes progress
-            (self.folder.outbox / PROGRESS_FILE).unlink(missing_ok=True)
+            with suppress(OSError):  # a submission may have made a folder of it, or closed the outbox
+                (self.folder.outbox / PROGRESS_FILE).unlink(missing_ok=True)
         if view is not None and view.reason.startswith(_HOPELESS) and view.reason != self._warned:
             self._warned = view.reason
             logger.warning("job %s may wait without end: Slurm says %s", view.job_id, view.reason)
@@ -149,8 +151,9 @@ class AttachedTrainer(SlurmTrainer):
     def _forward(self) -> None:
         for name in self._names:
             source = self.folder.outbox / name
-            if source.is_dir() and not (self._prepared.outbox / name).exists():
-                source.rename(self._prepared.outbox / name)
+            with suppress(PermissionError):  # a submission may have closed its outbox
+                if source.is_dir() and not (self._prepared.outbox / name).exists():
+                    source.rename(self._prepared.outbox / name)
         try:
             failures = read_handed_over(self.folder.outbox / FAILURES_FILE, MAX_SIDE_FILE_BYTES)
             write_atomically(self._prepared.outbox / FAILURES_FILE, failures, durable=False)
