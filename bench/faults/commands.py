@@ -18,6 +18,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,6 +70,12 @@ class Command:
     def printed(self) -> str:
         """Return what it has printed so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+def forget_server() -> None:
+    """Let the next command be a fork of a new server: an older one has loaded its libraries under other variables."""
+    server: Any = vars(forkserver)["_forkserver"]
+    server._stop()
 
 
 def start(words: Sequence[str], log: Path, environment: Mapping[str, str]) -> Command:

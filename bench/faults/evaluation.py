@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.faults.commands import Command, start
+from bench.faults.commands import Command, forget_server, start
 from benchmark.executors.programs import ONE_THREAD
 from benchmark.recording.archive import find_records
 from benchmark.recording.record import EvaluationRecord
@@ -102,6 +102,7 @@ class Site:
         for name in [name for name in os.environ if name.startswith(LIBRARIES_READ)]:
             del os.environ[name]
         os.environ.update(ONE_THREAD)
+        forget_server()
 
     def words(self, submission: str) -> list[str]:
         """Return the command that evaluates."""
