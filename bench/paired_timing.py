@@ -1,4 +1,4 @@
-"""Times two sides in turn (A B A B), and states the median of their ratios with its range."""
+"""Times sides in turn (A B A B), and states the median of their ratios with its range."""
 
 from __future__ import annotations
 
@@ -39,8 +39,19 @@ def alternate(peer: Callable[[], object], ours: Callable[[], object], repeats: i
     """Time both sides in turn; each is warmed up once before."""
     peer()
     ours()
-    pairs = [(seconds(peer), seconds(ours)) for _ in range(repeats)]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    peer_s, ours_s = in_turn([lambda: seconds(peer), lambda: seconds(ours)], repeats)
+    return peer_s, ours_s
+
+
+def in_turn(acts: Sequence[Callable[[], float]], repeats: int) -> list[list[float]]:
+    """Time several sides in turn (A B C A B C); return the timings of each.
+
+    Args:
+        acts: run a side once each, and return its seconds.
+        repeats: timings of each side.
+    """
+    rounds = [[act() for act in acts] for _ in range(repeats)]
+    return [list(of_one) for of_one in zip(*rounds, strict=True)]
 
 
 def ratio(peer_s: Sequence[float], ours_s: Sequence[float]) -> str:

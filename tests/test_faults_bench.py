@@ -15,6 +15,7 @@ from bench.faults.evaluation import NUM_UPDATES, SUBMISSIONS, Reference, Site, V
 from bench.faults.page import page, table
 from bench.faults.trials import Outcome, Setting
 from benchmark.machine import available_cores
+from tests.needs import lacking
 
 SHORT = (
     "dispatcher", "scorer", "disk-full", "clock", pytest.param("slurm-job", marks=pytest.mark.slurm),
@@ -49,9 +50,7 @@ def test_after_a_fault_the_same_command_ends_in_the_same_record_with_every_run_o
     name: str, site: Site, references: dict[str, Reference]
 ) -> None:
     if name not in possible():
-        if os.environ.get("FMN_REQUIRE_SLURM") == "1":
-            pytest.fail(f"{name} needs {NEEDS[name]}; FMN_REQUIRE_SLURM=1 makes that a failure")
-        pytest.skip(f"{name} needs {NEEDS[name]}")
+        lacking(f"{name} cannot be injected here", "FMN_REQUIRE_SLURM", f"it needs {NEEDS[name]}")
     outcome = FAULTS[name](Setting(site, references, random.Random(f"short {name}")))
     assert outcome.verdict == Verdict(), outcome.note
     assert outcome.num_unexplained == 0, outcome.note

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from bench import __main__ as bench
-from bench.paired_timing import Line
+from bench.paired_timing import Line, in_turn
 from bench.population_scoring import PopulationTime, scored_population
 from bench.study import parts
 from bench.study.hours import hour_line, study_plan, training_s, updates_by_models
 from bench.study.own_loop import against_own_loop
-from bench.study.processes import ROOT, Worker, WorkerError, checked_checkout, in_turn
+from bench.study.processes import ROOT, Worker, WorkerError, checked_checkout
 from bench.study.scale import Form, Scale, study_scale, tiny_scale
 from bench.study.updates import Timed, UpdateTimes, published, update_line, update_lines
 from bench.study.views import kornia_modules, side

@@ -13,9 +13,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
-from bench.faults.evaluation import SUBMISSIONS, judge_home
+from bench.faults.evaluation import Site, judge_home
 from bench.faults.trials import Outcome, Setting, kill, note_traceback, resume, sleep_within, wait_or_end
 
 NODE = "whole"
@@ -120,7 +121,7 @@ def in_cluster(what: str, hit: Callable[[Setting, Path, Outcome], bool] | None) 
 
     def trial(setting: Setting) -> Outcome:
         setting = replace(setting, site=replace(setting.site, executor="slurm"))
-        wall_s = _wall_s(setting)
+        wall_s = _wall_s(setting.site)
         outcome, home = Outcome(f"SIGKILL, {what}"), setting.site.new_home()
         _know_nodes(setting, home)
         command = setting.site.start(home)
@@ -152,22 +153,21 @@ def _know_nodes(setting: Setting, home: Path) -> None:
         shutil.copyfile(path, home / "slurm" / path.name)
 
 
-def _wall_s(setting: Setting) -> float:
-    """Return how long jobs of an evaluation without a fault are there; measured once per site."""
-    remembered = setting.site.folder / "cluster-wall.txt"
-    if not remembered.exists():
-        home = setting.site.new_home()
-        command = setting.site.start(home, SUBMISSIONS[0])
-        while command.code is None and not processes_of_jobs(home):
-            time.sleep(0.02)
-        started = time.monotonic()
-        if wait_or_end(command):
-            raise SystemExit(f"the evaluation without faults failed:\n{command.printed()[-3000:]}")
-        remembered.write_text(str(time.monotonic() - started))
-        for path in (home / "slurm").glob("node-*.json"):
-            shutil.copyfile(path, setting.site.folder / path.name)
-        shutil.rmtree(home)
-    return float(remembered.read_text())
+@cache
+def _wall_s(site: Site) -> float:
+    """Return how long jobs of an evaluation without a fault are there, and keep what a node says of itself."""
+    home = site.new_home()
+    command = site.start(home)
+    while command.code is None and not processes_of_jobs(home):
+        time.sleep(0.02)
+    started = time.monotonic()
+    if wait_or_end(command):
+        raise SystemExit(f"the evaluation without faults failed:\n{command.printed()[-3000:]}")
+    wall_s = time.monotonic() - started
+    for path in (home / "slurm").glob("node-*.json"):
+        shutil.copyfile(path, site.folder / path.name)
+    shutil.rmtree(home)
+    return wall_s
 
 
 CLUSTER = {

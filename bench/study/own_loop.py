@@ -10,10 +10,10 @@ import torch
 from pydantic import TypeAdapter
 
 from bench.our_training import random_images
-from bench.paired_timing import Line, ratio
+from bench.paired_timing import Line, in_turn, ratio
 from bench.peer import Budget, NaiveRun
 from bench.study.hours import study_plan
-from bench.study.processes import Worker, WorkerError, in_turn
+from bench.study.processes import Worker, WorkerError
 from bench.study.scale import SPEC, Form, Scale
 from bench.study.updates import options_of, spread
 from benchmark.spec import EncoderSpec

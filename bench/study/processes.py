@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -92,17 +91,6 @@ class Worker(AbstractContextManager["Worker"]):
         if Path(found) != self.checkout:
             raise WorkerError(f"expected the code of {self.checkout}, got that of {found}; unset PYTHONPATH")
         return process
-
-
-def in_turn(acts: Sequence[Callable[[], float]], repeats: int) -> list[list[float]]:
-    """Time several sides in turn (A B C A B C); return the timings of each.
-
-    Args:
-        acts: run a side once each, and return its seconds.
-        repeats: timings of each side.
-    """
-    rounds = [[act() for act in acts] for _ in range(repeats)]
-    return [list(of_one) for of_one in zip(*rounds, strict=True)]
 
 
 def checkout_name(checkout: Path) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.paired_timing import Line, ratio
-from bench.study.processes import Worker, WorkerError, checkout_name, in_turn
+from bench.paired_timing import Line, in_turn, ratio
+from bench.study.processes import Worker, WorkerError, checkout_name
 from bench.study.scale import Form, Scale
 
 PUBLISHED_MS = {1: 12.4, 6: 8.3}

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.our_training import HYPERPARAMETERS, OurRun, random_images, small
-from bench.paired_timing import Line
+from bench.paired_timing import Line, in_turn
 from bench.peer import Budget
-from bench.study.processes import Worker, WorkerError, in_turn
+from bench.study.processes import Worker, WorkerError
 from bench.study.scale import Scale
 from bench.study.updates import spread
 from benchmark.data.streams import enter_stream
@@ -90,16 +90,26 @@ def kornia_modules(image_shape: tuple[int, ...], strength: float) -> nn.Sequenti
         image_shape: (channels, height, width).
         strength: as in `standard_augmentation`.
     """
-    channels, height, width = image_shape
-    s = strength
-    if channels == 1:
-        return nn.Sequential(
-            K.RandomAffine(20 * s, translate=(0.15 * s, 0.15 * s), scale=(1 - 0.2 * s, 1 + 0.2 * s), shear=12 * s),
-            K.RandomGaussianNoise(std=0.1 * s, p=1.0),
-        )
+    if image_shape[0] == 1:
+        return nn.Sequential(affine(strength), K.RandomGaussianNoise(std=0.1 * strength, p=1.0))
     return nn.Sequential(
-        K.RandomResizedCrop((height, width), scale=(1 - 0.8 * s, 1.0), cropping_mode="resample"),
-        K.RandomHorizontalFlip(p=0.5),
-        K.ColorJitter(0.4 * s, 0.4 * s, 0.4 * s, 0.1 * s, p=0.8),
-        K.RandomGrayscale(p=0.2),
+        resized_crop(image_shape, strength), K.RandomHorizontalFlip(p=0.5), jitter(strength), K.RandomGrayscale(p=0.2)
     )
+
+
+def affine(strength: float) -> K.RandomAffine:
+    """Return kornia's maps of grey images."""
+    s = strength
+    return K.RandomAffine(20 * s, translate=(0.15 * s, 0.15 * s), scale=(1 - 0.2 * s, 1 + 0.2 * s), shear=12 * s)
+
+
+def resized_crop(image_shape: tuple[int, ...], strength: float) -> K.RandomResizedCrop:
+    """Return kornia's crops of colour images (channels, height, width)."""
+    _, height, width = image_shape
+    return K.RandomResizedCrop((height, width), scale=(1 - 0.8 * strength, 1.0), cropping_mode="resample")
+
+
+def jitter(strength: float) -> K.ColorJitter:
+    """Return kornia's changes of colours."""
+    s = strength
+    return K.ColorJitter(0.4 * s, 0.4 * s, 0.4 * s, 0.1 * s, p=0.8)

@@ -141,14 +141,15 @@ def gc(
     home = _existing_home()
     _demand_idle(home, "gc")
     with only_one(home, lambda text: print(text, file=sys.stderr)):
-        found, before = find_garbage(home, records or [], keep), home_size(home)
+        too_many = None if keep is None else home_size(home) - keep
+        found = find_garbage(home, records or [], too_many)
         for each in found:
             print(f"{each.num_bytes / 2**20:10.1f} MiB  {each.what}")
         if yes:
             remove(found)
-    total = sum(each.num_bytes for each in found) / 2**20
-    print(f"{total:10.1f} MiB  {'removed' if yes else 'would be removed by `fmn gc --yes`'}")
-    left = before / 2**20 - total
-    if keep is not None and left > keep / 2**20:
+    total = sum(each.num_bytes for each in found)
+    print(f"{total / 2**20:10.1f} MiB  {'removed' if yes else 'would be removed by `fmn gc --yes`'}")
+    if keep is not None and too_many is not None and too_many > total:
         why = "records, images and states of evaluations without a record stay"
+        left = (too_many - total + keep) / 2**20
         print(f"{left:10.1f} MiB  {'are' if yes else 'would be'} left, more than --keep: {why}")

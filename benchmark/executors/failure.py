@@ -6,12 +6,15 @@ only take the place of `submission`, which is no better for whoever would forge 
 
 from __future__ import annotations
 
+import re
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmark.recording.record import Reason
+
+_REPORT = re.compile(r"(?P<how>exit|signal) (?P<number>[0-9]{1,3})\n")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,19 @@ class Evidence:
     refused_file: str | None = None
     lost: str | None = None
     diverged_at: int | None = None
+
+
+def reported_code(report: str) -> int | None:
+    r"""Read what the first process of a container has reported of its program (`training.starting.first_process`).
+
+    Returns:
+        The exit code, negative for the signal that ended the program; None where the text is no such report.
+
+    >>> reported_code("exit 7\n"), reported_code("signal 9\n"), reported_code("exit 7")
+    (7, -9, None)
+    """
+    found = _REPORT.fullmatch(report)
+    return None if found is None else int(found["number"]) * (-1 if found["how"] == "signal" else 1)
 
 
 def decide(evidence: Evidence) -> tuple[Reason, str]:  # noqa: PLR0911 - a table, a line per row

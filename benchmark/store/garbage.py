@@ -41,27 +41,28 @@ class Garbage:
     num_bytes: int
 
 
-def find_garbage(home: Home, records: Sequence[Path], most_bytes: int | None = None) -> list[Garbage]:
+def find_garbage(home: Home, records: Sequence[Path], too_many_bytes: int | None = None) -> list[Garbage]:
     """Say what can be removed.
 
     Args:
         home: where.
         records: whose trained states may go as well.
-        most_bytes: what the home may take of the disk: trained states of the oldest records go until it takes no more,
-            or no record has any. States that no record names, of evaluations without an end, stay.
+        too_many_bytes: by how much the home takes more of the disk than it may (`home_size`): trained states of the
+            oldest records go until it takes no more, or no record has any. States that no record names, of evaluations
+            without an end, stay.
 
     Raises:
         UserError: one of these is no record, or states are to go and a record of the home cannot be read.
     """
     found = [*_half_made(home), *_damaged(home), *_old_logs(home), *_compiled(home)]
     given = [_Evaluation.of(_read(path)) for path in records]
-    kept = _others(home, {path.resolve() for path in records}) if given or most_bytes is not None else []
+    kept = _others(home, {path.resolve() for path in records}) if given or too_many_bytes is not None else []
     needed = {state for each in kept for state in each.states}
     for each in given:
         found += _states(home, each, each.states - needed)
         needed |= each.states  # of two that are named, the first one's: no byte is counted twice
-    if most_bytes is not None:
-        found += _oldest_states(home, kept, _size(home.root) - sum(each.num_bytes for each in found) - most_bytes)
+    if too_many_bytes is not None:
+        found += _oldest_states(home, kept, too_many_bytes - sum(each.num_bytes for each in found))
     return found
 
 

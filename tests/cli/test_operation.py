@@ -177,11 +177,12 @@ def test_a_quota_takes_the_states_of_the_oldest_records_first_and_no_more_than_i
         path.with_name(f"{name}-0123456789ab.json").write_text(json.dumps(document))
     path.unlink()
 
+    size = home_size(home)
+
     def lost(most_bytes: int) -> list[set[str]]:
-        found = find_garbage(home, [], most_bytes)
+        found = find_garbage(home, [], size - most_bytes)
         return [{each.name for each in garbage.paths} for garbage in found if "rescored" in garbage.what]
 
-    size = home_size(home)
     old_alone, new = {run.state_key for run in runs[:2]}, {run.state_key for run in runs[2:]}
     assert lost(size) == []
     assert lost(size - 1) == [old_alone]  # the state that the new record needs as well stays

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench.study.views import affine, jitter, resized_crop
 from benchmark.data.colour_augmentation import ColourAugmentation, ColourDraws, coloured, cropped, with_hue
 from benchmark.data.grey_augmentation import GreyAugmentation, mapped
 from benchmark.data.streams import enter_stream
@@ -57,20 +58,6 @@ def assert_equal_counts(ours_ND: Tensor, theirs_ND: Tensor) -> None:
 
 def kornia_draws(module: Any, shape: tuple[int, int, int], count: int = NUM_DRAWS) -> dict[str, Tensor]:
     return module.forward_parameters(torch.Size((count, *shape)))
-
-
-def affine(strength: float) -> K.RandomAffine:
-    s = strength
-    return K.RandomAffine(20 * s, translate=(0.15 * s, 0.15 * s), scale=(1 - 0.2 * s, 1 + 0.2 * s), shear=12 * s)
-
-
-def resized_crop(shape: tuple[int, int, int], strength: float) -> K.RandomResizedCrop:
-    return K.RandomResizedCrop(shape[1:], scale=(1 - 0.8 * strength, 1.0), cropping_mode="resample")
-
-
-def jitter(strength: float) -> K.ColorJitter:
-    s = strength
-    return K.ColorJitter(0.4 * s, 0.4 * s, 0.4 * s, 0.1 * s, p=0.8)
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)

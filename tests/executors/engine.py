@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import docker
-import pytest
 
 from benchmark.executors.docker.containers import home_label
 from benchmark.executors.docker.engine import EngineError
@@ -15,6 +14,7 @@ from benchmark.executors.docker.executor import DockerExecutor
 from benchmark.executors.docker.images import ImageError, build_images
 from benchmark.executors.docker.limits import HOME_LABEL
 from benchmark.store.layout import Home
+from tests.needs import lacking
 
 HOW_TO = "start a Docker engine (dockerd) and set FMN_BASE_IMAGE to run these tests"
 
@@ -22,10 +22,8 @@ HOW_TO = "start a Docker engine (dockerd) and set FMN_BASE_IMAGE to run these te
 def require_engine(tmp_path: Path) -> None:
     """Skip the calling test where containers cannot be started, and say why; fail instead where one is required."""
     problem = _problem(tmp_path)
-    if problem is not None and os.environ.get("FMN_REQUIRE_ENGINE") == "1":
-        pytest.fail(f"{problem}; FMN_REQUIRE_ENGINE=1 makes that a failure")
     if problem is not None:
-        pytest.skip(f"{problem}: {HOW_TO}")
+        lacking(problem, "FMN_REQUIRE_ENGINE", HOW_TO)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from collections.abc import Callable
@@ -10,11 +9,10 @@ from collections.abc import Callable
 from benchmark.executors.base import PreparedJob
 from benchmark.executors.docker.engine import Container, Exit
 from benchmark.executors.docker.limits import Limits
-from benchmark.executors.failure import Evidence
+from benchmark.executors.failure import Evidence, reported_code
 from benchmark.executors.output_log import LogFile
 from benchmark.store.outbox import outbox_excess, remove_depths
 
-_REPORT = re.compile(r"(?P<how>exit|signal) (?P<number>[0-9]{1,3})\n")
 _MAX_REPORT_BYTES = 100
 
 _LOOK_EVERY_S = 1.0
@@ -77,9 +75,8 @@ class DockerTrainer:
         """
         if ended.lost is not None:
             return Evidence(exit_code=None, lost=ended.lost)
-        report = _REPORT.fullmatch(self._container.printed(_MAX_REPORT_BYTES, stderr=False))
-        if report is not None:
-            code = -int(report["number"]) if report["how"] == "signal" else int(report["number"])
+        code = reported_code(self._container.printed(_MAX_REPORT_BYTES, stderr=False))
+        if code is not None:
             return Evidence(exit_code=code, memory_event=ended.memory_event and code == -signal.SIGKILL)
         if time.time() > self._deadline:
             return Evidence(exit_code=None, past_deadline=True)  # the watchdog was faster

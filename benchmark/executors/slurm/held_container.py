@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import select
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from benchmark.executors.child_process import ChildProcess
 from benchmark.executors.docker.seccomp import seccomp_profile
+from benchmark.executors.failure import reported_code
 from benchmark.executors.output_log import Sink
 from benchmark.executors.slurm.containers import (
     Container,
@@ -38,7 +38,6 @@ LOOK = REPORT + 1
 SECCOMP_FILE = "seccomp.json"
 """Name in a job's folder of the list of system calls."""
 
-_REPORT = re.compile(r"(?P<how>exit|signal) (?P<number>[0-9]{1,3})\n")
 _MAX_BYTES = 1 << 16
 _READ_S = 5.0
 """How long what is left in a pipe is waited for once its writer has ended."""
@@ -146,9 +145,8 @@ class HeldContainer:
     def _finish(self, code: int) -> None:
         """Take the report of the first process, or make sure that nothing is left of the container."""
         self._let_go()
-        report = _REPORT.fullmatch(self._report.read())
-        if report is not None:
-            self._code = int(report["number"]) * (-1 if report["how"] == "signal" else 1)
+        self._code = reported_code(self._report.read())
+        if self._code is not None:
             return
         self._remove()
         said = f"{self._container.runtime} has ended with exit code {code}, and nothing says how the program ended"

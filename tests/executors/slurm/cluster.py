@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from functools import cache
 
-import pytest
-
 from benchmark.executors.slurm.scheduler import SlurmError, demand_slurm
+from tests.needs import lacking
 
 HOW_TO = "run tests/executors/slurm/start_slurm.sh and export SLURM_CONF as it says"
 
@@ -17,10 +15,8 @@ HOW_TO = "run tests/executors/slurm/start_slurm.sh and export SLURM_CONF as it s
 def require_slurm() -> None:
     """Skip the calling test where no Slurm answers, and say why; fail instead where one is required."""
     problem = _problem()
-    if problem is not None and os.environ.get("FMN_REQUIRE_SLURM") == "1":
-        pytest.fail(f"{problem}; FMN_REQUIRE_SLURM=1 makes that a failure")
     if problem is not None:
-        pytest.skip(f"{problem}: {HOW_TO}")
+        lacking(problem, "FMN_REQUIRE_SLURM", HOW_TO)
 
 
 @cache

@@ -5,11 +5,8 @@ The nodes are this machine. `start_podman.sh` gives Podman its images, and says 
 
 from __future__ import annotations
 
-import os
 import subprocess
 from functools import cache
-
-import pytest
 
 from benchmark.executors.docker.images import TRAINER_IMAGE, code_digest
 from benchmark.executors.slurm.containers import Container, UnfitNodeError, checked_image
@@ -18,6 +15,7 @@ from benchmark.executors.slurm.node_job import FOLDER
 from benchmark.executors.slurm.options import OPTIONS_FILE
 from benchmark.store.layout import Home
 from tests.executors.slurm.cluster import require_slurm
+from tests.needs import lacking
 
 HOW_TO = "run tests/executors/slurm/start_podman.sh and export what it says"
 
@@ -26,10 +24,8 @@ def require_podman_on_nodes() -> None:
     """Skip the calling test where no node can run containers, and say why; fail instead where that is required."""
     require_slurm()
     problem = _problem()
-    if problem is not None and os.environ.get("FMN_REQUIRE_SLURM_CONTAINER") == "1":
-        pytest.fail(f"{problem}; FMN_REQUIRE_SLURM_CONTAINER=1 makes that a failure")
     if problem is not None:
-        pytest.skip(f"{problem}: {HOW_TO}")
+        lacking(problem, "FMN_REQUIRE_SLURM_CONTAINER", HOW_TO)
 
 
 @cache

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.needs import lacking
 
 HOW_TO = "run tests/recording/mlflow_server/start_mlflow.sh and export FMN_MLFLOW_SERVER as it says"
 _START = Path(__file__).with_name("start_mlflow.sh")
@@ -43,9 +43,7 @@ class Server:
 def require_server() -> Server:
     """Return the server; skip the calling test where none is, and fail instead where one is required."""
     named = os.environ.get("FMN_MLFLOW_SERVER", "")
-    if named and (server := Server(Path(named))).answers():
-        return server
-    problem = "no MLflow server on PostgreSQL answers"
-    if os.environ.get("FMN_REQUIRE_MLFLOW") == "1":
-        pytest.fail(f"{problem}; FMN_REQUIRE_MLFLOW=1 makes that a failure")
-    pytest.skip(f"{problem}: {HOW_TO}")
+    server = Server(Path(named))
+    if not named or not server.answers():
+        lacking("no MLflow server on PostgreSQL answers", "FMN_REQUIRE_MLFLOW", HOW_TO)
+    return server
